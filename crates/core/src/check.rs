@@ -1,0 +1,80 @@
+//! The narrow traits by which rooms meet without knowing each other.
+
+use crate::{Asset, AssetKind, Digest, Finding, Location, Outcome, PathText, Region, Rule, Source};
+
+/// What a check is asked about: an asset that is a file, and how to speak of it.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The asset; its name is `file`.
+    pub asset: Asset,
+    /// The file's path as the user gave it and the rest of the way: what findings say.
+    pub file: PathText,
+    /// The path from the root that is assessed. Hints only: what a file is, its content says.
+    pub path: PathText,
+    /// The digest of the file's bytes.
+    pub digest: Digest,
+}
+
+impl Subject {
+    /// A finding of `rule` somewhere in this subject. `members` is the way into nested containers,
+    /// `anchor` is what the check holds on to when offsets move (see [`Finding::new`]).
+    pub fn finding(
+        &self,
+        rule: &Rule,
+        members: Vec<String>,
+        region: Option<Region>,
+        anchor: &str,
+        message: impl Into<String>,
+    ) -> Finding {
+        let location = Location {
+            file: self.file.clone(),
+            members,
+            region,
+        };
+        Finding::new(rule, &self.asset.id, &self.path, location, anchor, message)
+    }
+}
+
+/// Something that can judge one subject at a time.
+pub trait Check: Send + Sync {
+    /// The check's name in outcomes: one word.
+    fn name(&self) -> &'static str;
+
+    /// The check's version; change it when the same input may give another result.
+    fn version(&self) -> &str;
+
+    /// Every rule it may report.
+    fn rules(&self) -> &[Rule];
+
+    /// Judges `subject`, whose bytes are `source`. Returns `None` when it has nothing to say about
+    /// subjects of this kind. Must not panic on any input; a caller fences it all the same.
+    fn check(&self, subject: &Subject, source: &dyn Source) -> Option<Outcome>;
+}
+
+/// Something that can tell what kind of asset a file is by its content.
+pub trait Classify: Send + Sync {
+    /// What `source` is, or `None` where this classifier does not know it. `path` is a hint that
+    /// content may overrule.
+    fn classify(&self, path: &PathText, source: &dyn Source) -> Option<Class>;
+}
+
+/// What kind of asset a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// The kind of asset.
+    pub kind: AssetKind,
+    /// The format, as `casemate scan` names it: `pickle`, `safetensors`, `terraform` …
+    pub format: &'static str,
+}
+
+/// Where outcomes go as they come, from many threads and in no order.
+pub trait Sink: Send + Sync {
+    /// Takes one outcome.
+    fn accept(&self, outcome: Outcome);
+}
+
+impl<F: Fn(Outcome) + Send + Sync> Sink for F {
+    fn accept(&self, outcome: Outcome) {
+        self(outcome);
+    }
+}

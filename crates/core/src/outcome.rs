@@ -1,0 +1,274 @@
+//! What a check says of a subject, also when all is well.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{AssetId, Digest, Finding, Hasher, canonical_json};
+
+/// What one check says of one subject.
+///
+/// A pass is evidence as much as a failure is: an auditor asks what *was* looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Outcome {
+    /// The check's name: `artifact`, `secrets` …
+    pub check: String,
+    /// The check's version; it changes when the same input may give another result.
+    pub version: String,
+    /// What was looked at.
+    pub subject: AssetId,
+    /// The subject's name for people: for a file, its path.
+    pub name: String,
+    /// The digest of the bytes that were looked at; absent when they could not all be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Digest>,
+    /// What came of it.
+    pub result: Status,
+    /// Whether everything was looked at.
+    pub coverage: Coverage,
+    /// Why it is undetermined, not applicable or an error; what was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What the check learned, in its own words: `format`, `verdict` …
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, String>,
+    /// What is wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+}
+
+impl Outcome {
+    /// The digest of the outcome's canonical JSON; a leaf of its population's tree.
+    pub fn digest(&self) -> Digest {
+        let json = canonical_json(self).expect("an outcome has only text keys");
+        Digest::of(&json)
+    }
+}
+
+/// What came of a check. Errors never pass.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// The check looked and all is well.
+    Pass,
+    /// The check found something wrong.
+    Fail,
+    /// The check looked and cannot say.
+    Undetermined,
+    /// The check could not look.
+    Error,
+    /// The check has nothing to say of this kind of subject.
+    NotApplicable,
+}
+
+impl Status {
+    /// The name used in JSON and on screen.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Undetermined => "undetermined",
+            Self::Error => "error",
+            Self::NotApplicable => "not-applicable",
+        }
+    }
+}
+
+/// Whether everything in the subject was looked at.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Coverage {
+    /// All of it.
+    Complete,
+    /// Some was skipped, encrypted, over budget, or not understood.
+    Partial,
+}
+
+impl Coverage {
+    /// The name used in JSON and on screen.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+        }
+    }
+
+    /// Partial if either is.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        self.max(other)
+    }
+}
+
+/// Outcomes that agree, as one statement: how many there were, and the root of the Merkle tree
+/// (RFC 9162, section 2.1.1, with SHA-256) over their digests in order, so that any single one can
+/// be proven to belong to it later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Population {
+    /// What the outcomes agree in.
+    #[serde(flatten)]
+    pub key: PopulationKey,
+    /// How many there are.
+    pub count: u64,
+    /// The root of the tree over their digests.
+    pub root: Digest,
+    /// The subjects, except where they passed or were not applicable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<AssetId>,
+}
+
+/// What the outcomes of a [`Population`] agree in.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub struct PopulationKey {
+    /// The check's name.
+    pub check: String,
+    /// The check's version.
+    pub version: String,
+    /// What came of it.
+    pub result: Status,
+    /// Whether everything was looked at.
+    pub coverage: Coverage,
+}
+
+/// Folds outcomes into populations, ordered by check, version, result and coverage. The order of
+/// the outcomes is part of the result: give them sorted.
+pub fn aggregate<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<Population> {
+    let mut groups: BTreeMap<PopulationKey, (Vec<Digest>, Vec<AssetId>)> = BTreeMap::new();
+    for outcome in outcomes {
+        let key = PopulationKey {
+            check: outcome.check.clone(),
+            version: outcome.version.clone(),
+            result: outcome.result,
+            coverage: outcome.coverage,
+        };
+        let (leaves, subjects) = groups.entry(key).or_default();
+        leaves.push(outcome.digest());
+        if !matches!(outcome.result, Status::Pass | Status::NotApplicable) {
+            subjects.push(outcome.subject.clone());
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(key, (leaves, subjects))| Population {
+            key,
+            count: leaves.len() as u64,
+            root: merkle_root(&leaves),
+            subjects,
+        })
+        .collect()
+}
+
+/// The Merkle tree hash of RFC 9162, section 2.1.1, over `leaves`.
+fn merkle_root(leaves: &[Digest]) -> Digest {
+    // A stack of complete subtrees, larger ones below: no recursion, and one pass.
+    let mut stack: Vec<(u32, Digest)> = Vec::new();
+    for leaf in leaves {
+        let mut hasher = Hasher::default();
+        hasher.update(&[0]);
+        hasher.update(leaf.as_bytes());
+        let mut node = (0, hasher.finish());
+        while let Some(&(height, left)) = stack.last() {
+            if height != node.0 {
+                break;
+            }
+            stack.pop();
+            node = (height + 1, parent(left, node.1));
+        }
+        stack.push(node);
+    }
+    let root = stack
+        .into_iter()
+        .map(|(_, digest)| digest)
+        .rev()
+        .reduce(|right, left| parent(left, right));
+    root.unwrap_or_else(|| Digest::of(b""))
+}
+
+fn parent(left: Digest, right: Digest) -> Digest {
+    let mut hasher = Hasher::default();
+    hasher.update(&[1]);
+    hasher.update(left.as_bytes());
+    hasher.update(right.as_bytes());
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn outcome(path: &str, result: Status) -> Outcome {
+        Outcome {
+            check: "artifact".into(),
+            version: "1".into(),
+            subject: AssetId::File {
+                repository: "local".into(),
+                path: path.into(),
+            },
+            name: path.into(),
+            input: Some(Digest::of(path.as_bytes())),
+            result,
+            coverage: Coverage::Complete,
+            reason: None,
+            facts: BTreeMap::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn passes_are_counted_and_failures_are_named() {
+        let outcomes = [
+            outcome("a", Status::Pass),
+            outcome("b", Status::Fail),
+            outcome("c", Status::Pass),
+        ];
+        let populations = aggregate(&outcomes);
+        assert_eq!(populations.len(), 2);
+        assert_eq!(
+            (populations[0].count, populations[0].subjects.len()),
+            (2, 0)
+        );
+        assert_eq!(populations[1].subjects, [outcomes[1].subject.clone()]);
+    }
+
+    #[test]
+    fn an_outcome_reads_as_the_contract_says() {
+        insta::assert_json_snapshot!(outcome("models/a.pkl", Status::NotApplicable));
+    }
+
+    /// The definition of RFC 9162, word for word.
+    fn merkle_by_definition(leaves: &[Digest]) -> Digest {
+        match leaves {
+            [] => Digest::of(b""),
+            [leaf] => {
+                let mut hasher = Hasher::default();
+                hasher.update(&[0]);
+                hasher.update(leaf.as_bytes());
+                hasher.finish()
+            }
+            _ => {
+                let split = leaves.len().next_power_of_two() / 2;
+                parent(
+                    merkle_by_definition(&leaves[..split]),
+                    merkle_by_definition(&leaves[split..]),
+                )
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_root_is_the_one_the_specification_defines(count in 0u8..70) {
+            let leaves: Vec<Digest> = (0..count).map(|n| Digest::of(&[n])).collect();
+            prop_assert_eq!(merkle_root(&leaves), merkle_by_definition(&leaves));
+        }
+    }
+}
