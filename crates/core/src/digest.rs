@@ -41,7 +41,13 @@ impl Digest {
 
     /// The digest's bytes as lower-case hexadecimal digits, without the algorithm.
     pub fn hex(&self) -> String {
-        self.bytes.iter().map(|b| format!("{b:02x}")).collect()
+        let mut hex = String::with_capacity(2 * self.bytes.len());
+        for byte in self.bytes {
+            for nibble in [byte >> 4, byte & 15] {
+                hex.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
+            }
+        }
+        hex
     }
 }
 

@@ -39,10 +39,60 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The digest of the outcome's canonical JSON; a leaf of its population's tree.
+    /// The digest of the outcome's canonical JSON; a leaf of its population's tree. What somebody
+    /// accepted is not part of it: that is said of the outcome, and not by it.
     pub fn digest(&self) -> Digest {
-        let json = canonical_json(self).expect("an outcome has only text keys");
-        Digest::of(&json)
+        let json = if self.findings.is_empty() {
+            serde_json::to_vec(&Plain::of(self))
+        } else if self
+            .findings
+            .iter()
+            .any(|finding| finding.suppression.is_some())
+        {
+            let mut plain = self.clone();
+            plain
+                .findings
+                .iter_mut()
+                .for_each(|finding| finding.suppression = None);
+            canonical_json(&plain)
+        } else {
+            canonical_json(self)
+        };
+        Digest::of(&json.expect("an outcome has only text keys"))
+    }
+}
+
+/// An outcome without findings, its members in the order of their names: its JSON is canonical as
+/// it is written. Most outcomes are like that, one for each check and file.
+#[derive(Serialize)]
+struct Plain<'a> {
+    check: &'a str,
+    coverage: Coverage,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    facts: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Digest>,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    result: Status,
+    subject: &'a AssetId,
+    version: &'a str,
+}
+
+impl<'a> Plain<'a> {
+    fn of(outcome: &'a Outcome) -> Self {
+        Self {
+            check: &outcome.check,
+            coverage: outcome.coverage,
+            facts: &outcome.facts,
+            input: outcome.input,
+            name: &outcome.name,
+            reason: outcome.reason.as_deref(),
+            result: outcome.result,
+            subject: &outcome.subject,
+            version: &outcome.version,
+        }
     }
 }
 
@@ -140,29 +190,70 @@ pub struct PopulationKey {
 /// Folds outcomes into populations, ordered by check, version, result and coverage. The order of
 /// the outcomes is part of the result: give them sorted.
 pub fn aggregate<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<Population> {
-    let mut groups: BTreeMap<PopulationKey, (Vec<Digest>, Vec<AssetId>)> = BTreeMap::new();
-    for outcome in outcomes {
+    let mut populations = Populations::default();
+    for (order, outcome) in outcomes.into_iter().enumerate() {
+        populations.accept(order as u64, outcome);
+    }
+    populations.finish()
+}
+
+/// Folds outcomes into populations as they come, from many threads and in no order, and keeps of
+/// each no more than its digest. What comes out is what [`aggregate`] makes of the same outcomes,
+/// sorted.
+#[derive(Clone, Debug, Default)]
+pub struct Populations(BTreeMap<PopulationKey, Members>);
+
+impl Populations {
+    /// Takes one outcome. `order` is its place among all outcomes; within one population no two
+    /// may have the same.
+    pub fn accept(&mut self, order: u64, outcome: &Outcome) {
         let key = PopulationKey {
             check: outcome.check.clone(),
             version: outcome.version.clone(),
             result: outcome.result,
             coverage: outcome.coverage,
         };
-        let (leaves, subjects) = groups.entry(key).or_default();
-        leaves.push(outcome.digest());
+        let members = self.0.entry(key).or_default();
+        members.leaves.push((order, outcome.digest()));
         if !matches!(outcome.result, Status::Pass | Status::NotApplicable) {
-            subjects.push(outcome.subject.clone());
+            members.subjects.push((order, outcome.subject.clone()));
         }
     }
-    groups
-        .into_iter()
-        .map(|(key, (leaves, subjects))| Population {
-            key,
-            count: leaves.len() as u64,
-            root: merkle_root(&leaves),
-            subjects,
-        })
-        .collect()
+
+    /// Takes what another fold has taken.
+    pub fn merge(&mut self, other: Self) {
+        for (key, mut members) in other.0 {
+            let ours = self.0.entry(key).or_default();
+            ours.leaves.append(&mut members.leaves);
+            ours.subjects.append(&mut members.subjects);
+        }
+    }
+
+    /// The populations, ordered by check, version, result and coverage.
+    pub fn finish(self) -> Vec<Population> {
+        let populations = self.0.into_iter().map(|(key, members)| {
+            let leaves = in_order(members.leaves);
+            Population {
+                key,
+                count: leaves.len() as u64,
+                root: merkle_root(&leaves),
+                subjects: in_order(members.subjects),
+            }
+        });
+        populations.collect()
+    }
+}
+
+/// What one population is made of, each with its place.
+#[derive(Clone, Debug, Default)]
+struct Members {
+    leaves: Vec<(u64, Digest)>,
+    subjects: Vec<(u64, AssetId)>,
+}
+
+fn in_order<T>(mut placed: Vec<(u64, T)>) -> Vec<T> {
+    placed.sort_by_key(|&(order, _)| order);
+    placed.into_iter().map(|(_, item)| item).collect()
 }
 
 /// The Merkle tree hash of RFC 9162, section 2.1.1, over `leaves`.
@@ -240,6 +331,32 @@ mod tests {
     }
 
     #[test]
+    fn accepting_a_finding_leaves_the_outcome_in_its_population() {
+        let rule = crate::RuleId::new("CM-TST-001");
+        let path = crate::PathText::from("a");
+        let mut found = outcome("a", Status::Fail);
+        found.findings.push(Finding {
+            fingerprint: crate::Fingerprint::new(&rule, &found.subject, &path, &[], ""),
+            rule,
+            severity: crate::Severity::High,
+            confidence: crate::Confidence::High,
+            asset: found.subject.clone(),
+            location: crate::Location::default(),
+            message: String::new(),
+            remediation: String::new(),
+            evidence: Vec::new(),
+            suppression: None,
+        });
+        let before = found.digest();
+        found.findings[0].suppression = Some(crate::Suppression {
+            reason: "accepted".into(),
+            owner: "platform".into(),
+            expires: crate::Timestamp::UNIX_EPOCH,
+        });
+        assert_eq!(found.digest(), before);
+    }
+
+    #[test]
     fn an_outcome_reads_as_the_contract_says() {
         insta::assert_json_snapshot!(outcome("models/a.pkl", Status::NotApplicable));
     }
@@ -265,6 +382,44 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_digest_is_that_of_the_canonical_json(
+            name in ".{0,8}", reason in proptest::option::of(".{0,8}"), is_read in any::<bool>(),
+            facts in proptest::collection::btree_map("\\PC{0,4}", ".{0,4}", 0..4),
+        ) {
+            let mut outcome = outcome(&name, Status::Undetermined);
+            outcome.reason = reason;
+            outcome.facts = facts;
+            outcome.input = outcome.input.filter(|_| is_read);
+            let json = canonical_json(&outcome).expect("serialises");
+            prop_assert_eq!(outcome.digest(), Digest::of(&json));
+        }
+
+        #[test]
+        fn populations_do_not_depend_on_the_order_of_arrival(
+            results in proptest::collection::vec(0u8..3, 0..20), seed in any::<u64>(), cut in 0usize..20,
+        ) {
+            let of = |n: u8| [Status::Pass, Status::Fail, Status::Error][usize::from(n)];
+            let outcomes: Vec<Outcome> = results
+                .iter()
+                .enumerate()
+                .map(|(at, &n)| outcome(&format!("{at:02}"), of(n)))
+                .collect();
+            let mut places: Vec<usize> = (0..outcomes.len()).collect();
+            places.sort_by_key(|&at| Digest::of(&(at as u64 ^ seed).to_le_bytes()));
+            let (left, right) = places.split_at(cut.min(places.len()));
+            let fold = |places: &[usize]| {
+                let mut populations = Populations::default();
+                for &at in places {
+                    populations.accept(at as u64, &outcomes[at]);
+                }
+                populations
+            };
+            let mut populations = fold(left);
+            populations.merge(fold(right));
+            prop_assert_eq!(populations.finish(), aggregate(&outcomes));
+        }
+
         #[test]
         fn the_root_is_the_one_the_specification_defines(count in 0u8..70) {
             let leaves: Vec<Digest> = (0..count).map(|n| Digest::of(&[n])).collect();

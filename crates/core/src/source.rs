@@ -1,8 +1,10 @@
 //! How every parser reads: by position, from something that knows its length.
 
 use std::{
+    any::Any,
     fs::File,
     io::{self, Read, Seek, SeekFrom},
+    sync::OnceLock,
 };
 
 /// Bytes that can be read at any position. Never a path, never a whole file: a parser that takes a
@@ -21,6 +23,11 @@ pub trait Source: Send + Sync {
 
     /// All the bytes, where they are in memory already.
     fn as_slice(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// Where readers leave for each other what they learned at some cost.
+    fn memo(&self) -> Option<&Memo> {
         None
     }
 
@@ -68,6 +75,10 @@ impl<S: Source + ?Sized> Source for &S {
     fn as_slice(&self) -> Option<&[u8]> {
         (**self).as_slice()
     }
+
+    fn memo(&self) -> Option<&Memo> {
+        (**self).memo()
+    }
 }
 
 impl<S: Source + ?Sized> Source for Box<S> {
@@ -81,6 +92,27 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn as_slice(&self) -> Option<&[u8]> {
         (**self).as_slice()
+    }
+
+    fn memo(&self) -> Option<&Memo> {
+        (**self).memo()
+    }
+}
+
+/// One fact about a source, of whatever type its first reader gives it. Many checks read one file
+/// after each other, and all begin by asking what it is.
+#[derive(Debug, Default)]
+pub struct Memo(OnceLock<Box<dyn Any + Send + Sync>>);
+
+impl Memo {
+    /// The fact, if there is one and it is a `T`.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.get()?.downcast_ref()
+    }
+
+    /// Leaves the fact, unless there is one.
+    pub fn set<T: Any + Send + Sync>(&self, fact: T) {
+        self.0.get_or_init(|| Box::new(fact));
     }
 }
 
