@@ -1,0 +1,365 @@
+//! The inventory of a tree: what is there, and what every check says of it.
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use casemate_core::{
+    Asset, AssetId, AssetKind, Check, Class, Classify, Coverage, Digest, Finding, Outcome,
+    PathText, Population, Populations, Source, Status, Subject,
+};
+
+use crate::{
+    Entry, EntryKind, InventoryError, Options, Progress, Unreadable, classify,
+    read::Content,
+    rules::{CHECK, CHECK_FAILED, VERSION},
+    sweep::{Hashing, in_order, sweep},
+    walk,
+};
+
+/// What is in a tree, and what was said of it.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// How many regular files there are.
+    pub files: u64,
+    /// How many bytes they had when they were listed.
+    pub bytes: u64,
+    /// How many files of each kind there are, and their bytes.
+    pub kinds: BTreeMap<AssetKind, Tally>,
+    /// Every file that is of a kind, and every entry of which some check says other than that all
+    /// is well; by path.
+    pub assets: Vec<Asset>,
+    /// Every outcome but those that only say that all is well with what is not a model: by path,
+    /// the inventory's own first and then by check. The others are in `populations` alone.
+    pub outcomes: Vec<Outcome>,
+    /// All outcomes, folded. The leaves of each are ordered by the subjects' names.
+    pub populations: Vec<Population>,
+    /// What was left out because the options say so.
+    pub skipped: Vec<PathText>,
+}
+
+/// How many, and how much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many files.
+    pub files: u64,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+/// Walks `root` and puts every regular file before `classifiers`, the first that knows it and our
+/// own last, and before `checks`. For each entry there is also an outcome of the check
+/// [`CHECK`](crate::CHECK): a file that was read to its end passes it.
+///
+/// Classifiers and checks are fenced: one that panics costs the judgement of that file, not the
+/// run. (The panic's message goes where the program's panic hook sends it.)
+///
+/// # Errors
+///
+/// [`InventoryError`] where `root` cannot be looked up, or the threads not be started.
+pub fn assess(
+    root: &Path,
+    options: &Options,
+    classifiers: &[&dyn Classify],
+    checks: &[&dyn Check],
+    progress: &dyn Progress,
+) -> Result<Inventory, InventoryError> {
+    let listing = walk(root, options, progress)?;
+    if let Some(entry) = listing
+        .entries()
+        .find(|entry| entry.root && !matches!(entry.kind, EntryKind::File | EntryKind::Directory))
+    {
+        let error = std::io::Error::other(format!("it is {}", entry.kind));
+        return Err(InventoryError::Root {
+            path: entry.file,
+            error,
+        });
+    }
+    let assessor = Assessor {
+        options,
+        classifiers,
+        checks,
+    };
+    let visit =
+        |gathered: &mut Gathered, index, entry: Entry, content: Result<Content<'_>, Unreadable>| {
+            gathered.accept(index, assessor.judge(&entry, content));
+        };
+    let hashing = Hashing {
+        short: true,
+        long: &|entry, source| options.hash || !assessor.is_pack(entry, source),
+    };
+    let parts: Vec<Gathered> = sweep(&listing, options, &hashing, progress, &visit)?;
+    let mut whole = Gathered::default();
+    for part in parts {
+        whole.merge(part);
+    }
+    Ok(Inventory {
+        files: listing.files(),
+        bytes: listing.bytes(),
+        kinds: whole.kinds,
+        assets: in_order(whole.assets),
+        outcomes: in_order(whole.outcomes),
+        populations: whole.populations.finish(),
+        skipped: listing.skipped().to_vec(),
+    })
+}
+
+struct Assessor<'a> {
+    options: &'a Options,
+    classifiers: &'a [&'a dyn Classify],
+    checks: &'a [&'a dyn Check],
+}
+
+/// What is said of one entry: the inventory's own outcome first.
+struct Judged {
+    asset: Asset,
+    /// The length of a regular file that was read.
+    len: Option<u64>,
+    outcomes: Vec<Outcome>,
+}
+
+impl Assessor<'_> {
+    fn judge(&self, entry: &Entry, content: Result<Content<'_>, Unreadable>) -> Judged {
+        let content = match content {
+            Ok(content) => content,
+            Err(Unreadable::Special(kind)) => return self.special(entry, kind),
+            Err(error) => return self.unreadable(entry, &error),
+        };
+        let source: &dyn Source = &content;
+        let mut failures = Vec::new();
+        let class = self.class(entry, source, &mut failures);
+        let subject = self.subject(entry, &class, content.digest, Some(source.len()));
+        let mut outcomes = Vec::with_capacity(self.checks.len() + 1);
+        outcomes.push(read(&subject, content.digest));
+        for check in self.checks {
+            let call = AssertUnwindSafe(|| check.check(&subject, source));
+            match catch_unwind(call) {
+                Ok(outcome) => outcomes.extend(outcome),
+                Err(_) => outcomes.push(failed(&subject, *check)),
+            }
+        }
+        if content.digest.is_none() {
+            outcomes.iter_mut().for_each(|outcome| outcome.input = None);
+        }
+        outcomes[1..].sort_by(|a, b| (&a.check, &a.version).cmp(&(&b.check, &b.version)));
+        if let Some(classifier) = failures.first() {
+            let finding =
+                subject.finding(CHECK_FAILED, Vec::new(), None, "classify", &**classifier);
+            let own = &mut outcomes[0];
+            own.result = Status::Error;
+            own.coverage = Coverage::Partial;
+            own.reason = Some(classifier.clone());
+            own.findings.push(finding);
+        }
+        if content.changed() {
+            changed(&subject, &mut outcomes);
+        }
+        Judged {
+            asset: subject.asset,
+            len: Some(entry.len),
+            outcomes,
+        }
+    }
+
+    /// Whether a file is a long git pack, and nothing that somebody could load as a model.
+    fn is_pack(&self, entry: &Entry, source: &dyn Source) -> bool {
+        let begins = || source.read_vec(0, 4).is_ok_and(|start| start == b"PACK");
+        // Not what fits into a thread's buffer: the result must not depend on how many there are.
+        let is_long = source.len() > self.options.buffer as u64;
+        is_long
+            && begins()
+            && self.class(entry, source, &mut Vec::new()).kind == AssetKind::VersionControl
+    }
+
+    fn class(&self, entry: &Entry, source: &dyn Source, failures: &mut Vec<String>) -> Class {
+        let own: &dyn Classify = &classify::ByContent;
+        for (at, classifier) in self.classifiers.iter().chain([&own]).enumerate() {
+            let call = AssertUnwindSafe(|| classifier.classify(&entry.path, source));
+            match catch_unwind(call) {
+                Ok(Some(class)) => return class,
+                Ok(None) => {}
+                Err(_) => failures.push(format!("classifier {} failed on this file", at + 1)),
+            }
+        }
+        classify::UNKNOWN
+    }
+
+    /// `digest` and `len` are there where the file was read.
+    fn subject(
+        &self,
+        entry: &Entry,
+        class: &Class,
+        digest: Option<Digest>,
+        len: Option<u64>,
+    ) -> Subject {
+        let id = match digest {
+            Some(digest) if class.kind == AssetKind::Model => AssetId::Artifact { digest },
+            _ => AssetId::File {
+                repository: self.options.repository.clone(),
+                path: entry.path.clone(),
+            },
+        };
+        let mut labels = BTreeMap::from([("format".to_owned(), class.format.to_owned())]);
+        let sha256 = digest.map(|digest| ("sha256".to_owned(), digest.hex()));
+        labels.extend(sha256);
+        labels.extend(len.map(|len| ("size".to_owned(), len.to_string())));
+        Subject {
+            asset: Asset {
+                id,
+                kind: class.kind,
+                name: entry.file.as_str().to_owned(),
+                labels,
+            },
+            file: entry.file.clone(),
+            path: entry.path.clone(),
+            digest: digest.unwrap_or_else(|| Digest::of(b"")),
+        }
+    }
+
+    /// An entry that is nothing to read.
+    fn special(&self, entry: &Entry, kind: EntryKind) -> Judged {
+        let class = Class {
+            kind: AssetKind::Other,
+            format: kind.format(),
+        };
+        let subject = self.subject(entry, &class, None, None);
+        let mut outcome = outcome(&subject, None, Status::NotApplicable);
+        outcome.reason = Some(match kind {
+            EntryKind::Symlink => format!("{kind}, which is not followed"),
+            _ => format!("{kind}, which is not read"),
+        });
+        Judged {
+            asset: subject.asset,
+            len: None,
+            outcomes: vec![outcome],
+        }
+    }
+
+    fn unreadable(&self, entry: &Entry, error: &Unreadable) -> Judged {
+        let class = Class {
+            kind: AssetKind::Other,
+            format: entry.kind.format(),
+        };
+        let subject = self.subject(entry, &class, None, None);
+        let mut outcome = outcome(&subject, None, Status::Error);
+        outcome.coverage = Coverage::Partial;
+        outcome.reason = Some(error.to_string());
+        outcome.findings = vec![fault(&subject, error)];
+        Judged {
+            asset: subject.asset,
+            len: (entry.kind == EntryKind::File).then_some(entry.len),
+            outcomes: vec![outcome],
+        }
+    }
+}
+
+/// Says of a file that it was read, as far as it was.
+fn read(subject: &Subject, digest: Option<Digest>) -> Outcome {
+    if digest.is_some() {
+        return outcome(subject, digest, Status::Pass);
+    }
+    let reason = "a git pack, which is named by its own digest: not digested again";
+    Outcome {
+        reason: Some(reason.to_owned()),
+        ..outcome(subject, None, Status::NotApplicable)
+    }
+}
+
+fn outcome(subject: &Subject, input: Option<Digest>, result: Status) -> Outcome {
+    Outcome {
+        check: CHECK.to_owned(),
+        version: VERSION.to_owned(),
+        subject: subject.asset.id.clone(),
+        name: subject.asset.name.clone(),
+        input,
+        result,
+        coverage: Coverage::Complete,
+        reason: None,
+        facts: BTreeMap::new(),
+        findings: Vec::new(),
+    }
+}
+
+fn fault(subject: &Subject, error: &Unreadable) -> Finding {
+    error.finding(&subject.asset.id, &subject.path, &subject.file)
+}
+
+/// What stands for the outcome of a check that panicked.
+fn failed(subject: &Subject, check: &dyn Check) -> Outcome {
+    let message = format!("the check {} failed on this file", check.name());
+    let finding = subject.finding(CHECK_FAILED, Vec::new(), None, check.name(), &*message);
+    Outcome {
+        check: check.name().to_owned(),
+        version: check.version().to_owned(),
+        coverage: Coverage::Partial,
+        reason: Some(message),
+        findings: vec![finding],
+        ..outcome(subject, Some(subject.digest), Status::Error)
+    }
+}
+
+/// Takes back what was said of bytes that did not hold still. Findings stay: what was seen was
+/// there.
+fn changed(subject: &Subject, outcomes: &mut [Outcome]) {
+    let reason = Unreadable::Changed.to_string();
+    for outcome in outcomes.iter_mut() {
+        outcome.input = None;
+        outcome.coverage = Coverage::Partial;
+        if matches!(outcome.result, Status::Pass | Status::NotApplicable) {
+            outcome.result = Status::Undetermined;
+        }
+        outcome.reason.get_or_insert_with(|| reason.clone());
+    }
+    outcomes[0]
+        .findings
+        .push(fault(subject, &Unreadable::Changed));
+}
+
+/// What one thread gathered.
+#[derive(Default)]
+struct Gathered {
+    kinds: BTreeMap<AssetKind, Tally>,
+    assets: Vec<(usize, Asset)>,
+    outcomes: Vec<(usize, Outcome)>,
+    populations: Populations,
+}
+
+impl Gathered {
+    fn accept(&mut self, index: usize, judged: Judged) {
+        let kind = judged.asset.kind;
+        if let Some(len) = judged.len {
+            let tally = self.kinds.entry(kind).or_default();
+            tally.files += 1;
+            tally.bytes = tally.bytes.saturating_add(len);
+        }
+        let mut all_is_well = true;
+        for outcome in judged.outcomes {
+            self.populations.accept(index as u64, &outcome);
+            let says_little = outcome.result == Status::Pass || outcome.check != CHECK;
+            let is_plain = matches!(outcome.result, Status::Pass | Status::NotApplicable)
+                && outcome.coverage == Coverage::Complete
+                && outcome.findings.is_empty()
+                && says_little;
+            all_is_well &= is_plain;
+            if !is_plain || kind == AssetKind::Model {
+                self.outcomes.push((index, outcome));
+            }
+        }
+        if kind != AssetKind::Other || !all_is_well {
+            self.assets.push((index, judged.asset));
+        }
+    }
+
+    fn merge(&mut self, mut other: Self) {
+        for (kind, tally) in other.kinds {
+            let ours = self.kinds.entry(kind).or_default();
+            ours.files += tally.files;
+            ours.bytes = ours.bytes.saturating_add(tally.bytes);
+        }
+        self.assets.append(&mut other.assets);
+        self.outcomes.append(&mut other.outcomes);
+        self.populations.merge(other.populations);
+    }
+}

@@ -1,0 +1,24 @@
+//! The bookkeeping of version-control systems.
+
+use casemate_container::sniff::Magic;
+use casemate_core::{AssetKind, Class};
+
+use super::{class, head::Head};
+
+pub(super) fn classify(head: &Head<'_>) -> Option<Class> {
+    let is_git = matches!(
+        head.magic,
+        Magic::GitPack | Magic::GitIndex | Magic::GitPackIndex | Magic::GitCache | Magic::GitObject
+    );
+    if is_git {
+        return Some(class(AssetKind::VersionControl, head.magic.as_str()));
+    }
+    let mut parents = head.path.split('/').rev().skip(1);
+    let format = parents.find_map(|part| match part {
+        ".git" => Some("git"),
+        ".hg" => Some("mercurial"),
+        ".svn" => Some("subversion"),
+        _ => None,
+    })?;
+    Some(class(AssetKind::VersionControl, format))
+}
