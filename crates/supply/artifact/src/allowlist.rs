@@ -1,0 +1,412 @@
+//! What a pickle may name and how it may use it; and which names deserve to be called dangerous.
+//!
+//! The allowlist is the boundary: what is not on it is unknown. The gadgets only raise unknown to
+//! dangerous and say what a name does; taking them away makes nothing clean.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use serde::Deserialize;
+
+use crate::pickle::value::{Kind, KindSet};
+
+/// What may be named, and how it may be used.
+#[derive(Clone, Debug, Default)]
+pub struct Allowlist {
+    rows: HashMap<String, HashMap<String, Row>>,
+    gadgets: HashMap<String, HashMap<String, Gadget>>,
+    stdlib: Vec<String>,
+}
+
+/// Why a text is not an allowlist.
+#[derive(Debug, thiserror::Error)]
+pub enum AllowlistError {
+    /// It is not TOML, or has other fields.
+    #[error("{0}")]
+    Toml(#[from] toml::de::Error),
+    /// An argument's kind is none.
+    #[error("{module}.{name}: there is no argument kind `{kind}`")]
+    ArgumentKind {
+        /// The row's module.
+        module: String,
+        /// The row's name.
+        name: String,
+        /// What stands there.
+        kind: String,
+    },
+}
+
+impl Allowlist {
+    /// The allowlist that is built in.
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: LazyLock<Allowlist> = LazyLock::new(|| {
+            let mut list = Allowlist::default();
+            for file in BUILTIN_FILES {
+                // The tests read the same files; a program that starts has sound ones.
+                if list.add(file).is_err() {
+                    return Allowlist::default();
+                }
+            }
+            list.stdlib = STDLIB
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty() && !line.starts_with('#'))
+                .map(str::to_owned)
+                .collect();
+            list.stdlib.sort_unstable();
+            list
+        });
+        &BUILTIN
+    }
+
+    /// The built-in allowlist with the rows of `overlay` added, in the same form as the files under
+    /// `content/allowlists`. A row of the overlay replaces a built-in one of the same name; a name
+    /// that it allows is no gadget any more.
+    ///
+    /// # Errors
+    ///
+    /// Where `overlay` is not of that form.
+    pub fn with_overlay(overlay: &str) -> Result<Self, AllowlistError> {
+        let mut list = Self::builtin().clone();
+        list.add(overlay)?;
+        Ok(list)
+    }
+
+    /// The same without the gadgets. Nothing may become clean by it; it is there to prove that.
+    #[must_use]
+    pub fn without_gadgets(&self) -> Self {
+        Self {
+            rows: self.rows.clone(),
+            gadgets: HashMap::new(),
+            stdlib: self.stdlib.clone(),
+        }
+    }
+
+    /// How many names are allowed.
+    pub fn len(&self) -> usize {
+        self.rows.values().map(HashMap::len).sum()
+    }
+
+    /// Whether nothing is allowed.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(crate) fn row(&self, module: &str, path: &str) -> Option<&Row> {
+        self.rows.get(module)?.get(path)
+    }
+
+    /// Whether some name of exactly this module is allowed.
+    pub(crate) fn has_module(&self, module: &str) -> bool {
+        self.rows.contains_key(module)
+    }
+
+    /// The gadget that a name is, or that its whole module or a package around it is; the nearest
+    /// tells most.
+    pub(crate) fn gadget(&self, module: &str, path: &str) -> Option<&Gadget> {
+        let shorter = |name: &str| name.rsplit_once('.').map(|(shorter, _)| shorter.to_owned());
+        if let Some(gadgets) = self.gadgets.get(module) {
+            // A method or attribute of a gadget is one.
+            let mut name = Some(path.to_owned());
+            while let Some(prefix) = name {
+                if let Some(gadget) = gadgets.get(&prefix) {
+                    return Some(gadget);
+                }
+                name = shorter(&prefix);
+            }
+        }
+        let mut package = Some(module.to_owned());
+        while let Some(name) = package {
+            let whole = self.gadgets.get(&name).and_then(|found| found.get("*"));
+            if whole.is_some() {
+                return whole;
+            }
+            package = shorter(&name);
+        }
+        None
+    }
+
+    /// Whether a module is of the standard library, by its first segment.
+    pub(crate) fn is_stdlib(&self, module: &str) -> bool {
+        let top = module.split('.').next().unwrap_or(module);
+        self.stdlib
+            .binary_search_by(|known| known.as_str().cmp(top))
+            .is_ok()
+    }
+
+    fn add(&mut self, text: &str) -> Result<(), AllowlistError> {
+        let file: File = toml::from_str(text)?;
+        for row in file.allow {
+            let arguments = row.contract()?;
+            if let Some(gadgets) = self.gadgets.get_mut(&row.module) {
+                gadgets.remove(&row.name);
+            }
+            let uses = |how: &str| row.call.iter().any(|call| call == how);
+            let judged = Row {
+                is_class: row.kind == "class",
+                reduce: uses("reduce"),
+                new: uses("newobj"),
+                instance: uses("inst"),
+                build: row.build,
+                is_value: row.kind == "value",
+                arguments,
+                names: row.names,
+            };
+            self.rows
+                .entry(row.module)
+                .or_default()
+                .insert(row.name, judged);
+        }
+        for gadget in file.gadget {
+            self.gadgets.entry(gadget.module).or_default().insert(
+                gadget.name,
+                Gadget {
+                    what: gadget.what,
+                    references: gadget.references,
+                },
+            );
+        }
+        Ok(())
+    }
+}
+
+/// How an allowed name may be used.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) is_class: bool,
+    pub(crate) reduce: bool,
+    pub(crate) new: bool,
+    pub(crate) instance: bool,
+    pub(crate) build: bool,
+    pub(crate) is_value: bool,
+    pub(crate) arguments: Contract,
+    /// What the globals and the objects among the arguments may be, by their dotted names: for what
+    /// constructs or calls what it is given.
+    pub(crate) names: Option<Vec<String>>,
+}
+
+/// What a dangerous name does.
+#[derive(Clone, Debug)]
+pub(crate) struct Gadget {
+    /// The predicate of a sentence: `runs a shell command`.
+    pub(crate) what: String,
+    pub(crate) references: Vec<String>,
+}
+
+/// The kinds of positional arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Contract {
+    fixed: Vec<KindSet>,
+    /// What any further arguments may be, where there may be some.
+    rest: Option<KindSet>,
+}
+
+impl Contract {
+    fn anything() -> Self {
+        Self {
+            fixed: Vec::new(),
+            rest: Some(ANY),
+        }
+    }
+
+    /// Whether arguments of these kinds keep the contract.
+    pub(crate) fn allows(&self, arguments: &[Kind]) -> bool {
+        if arguments.len() < self.fixed.len() {
+            return false;
+        }
+        let (first, more) = arguments.split_at(self.fixed.len());
+        let fits = |kind: &Kind, allowed: KindSet| KindSet::of(*kind).is_within(allowed);
+        let first_fit = first
+            .iter()
+            .zip(&self.fixed)
+            .all(|(kind, set)| fits(kind, *set));
+        let rest = self.rest.unwrap_or_default();
+        first_fit && more.iter().all(|kind| fits(kind, rest))
+    }
+
+    /// The same for arguments of which only the number and the kinds among them are known.
+    pub(crate) fn allows_all(&self, count: u32, kinds: KindSet) -> bool {
+        let fixed = u32::try_from(self.fixed.len()).unwrap_or(u32::MAX);
+        let sets = self.fixed.iter().all(|set| kinds.is_within(*set));
+        let rest = self.rest.unwrap_or_default();
+        count >= fixed && sets && (count == fixed || kinds.is_within(rest))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    allow: Vec<FileRow>,
+    #[serde(default)]
+    gadget: Vec<FileGadget>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileRow {
+    module: String,
+    name: String,
+    kind: String,
+    #[serde(default)]
+    call: Vec<String>,
+    #[serde(default)]
+    build: bool,
+    args: Option<Vec<String>>,
+    names: Option<Vec<String>>,
+    /// Where a real file was seen to need the row; for readers of the data.
+    #[serde(rename = "evidence")]
+    _evidence: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileGadget {
+    module: String,
+    name: String,
+    what: String,
+    #[serde(default)]
+    references: Vec<String>,
+}
+
+impl FileRow {
+    fn contract(&self) -> Result<Contract, AllowlistError> {
+        let Some(arguments) = &self.args else {
+            return Ok(Contract::anything());
+        };
+        let mut contract = Contract {
+            fixed: Vec::new(),
+            rest: None,
+        };
+        for argument in arguments {
+            let (kind, many) = match argument.strip_suffix('*') {
+                Some(kind) => (kind, true),
+                None => (argument.as_str(), false),
+            };
+            let mut set = KindSet::default();
+            for alternative in kind.split('|') {
+                let known = kinds(alternative).ok_or_else(|| AllowlistError::ArgumentKind {
+                    module: self.module.clone(),
+                    name: self.name.clone(),
+                    kind: argument.clone(),
+                })?;
+                set = set.with(known);
+            }
+            if many {
+                contract.rest = Some(set);
+            } else {
+                contract.fixed.push(set);
+            }
+        }
+        Ok(contract)
+    }
+}
+
+fn kinds(name: &str) -> Option<KindSet> {
+    const INT: KindSet = KindSet::of(Kind::Int).with(KindSet::of(Kind::Bool));
+    Some(match name {
+        "any" => ANY,
+        "none" => KindSet::of(Kind::None),
+        "bool" => KindSet::of(Kind::Bool),
+        "int" => INT,
+        "float" => INT.with(KindSet::of(Kind::Float)),
+        "str" => KindSet::of(Kind::Str),
+        "bytes" => KindSet::of(Kind::Bytes)
+            .with(KindSet::of(Kind::Buffer))
+            .with(KindSet::of(Kind::Str)),
+        "tuple" => KindSet::of(Kind::Tuple),
+        "list" => KindSet::of(Kind::List),
+        "dict" => KindSet::of(Kind::Dict),
+        "set" => KindSet::of(Kind::Set).with(KindSet::of(Kind::FrozenSet)),
+        "global" => KindSet::of(Kind::Global),
+        "persid" => KindSet::of(Kind::Persistent),
+        // Older versions of a library leave out what newer ones make an object of.
+        "object" => KindSet::of(Kind::Object).with(KindSet::of(Kind::None)),
+        _ => return None,
+    })
+}
+
+const ANY: KindSet = KindSet(u16::MAX);
+
+const BUILTIN_FILES: &[&str] = &[
+    include_str!("../../../../content/allowlists/python.toml"),
+    include_str!("../../../../content/allowlists/numpy.toml"),
+    include_str!("../../../../content/allowlists/scipy.toml"),
+    include_str!("../../../../content/allowlists/sklearn.toml"),
+    include_str!("../../../../content/allowlists/pandas.toml"),
+    include_str!("../../../../content/allowlists/joblib.toml"),
+    include_str!("../../../../content/allowlists/torch.toml"),
+    include_str!("../../../../content/allowlists/gadgets.toml"),
+];
+const STDLIB: &str = include_str!("../../../../content/allowlists/stdlib.txt");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(text: &str) -> Allowlist {
+        let mut list = Allowlist::default();
+        list.add(text).expect("an allowlist");
+        list
+    }
+
+    #[test]
+    fn contracts_count_and_sort_arguments() {
+        let contract = |kinds: &[&str]| {
+            let row = FileRow {
+                module: "m".into(),
+                name: "n".into(),
+                kind: "function".into(),
+                call: vec![],
+                build: false,
+                args: Some(kinds.iter().map(|&kind| kind.to_owned()).collect()),
+                names: None,
+                _evidence: String::new(),
+            };
+            row.contract().expect("a contract")
+        };
+        let two = contract(&["str", "int|none"]);
+        assert!(two.allows(&[Kind::Str, Kind::None]) && two.allows(&[Kind::Str, Kind::Bool]));
+        assert!(!two.allows(&[Kind::Str]) && !two.allows(&[Kind::Str, Kind::Int, Kind::Int]));
+        let many = contract(&["str", "any*"]);
+        assert!(many.allows(&[Kind::Str]) && many.allows(&[Kind::Str, Kind::Global, Kind::Int]));
+        assert!(!many.allows(&[]) && !many.allows(&[Kind::Int]));
+        assert!(contract(&["int*"]).allows_all(99, KindSet::of(Kind::Int)));
+        assert!(!contract(&["int*"]).allows_all(99, KindSet::of(Kind::Str)));
+        assert!(!contract(&[]).allows(&[Kind::Int]) && contract(&[]).allows(&[]));
+    }
+
+    #[test]
+    fn a_gadget_covers_what_is_below_it() {
+        let list = list(
+            "[[gadget]]\nmodule = 'pdb'\nname = '*'\nwhat = 'debugs'\n\
+             [[gadget]]\nmodule = 'bdb'\nname = 'Bdb'\nwhat = 'runs code'\n",
+        );
+        assert!(list.gadget("pdb", "run").is_some() && list.gadget("pdb.sub", "x").is_some());
+        assert!(list.gadget("bdb", "Bdb.run").is_some() && list.gadget("bdb", "x").is_none());
+        assert!(list.gadget("pdbx", "run").is_none());
+    }
+
+    #[test]
+    fn an_overlay_adds_to_what_is_built_in_and_its_mistakes_are_told() {
+        let row = "[[allow]]\nmodule = 'acme'\nname = 'Model'\nkind = 'class'\nevidence = 'ours'\n";
+        let list = Allowlist::with_overlay(row).expect("sound");
+        assert_eq!(list.len(), Allowlist::builtin().len() + 1);
+        assert!(list.row("acme", "Model").is_some() && list.row("acme", "Model.x").is_none());
+        assert!(Allowlist::with_overlay(&row.replace("kind", "kin")).is_err());
+        let wrong = format!("{row}args = ['text']\n");
+        let error = Allowlist::with_overlay(&wrong).expect_err("no such kind");
+        assert_eq!(
+            error.to_string(),
+            "acme.Model: there is no argument kind `text`"
+        );
+    }
+
+    #[test]
+    fn the_built_in_files_are_sound() {
+        for file in BUILTIN_FILES {
+            Allowlist::default().add(file).expect("sound");
+        }
+        assert!(Allowlist::builtin().is_stdlib("os.path"));
+        assert!(!Allowlist::builtin().is_stdlib("numpy"));
+    }
+}

@@ -1,0 +1,211 @@
+//! What `torch.save` has written since version 1.6: a zip with one folder, in it `data.pkl` and a
+//! record for each storage. A folder `code` makes it TorchScript.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+};
+
+use casemate_container::{Contents, Member};
+use casemate_core::{Reference, Rule, Severity};
+
+use crate::{
+    Verdict,
+    examine::Examiner,
+    notes::plain,
+    pickle::{self, Persistence, storage::Storage},
+    rules::{example, rule},
+};
+
+/// The folder of a zip that torch has written, with its slash; nothing for any other zip.
+pub(crate) fn folder<'c>(contents: &'c Contents<'_>) -> Option<&'c str> {
+    let names = contents.members.iter().map(|member| member.name.as_str());
+    names
+        .filter_map(|name| name.strip_suffix("data.pkl"))
+        .find(|folder| folder.is_empty() || folder.ends_with('/'))
+}
+
+/// Judges an opened zip, and gives its format.
+///
+/// # Errors
+///
+/// What the medium says.
+pub(crate) fn examine(
+    contents: &Contents<'_>,
+    folder: &str,
+    examiner: &mut Examiner<'_, '_>,
+    depth: u8,
+) -> io::Result<&'static str> {
+    let mut storages: BTreeMap<String, Storage> = BTreeMap::new();
+    let mut rest = Vec::new();
+    let mut script = false;
+    for member in files(contents) {
+        let name = member.name.as_str();
+        let inside = name.strip_prefix(folder).unwrap_or(name);
+        script |= inside.starts_with("code/");
+        if name.ends_with(".pkl") {
+            // Whatever the folder: torch reads the records it finds, and others read other ones.
+            for storage in pickle_member(member, examiner, depth)? {
+                let key = match inside {
+                    "constants.pkl" => format!("constants/{}", storage.key),
+                    _ => format!("data/{}", storage.key),
+                };
+                storages.insert(key, storage);
+            }
+        } else {
+            rest.push((inside, member));
+        }
+    }
+    let mut sizes: HashMap<&str, u64> = HashMap::new();
+    for (inside, member) in &rest {
+        if let Some(size) = member.size {
+            sizes.insert(inside, size);
+        }
+    }
+    for (record, storage) in &storages {
+        // Constants of TorchScript stand with the other tensors in some versions.
+        let short = record.rsplit('/').next().unwrap_or(record);
+        let size = sizes
+            .get(record.as_str())
+            .or_else(|| sizes.get(format!("tensors/{short}").as_str()));
+        note_storage(record, storage, size.copied(), examiner);
+    }
+    if script {
+        let message = "the file holds TorchScript code, which this version does not judge";
+        let notes = &mut examiner.notes;
+        notes.observe(&SCRIPT, Verdict::Unknown, None, "code", message);
+        notes.leave_out("torchscript", None, message);
+    }
+    for (inside, member) in rest {
+        if storages.contains_key(inside) {
+            examiner.raw_member(member, depth)?;
+            continue;
+        }
+        let belongs = is_bookkeeping(inside) && member.size.is_some_and(|size| size <= 256);
+        if !belongs && (inside.starts_with("data/") || inside.starts_with("tensors/")) {
+            let name = plain(member.name.as_str());
+            let message = format!("no tensor refers to the record {name}");
+            let notes = &mut examiner.notes;
+            notes.observe(&RECORD, Verdict::Unknown, member.region(), name, message);
+        }
+        examiner.member(member, depth)?;
+    }
+    Ok(if script { "torchscript" } else { "torch-zip" })
+}
+
+fn files<'c, 'a>(contents: &'c Contents<'a>) -> impl Iterator<Item = &'c Member<'a>> {
+    let members = contents.members.iter();
+    members.filter(|member| member.holds_bytes())
+}
+
+fn pickle_member(
+    member: &Member<'_>,
+    examiner: &mut Examiner<'_, '_>,
+    depth: u8,
+) -> io::Result<Vec<Storage>> {
+    let found = examiner.with_member(member, |examiner, source| {
+        let allowlist = examiner.allowlist;
+        let extent = pickle::Extent::Everything;
+        let notes = &mut examiner.notes;
+        let torch = Persistence::Torch;
+        let scanned = pickle::scan(source, 0, extent, torch, allowlist, notes, depth)?;
+        Ok(scanned.storages)
+    })?;
+    Ok(found.unwrap_or_default())
+}
+
+fn note_storage(
+    record: &str,
+    storage: &Storage,
+    size: Option<u64>,
+    examiner: &mut Examiner<'_, '_>,
+) {
+    let name = plain(record);
+    let message = match (size, storage.bytes) {
+        (None, _) => format!("a tensor refers to the record {name}, which is not in the file"),
+        (Some(_), None) => format!("the record {name} is a storage of a type that is not known"),
+        (Some(size), Some(bytes)) if bytes > size => {
+            format!("a tensor takes {bytes} bytes of the record {name}, which has {size}")
+        }
+        _ => return,
+    };
+    let region = crate::notes::bytes(storage.at, 1);
+    let notes = &mut examiner.notes;
+    notes.observe(&STORAGE, Verdict::Unknown, region, name, message);
+}
+
+/// Records that hold a number or a word.
+fn is_bookkeeping(inside: &str) -> bool {
+    matches!(
+        inside,
+        "version"
+            | "byteorder"
+            | ".format_version"
+            | ".storage_alignment"
+            | ".data/serialization_id"
+    )
+}
+
+pub(crate) static STORAGE: Rule = rule(
+    "CM-PTH-001",
+    "A tensor's storage is not what the file says",
+    Severity::Medium,
+    "A tensor refers to a storage that is missing, or smaller than the tensor takes. Loaders have \
+     been made to read and write memory that is not theirs this way.",
+    "Save the model again with a current torch.",
+    const {
+        &[
+            Reference::new("CWE-125"),
+            Reference::new("CWE-787"),
+            Reference::new("AML.T0076"),
+            Reference::new("LLM03:2025"),
+            Reference::new("CVE-2026-24747"),
+        ]
+    },
+    example(
+        "model.pt",
+        include_bytes!("../../fixtures/storage-missing.pt"),
+    ),
+    example("model.pt", include_bytes!("../../fixtures/storage.pt")),
+);
+
+static RECORD: Rule = rule(
+    "CM-PTH-002",
+    "A record that no tensor refers to",
+    Severity::Medium,
+    "The archive has a record in the place of a tensor's bytes, and the pickle does not mention it. \
+     torch ignores it; something else may not.",
+    "Save the model again with a current torch.",
+    const {
+        &[
+            Reference::new("CWE-436"),
+            Reference::new("AML.T0074"),
+            Reference::new("LLM03:2025"),
+        ]
+    },
+    example(
+        "model.pt",
+        include_bytes!("../../fixtures/record-unused.pt"),
+    ),
+    example("model.pt", include_bytes!("../../fixtures/storage.pt")),
+);
+
+static SCRIPT: Rule = rule(
+    "CM-PTH-003",
+    "TorchScript code",
+    Severity::Low,
+    "The archive holds TorchScript, which torch runs when the model is called, and which can read \
+     and write files. This version does not judge what it does.",
+    "Read the files under `code`, or take a checkpoint without code.",
+    const {
+        &[
+            Reference::new("CWE-829"),
+            Reference::new("AML.T0018.001"),
+            Reference::new("LLM03:2025"),
+        ]
+    },
+    example("model.pt", include_bytes!("../../fixtures/script.pt")),
+    example("model.pt", include_bytes!("../../fixtures/storage.pt")),
+);
+
+pub(crate) static RULES: &[&Rule] = &[&STORAGE, &RECORD, &SCRIPT];

@@ -1,0 +1,34 @@
+//! Model files, judged without being executed.
+//!
+//! ```text
+//!             sniff             formats/*              pickle
+//!  Source ──────────► Magic ──────────────► Notes ◄───────────── Judge ◄── Allowlist
+//!    ▲                  │ container members   │                     ▲        (content/)
+//!    └──────────────────┘                     ▼                  Machine
+//!                                        Examination
+//! ```
+//!
+//! [`examine`] says what a file is and what loading it would do, from its bytes alone. The answer
+//! is a [`Verdict`], and whether everything was looked at: what cannot be understood is never
+//! called clean. Pickles are run by an abstract interpreter that reports effects; a judge compares
+//! those with an [`Allowlist`], by default denying what is not on it.
+#![forbid(unsafe_code)]
+
+mod allowlist;
+mod check;
+mod coverage;
+mod cursor;
+mod examine;
+mod formats;
+mod json;
+mod notes;
+mod pickle;
+mod rules;
+mod spool;
+mod verdict;
+
+pub use allowlist::{Allowlist, AllowlistError};
+pub use check::{ArtifactCheck, identify};
+pub use examine::{examine, try_examine};
+pub use rules::rules;
+pub use verdict::{Examination, Limits, Observation, Verdict};

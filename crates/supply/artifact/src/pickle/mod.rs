@@ -1,0 +1,37 @@
+//! Pickles: an abstract interpreter ([`machine`]) that reports [`effect`]s, and a [`judge`] of
+//! them, apart from each other.
+//!
+//! ```text
+//!          opcode          effect             allowlist
+//!  Cursor ────────► Machine ───────► Judge ◄──────────── content/
+//!                  (heap, memo)      │
+//!           scan ──┘                 └─► Notes
+//! ```
+
+mod dtype;
+mod effect;
+mod heap;
+mod judge;
+mod machine;
+mod memo;
+mod names;
+pub(crate) mod opcode;
+pub(crate) mod rules;
+mod scan;
+mod search;
+mod slots;
+mod standing;
+pub(crate) mod storage;
+mod survey;
+mod symbol;
+#[cfg(test)]
+mod tests;
+mod text;
+pub(crate) mod value;
+mod wrapper;
+
+pub(crate) use judge::Persistence;
+pub(crate) use rules::RULES;
+pub(crate) use scan::{
+    Extent, is_active, is_believable, is_loadable, is_one_stream, scan, scan_hidden,
+};

@@ -1,0 +1,411 @@
+//! From bytes to streams: one pickle after the other, the arrays between their opcodes, what
+//! stands behind garbage, and what other readers would make of the same bytes.
+
+mod look;
+mod plain;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use casemate_core::{Source, Window};
+
+pub(crate) use look::{is_active, is_believable, is_loadable, is_one_stream};
+
+use super::{
+    judge::{Judge, Persistence},
+    machine::{Fault, Halt, Machine, Surroundings},
+    opcode,
+    rules::{BROKEN, NESTED_PICKLE, READERS_DISAGREE, TRAILING},
+    search::Search,
+    storage::Storage,
+    symbol::Symbols,
+    wrapper::Array,
+};
+use crate::{
+    Allowlist, Verdict,
+    cursor::Cursor,
+    notes::{Notes, bytes},
+};
+
+/// What a scan has read.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    /// How many streams reached STOP.
+    pub(crate) streams: u64,
+    /// Where the last complete stream ends.
+    pub(crate) end: u64,
+    /// Whether some stream broke off.
+    pub(crate) broken: bool,
+    /// Whether joblib's arrays stand among the opcodes.
+    pub(crate) arrays: bool,
+    /// The storages that the streams refer to.
+    pub(crate) storages: Vec<Storage>,
+}
+
+/// How a stream ended.
+enum Ended {
+    Stopped,
+    Broken { at: u64, fault: Fault },
+}
+
+/// How many streams to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of the bytes are pickles, and what is not is worth a finding.
+    Everything,
+    /// This many; what follows is somebody else's.
+    Streams(u64),
+}
+
+/// Judges the pickles of `source` from `start` on.
+///
+/// # Errors
+///
+/// What the medium says.
+pub(crate) fn scan(
+    source: &dyn Source,
+    start: u64,
+    extent: Extent,
+    persistence: Persistence,
+    allowlist: &Allowlist,
+    notes: &mut Notes<'_>,
+    depth: u8,
+) -> io::Result<Scanned> {
+    let mut scanner = Scanner::new(source, start, persistence, allowlist, notes, depth);
+    let read = scanner.streams(start, extent);
+    scanner.conclude(read)
+}
+
+/// Looks for pickles from `from` on, in bytes that belong to nothing, and judges them.
+///
+/// # Errors
+///
+/// What the medium says.
+pub(crate) fn scan_hidden(
+    source: &dyn Source,
+    from: u64,
+    allowlist: &Allowlist,
+    notes: &mut Notes<'_>,
+    depth: u8,
+) -> io::Result<()> {
+    let mut scanner = Scanner::new(source, from, Persistence::Unknown, allowlist, notes, depth);
+    let read = scanner.hidden_after(from);
+    scanner.conclude(read).map(|_| ())
+}
+
+struct Scanner<'a, 'n, 'l> {
+    source: &'a dyn Source,
+    allowlist: &'a Allowlist,
+    symbols: Symbols,
+    judge: Judge<'a, 'n, 'l>,
+    scanned: Scanned,
+    depth: u8,
+}
+
+impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
+    fn new(
+        source: &'a dyn Source,
+        start: u64,
+        persistence: Persistence,
+        allowlist: &'a Allowlist,
+        notes: &'n mut Notes<'l>,
+        depth: u8,
+    ) -> Self {
+        Self {
+            source,
+            allowlist,
+            symbols: Symbols::default(),
+            judge: Judge::new(notes, allowlist, persistence),
+            scanned: Scanned {
+                streams: 0,
+                end: start,
+                broken: false,
+                arrays: false,
+                storages: Vec::new(),
+            },
+            depth,
+        }
+    }
+
+    /// What is left to do once all streams have been interpreted, or the medium has failed: what
+    /// was seen until then is told in either case.
+    fn conclude(mut self, read: io::Result<()>) -> io::Result<Scanned> {
+        let read = read.and_then(|()| self.other_readers());
+        self.judge.conclude(&self.symbols);
+        self.scanned.storages = std::mem::take(&mut self.judge.storages);
+        read?;
+        for extent in std::mem::take(&mut self.judge.nested) {
+            let notes = &mut *self.judge.notes;
+            nested_pickle(self.source, extent, self.allowlist, notes, self.depth)?;
+        }
+        Ok(self.scanned)
+    }
+
+    fn streams(&mut self, start: u64, extent: Extent) -> io::Result<()> {
+        let mut at = start;
+        loop {
+            match self.stream(at)? {
+                Ended::Stopped => at = self.scanned.end,
+                Ended::Broken { at: place, fault } => {
+                    self.break_off(place, &fault);
+                    return self.hidden_after(place + 1);
+                }
+            }
+            match extent {
+                Extent::Streams(count) if self.scanned.streams >= count => return Ok(()),
+                Extent::Everything if at >= self.source.len() => return Ok(()),
+                _ => {}
+            }
+            if !self.another_begins(at)? {
+                return self.rest(at);
+            }
+        }
+    }
+
+    /// Interprets the stream at `start`, and the streams inside of it that joblib writes.
+    fn stream(&mut self, start: u64) -> io::Result<Ended> {
+        let mut input = Cursor::new(self.source, start);
+        let mut outer: Option<Machine> = None;
+        let mut machine = Machine::new(start);
+        loop {
+            let mut opcodes = self.judge.notes.opcodes;
+            let halt = machine.run(&mut Surroundings {
+                input: &mut input,
+                symbols: &mut self.symbols,
+                effects: &mut self.judge,
+                opcodes: &mut opcodes,
+            });
+            self.judge.notes.opcodes = opcodes;
+            let at = input.position();
+            if machine.is_exhausted() {
+                let reason = "the pickle makes more objects than can be followed";
+                self.judge.notes.leave_out("objects", None, reason);
+            }
+            match halt {
+                Halt::Stop => match outer.take() {
+                    Some(around) => machine = around,
+                    None => {
+                        self.scanned.streams += 1;
+                        self.scanned.end = at;
+                        return Ok(Ended::Stopped);
+                    }
+                },
+                // Inside of an object array it is plain pickle that reads, and no array follows.
+                Halt::Array { .. } if outer.is_some() => {}
+                Halt::Array { state } => {
+                    self.scanned.arrays = true;
+                    let array = Array::of_state(state, &machine.view(&input, &self.symbols));
+                    self.plain_reader(&machine, at, array)?;
+                    match array {
+                        Some(Array::Pickle) => {
+                            outer = Some(std::mem::replace(&mut machine, Machine::new(at)));
+                        }
+                        Some(Array::Bytes { len, aligned }) => {
+                            if !Array::skip(len, aligned, &mut input)? {
+                                return Ok(Ended::Broken {
+                                    at,
+                                    fault: Fault::End,
+                                });
+                            }
+                        }
+                        None => {
+                            return Ok(Ended::Broken {
+                                at,
+                                fault: Fault::Operand("NumpyArrayWrapper"),
+                            });
+                        }
+                    }
+                }
+                Halt::Broken(Fault::Io(error)) => return Err(error),
+                Halt::Broken(fault) => {
+                    return Ok(Ended::Broken {
+                        at: machine.last(),
+                        fault,
+                    });
+                }
+            }
+        }
+    }
+
+    fn break_off(&mut self, at: u64, fault: &Fault) {
+        self.scanned.broken = true;
+        let message = format!("the pickle breaks off: {fault}");
+        let notes = &mut *self.judge.notes;
+        if !matches!(fault, Fault::Opcodes | Fault::Memory) {
+            let anchor = "break";
+            notes.observe(&BROKEN, Verdict::Unknown, bytes(at, 1), anchor, &message);
+        }
+        notes.leave_out("broken pickle", bytes(at, 1), message);
+    }
+
+    /// Whether a stream begins at `at`, right after another.
+    fn another_begins(&mut self, at: u64) -> io::Result<bool> {
+        let head = self.source.read_vec(at, 2)?;
+        if let [opcode::PROTO, protocol] = head[..]
+            && protocol <= opcode::HIGHEST_PROTOCOL
+        {
+            return Ok(true);
+        }
+        let opcodes = &mut self.judge.notes.opcodes;
+        is_believable(self.source, at, self.allowlist, opcodes)
+    }
+
+    /// What comes after the last stream.
+    fn rest(&mut self, at: u64) -> io::Result<()> {
+        if look::is_blank(self.source, at, self.judge.notes.limits.search)? {
+            return Ok(());
+        }
+        let length = self.source.len() - at;
+        let notes = &mut *self.judge.notes;
+        let message = format!("{length} bytes follow the last pickle and belong to none");
+        let region = bytes(at, length);
+        notes.observe(&TRAILING, Verdict::Unknown, region, "rest", &message);
+        notes.leave_out("trailing bytes", region, message);
+        self.hidden_after(at)
+    }
+
+    /// Looks for streams in bytes that are none.
+    fn hidden_after(&mut self, from: u64) -> io::Result<()> {
+        let to = from.saturating_add(self.judge.notes.limits.search);
+        let mut search = Search::new(self.source, from, to);
+        let mut budget = SEARCH_OPCODES;
+        while let Some(place) = search.next()? {
+            if budget == 0 || self.judge.notes.opcodes == 0 {
+                let reason = "the search for hidden pickles was cut short";
+                let notes = &mut *self.judge.notes;
+                notes.leave_out("search", bytes(place, 1), reason);
+                break;
+            }
+            budget = budget.saturating_sub(LOOK_COST);
+            if !is_believable(self.source, place, self.allowlist, &mut budget)? {
+                continue;
+            }
+            let message = "a pickle stands behind bytes that are none";
+            let region = bytes(place, 1);
+            let notes = &mut *self.judge.notes;
+            notes.observe(&TRAILING, Verdict::Unknown, region, "hidden", message);
+            match self.stream(place)? {
+                Ended::Stopped => search.resume_at(self.scanned.end),
+                Ended::Broken { at, fault } => {
+                    self.break_off(at, &fault);
+                    search.resume_at(at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a reader does that goes on elsewhere: one that keeps to frames, or one that knows
+    /// nothing of joblib's arrays.
+    fn other_readers(&mut self) -> io::Result<()> {
+        let places = std::mem::take(&mut self.judge.resumptions);
+        let mut budget = SEARCH_OPCODES;
+        for (place, again) in places {
+            if budget == 0 {
+                let reason = "more places than could be looked at are read in two ways";
+                self.judge.notes.leave_out("readers", None, reason);
+                break;
+            }
+            let spliced = Spliced {
+                first: again,
+                rest: Window::new(self.source, place, u64::MAX),
+            };
+            if !is_believable(&spliced, 0, self.allowlist, &mut budget)? {
+                continue;
+            }
+            self.judge.notes.observe(
+                &READERS_DISAGREE,
+                Verdict::Dangerous,
+                bytes(place, 1),
+                "readers",
+                "bytes that one reader takes for data are opcodes to another, and do something \
+                 there",
+            );
+            if again.is_none() {
+                self.stream(place)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A source with one byte before it.
+struct Spliced<'a> {
+    first: Option<u8>,
+    rest: Window<&'a dyn Source>,
+}
+
+impl Source for Spliced<'_> {
+    fn len(&self) -> u64 {
+        self.rest.len() + u64::from(self.first.is_some())
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let Some(first) = self.first else {
+            return self.rest.read_at(offset, buf);
+        };
+        if let Some(offset) = offset.checked_sub(1) {
+            return self.rest.read_at(offset, buf);
+        }
+        let Some((byte, after)) = buf.split_first_mut() else {
+            return Ok(0);
+        };
+        *byte = first;
+        Ok(1 + self.rest.read_at(0, after)?)
+    }
+}
+
+/// Judges bytes inside of a pickle that may be one.
+fn nested_pickle(
+    source: &dyn Source,
+    extent: crate::cursor::Extent,
+    allowlist: &Allowlist,
+    notes: &mut Notes<'_>,
+    depth: u8,
+) -> io::Result<()> {
+    let window = Window::new(source, extent.at, extent.len);
+    let mut opcodes = notes.opcodes;
+    let believable = is_believable(&window, 0, allowlist, &mut opcodes)?;
+    notes.opcodes = opcodes;
+    if !believable {
+        return Ok(());
+    }
+    let region = bytes(extent.at, extent.len);
+    let Some(depth) = depth.checked_sub(1) else {
+        notes.leave_out("nested pickle", region, "pickles are nested too deeply");
+        return Ok(());
+    };
+    let mut inner = Notes::new(notes.limits);
+    inner.opcodes = notes.opcodes;
+    let scanned = scan(
+        &window,
+        0,
+        Extent::Everything,
+        Persistence::Unknown,
+        allowlist,
+        &mut inner,
+        depth,
+    );
+    notes.opcodes = inner.opcodes;
+    let verdict = inner.verdict();
+    let inner = inner.finish("pickle");
+    notes.raise(verdict.min(Verdict::Known));
+    let effects = inner
+        .findings
+        .iter()
+        .filter(|found| found.verdict > Verdict::Known);
+    for found in effects {
+        let message = format!("a string is a pickle itself; in it, {}", found.message);
+        let anchor = format!("nested {}", found.anchor);
+        notes.observe(&NESTED_PICKLE, found.verdict, region, anchor, message);
+    }
+    scanned.map(|_| ())
+}
+
+/// How far a first look goes.
+const SURVEY_OPCODES: u64 = 100_000;
+/// What it takes to begin a first look, in opcodes.
+const LOOK_COST: u64 = 50;
+/// How many opcodes all first looks of one search may take.
+const SEARCH_OPCODES: u64 = 20_000_000;

@@ -1,0 +1,61 @@
+//! What the second half of a `(state, slots)` pair does: `BUILD` sets it with `setattr`, which
+//! reaches the class where a dictionary's entry would not.
+
+use super::{
+    effect::{Mutation, View},
+    standing::is_filled,
+    value::{Ref, Shape, Value},
+};
+
+/// The attributes that a state sets with `setattr`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Slots {
+    /// None, or some of ordinary names.
+    Ordinary,
+    /// One with a special name.
+    Special(String),
+    /// More than is remembered, or names that are computed: anything at all.
+    Unread,
+}
+
+/// Reads the attributes that `state` sets.
+pub(super) fn slots(state: Ref, view: &View<'_>) -> Slots {
+    let Value::Container {
+        shape: Shape::Tuple,
+        count: 2,
+        ..
+    } = view.value(state)
+    else {
+        return Slots::Ordinary;
+    };
+    let pair = view.heap.items(state);
+    let Some(&slots) = pair.and_then(|pair| pair.get(1)) else {
+        return Slots::Unread;
+    };
+    match view.value(slots) {
+        Value::Container {
+            shape: Shape::Dict, ..
+        } => {}
+        // A dictionary with a class of its own passes for one, and its entries are not kept.
+        Value::Called { callee, .. } => {
+            let class = view.global(callee).map(|id| view.symbols.symbol(id));
+            return match class.is_some_and(|class| is_filled(class, Mutation::SetItem)) {
+                true => Slots::Unread,
+                false => Slots::Ordinary,
+            };
+        }
+        _ => return Slots::Ordinary,
+    }
+    let Some(items) = view.heap.items(slots) else {
+        return Slots::Unread;
+    };
+    let mut read = Slots::Ordinary;
+    for &key in items.iter().step_by(2) {
+        match view.text(key) {
+            Some(name) if name.starts_with("__") => return Slots::Special(name),
+            Some(_) => {}
+            None => read = Slots::Unread,
+        }
+    }
+    read
+}

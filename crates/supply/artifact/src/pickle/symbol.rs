@@ -1,0 +1,138 @@
+//! The names that a stream imports, each kept once.
+
+use std::collections::HashMap;
+
+use super::{names::in_python_3, value::SymbolId};
+
+/// A name that is imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Symbol {
+    /// The module that CPython imports.
+    pub(crate) module: Box<str>,
+    /// The path of attributes below it, with dots.
+    pub(crate) path: Box<str>,
+    /// Module and path as they are written, where Python 3 maps them to others.
+    pub(crate) written: Option<(Box<str>, Box<str>)>,
+}
+
+/// The table of names.
+#[derive(Default)]
+pub(crate) struct Symbols {
+    all: Vec<Symbol>,
+    by_name: HashMap<(Box<str>, Box<str>, bool), SymbolId>,
+    overflowed: bool,
+}
+
+impl Symbols {
+    /// The symbol for what is written, in a stream of `protocol`.
+    pub(crate) fn intern(&mut self, module: &str, path: &str, protocol: u8) -> SymbolId {
+        let key = (clipped(module), clipped(path), protocol < 3);
+        if let Some(&id) = self.by_name.get(&key) {
+            return id;
+        }
+        let room = self.all.len() < MOST;
+        let Some(id) = u32::try_from(self.all.len()).ok().filter(|_| room) else {
+            // One name more than any real file has: what follows counts as the last one, which
+            // nobody lists.
+            self.overflowed = true;
+            return self.intern_overflow();
+        };
+        let (new_module, new_path) = match protocol {
+            0..3 => in_python_3(&key.0, &key.1),
+            _ => (&*key.0, &*key.1),
+        };
+        let mapped = (new_module, new_path) != (&*key.0, &*key.1);
+        self.all.push(Symbol {
+            module: new_module.into(),
+            path: new_path.into(),
+            written: mapped.then(|| (key.0.clone(), key.1.clone())),
+        });
+        self.by_name.insert(key, SymbolId(id));
+        SymbolId(id)
+    }
+
+    pub(crate) fn symbol(&self, id: SymbolId) -> &Symbol {
+        &self.all[id.0 as usize]
+    }
+
+    pub(crate) fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    fn intern_overflow(&mut self) -> SymbolId {
+        let key: (Box<str>, Box<str>, bool) = ("".into(), "".into(), false);
+        if let Some(&id) = self.by_name.get(&key) {
+            return id;
+        }
+        let id = SymbolId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
+        self.all.push(Symbol {
+            module: "".into(),
+            path: "".into(),
+            written: None,
+        });
+        self.by_name.insert(key, id);
+        id
+    }
+}
+
+impl Symbol {
+    /// Whether its objects are joblib's placeholders, which an array's bytes follow in the stream.
+    pub(crate) fn wraps_an_array(&self) -> bool {
+        &*self.path == "NumpyArrayWrapper" && WRAPPERS.contains(&&*self.module)
+    }
+
+    /// Whether it is a function that makes an object of its first argument, which is a class.
+    pub(crate) fn constructs_its_argument(&self) -> bool {
+        matches!(&*self.module, "copyreg" | "copy_reg")
+            && matches!(
+                &*self.path,
+                "_reconstructor" | "__newobj__" | "__newobj_ex__"
+            )
+    }
+
+    /// Module and path joined, as one would write them in Python.
+    pub(crate) fn dotted(&self) -> String {
+        format!("{}.{}", self.module, self.path)
+    }
+}
+
+/// The beginning of a name; no real one is as long as this.
+fn clipped(name: &str) -> Box<str> {
+    let end = name.char_indices().nth(LONGEST).map_or(name.len(), |c| c.0);
+    name[..end].into()
+}
+
+/// Where joblib keeps its placeholders: its own, and the copy that scikit-learn had before 0.23.
+const WRAPPERS: &[&str] = &[
+    "joblib.numpy_pickle",
+    "sklearn.externals.joblib.numpy_pickle",
+];
+const MOST: usize = 1 << 15;
+const LONGEST: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_mapped_below_protocol_3_only() {
+        let mut symbols = Symbols::default();
+        let old = symbols.intern("__builtin__", "eval", 2);
+        let new = symbols.intern("__builtin__", "eval", 3);
+        assert_eq!(symbols.symbol(old).dotted(), "builtins.eval");
+        assert_eq!(symbols.symbol(new).dotted(), "__builtin__.eval");
+        assert_eq!(symbols.intern("__builtin__", "eval", 0), old);
+    }
+
+    #[test]
+    fn more_names_than_fit_are_one_name_that_nobody_lists() {
+        let mut symbols = Symbols::default();
+        for n in 0..MOST {
+            symbols.intern("m", &n.to_string(), 4);
+        }
+        assert!(!symbols.overflowed());
+        let id = symbols.intern("m", "one more", 4);
+        assert_eq!(symbols.intern("m", "another", 4), id);
+        assert!(symbols.overflowed() && symbols.symbol(id).path.is_empty());
+    }
+}

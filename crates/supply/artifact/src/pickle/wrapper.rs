@@ -1,0 +1,69 @@
+//! The arrays that joblib writes into the middle of a pickle.
+//!
+//! `joblib.numpy_pickle.NumpyArrayWrapper` gets its state by BUILD; then the array's bytes follow,
+//! where an unpickler that is not joblib's expects opcodes.
+
+use std::io;
+
+use super::{
+    dtype,
+    effect::View,
+    value::{Ref, Value},
+};
+use crate::cursor::{Cursor, ReadError};
+
+/// What follows a wrapper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Array {
+    /// Bytes, after padding where `aligned`.
+    Bytes { len: u64, aligned: bool },
+    /// A pickle of the array's objects.
+    Pickle,
+}
+
+impl Array {
+    /// Reads the wrapper's state; nothing where it is not as joblib writes it.
+    pub(crate) fn of_state(state: Ref, view: &View<'_>) -> Option<Self> {
+        // A second key of one name, or one that only equals it, is how a state says one thing to us
+        // and another to joblib.
+        if !view.has_plain_keys(state) {
+            return None;
+        }
+        let shape = view.heap.items(view.entry(state, "shape")?)?;
+        let mut count = 1u64;
+        for &extent in shape {
+            let Value::Int(extent) = view.value(extent) else {
+                return None;
+            };
+            count = count.checked_mul(u64::try_from(extent).ok()?)?;
+        }
+        let code = dtype::code(view.entry(state, "dtype")?, view)?;
+        let Some(size) = dtype::item_size(&code) else {
+            return code.starts_with('O').then_some(Self::Pickle);
+        };
+        let alignment = view.entry(state, "numpy_array_alignment_bytes");
+        let aligned = match alignment.map(|of| view.value(of)) {
+            None | Some(Value::None) => false,
+            Some(Value::Int(_)) => true,
+            Some(_) => return None,
+        };
+        let len = count.checked_mul(size)?;
+        Some(Self::Bytes { len, aligned })
+    }
+
+    /// Steps over the array's bytes.
+    pub(crate) fn skip(len: u64, aligned: bool, input: &mut Cursor<'_>) -> io::Result<bool> {
+        let skipped = (|| {
+            if aligned {
+                let padding = input.byte()?;
+                input.skip(padding.into())?;
+            }
+            input.skip(len)
+        })();
+        match skipped {
+            Ok(_) => Ok(true),
+            Err(ReadError::End) => Ok(false),
+            Err(ReadError::Io(error)) => Err(error),
+        }
+    }
+}
