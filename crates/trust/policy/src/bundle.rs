@@ -1,0 +1,324 @@
+//! The files that a policy is made of.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use casemate_core::{Digest, Hasher, PathText};
+use serde_json::Value;
+
+use crate::{
+    Engine, EngineError, Limits, Question,
+    engine::Message,
+    rego::Rego,
+    syntax::{Definition, RuleSite},
+};
+
+/// A policy: Rego modules and data documents, loaded. It can only come from bytes that the caller
+/// hands in; nothing here opens a file.
+///
+/// A file whose name ends in `.rego` is a module, wherever it stands. A `.json` or `.toml` file
+/// below `data/` is a document that is merged into the root of `data`, as `opa eval --data` does it:
+/// `data/settings.toml` with a table `[casemate.settings]` sets `data.casemate.settings`. Everything
+/// else is kept out, except that a YAML document below `data/` is an error: it would be missed.
+#[derive(Clone)]
+pub struct Bundle {
+    files: BTreeMap<PathText, Arc<[u8]>>,
+    digest: Digest,
+    rego: Result<Arc<Rego>, EngineError>,
+}
+
+impl Bundle {
+    /// The policy that comes with Casemate: `content/policies/`.
+    pub fn builtin() -> Self {
+        Self::loaded(builtin(), Limits::default())
+    }
+
+    /// The built-in policy with `files` over it, by their path from the directory they come from.
+    /// A file of the same name replaces the built-in one; any other file is added. Rules that are
+    /// added to package `casemate.gate` count like the built-in ones.
+    ///
+    /// # Errors
+    ///
+    /// See [`BundleError`].
+    pub fn overlay(files: Vec<(PathText, Vec<u8>)>) -> Result<Self, BundleError> {
+        let mut all = builtin();
+        for (name, bytes) in files {
+            check_name(&name)?;
+            if is_yaml(&name) {
+                return Err(BundleError::Yaml(name));
+            }
+            if is_module(&name) || is_document(&name) {
+                all.insert(name, bytes.into());
+            }
+        }
+        if all.len() > MAX_FILES {
+            return Err(BundleError::Many);
+        }
+        let bytes: usize = all.values().map(|bytes| bytes.len()).sum();
+        if bytes > MAX_BYTES {
+            return Err(BundleError::Large);
+        }
+        let bundle = Self::loaded(all, Limits::default());
+        match &bundle.rego {
+            Ok(_) => Ok(bundle),
+            Err(error) => Err(BundleError::Load(error.clone())),
+        }
+    }
+
+    /// The same policy under other limits.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        Self::loaded(self.files, limits)
+    }
+
+    /// The digest of all files: their names and contents, in the order of their names.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The names of the files, in order.
+    pub fn files(&self) -> impl Iterator<Item = &PathText> {
+        self.files.keys()
+    }
+
+    /// Where each rule of the policy stands, in the order of files and lines.
+    pub fn rules(&self) -> Vec<RuleSite> {
+        let rules = self.definitions().map(|definition| definition.site.clone());
+        rules.collect()
+    }
+
+    /// Reads and analyses `files`. What cannot be loaded denies everything.
+    fn loaded(files: BTreeMap<PathText, Arc<[u8]>>, limits: Limits) -> Self {
+        let mut hasher = Hasher::default();
+        for (name, bytes) in &files {
+            hasher.part(name.as_str().as_bytes()).part(bytes);
+        }
+        Self {
+            digest: hasher.finish(),
+            rego: load(&files, limits).map(Arc::new),
+            files,
+        }
+    }
+
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = &Definition> {
+        self.rego.iter().flat_map(|rego| &rego.index().definitions)
+    }
+
+    pub(crate) fn rego(&self) -> Result<&Rego, EngineError> {
+        self.rego.as_deref().map_err(Clone::clone)
+    }
+}
+
+impl Engine for Bundle {
+    fn eval(
+        &self,
+        rules: &[&str],
+        question: &Question<'_>,
+    ) -> Result<Vec<Option<Value>>, EngineError> {
+        self.rego()?.eval(rules, question)
+    }
+}
+
+/// Why files do not make a policy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BundleError {
+    /// A name is not a plain relative path.
+    #[error("`{0}` is not a path below the policy's directory")]
+    Name(PathText),
+    /// A document is in a format that is not read.
+    #[error("`{0}`: data documents are JSON or TOML")]
+    Yaml(PathText),
+    /// There are too many files.
+    #[error("a policy has at most {MAX_FILES} files")]
+    Many,
+    /// The files are too large.
+    #[error("the files of a policy have at most 64 MiB together")]
+    Large,
+    /// The files cannot be loaded.
+    #[error(transparent)]
+    Load(EngineError),
+}
+
+fn builtin() -> BTreeMap<PathText, Arc<[u8]>> {
+    let files = BUILTIN
+        .iter()
+        .map(|(name, text)| ((*name).into(), text.as_bytes().into()));
+    files.collect()
+}
+
+fn load(files: &BTreeMap<PathText, Arc<[u8]>>, limits: Limits) -> Result<Rego, EngineError> {
+    let mut modules = Vec::new();
+    let mut documents = Vec::new();
+    for (name, bytes) in files {
+        let wrong = |what: &str| Message::new(&format!("{name}: {what}"));
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| EngineError::Parse(wrong(&error.to_string())))?;
+        if is_module(name) {
+            modules.push((name.as_str(), text));
+            continue;
+        }
+        let document: Result<Value, String> = if name.extension() == Some("toml") {
+            toml::from_str(text).map_err(|error: toml::de::Error| error.message().to_owned())
+        } else {
+            serde_json::from_str(text).map_err(|error| error.to_string())
+        };
+        let document = document.map_err(|error| EngineError::Data(wrong(&error)))?;
+        if !document.is_object() {
+            return Err(EngineError::Data(wrong("the document is not an object")));
+        }
+        documents.push((name.as_str(), document));
+    }
+    Rego::load(&modules, &documents, limits)
+}
+
+fn check_name(name: &PathText) -> Result<(), BundleError> {
+    let is_plain = |part: &str| !matches!(part, "" | "." | "..");
+    if name.as_str().split('/').all(is_plain) {
+        return Ok(());
+    }
+    Err(BundleError::Name(name.clone()))
+}
+
+fn is_module(name: &PathText) -> bool {
+    name.extension() == Some("rego")
+}
+
+fn is_document(name: &PathText) -> bool {
+    name.as_str().starts_with("data/") && matches!(name.extension(), Some("json" | "toml"))
+}
+
+fn is_yaml(name: &PathText) -> bool {
+    name.as_str().starts_with("data/") && matches!(name.extension(), Some("yaml" | "yml"))
+}
+
+const BUILTIN: [(&str, &str); 2] = [
+    (
+        "gate.rego",
+        include_str!("../../../../content/policies/gate.rego"),
+    ),
+    (
+        "gate_test.rego",
+        include_str!("../../../../content/policies/gate_test.rego"),
+    ),
+];
+
+const MAX_FILES: usize = 10_000;
+
+const MAX_BYTES: usize = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{file, now};
+
+    fn value(bundle: &Bundle, rule: &str) -> Result<Option<Value>, EngineError> {
+        let question = Question {
+            input: &Value::Null,
+            now: now(),
+        };
+        bundle
+            .eval(&[rule], &question)
+            .map(|mut values| values.remove(0))
+    }
+
+    #[test]
+    fn the_builtin_policy_loads() {
+        let bundle = Bundle::builtin();
+        assert!(bundle.rego().is_ok(), "{:?}", bundle.rego().err());
+        let names: Vec<&str> = bundle.files().map(PathText::as_str).collect();
+        assert_eq!(names, ["gate.rego", "gate_test.rego"]);
+    }
+
+    #[test]
+    fn files_of_the_same_name_replace_and_others_add() {
+        let gate = "package casemate.gate\ndeny contains \"mine\" if true\n";
+        let bundle = Bundle::overlay(vec![
+            file("gate.rego", gate),
+            file("gate_test.rego", "package casemate.gate_test\n"),
+            file("sub/more.rego", "package more\nx := data.answers.a\n"),
+            file("data/a.json", r#"{"answers": {"a": 1}}"#),
+            file("data/deep/b.toml", "[answers]\nb = 2\n"),
+            file("README.md", "ignored"),
+            file("other.json", "not read {"),
+        ])
+        .expect("loads");
+        assert_eq!(bundle.files().count(), 5);
+        assert_eq!(value(&bundle, "data.more.x"), Ok(Some(1.into())));
+        assert_eq!(
+            value(&bundle, "data.casemate.gate.deny"),
+            Ok(Some(vec!["mine"].into()))
+        );
+        assert_eq!(value(&bundle, "data.casemate.gate.warn"), Ok(None));
+    }
+
+    #[test]
+    fn rego_of_both_versions_is_read() {
+        let bundle = Bundle::overlay(vec![
+            file("old.rego", "package old\nx[msg] { msg := \"a\" }\n"),
+            file(
+                "new.rego",
+                "package new\nx contains msg if { msg := \"b\" }\n",
+            ),
+        ])
+        .expect("loads");
+        assert_eq!(value(&bundle, "data.old.x"), Ok(Some(vec!["a"].into())));
+        assert_eq!(value(&bundle, "data.new.x"), Ok(Some(vec!["b"].into())));
+    }
+
+    #[test]
+    fn what_is_not_a_policy_says_where_and_why() {
+        for (name, content, expected) in [
+            ("../a.rego", "", "`../a.rego` is not a path below"),
+            ("/a.rego", "", "`/a.rego` is not a path below"),
+            (
+                "data/a.yaml",
+                "a: 1",
+                "`data/a.yaml`: data documents are JSON or TOML",
+            ),
+            ("a.rego", "package a\nx := ", "a.rego:2:6"),
+            (
+                "a.rego",
+                "package a\nx := [[[[[[[[[[[[[[[[[1",
+                "a.rego:2: brackets",
+            ),
+            (
+                "data/a.json",
+                "[1]",
+                "data/a.json: the document is not an object",
+            ),
+            ("data/a.toml", "a = ", "data/a.toml: "),
+            (
+                "a.rego",
+                "package a\nf(x) := f(x)\n",
+                "the function a.f calls itself",
+            ),
+        ] {
+            let error = Bundle::overlay(vec![file(name, content)])
+                .err()
+                .expect(name)
+                .to_string();
+            assert!(error.starts_with(expected), "{name}: {error}");
+        }
+        let documents = vec![
+            file("data/a.json", r#"{"x": 1}"#),
+            file("data/b.json", r#"{"x": 2}"#),
+        ];
+        let error = Bundle::overlay(documents).err().expect("a contradiction");
+        assert!(
+            matches!(error, BundleError::Load(EngineError::Data(_))),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_digest_depends_on_every_name_and_content() {
+        let digest = |name: &str, content: &str| {
+            Bundle::overlay(vec![file(name, content)])
+                .expect("loads")
+                .digest()
+        };
+        let one = digest("a.rego", "package a\n");
+        assert_eq!(one, digest("a.rego", "package a\n"));
+        assert_ne!(one, digest("b.rego", "package a\n"));
+        assert_ne!(one, digest("a.rego", "package a\n\n"));
+    }
+}

@@ -1,0 +1,376 @@
+//! What a gate asks and what a policy answers: one shape at every gate.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use casemate_core::{
+    AssetId, Coverage, Outcome, Population, RuleId, Severity, Status, Timestamp, aggregate,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::engine::Message;
+
+/// The document that policies read as `input`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GateInput {
+    /// The version of this shape.
+    pub schema: GateSchema,
+    /// The gate that asks: `assess`, `admission`, `gateway`, `key-release`.
+    pub gate: String,
+    /// What the decision is about.
+    pub subject: AssetId,
+    /// Who wants it, where somebody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<AssetId>,
+    /// What is wanted: `assess`, `create`, `invoke`, `release` ...
+    pub action: String,
+    /// What the checks said. One by one where it is anything but a clean pass, as populations where
+    /// it is one.
+    #[serde(default)]
+    pub outcomes: Vec<GateOutcome>,
+    /// Signed statements that the caller has verified, each in the shape of its own type.
+    #[serde(default)]
+    pub evidence: Vec<Value>,
+    /// What else the gate knows of the request.
+    #[serde(default)]
+    pub context: BTreeMap<String, Value>,
+    /// When it is asked; what `time.now_ns()` answers.
+    pub now: Timestamp,
+}
+
+impl GateInput {
+    /// A question of `gate` about `subject`, with nothing in it yet. The action is the gate's name.
+    pub fn new(gate: &str, subject: AssetId, now: Timestamp) -> Self {
+        Self {
+            schema: GateSchema,
+            gate: gate.to_owned(),
+            subject,
+            principal: None,
+            action: gate.to_owned(),
+            outcomes: Vec::new(),
+            evidence: Vec::new(),
+            context: BTreeMap::new(),
+            now,
+        }
+    }
+
+    /// The question with `outcomes` in it: clean passes folded into populations, all others one by
+    /// one, in their order. The order is part of the input: give them sorted.
+    #[must_use]
+    pub fn with_outcomes<'a>(mut self, outcomes: impl IntoIterator<Item = &'a Outcome>) -> Self {
+        let mut clean = Vec::new();
+        for outcome in outcomes {
+            if is_clean(outcome) {
+                clean.push(outcome);
+            } else {
+                self.outcomes.push(GateOutcome::Single(outcome.clone()));
+            }
+        }
+        self.outcomes
+            .extend(aggregate(clean).into_iter().map(GateOutcome::Population));
+        self
+    }
+}
+
+/// Whether a gate need not see the outcome by itself: a complete pass, or not applicable, with
+/// nothing found and no verdict that somebody should look at.
+pub fn is_clean(outcome: &Outcome) -> bool {
+    let verdict = outcome.facts.get("verdict").map(String::as_str);
+    matches!(outcome.result, Status::Pass | Status::NotApplicable)
+        && outcome.coverage == Coverage::Complete
+        && outcome.findings.is_empty()
+        && !matches!(verdict, Some("unknown" | "dangerous"))
+}
+
+/// The version of [`GateInput`]: the text `casemate.gate-input/1`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GateSchema;
+
+impl GateSchema {
+    /// The text itself.
+    pub const TEXT: &'static str = "casemate.gate-input/1";
+}
+
+impl Serialize for GateSchema {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(Self::TEXT)
+    }
+}
+
+impl<'de> Deserialize<'de> for GateSchema {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == Self::TEXT {
+            return Ok(Self);
+        }
+        Err(serde::de::Error::custom(format!(
+            "the schema is {text:?} and not {:?}",
+            Self::TEXT
+        )))
+    }
+}
+
+impl JsonSchema for GateSchema {
+    fn schema_name() -> Cow<'static, str> {
+        "GateSchema".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "const": Self::TEXT })
+    }
+}
+
+/// What a check said of one subject, or of many.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum GateOutcome {
+    /// One subject.
+    Single(Outcome),
+    /// Many subjects that passed, or that the check has nothing to say of.
+    Population(Population),
+}
+
+/// What a policy answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct GateAnswer {
+    /// Why it may not pass.
+    pub deny: Vec<GateReason>,
+    /// Why somebody should look.
+    pub warn: Vec<GateReason>,
+    /// What has to be done if it passes.
+    pub obligations: Vec<GateReason>,
+}
+
+impl GateAnswer {
+    /// Reads the values of the rules `deny`, `warn` and `obligations`; each list comes out sorted
+    /// and without repetitions. A policy must define `deny`, and may leave out the others.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the shape of the answer.
+    pub(crate) fn read(values: [Option<Value>; 3]) -> Result<Self, ShapeError> {
+        let [deny, warn, obligations] = values;
+        let deny = deny.ok_or(ShapeError::Undefined)?;
+        let list = |name: &'static str, value: Option<Value>| {
+            value.map_or(Ok(Vec::new()), |value| GateReason::list(name, value))
+        };
+        Ok(Self {
+            deny: list("deny", Some(deny))?,
+            warn: list("warn", warn)?,
+            obligations: list("obligations", obligations)?,
+        })
+    }
+}
+
+/// One reason of an answer. A policy may say just the message, as a string, or `msg` for `message`,
+/// as conftest and Gatekeeper do; other members of the object are its own business.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct GateReason {
+    /// The reason in words; one line.
+    pub message: String,
+    /// How bad it is; decides the order only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// The rule whose finding it rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleId>,
+    /// What it is about, where that is narrower than the question's subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<AssetId>,
+    /// The file or the field it is about, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+impl GateReason {
+    /// The reasons in the value of the rule `name`, worst first.
+    pub(crate) fn list(name: &'static str, value: Value) -> Result<Vec<Self>, ShapeError> {
+        let items = match value {
+            // Sets arrive as arrays.
+            Value::Array(items) => items,
+            // What `deny[msg] if { ... }` means in Rego v1: an object of messages.
+            Value::Object(members) if members.values().all(|value| *value == true) => members
+                .into_iter()
+                .map(|(message, _)| Value::String(message))
+                .collect(),
+            _ => return Err(ShapeError::NotASet(name)),
+        };
+        let reasons: Result<Vec<Self>, _> = items
+            .into_iter()
+            .map(|item| Self::read(name, item))
+            .collect();
+        let mut reasons = reasons?;
+        reasons.sort_by(|a, b| a.order().cmp(&b.order()));
+        reasons.dedup();
+        Ok(reasons)
+    }
+
+    fn read(name: &'static str, value: Value) -> Result<Self, ShapeError> {
+        let mut members = match value {
+            Value::String(message) => Map::from_iter([("message".to_owned(), message.into())]),
+            Value::Object(members) => members,
+            _ => return Err(ShapeError::NotAReason(name)),
+        };
+        let msg = members.remove("msg");
+        let message = match members.remove("message").or(msg) {
+            Some(Value::String(message)) => Message::new(&message).to_string(),
+            _ => return Err(ShapeError::NoMessage(name)),
+        };
+        Ok(Self {
+            message,
+            severity: member(name, &mut members, "severity")?,
+            rule: member(name, &mut members, "rule")?,
+            subject: member(name, &mut members, "subject")?,
+            path: member::<String>(name, &mut members, "path")?
+                .map(|path| Message::new(&path).to_string()),
+        })
+    }
+
+    fn order(&self) -> impl Ord {
+        let severity = std::cmp::Reverse(self.severity);
+        (
+            severity,
+            &self.message,
+            &self.rule,
+            &self.subject,
+            &self.path,
+        )
+    }
+}
+
+fn member<T: serde::de::DeserializeOwned>(
+    name: &'static str,
+    members: &mut Map<String, Value>,
+    member: &'static str,
+) -> Result<Option<T>, ShapeError> {
+    match members.remove(member) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => serde_json::from_value(value)
+            .map(Some)
+            .map_err(|error| ShapeError::Member(name, member, Message::new(&error.to_string()))),
+    }
+}
+
+/// How an answer can be of the wrong shape.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShapeError {
+    /// Nothing is denied because nothing is asked.
+    #[error("the policy does not define `{RULE_DENY}`")]
+    Undefined,
+    /// Neither a set nor an object of messages.
+    #[error("`data.casemate.gate.{0}` is not a set of reasons")]
+    NotASet(&'static str),
+    /// Neither a string nor an object.
+    #[error("a reason in `data.casemate.gate.{0}` is neither a string nor an object")]
+    NotAReason(&'static str),
+    /// An object without a message.
+    #[error("a reason in `data.casemate.gate.{0}` has no `message`")]
+    NoMessage(&'static str),
+    /// A member of the wrong type.
+    #[error("a reason in `data.casemate.gate.{0}` has a wrong `{1}`: {2}")]
+    Member(&'static str, &'static str, Message),
+}
+
+pub(crate) const RULE_DENY: &str = "data.casemate.gate.deny";
+pub(crate) const RULE_WARN: &str = "data.casemate.gate.warn";
+pub(crate) const RULE_OBLIGATIONS: &str = "data.casemate.gate.obligations";
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testkit::{failure, input, now, outcome, verdict};
+
+    #[test]
+    fn the_input_reads_as_the_contract_says_and_comes_back() {
+        let input = input(&[
+            failure("a.env", Severity::High),
+            outcome("b.py", Status::Pass),
+            verdict("c.py", "python", "unknown"),
+            outcome("d.py", Status::NotApplicable),
+        ]);
+        insta::assert_json_snapshot!(input);
+        let json = serde_json::to_string(&input).expect("serialises");
+        let back: GateInput = serde_json::from_str(&json).expect("parses");
+        assert_eq!(back, input);
+    }
+
+    #[test]
+    fn an_input_of_another_schema_is_refused() {
+        let mut json = serde_json::to_value(input(&[])).expect("serialises");
+        json["schema"] = "casemate.gate-input/2".into();
+        let error = serde_json::from_value::<GateInput>(json).expect_err("another schema");
+        assert!(
+            error.to_string().contains("casemate.gate-input/1"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn only_clean_passes_are_folded() {
+        let mut partial = outcome("p", Status::Pass);
+        partial.coverage = Coverage::Partial;
+        let clean = [
+            verdict("i", "npy", "inert"),
+            outcome("n", Status::NotApplicable),
+        ];
+        let others = [
+            partial,
+            verdict("u", "pickle", "unknown"),
+            outcome("e", Status::Error),
+        ];
+        assert!(clean.iter().all(is_clean));
+        assert!(!others.iter().any(is_clean));
+        let input = GateInput::new("assess", clean[0].subject.clone(), now())
+            .with_outcomes(clean.iter().chain(&others));
+        let singles = |o: &&GateOutcome| matches!(o, GateOutcome::Single(_));
+        assert_eq!(input.outcomes.iter().filter(singles).count(), 3);
+        assert_eq!(input.outcomes.len(), 5);
+    }
+
+    #[test]
+    fn reasons_are_read_in_every_habit_and_sorted_worst_first() {
+        let value = json!([
+            "plain\u{1b}",
+            {"msg": "conftest", "metadata": {"any": "thing"}},
+            {"message": "mild", "severity": "low", "rule": "CM-PKL-001", "path": "a"},
+            {"message": "bad", "severity": "critical"},
+            "plain\u{1b}",
+        ]);
+        let reasons = GateReason::list("deny", value).expect("reads");
+        let messages: Vec<&str> = reasons.iter().map(|reason| &*reason.message).collect();
+        assert_eq!(messages, ["bad", "mild", "conftest", "plain\\u{1b}"]);
+        let object = json!({"b": true, "a": true});
+        assert_eq!(GateReason::list("deny", object).expect("reads").len(), 2);
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_is_an_error() {
+        for (value, expected) in [
+            (json!(true), ShapeError::NotASet("deny")),
+            (json!({"a": false}), ShapeError::NotASet("deny")),
+            (json!([7]), ShapeError::NotAReason("deny")),
+            (
+                json!([{"rule": "CM-PKL-001"}]),
+                ShapeError::NoMessage("deny"),
+            ),
+            (json!([{"message": 7}]), ShapeError::NoMessage("deny")),
+        ] {
+            assert_eq!(GateReason::list("deny", value), Err(expected));
+        }
+        let error = GateReason::list("warn", json!([{"message": "a", "rule": "X"}]));
+        assert!(
+            matches!(error, Err(ShapeError::Member("warn", "rule", _))),
+            "{error:?}"
+        );
+        assert_eq!(
+            GateAnswer::read([None, None, None]),
+            Err(ShapeError::Undefined)
+        );
+        let least = GateAnswer::read([Some(json!([])), None, None]).expect("reads");
+        assert_eq!(least, GateAnswer::default());
+    }
+}

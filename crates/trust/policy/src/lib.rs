@@ -1,0 +1,67 @@
+//! Rego policies, decisions and explanations.
+//!
+//! ```text
+//!   files ──► Bundle ────────────► Engine (regorus, fenced) ──► Decision
+//!   (from the caller:  checked,      ▲   fresh for each question,   allow, warn or deny, reasons,
+//!    Rego, JSON, TOML) parsed once   │   on its own stack,          digests of policy and input
+//!                                    │   within its time
+//!   Outcomes ──► apply(Exceptions) ──► GateInput
+//! ```
+//!
+//! A [`Bundle`] is the built-in gate (`content/policies/`), with what the caller lays over it. A gate
+//! puts a [`GateInput`] to it and gets a [`Decision`](casemate_core::Decision) from [`decide`]; the
+//! same bundle and input always give the same one. [`explain`] says which rule on which line gave
+//! each reason, and [`test()`] runs the tests that a policy brings along. [`apply`] marks findings that
+//! somebody accepted before the gate sees them.
+//!
+//! # What keeps a policy from letting something pass by accident
+//!
+//! Everything but a proper answer is a denial that says why: an error, a panic, a time limit, a gate
+//! that is not defined, an answer that is not a set of reasons. `regorus` is kept from ending or
+//! holding up the process:
+//!
+//! | what | how |
+//! |---|---|
+//! | panics | each evaluation runs on a thread of its own and its panic becomes an [`EngineError`]; the two builtins known to panic are replaced |
+//! | a stack that overflows (recursive functions, long chains of rules and operators) | counted in the source and in the call graph before anything is evaluated, and refused |
+//! | a parser that takes exponential time for nested brackets | nesting is counted first, and refused |
+//! | evaluation without end | [`Limits::time`] |
+//! | results that nothing bounds (`numbers.range`, `sprintf`, `net.cidr_expand`) | replaced by builtins that refuse |
+//! | two answers to one question (`time.now_ns`, `rand.intn`) | the time is the input's; the rest is refused |
+//!
+//! What is *not* bounded is memory that a policy takes step by step, by doubling a string or a number
+//! forty times: a policy comes from the caller, who could do worse. And a library cannot keep Rust's
+//! panic hook from writing to standard error; see [`is_fenced`].
+#![forbid(unsafe_code)]
+
+mod builtins;
+mod bundle;
+mod calls;
+mod decide;
+mod engine;
+mod exception;
+mod explain;
+mod fence;
+mod gate;
+mod glob;
+mod rego;
+mod rules;
+mod source;
+mod suppress;
+mod syntax;
+mod testing;
+#[cfg(test)]
+mod testkit;
+
+pub use bundle::{Bundle, BundleError};
+pub use decide::{AnswerError, answer, decide, decide_with};
+pub use engine::{Engine, EngineError, Limits, Message, Question};
+pub use exception::{Exception, ExceptionError, Expiry, RulePattern, Scope};
+pub use explain::{ExplainedReason, Explanation, explain};
+pub use fence::is_fenced;
+pub use gate::{GateAnswer, GateInput, GateOutcome, GateReason, GateSchema, ShapeError, is_clean};
+pub use glob::{PathPattern, PathPatternError};
+pub use rules::RULES;
+pub use suppress::{Setting, apply};
+pub use syntax::RuleSite;
+pub use testing::{FileCoverage, TestCase, TestReport, TestResult, test};

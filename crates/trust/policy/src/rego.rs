@@ -1,0 +1,245 @@
+//! Rego, evaluated by `regorus`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::{NonZeroU32, NonZeroUsize},
+};
+
+use regorus::utils::limits::{ExecutionTimerConfig, PolicyLengthConfig};
+use serde_json::Value;
+
+use crate::{
+    Engine, EngineError, Limits, Question, builtins,
+    engine::Message,
+    fence,
+    source::{self, Dialect},
+    syntax::{Definition, Index},
+};
+
+/// Modules and data, parsed and analysed once. Each evaluation works on a clone.
+#[derive(Clone)]
+pub(crate) struct Rego {
+    prototype: regorus::Engine,
+    index: Index,
+}
+
+impl Rego {
+    /// Loads `modules`, Rego v1 or v0 by their name, and `data`, each document to be merged into the
+    /// root of `data`.
+    pub(crate) fn load(
+        modules: &[(&str, &str)],
+        data: &[(&str, Value)],
+        limits: Limits,
+    ) -> Result<Self, EngineError> {
+        fence::run(|| {
+            let mut prototype = empty(limits);
+            for (name, text) in modules {
+                let dialect = source::check(name, text)?;
+                add_module(&mut prototype, name, text, dialect)?;
+            }
+            for (name, document) in data {
+                prototype
+                    .add_data(regorus::Value::from(document.clone()))
+                    .map_err(|error| {
+                        let text = Message::of_diagnostic(&error.to_string());
+                        EngineError::Data(Message::new(&format!("{name}: {text}")))
+                    })?;
+            }
+            let index = Index::new(prototype.get_modules())?;
+            builtins::install(&mut prototype)?;
+            // Any query makes the engine analyse its modules, and clones keep the analysis.
+            prototype
+                .eval_query("true".to_owned(), false)
+                .map_err(|error| EngineError::Parse(Message::of_diagnostic(&error.to_string())))?;
+            Ok(Self { prototype, index })
+        })
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// What the one definition makes of the question, apart from all others of the same rule.
+    pub(crate) fn eval_definition(
+        &self,
+        definition: &Definition,
+        question: &Question<'_>,
+    ) -> Result<Option<Value>, EngineError> {
+        fence::run(|| {
+            let mut engine = self.fresh(question)?;
+            let module = engine.get_modules().get(definition.module).cloned();
+            let rule = module
+                .as_ref()
+                .and_then(|m| m.policy.get(definition.rule))
+                .cloned();
+            let (Some(module), Some(rule)) = (module, rule) else {
+                return Ok(None);
+            };
+            let data = engine
+                .eval_rule_in_module(&module, &rule, false)
+                .map_err(failed)?;
+            let mut value = &data;
+            let package = module_path(&self.prototype, definition.module)?;
+            for name in package
+                .iter()
+                .map(String::as_str)
+                .chain(definition.name.split('.'))
+            {
+                value = &value[name];
+            }
+            to_json(value)
+        })
+    }
+
+    /// Evaluates `rule` and says which lines of which file that took.
+    pub(crate) fn eval_covered(&self, rule: &str, question: &Question<'_>) -> Evaluated {
+        let outcome = fence::run(|| {
+            let mut engine = self.fresh(question)?;
+            engine.set_enable_coverage(true);
+            let value = engine
+                .eval_rule(rule.to_owned())
+                .map_err(failed)
+                .and_then(|v| to_json(&v));
+            let mut lines = BTreeMap::new();
+            if let Ok(report) = engine.get_coverage_report() {
+                for file in report.files {
+                    lines.insert(file.path, file.covered);
+                }
+            }
+            Ok((value, lines, prints(&mut engine)))
+        });
+        match outcome {
+            Ok((value, lines, prints)) => Evaluated {
+                value,
+                lines,
+                prints,
+            },
+            Err(error) => Evaluated {
+                value: Err(error),
+                lines: BTreeMap::new(),
+                prints: Vec::new(),
+            },
+        }
+    }
+
+    /// An engine that nothing was evaluated on.
+    fn fresh(&self, question: &Question<'_>) -> Result<regorus::Engine, EngineError> {
+        let mut engine = self.prototype.clone();
+        builtins::set_now(&mut engine, question.now)?;
+        engine.set_input(regorus::Value::from(question.input.clone()));
+        Ok(engine)
+    }
+}
+
+impl Engine for Rego {
+    fn eval(
+        &self,
+        rules: &[&str],
+        question: &Question<'_>,
+    ) -> Result<Vec<Option<Value>>, EngineError> {
+        fence::run(|| {
+            let mut engine = self.fresh(question)?;
+            let mut values = Vec::with_capacity(rules.len());
+            for rule in rules {
+                if !self.index.has(rule) {
+                    values.push(None);
+                    continue;
+                }
+                let value = engine.eval_rule((*rule).to_owned()).map_err(failed)?;
+                values.push(to_json(&value)?);
+            }
+            Ok(values)
+        })
+    }
+}
+
+/// What came of one evaluation, and what it touched.
+pub(crate) struct Evaluated {
+    pub(crate) value: Result<Option<Value>, EngineError>,
+    pub(crate) lines: BTreeMap<String, BTreeSet<u32>>,
+    pub(crate) prints: Vec<String>,
+}
+
+fn empty(limits: Limits) -> regorus::Engine {
+    let mut engine = regorus::Engine::new();
+    engine.set_execution_timer_config(ExecutionTimerConfig {
+        limit: limits.time,
+        check_interval: CHECK_INTERVAL,
+    });
+    engine.set_policy_length_config(LENGTHS);
+    // Otherwise `print` writes to standard error.
+    engine.set_gather_prints(true);
+    engine
+}
+
+/// Reads `text` as Rego v1 and, where it is none, as v0: the policies that conftest and Gatekeeper
+/// users have are of both kinds.
+fn add_module(
+    engine: &mut regorus::Engine,
+    name: &str,
+    text: &str,
+    dialect: Dialect,
+) -> Result<(), EngineError> {
+    let Err(error) = engine.add_policy(name.to_owned(), text.to_owned()) else {
+        return Ok(());
+    };
+    // As v0, the library would complain about each keyword on standard error.
+    if dialect == Dialect::V1 {
+        return Err(EngineError::Parse(Message::of_diagnostic(
+            &error.to_string(),
+        )));
+    }
+    engine.set_rego_v0(true);
+    let older = engine.add_policy(name.to_owned(), text.to_owned());
+    engine.set_rego_v0(false);
+    older
+        .map(drop)
+        .map_err(|_| EngineError::Parse(Message::of_diagnostic(&error.to_string())))
+}
+
+fn module_path(engine: &regorus::Engine, module: usize) -> Result<Vec<String>, EngineError> {
+    let packages = engine.get_policy_package_components().map_err(failed)?;
+    Ok(packages
+        .into_iter()
+        .nth(module)
+        .map(|package| package.components)
+        .unwrap_or_default())
+}
+
+/// The library's error type is not one that it re-exports, so this takes what it prints.
+fn failed(error: impl std::fmt::Display) -> EngineError {
+    let text = error.to_string();
+    if text.contains("execution exceeded time limit") {
+        return EngineError::Time;
+    }
+    EngineError::Evaluate(Message::of_diagnostic(&text))
+}
+
+/// Sets become arrays in the order of their members.
+fn to_json(value: &regorus::Value) -> Result<Option<Value>, EngineError> {
+    if *value == regorus::Value::Undefined {
+        return Ok(None);
+    }
+    serde_json::to_value(value).map(Some).map_err(failed)
+}
+
+fn prints(engine: &mut regorus::Engine) -> Vec<String> {
+    let prints = engine.take_prints().unwrap_or_default();
+    prints
+        .iter()
+        .take(MAX_PRINTS)
+        .map(|line| Message::new(line).to_string())
+        .collect()
+}
+
+/// In work units of the evaluator, some 100 ns each.
+const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(256).expect("not zero");
+
+/// Generated policies have long lines; depth is bounded by [`source`], not by width.
+const LENGTHS: PolicyLengthConfig = PolicyLengthConfig {
+    max_col: NonZeroU32::new(1 << 16).expect("not zero"),
+    max_file_bytes: NonZeroUsize::new(source::MAX_BYTES).expect("not zero"),
+    max_lines: NonZeroUsize::new(20_000).expect("not zero"),
+};
+
+const MAX_PRINTS: usize = 1_000;
