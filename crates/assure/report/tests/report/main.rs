@@ -1,0 +1,10 @@
+//! Every renderer over one rich assessment and one scan, and over hostile names.
+
+mod fixture;
+mod hostile;
+mod html;
+mod json;
+mod markdown;
+mod model;
+mod sarif;
+mod text;
