@@ -1,0 +1,181 @@
+//! The words a user types.
+
+use std::path::PathBuf;
+
+use casemate_core::Timestamp;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// The supply chain of models, judged without running it.
+///
+/// Casemate reads models, datasets, notebooks, code and manifests, executes none of them, and says
+/// which of them are safe to load, which are not, and which nobody can tell.
+#[derive(Debug, Parser)]
+#[command(
+    name = "casemate",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Exit status: 0 all is well; 1 the verdict is negative; 2 wrong usage, or \
+our own input or output failed."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// How to print the result.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) format: Format,
+
+    /// Settings to use, as `casemate init` writes them. Never read from the assessed tree unless
+    /// named here.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+
+    /// Print no progress and no hints, only the result.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Say on standard error what is looked at, by what, and what is left out.
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+
+    /// The moment to take for now (RFC 3339), so that a run can be repeated to the byte.
+    ///
+    /// Without it, SOURCE_DATE_EPOCH (seconds since 1970) is taken, or else the system's clock.
+    #[arg(long, global = true, value_name = "TIME")]
+    pub(crate) now: Option<Timestamp>,
+}
+
+/// How to print a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs; `casemate schema` prints its schema.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// For a pull request.
+    Markdown,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Judge a whole project: inventory, every check, the gate, a report to read.
+    Assess(Assess),
+    /// Judge model files. No policy, no report directory; directories are walked.
+    Scan(Scan),
+    /// Work with gate policies (Rego).
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Say what a rule means, why it matters and what to do.
+    Explain {
+        /// The rule, such as CM-PKL-001.
+        #[arg(value_name = "RULE")]
+        rule: String,
+    },
+    /// List every rule.
+    Rules,
+    /// Print the JSON Schema of an output, or list the schemas.
+    Schema {
+        /// The schema's name; without it, the names are listed.
+        name: Option<String>,
+    },
+    /// Write a commented configuration with every setting at its default.
+    Init {
+        /// The file to write; it must not exist.
+        #[arg(default_value = "casemate.toml", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages.
+    Man {
+        /// The directory to write them into.
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
+}
+
+/// Judge a whole project.
+#[derive(Args, Debug)]
+#[command(after_help = "Exit status: 1 when the gate denies, 0 when it allows or warns.")]
+pub(crate) struct Assess {
+    /// The project.
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(crate) path: PathBuf,
+
+    /// The directory to write index.html, findings.json and findings.sarif into
+    /// [default: casemate-report].
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
+
+    /// A directory of Rego and data that overlays the built-in policy.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// The name of the repository in the identities of its files [default: local].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) repository: Option<String>,
+}
+
+/// Judge model files.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 0 when every file is completely understood and inert or \
+known, else 1."
+)]
+pub(crate) struct Scan {
+    /// Files, and directories to walk.
+    #[arg(required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// Work with gate policies.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Run the `test_*` rules of a directory, with coverage.
+    Test {
+        /// The directory. It is tested as an overlay of the built-in policy.
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
+    /// Decide a recorded input, and say which rule and line gave each reason.
+    Eval {
+        /// The gate's input as JSON, such as the `gate-input.json` of an assessment; `-` for
+        /// standard input.
+        #[arg(value_hint = ValueHint::FilePath)]
+        input: PathBuf,
+
+        /// A directory of Rego and data that overlays the built-in policy.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        policy: Option<PathBuf>,
+    },
+}

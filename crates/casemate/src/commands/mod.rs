@@ -1,0 +1,9 @@
+//! One module for one command.
+
+pub(crate) mod assess;
+pub(crate) mod init;
+pub(crate) mod policy;
+pub(crate) mod rules;
+pub(crate) mod scan;
+pub(crate) mod schema;
+pub(crate) mod shell;

@@ -1,0 +1,40 @@
+//! `casemate schema`.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use casemate_report::json;
+use serde_json::Value;
+
+use crate::{config::Configuration, output};
+
+/// Prints the schema called `name`, or the names.
+pub(crate) fn run(name: Option<&str>) -> Result<ExitCode> {
+    let names = names();
+    match name {
+        None => output::print(&(names.join("\n") + "\n"))?,
+        Some(name) => match schema(name) {
+            Some(schema) => output::print_json(&schema)?,
+            None => bail!(
+                "there is no schema `{name}`; there are {}",
+                names.join(", ")
+            ),
+        },
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn names() -> Vec<&'static str> {
+    let mut names = json::SCHEMAS.to_vec();
+    names.extend(["configuration", "gate-input"]);
+    names.sort_unstable();
+    names
+}
+
+fn schema(name: &str) -> Option<Value> {
+    match name {
+        "configuration" => Some(json::schema_of::<Configuration>()),
+        "gate-input" => Some(json::schema_of::<casemate_policy::GateInput>()),
+        _ => json::schema(name),
+    }
+}

@@ -1,0 +1,154 @@
+//! Settings, from the file that the caller names.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use casemate_policy::Exception;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be set. `casemate init` writes a file with every field, commented.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Configuration {
+    /// How `casemate assess` works.
+    pub(crate) assess: AssessSettings,
+    /// Findings that somebody accepted for a while.
+    #[serde(rename = "exception")]
+    pub(crate) exceptions: Vec<Exception>,
+}
+
+/// How `casemate assess` works.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AssessSettings {
+    /// The name of the repository in the identities of its files. Name it once findings of more
+    /// than one repository meet, and keep the name: fingerprints of files depend on it.
+    pub(crate) repository: Option<String>,
+    /// A directory of Rego and data that overlays the built-in policy, relative to this file.
+    pub(crate) policy: Option<PathBuf>,
+    /// The directory of the report, relative to the working directory.
+    pub(crate) out: Option<PathBuf>,
+}
+
+impl Configuration {
+    /// Reads `file`, or gives the defaults where the caller names none. Paths in it are taken
+    /// relative to it.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
+        let Some(file) = file else {
+            return Ok(Self::default());
+        };
+        let text = read_bounded(file)?;
+        let mut configuration = Self::parse(&text)
+            .with_context(|| format!("{} is not a Casemate configuration", file.display()))?;
+        if let (Some(policy), Some(parent)) = (&mut configuration.assess.policy, file.parent()) {
+            *policy = parent.join(&*policy);
+        }
+        Ok(configuration)
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        match toml::from_str(text) {
+            Ok(configuration) => Ok(configuration),
+            Err(error) => {
+                // The library would quote the line, and somebody may have named the wrong file.
+                let before = error.span().and_then(|span| text.get(..span.start));
+                let line = 1 + before.unwrap_or_default().matches('\n').count();
+                match suggestion(error.message()) {
+                    Some(field) => {
+                        bail!("line {line}: {}; did you mean `{field}`?", error.message())
+                    }
+                    None => bail!("line {line}: {}", error.message()),
+                }
+            }
+        }
+    }
+}
+
+/// Reads a text file of the caller's, which is small.
+pub(crate) fn read_bounded(file: &Path) -> Result<String> {
+    let cannot = || format!("cannot read {}", file.display());
+    let mut text = String::new();
+    File::open(file)
+        .with_context(cannot)?
+        .take(MAX_TEXT + 1)
+        .read_to_string(&mut text)
+        .with_context(cannot)?;
+    if text.len() as u64 > MAX_TEXT {
+        bail!("{} is larger than {} MiB", file.display(), MAX_TEXT >> 20);
+    }
+    Ok(text)
+}
+
+/// What the writer of an unknown field may have meant, out of the message that names it and the
+/// fields that exist.
+fn suggestion(message: &str) -> Option<String> {
+    let (unknown, expected) = message.strip_prefix("unknown field `")?.split_once('`')?;
+    expected
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(|field| (edits(unknown, field), field))
+        .min()
+        .filter(|(distance, field)| *distance <= 2.max(field.len() / 3))
+        .map(|(_, field)| field.to_owned())
+}
+
+/// The Levenshtein distance of two short words, in characters.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// No configuration, policy or recorded input of a sane caller is larger.
+const MAX_TEXT: u64 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_holds_every_field_at_its_default() {
+        let template = include_str!("../../../content/casemate.toml");
+        let settings = Configuration::parse(template).expect("the template parses");
+        assert_eq!(settings, Configuration::default());
+
+        // Uncommented, each `# name = value` line is a field that exists.
+        let live: String = template
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.contains(" = ") || rest.starts_with('[') => rest,
+                _ => line,
+            })
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let settings = Configuration::parse(&live).expect("the uncommented template parses");
+        let written = serde_json::to_value(&settings).expect("serialises");
+        let assess = written["assess"].as_object().expect("a table");
+        assert!(assess.values().all(|value| !value.is_null()), "{assess:?}");
+        assert_eq!(settings.exceptions.len(), 1);
+    }
+
+    #[test]
+    fn an_unknown_field_is_an_error_with_a_suggestion() {
+        let error = Configuration::parse("[assess]\nrepositry = \"a\"\n").expect_err("a typo");
+        let text = format!("{error:#}");
+        assert!(text.contains("did you mean `repository`?"), "{text}");
+        let error = Configuration::parse("[assess]\nzzzzzzzzz = 1\n").expect_err("unknown");
+        assert!(!format!("{error:#}").contains("did you mean"));
+    }
+}

@@ -1,0 +1,4 @@
+//! Fuzzes `gguf`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| casemate_fuzz::gguf::run(data));

@@ -1,0 +1,11 @@
+//! A compressed stream, gzip or zlib: whatever the bytes, what is opened keeps its promises.
+
+use casemate_container::Magic;
+
+use super::zip::opens;
+
+/// Opens the bytes as both.
+pub fn run(data: &[u8]) {
+    opens(data, Magic::Gzip);
+    opens(data, Magic::Zlib);
+}

@@ -1,0 +1,37 @@
+//! A fuzz target for every parser of hostile input.
+//!
+//! Each module has one function, `run`, that takes bytes and asserts what must hold of them. The
+//! programs under `bin/` give it to libFuzzer; a test replays the corpus through it on a stable
+//! toolchain, whenever the tests run.
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+
+/// Declares the modules and the list of them.
+macro_rules! targets {
+    ($($name:ident: $about:literal,)*) => {
+        $(#[doc = $about] pub mod $name;)*
+
+        /// Every target: its name, and what it runs.
+        pub const TARGETS: &[(&str, fn(&[u8]))] = &[$((stringify!($name), $name::run),)*];
+    };
+}
+
+targets! {
+    classify: "What kind of asset a file is.",
+    examine: "The judgement of a file of any format.",
+    gguf: "GGUF headers.",
+    gzip: "gzip and zlib streams.",
+    pickle: "The pickle interpreter.",
+    policy: "Rego and the gate's input.",
+    safetensors: "safetensors headers.",
+    secrets: "Secret detectors.",
+    sniff: "What content is.",
+    tar: "tar archives.",
+    zip: "zip archives.",
+}
+
+/// The folder of a target's corpus; of all of them for the empty name.
+pub fn corpus(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus")).join(name)
+}

@@ -1,0 +1,10 @@
+//! A tar: whatever the bytes, what is opened keeps its promises.
+
+use casemate_container::Magic;
+
+use super::zip::opens;
+
+/// Opens the bytes as a tar.
+pub fn run(data: &[u8]) {
+    opens(data, Magic::Tar);
+}

@@ -1,0 +1,42 @@
+//! What the fuzzers found stays found.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::Read,
+};
+
+use casemate_fuzz::{TARGETS, corpus};
+
+#[test]
+fn every_target_has_a_corpus_and_every_corpus_a_target() {
+    let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let folders: BTreeSet<String> = fs::read_dir(corpus(""))
+        .expect("the corpus")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .collect();
+    assert_eq!(targets, folders);
+}
+
+#[test]
+fn the_corpus_holds() {
+    for (name, run) in TARGETS {
+        let mut files = 0;
+        for entry in fs::read_dir(corpus(name)).expect("a corpus") {
+            let path = entry.expect("an entry").path();
+            let mut bytes = Vec::new();
+            File::open(&path)
+                .and_then(|mut file| file.read_to_end(&mut bytes))
+                .expect("readable");
+            run(&bytes);
+            files += 1;
+        }
+        assert!(files > 0, "the corpus of {name} is empty");
+    }
+}

@@ -1,0 +1,155 @@
+//! Documentation cannot rot: its commands are run, its generated pages are compared.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::run::{casemate, files_below, read_text, root, tree};
+
+#[test]
+fn every_command_in_the_documentation_runs() {
+    let mut commands = 0;
+    for file in pages() {
+        let text = read_text(&file);
+        let place = tree(&[]);
+        for line in consoles(&text) {
+            let (command, status) = match line.split_once("# exit ") {
+                Some((command, rest)) => (command, rest[..1].parse().expect("a status")),
+                None => (line, 0),
+            };
+            // Building in a test would wait for the lock of the build that runs it.
+            let command = command.replace("cargo run --release -- ", "casemate ");
+            if command.trim() == "./test" {
+                continue;
+            }
+            let command = command.replace("/tmp/", &format!("{}/", place.path().display()));
+            let output = Command::new("bash")
+                .args(["-euo", "pipefail", "-c", &format!("{command}\n")])
+                .current_dir(root())
+                .env("PATH", path_with_the_program())
+                .output()
+                .expect("bash runs");
+            assert_eq!(
+                output.status.code(),
+                Some(status),
+                "{}: {command}\n{}",
+                file.display(),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            commands += 1;
+        }
+    }
+    assert!(commands >= 15, "only {commands} commands were found");
+}
+
+#[test]
+fn the_pages_of_the_rules_are_what_the_rules_say() {
+    let list = casemate(["rules", "--format", "json"]).ended_with(0).json();
+    let mut pages = vec![(
+        "index.md".to_owned(),
+        casemate(["rules", "--format", "markdown"]).out,
+    )];
+    for rule in list["rules"].as_array().expect("rules") {
+        let id = rule["id"].as_str().expect("an id");
+        pages.push((
+            format!("{id}.md"),
+            casemate(["explain", id, "--format", "markdown"]).out,
+        ));
+    }
+    let folder = root().join("docs/src/rules");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::remove_dir_all(&folder).expect("removed");
+        fs::create_dir(&folder).expect("made");
+        for (name, text) in &pages {
+            fs::write(folder.join(name), text).expect("written");
+        }
+    }
+    assert_eq!(files_below(&folder).len(), pages.len(), "{STALE}");
+    for (name, text) in &pages {
+        assert!(read_text(folder.join(name)) == *text, "{name}: {STALE}");
+    }
+}
+
+#[test]
+fn every_link_in_the_documentation_leads_somewhere() {
+    for file in pages() {
+        let text = read_text(&file);
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let target = target.split('#').next().unwrap_or_default();
+            if target.is_empty() || target.starts_with("https://") {
+                continue;
+            }
+            let path = file.parent().expect("a parent").join(target);
+            assert!(path.exists(), "{} links to {target}", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_picture_in_the_readme_is_what_the_program_prints() {
+    let out = tree(&[]);
+    let example = "examples/01-fraud-model";
+    let run = casemate([
+        "assess",
+        example,
+        "--out",
+        out.path().to_str().expect("UTF-8"),
+    ]);
+    let readme = read_text("README.md");
+    let picture = readme
+        .split("```text\n")
+        .nth(1)
+        .and_then(|rest| rest.split("\n```").next())
+        .expect("a picture");
+    let printed: Vec<&str> = run.out.lines().map(str::trim_end).collect();
+    for line in picture
+        .lines()
+        .filter(|line| !line.trim().is_empty() && line.trim() != "…")
+    {
+        // The report's own place is another one in the test.
+        if line.contains("casemate-report") {
+            continue;
+        }
+        assert!(
+            printed.contains(&line.trim_end()),
+            "not printed: {line}\n{}",
+            run.out
+        );
+    }
+}
+
+const STALE: &str = "the pages of the rules are stale: run this test with UPDATE_DOCS=1";
+
+fn pages() -> Vec<std::path::PathBuf> {
+    let mut pages = files_below(&root().join("docs/src"));
+    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+    for page in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "ARCHITECTURE.md",
+        "SECURITY.md",
+    ] {
+        pages.push(root().join(page));
+    }
+    pages
+}
+
+/// The commands of every ```console block.
+fn consoles(text: &str) -> impl Iterator<Item = &str> {
+    text.split("```console\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .flat_map(str::lines)
+        .filter_map(|line| line.strip_prefix("$ "))
+}
+
+fn path_with_the_program() -> std::ffi::OsString {
+    let program = Path::new(env!("CARGO_BIN_EXE_casemate"))
+        .parent()
+        .expect("a directory");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(program.to_owned()).chain(std::env::split_paths(&path)))
+        .expect("a path")
+}

@@ -1,0 +1,10 @@
+//! Tests of the whole program through its command line.
+
+mod assess;
+mod commands;
+mod docs;
+mod hostile;
+mod page;
+mod pypi;
+mod run;
+mod scan;
