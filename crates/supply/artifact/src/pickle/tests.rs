@@ -112,7 +112,10 @@ fn names_come_from_wherever_cpython_takes_them() {
         (b"Vo\\u0073\nVsystem\n\x93.", "import os.system; stop"),
         (b"S'o\\x73'\nU\x06system\x93.", "import os.system; stop"),
         (b"\x8c\x06timeit2\x93.", "import timeit.timeit; stop"),
-        (b"C\x02osC\x06system\x93.", "NotAName { module: Ref(2), name: Ref(2) }; stop"),
+        (
+            b"C\x02osC\x06system\x93.",
+            "NotAName { module: Ref(2), name: Ref(2) }; stop",
+        ),
         // The end of the file cuts off the last letter.
         (
             b"cos\nsystemX",
