@@ -66,15 +66,3 @@ pub struct Class {
     /// The format, as `casemate scan` names it: `pickle`, `safetensors`, `terraform` …
     pub format: &'static str,
 }
-
-/// Where outcomes go as they come, from many threads and in no order.
-pub trait Sink: Send + Sync {
-    /// Takes one outcome.
-    fn accept(&self, outcome: Outcome);
-}
-
-impl<F: Fn(Outcome) + Send + Sync> Sink for F {
-    fn accept(&self, outcome: Outcome) {
-        self(outcome);
-    }
-}

@@ -31,7 +31,7 @@ mod source;
 
 pub use asset::{Asset, AssetId, AssetIdError, AssetKind};
 pub use canonical::canonical_json;
-pub use check::{Check, Class, Classify, Sink, Subject};
+pub use check::{Check, Class, Classify, Subject};
 pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
 pub use decision::{Decision, Effect, Reason, Record, Verdict};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
@@ -41,4 +41,4 @@ pub use outcome::{Coverage, Outcome, Population, PopulationKey, Populations, Sta
 pub use path::PathText;
 pub use relation::{Proof, Relation, RelationKind};
 pub use rule::{Confidence, Example, Reference, Rule, RuleId, RuleIdError, Severity};
-pub use source::{FileSource, Memo, MemorySource, Source, SourceReader, Window};
+pub use source::{FileSource, Memo, MemorySource, Source, Window};

@@ -1,11 +1,6 @@
 //! How every parser reads: by position, from something that knows its length.
 
-use std::{
-    any::Any,
-    fs::File,
-    io::{self, Read, Seek, SeekFrom},
-    sync::OnceLock,
-};
+use std::{any::Any, fs::File, io, sync::OnceLock};
 
 /// Bytes that can be read at any position. Never a path, never a whole file: a parser that takes a
 /// `Source` cannot open anything else, and reads a 100 GB checkpoint at the cost of its header.
@@ -231,43 +226,6 @@ impl<S: Source> Source for Window<S> {
         let start = usize::try_from(self.start).ok()?;
         let end = start.checked_add(usize::try_from(self.len).ok()?)?;
         self.inner.as_slice()?.get(start..end)
-    }
-}
-
-/// A source read from front to back, for libraries that want [`Read`] and [`Seek`].
-#[derive(Clone, Debug)]
-pub struct SourceReader<S> {
-    source: S,
-    position: u64,
-}
-
-impl<S: Source> SourceReader<S> {
-    /// A reader at the beginning of `source`.
-    pub fn new(source: S) -> Self {
-        Self {
-            source,
-            position: 0,
-        }
-    }
-}
-
-impl<S: Source> Read for SourceReader<S> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read_at(self.position, buf)?;
-        self.position += read as u64;
-        Ok(read)
-    }
-}
-
-impl<S: Source> Seek for SourceReader<S> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let position = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.source.len().checked_add_signed(by),
-            SeekFrom::Current(by) => self.position.checked_add_signed(by),
-        };
-        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.position)
     }
 }
 
