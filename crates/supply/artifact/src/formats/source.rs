@@ -27,13 +27,15 @@ pub(super) struct Lines {
 impl Lines {
     /// Reads whole lines, the first of which stands at `at`.
     pub(super) fn read(&mut self, text: &[u8], at: u64) {
-        let within = TOKENS.iter().any(|token| token.find(text).is_some());
+        let has = |finders: &[Finder<'_>]| finders.iter().any(|word| word.find(text).is_some());
+        let (within, quoted) = (has(&*TOKENS), has(&*QUOTES));
         let mut from = 0;
-        while from < text.len() && self.python.is_none() {
+        // A script is one whatever else it is.
+        while from < text.len() && self.python.is_none() && self.script.is_none() {
             // A carriage return alone ends a line to Python too.
             let end = memchr::memchr2(b'\n', b'\r', &text[from..]);
             let end = end.map_or(text.len(), |found| from + found);
-            self.line(&text[from..end], at + from as u64, within);
+            self.line(&text[from..end], at + from as u64, within, quoted);
             from = end + 1;
         }
     }
@@ -45,7 +47,7 @@ impl Lines {
         }
     }
 
-    fn line(&mut self, line: &[u8], at: u64, within: bool) {
+    fn line(&mut self, line: &[u8], at: u64, within: bool, quoted: bool) {
         let line = line.trim_ascii_end();
         if line.is_empty() {
             return;
@@ -78,10 +80,8 @@ impl Lines {
             return;
         }
         let opens = |quotes: &Finder<'_>| quotes.find_iter(line).count() % 2 == 1;
-        self.quotes |= QUOTES.iter().any(opens);
-        if self.script.is_none() {
-            self.script = script_line(bare);
-        }
+        self.quotes |= quoted && QUOTES.iter().any(opens);
+        self.script = script_line(bare);
         if self.script.is_none() && !indented {
             self.script = shell_line(bare);
         }
