@@ -18,8 +18,7 @@ pub enum InventoryError {
     Root {
         /// The path.
         path: PathText,
-        /// What the system says.
-        #[source]
+        /// What the system says; told with the path, so no source of its own.
         error: io::Error,
     },
     /// There are more than 2^32 directories or files.
