@@ -15,5 +15,8 @@ trap 'rm -rf "$out"' EXIT
 echo "$(find "$tree" -type f | wc -l) files, $(du -sm "$tree" | cut -f1) MiB"
 bench/pairs.py --json bench/results/assess.json \
     "$casemate assess $tree --out $out --quiet" "rg -uuu -a -c casemate $tree"
+# What is kept names no place of this machine.
+sed -i "s|$casemate|casemate|; s|$out|OUT|; s|$tree|TREE|g" bench/results/assess.json
 echo "start-up alone:"
 bench/pairs.py --json bench/results/start-up.json --pairs 21 "$casemate --version" "rg --version"
+sed -i "s|$casemate|casemate|" bench/results/start-up.json
