@@ -5,7 +5,7 @@ use super::{
     heap::Heap,
     symbol::Symbols,
     text,
-    value::{Form, Ref, SymbolId, Value},
+    value::{Ref, SymbolId, Value},
 };
 use crate::cursor::{Cursor, Extent};
 
@@ -145,10 +145,5 @@ pub(crate) fn string(value: Value, input: &Cursor<'_>) -> Option<String> {
     };
     let len = u64::from(len);
     let bytes = input.read(Extent { at, len }, text::LONGEST).ok()?;
-    Some(match form {
-        Form::Utf8 | Form::Line => String::from_utf8_lossy(&bytes).into_owned(),
-        Form::Python2 => text::latin1(&bytes),
-        Form::RawUnicodeEscape => text::raw_unicode_escape(&bytes),
-        Form::StringEscape => text::string_escape(&bytes),
-    })
+    Some(text::decode(form, &bytes))
 }

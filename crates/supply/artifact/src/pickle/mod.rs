@@ -27,6 +27,7 @@ mod symbol;
 #[cfg(test)]
 mod tests;
 mod text;
+pub(crate) mod tree;
 pub(crate) mod value;
 mod wrapper;
 

@@ -1,5 +1,7 @@
 //! The text forms of protocol 0: numbers and strings as Python reads them.
 
+use super::value::Form;
+
 /// How much of a string is read: more than any name has.
 pub(crate) const LONGEST: usize = 4096;
 
@@ -46,11 +48,20 @@ pub(crate) fn integer(line: &[u8]) -> Option<Integer> {
     })
 }
 
-/// Whether `float(line)` gives a number.
-pub(crate) fn is_float(line: &[u8]) -> bool {
-    let text: Vec<u8> = trim(line).to_vec();
-    let text: Vec<u8> = text.into_iter().filter(|&byte| byte != b'_').collect();
-    std::str::from_utf8(&text).is_ok_and(|text| text.parse::<f64>().is_ok())
+/// What `float(line)` gives.
+pub(crate) fn float(line: &[u8]) -> Option<f64> {
+    let digits = trim(line).iter().copied().filter(|&byte| byte != b'_');
+    String::from_utf8(digits.collect()).ok()?.parse().ok()
+}
+
+/// The text that `bytes` are.
+pub(crate) fn decode(form: Form, bytes: &[u8]) -> String {
+    match form {
+        Form::Utf8 | Form::Line => String::from_utf8_lossy(bytes).into_owned(),
+        Form::Python2 => latin1(bytes),
+        Form::RawUnicodeEscape => raw_unicode_escape(bytes),
+        Form::StringEscape => string_escape(bytes),
+    }
 }
 
 /// A line without what Python's `str.strip` takes for white space in Latin-1.
@@ -81,12 +92,12 @@ pub(crate) fn is_quoted(first: u8, last: u8, len: u64) -> bool {
     len >= 2 && first == last && matches!(first, b'\'' | b'"')
 }
 
-pub(crate) fn latin1(bytes: &[u8]) -> String {
+fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
 /// Python's `raw-unicode-escape`: Latin-1 with `\uXXXX` and `\UXXXXXXXX`.
-pub(crate) fn raw_unicode_escape(bytes: &[u8]) -> String {
+fn raw_unicode_escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
@@ -110,7 +121,7 @@ pub(crate) fn raw_unicode_escape(bytes: &[u8]) -> String {
 }
 
 /// The escapes of a Python byte string.
-pub(crate) fn string_escape(bytes: &[u8]) -> String {
+fn string_escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
@@ -201,6 +212,8 @@ mod tests {
         assert_eq!(raw_unicode_escape(br"\u006fs\n"), r"os\n");
         assert_eq!(string_escape(br"o\x73\163\n\\\'\q"), "oss\n\\'\\q");
         assert_eq!(string_escape(br"a\"), r"a\");
-        assert!(is_float(b"nan") && is_float(b"1e999") && is_float(b" -1.5 ") && !is_float(b"x"));
+        assert_eq!(float(b" -1_0.5 "), Some(-10.5));
+        assert!(float(b"nan").is_some_and(f64::is_nan) && float(b"1e999") == Some(f64::INFINITY));
+        assert_eq!(float(b"x"), None);
     }
 }

@@ -372,7 +372,7 @@ impl Machine {
                 };
                 self.push(value);
             }
-            op::FLOAT if text::is_float(&content) => self.push(Ref::FLOAT),
+            op::FLOAT if text::float(&content).is_some() => self.push(Ref::FLOAT),
             op::STRING => {
                 let whole = Extent {
                     at: line.at + line.len.saturating_sub(1),
