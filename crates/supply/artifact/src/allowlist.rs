@@ -3,7 +3,10 @@
 //! The allowlist is the boundary: what is not on it is unknown. The gadgets only raise unknown to
 //! dangerous and say what a name does; taking them away makes nothing clean.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 use serde::Deserialize;
 
@@ -14,7 +17,10 @@ use crate::pickle::value::{Kind, KindSet};
 pub struct Allowlist {
     rows: HashMap<String, HashMap<String, Row>>,
     gadgets: HashMap<String, HashMap<String, Gadget>>,
-    stdlib: Vec<String>,
+    stdlib: Vec<&'static str>,
+    restoring: Vec<&'static str>,
+    /// The packages that the built-in rows are of.
+    packages: HashSet<String>,
 }
 
 /// Why a text is not an allowlist.
@@ -46,13 +52,13 @@ impl Allowlist {
                     return Allowlist::default();
                 }
             }
-            list.stdlib = STDLIB
-                .lines()
-                .map(str::trim)
-                .filter(|line| !line.is_empty() && !line.starts_with('#'))
-                .map(str::to_owned)
+            list.stdlib = lines(STDLIB);
+            list.restoring = lines(STDLIB_TYPES);
+            list.packages = list
+                .rows
+                .keys()
+                .map(|module| top(module).to_owned())
                 .collect();
-            list.stdlib.sort_unstable();
             list
         });
         &BUILTIN
@@ -78,6 +84,8 @@ impl Allowlist {
             rows: self.rows.clone(),
             gadgets: HashMap::new(),
             stdlib: self.stdlib.clone(),
+            restoring: self.restoring.clone(),
+            packages: self.packages.clone(),
         }
     }
 
@@ -127,10 +135,18 @@ impl Allowlist {
 
     /// Whether a module is of the standard library, by its first segment.
     pub(crate) fn is_stdlib(&self, module: &str) -> bool {
-        let top = module.split('.').next().unwrap_or(module);
-        self.stdlib
-            .binary_search_by(|known| known.as_str().cmp(top))
-            .is_ok()
+        self.stdlib.binary_search(&top(module)).is_ok()
+    }
+
+    /// Whether a name of the standard library that looks like a function's restores an object.
+    pub(crate) fn restores(&self, module: &str, path: &str) -> bool {
+        let name = format!("{module}.{path}");
+        self.restoring.binary_search(&name.as_str()).is_ok()
+    }
+
+    /// Whether a module is of a package of which built-in rows say how its objects are restored.
+    pub(crate) fn knows_package_of(&self, module: &str) -> bool {
+        self.packages.contains(top(module))
     }
 
     fn add(&mut self, text: &str) -> Result<(), AllowlistError> {
@@ -325,6 +341,21 @@ fn kinds(name: &str) -> Option<KindSet> {
     })
 }
 
+/// The package that a module is in.
+fn top(module: &str) -> &str {
+    module.split('.').next().unwrap_or(module)
+}
+
+/// The lines of a list that are no comments, sorted.
+fn lines(list: &'static str) -> Vec<&'static str> {
+    let lines = list.lines().map(str::trim);
+    let mut lines: Vec<_> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    lines.sort_unstable();
+    lines
+}
+
 const ANY: KindSet = KindSet(u16::MAX);
 
 const BUILTIN_FILES: &[&str] = &[
@@ -338,6 +369,7 @@ const BUILTIN_FILES: &[&str] = &[
     include_str!("../../../../content/allowlists/gadgets.toml"),
 ];
 const STDLIB: &str = include_str!("../../../../content/allowlists/stdlib.txt");
+const STDLIB_TYPES: &str = include_str!("../../../../content/allowlists/stdlib-types.txt");
 
 #[cfg(test)]
 mod tests {

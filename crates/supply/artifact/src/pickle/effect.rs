@@ -29,7 +29,10 @@ pub(crate) enum Effect {
     /// The framing is not what a pickler writes.
     Frame(FrameFault),
     /// An object that takes far more to walk than the stream took to write.
-    Swollen,
+    Swollen {
+        /// Whether nobody would wait for the end of such a walk.
+        endless: bool,
+    },
     /// A memo index for which CPython before 3.14 would allocate a table thousands of times larger
     /// than what is in it.
     WastefulMemo { index: u32 },

@@ -13,9 +13,10 @@ use super::{
         DANGEROUS_IMPORT, DOTTED_PATH, FRAME, OUTSIDE_OBJECT, RESOURCES, UNLISTED_CALL,
         UNLISTED_IMPORT,
     },
-    slots::{Slots, slots},
+    slots::{Slots, planted, slots},
     standing::{Standing, is_filled, standing},
     storage::Storage,
+    suspicion::suspicion,
     symbol::{Symbol, Symbols},
     value::{Kind, KindSet, Ref, Shape, SymbolId, Value},
 };
@@ -58,6 +59,8 @@ struct Record<'a> {
     called_at: u64,
     calls: u64,
     last_call: u64,
+    /// What makes a call of it an attack.
+    suspicion: Option<String>,
 }
 
 impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
@@ -113,6 +116,11 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
                         plain(&symbol.path)
                     ),
                 ),
+                Standing::Unlisted if record.suspicion.is_some() => {
+                    let why = record.suspicion.as_deref().unwrap_or_default();
+                    let message = format!("loading this file calls {name}, which {why}");
+                    (&DANGEROUS_CALL, Verdict::Dangerous, message)
+                }
                 Standing::Unlisted if called => (
                     &UNLISTED_CALL,
                     Verdict::Unknown,
@@ -149,6 +157,7 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
             called_at: 0,
             calls: 0,
             last_call: 0,
+            suspicion: None,
         })
     }
 
@@ -165,10 +174,15 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
             return;
         };
         self.symbol_call(at, callee, call.manner, view);
+        let symbol = view.symbols.symbol(callee);
+        let allowlist = self.allowlist;
+        let record = self.record(at, callee, view.symbols);
+        if matches!(record.standing, Standing::Unlisted) && record.suspicion.is_none() {
+            record.suspicion = suspicion(allowlist, symbol, call, view);
+        }
         let Some(row) = self.row(callee) else {
             return;
         };
-        let symbol = view.symbols.symbol(callee);
         if let Some(class) = constructed(symbol, call.arguments, view) {
             match class {
                 Some(class) => self.symbol_call(at, class, Manner::New, view),
@@ -283,6 +297,10 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
     }
 
     fn state(&mut self, at: u64, object: Ref, state: Ref, view: &View<'_>) {
+        if let Some(hook) = planted(state, view) {
+            let message = format!("the state of an object replaces its {hook}");
+            self.note(&CONFUSED_STATE, Verdict::Dangerous, at, hook, message);
+        }
         let (class, built) = match view.value(object) {
             Value::Global(symbol) => {
                 self.changed_import(at, symbol, "sets the state of", view);
@@ -321,7 +339,8 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
             Slots::Special(attribute) => {
                 let attribute = plain(&attribute);
                 let message = format!("the state of an object of {name} replaces its {attribute}");
-                self.confused(at, format!("{attribute} of {name}"), message);
+                let anchor = format!("{attribute} of {name}");
+                self.note(&CONFUSED_STATE, Verdict::Dangerous, at, anchor, message);
             }
             Slots::Unread => {
                 let message = format!(
@@ -356,7 +375,13 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
         let name = plain(&symbol.dotted());
         if !is_filled(symbol, how) {
             let message = format!("items are put into an object of {name}, which holds none");
-            self.confused(at, format!("items of {name}"), message);
+            let verdict = match symbol.rebuilds_a_tensor() {
+                // A loader that takes this for a dictionary writes where it should not.
+                true => Verdict::Dangerous,
+                false => Verdict::Unknown,
+            };
+            let anchor = format!("items of {name}");
+            self.note(&CONFUSED_STATE, verdict, at, anchor, message);
         } else if built {
             let message = format!("items are put into an object of {name} after its state");
             self.confused(at, format!("late items of {name}"), message);
@@ -468,13 +493,20 @@ impl Effects for Judge<'_, '_, '_> {
                 "loading this file looks up a name that is not text",
             ),
             Effect::Frame(fault) => self.frame(at, fault),
-            Effect::Swollen => self.note(
+            Effect::Swollen { endless: false } => self.note(
                 &RESOURCES,
                 Verdict::Unknown,
                 at,
                 "references",
                 "objects refer to each other so often that walking them takes over a hundred \
                  million steps",
+            ),
+            Effect::Swollen { endless: true } => self.note(
+                &RESOURCES,
+                Verdict::Dangerous,
+                at,
+                "endless references",
+                "objects refer to each other so often that walking them never ends",
             ),
             Effect::WastefulMemo { index } => self.note(
                 &RESOURCES,

@@ -23,6 +23,7 @@ mod slots;
 mod standing;
 pub(crate) mod storage;
 mod survey;
+mod suspicion;
 mod symbol;
 #[cfg(test)]
 mod tests;

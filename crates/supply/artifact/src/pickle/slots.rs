@@ -4,7 +4,7 @@
 use super::{
     effect::{Mutation, View},
     standing::is_filled,
-    value::{Ref, Shape, Value},
+    value::{Kind, Ref, Shape, Value},
 };
 
 /// The attributes that a state sets with `setattr`.
@@ -16,6 +16,36 @@ pub(super) enum Slots {
     Special(String),
     /// More than is remembered, or names that are computed: anything at all.
     Unread,
+}
+
+/// The method that `state` puts into an object's dictionary for the unpickler itself to call.
+pub(super) fn planted(state: Ref, view: &View<'_>) -> Option<&'static str> {
+    let halves = match view.value(state) {
+        Value::Container {
+            shape: Shape::Tuple,
+            count: 2,
+            ..
+        } => view.heap.items(state)?,
+        _ => &[state],
+    };
+    let attributes = halves.iter().filter_map(|&half| view.heap.items(half));
+    let mut pairs = attributes.flat_map(|items| items.chunks_exact(2));
+    pairs.find_map(|pair| {
+        // Objects are many and their attributes more: only a name of the right length is read.
+        let len = match view.value(pair[0]) {
+            Value::Str { len, .. } => len as usize,
+            _ => return None,
+        };
+        let may_be_called = matches!(
+            view.value(pair[1]).kind(),
+            Kind::Global | Kind::Object | Kind::Foreign
+        );
+        if !may_be_called || HOOKS.iter().all(|hook| hook.len() != len) {
+            return None;
+        }
+        let name = view.text(pair[0])?;
+        HOOKS.iter().find(|&&hook| hook == name).copied()
+    })
 }
 
 /// Reads the attributes that `state` sets.
@@ -59,3 +89,6 @@ pub(super) fn slots(state: Ref, view: &View<'_>) -> Slots {
     }
     read
 }
+
+/// What `BUILD`, `APPEND`, `APPENDS` and `ADDITEMS` look up in an object and call.
+const HOOKS: &[&str] = &["__setstate__", "append", "extend", "add"];

@@ -90,6 +90,11 @@ impl Symbol {
             )
     }
 
+    /// Whether it is one of the functions that make a tensor of a storage.
+    pub(crate) fn rebuilds_a_tensor(&self) -> bool {
+        &*self.module == "torch._utils" && self.path.starts_with("_rebuild")
+    }
+
     /// Module and path joined, as one would write them in Python.
     pub(crate) fn dotted(&self) -> String {
         format!("{}.{}", self.module, self.path)

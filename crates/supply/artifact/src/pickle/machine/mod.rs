@@ -32,7 +32,8 @@ pub(crate) struct Machine {
     last: u64,
     /// Whether that opcode's operand is a line.
     read_line: bool,
-    told_swollen: bool,
+    /// How heavy a container must be to be worth saying so, again.
+    swollen: f32,
     told_wasteful: bool,
 }
 
@@ -103,7 +104,7 @@ impl Machine {
             start,
             last: start,
             read_line: false,
-            told_swollen: false,
+            swollen: SWOLLEN,
             told_wasteful: false,
         }
     }
@@ -540,6 +541,8 @@ const MOST_STACK: usize = 1 << 23;
 const MOST_MARKS: usize = 1 << 22;
 /// A walk over so many objects is more than any pickler meets.
 const SWOLLEN: f32 = 1e8;
+/// A walk over so many takes longer than anybody waits.
+const ENDLESS: f32 = 1e15;
 /// How many objects a byte of the stream may stand for.
 const SWOLLEN_RATIO: f32 = 1000.0;
 /// How many bytes of a line count as one opcode.

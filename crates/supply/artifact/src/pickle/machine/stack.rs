@@ -1,6 +1,6 @@
 //! The stack with its marks, the memo, and the frames.
 
-use super::{Fault, Machine, SWOLLEN, SWOLLEN_RATIO, Surroundings};
+use super::{ENDLESS, Fault, Machine, SWOLLEN_RATIO, Surroundings};
 use crate::pickle::{
     effect::{Effect, FrameFault, Mutation},
     opcode::Operand,
@@ -59,7 +59,7 @@ impl Machine {
         let Value::Container { weight, .. } = self.heap.value(container) else {
             return;
         };
-        if weight < SWOLLEN || self.told_swollen {
+        if weight < self.swollen {
             return;
         }
         #[expect(
@@ -68,8 +68,9 @@ impl Machine {
         )]
         let written = (around.input.position() - self.start) as f32;
         if weight > written * SWOLLEN_RATIO {
-            self.told_swollen = true;
-            self.report(at, Effect::Swollen, around);
+            let endless = weight >= ENDLESS;
+            self.swollen = if endless { f32::INFINITY } else { ENDLESS };
+            self.report(at, Effect::Swollen { endless }, around);
         }
     }
 
