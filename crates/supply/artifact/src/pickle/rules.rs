@@ -9,7 +9,8 @@ pub(crate) static DANGEROUS_CALL: Rule = rule(
     "Loading the file calls a dangerous function",
     Severity::Critical,
     "A pickle is a program, and this one calls a function that runs code, starts a process, reads \
-     or writes files, or reaches the network. It does so the moment the file is loaded.",
+     or writes files, or reaches the network; or one that restores no object at all, or that is \
+     handed a command. It does so the moment the file is loaded.",
     "Do not load the file; find out where it came from and treat machines that loaded it as \
      compromised.",
     CODE,
