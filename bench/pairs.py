@@ -13,17 +13,33 @@ import json
 import os
 import platform
 import shlex
+import signal
 import statistics
 import subprocess
+import threading
 import time
 
 
-def run(command):
+def run(command, limit=None, **how):
+    """One run of `command`; after `limit` seconds it is killed, and its exit is "timeout"."""
+    how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True} | how
     begin = time.monotonic()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(command, **how)
+    late = threading.Event()
+
+    def stop():
+        late.set()
+        os.killpg(child.pid, signal.SIGKILL)
+
+    alarm = threading.Timer(limit, stop) if limit else None
+    if alarm:
+        alarm.start()
     _, status, usage = os.wait4(child.pid, 0)
+    if alarm:
+        alarm.cancel()
+    child.returncode = os.waitstatus_to_exitcode(status)
     return {
-        "exit": os.waitstatus_to_exitcode(status),
+        "exit": "timeout" if late.is_set() else child.returncode,
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 4),
         "wall_s": round(time.monotonic() - begin, 4),
         "peak_mib": round(usage.ru_maxrss / 1024, 1),
@@ -66,4 +82,5 @@ def main():
             file.write("\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
