@@ -13,37 +13,22 @@ import json
 import os
 import platform
 import shlex
-import signal
 import statistics
 import subprocess
-import threading
-import time
+import sys
 
 
-def run(command, limit=None, **how):
-    """One run of `command`; after `limit` seconds it is killed, and its exit is "timeout"."""
-    how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True} | how
-    begin = time.monotonic()
-    child = subprocess.Popen(command, **how)
-    late = threading.Event()
+ONCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "once.py")
 
-    def stop():
-        late.set()
-        os.killpg(child.pid, signal.SIGKILL)
 
-    alarm = threading.Timer(limit, stop) if limit else None
-    if alarm:
-        alarm.start()
-    _, status, usage = os.wait4(child.pid, 0)
-    if alarm:
-        alarm.cancel()
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return {
-        "exit": "timeout" if late.is_set() else child.returncode,
-        "cpu_s": round(usage.ru_utime + usage.ru_stime, 4),
-        "wall_s": round(time.monotonic() - begin, 4),
-        "peak_mib": round(usage.ru_maxrss / 1024, 1),
-    }
+def run(command, limit=0, memory=0, stdout=subprocess.DEVNULL, **how):
+    """What one run of `command` costs; after `limit` seconds it is killed, and its exit is "timeout"."""
+    read, write = os.pipe()
+    launcher = [sys.executable, "-I", "-S", ONCE, str(write), str(limit), str(memory), *command]
+    with subprocess.Popen(launcher, stdout=stdout, stderr=subprocess.DEVNULL, pass_fds=[write], **how):
+        os.close(write)
+        with os.fdopen(read) as said:
+            return json.loads(said.read())
 
 
 def main():

@@ -24,7 +24,7 @@ Written by `bench/model-scan/run`; the raw results are in `model-scan.json`.
 def speed(rows):
     text = """## Cost
 
-CPU is user and system time of the whole process, peak its largest resident set; medians of runs in turn with Casemate's.
+CPU is user and system time of the whole process, peak its largest resident set, never under the launcher's 10 MiB; medians of runs in turn with Casemate's.
 A run of more than fifteen seconds was made once. The last column is their CPU as a multiple of Casemate's in the same pair:
 below 1 they are cheaper. fickling takes no directory.
 
