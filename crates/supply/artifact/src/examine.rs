@@ -73,8 +73,7 @@ impl Examiner<'_, '_> {
         let sniffed = sniff(source)?;
         let format = self.look_as(source, sniffed.magic, depth)?;
         for also in sniffed.also {
-            let container = matches!(also, Magic::Zip | Magic::Tar | Magic::Gzip);
-            if container && also != sniffed.magic {
+            if is_container(also) {
                 opaque::note_polyglot(format, also.as_str(), 0, &mut self.notes);
                 archive::examine(source, also, self, depth)?;
             }
@@ -124,12 +123,10 @@ impl Examiner<'_, '_> {
             }
             Magic::Npy => self.npy(source, depth),
             Magic::Text(encoding) => self.text(source, encoding, depth),
-            Magic::Zip | Magic::Tar | Magic::Gzip | Magic::Zlib => {
-                match archive::examine(source, magic, self, depth)? {
-                    Some(format) => Ok(format),
-                    None => self.binary(source, depth),
-                }
-            }
+            _ if is_container(magic) => match archive::examine(source, magic, self, depth)? {
+                Some(format) => Ok(format),
+                None => self.binary(source, depth),
+            },
             _ => self.binary(source, depth),
         }
     }
@@ -410,6 +407,23 @@ impl Examiner<'_, '_> {
         self.search(source, 0, depth)?;
         Ok("binary")
     }
+}
+
+/// Whether `magic` is opened as a container. A git object is git's own.
+fn is_container(magic: Magic) -> bool {
+    matches!(
+        magic,
+        Magic::Zip
+            | Magic::Tar
+            | Magic::SevenZip
+            | Magic::Gzip
+            | Magic::Zlib
+            | Magic::Bzip2
+            | Magic::Xz
+            | Magic::Lzma
+            | Magic::Zstd
+            | Magic::Lz4Frame
+    )
 }
 
 /// How much of a compressed member is held in memory.

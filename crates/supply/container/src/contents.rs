@@ -1,20 +1,18 @@
 //! What is in a container, whatever its format.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-    fmt,
-    io::{self, Read},
+use std::{borrow::Cow, collections::BTreeMap, fmt, io};
+
+use casemate_core::{Coverage, PathText, Region, Rule, Source, Window};
+
+use crate::{
+    Budget, MemberReader,
+    reader::{Packing, ReadRules},
 };
-
-use casemate_core::{Coverage, MemorySource, PathText, Region, Rule, Source, Window};
-
-use crate::{Budget, Exceeded, MemberReader, reader::Packing};
 
 /// One container, opened: what is in it, and what is odd about it.
 #[derive(Debug)]
 pub struct Contents<'a> {
-    /// `zip`, `tar`, `gzip` or `zlib`.
+    /// `zip`, `tar`, `7z`, `gzip`, `zlib`, `bzip2`, `xz`, `lzma`, `zstd` or `lz4`.
     pub format: &'static str,
     /// What is in it, in the order of the bytes; the union of every view a reader may take.
     pub members: Vec<Member<'a>>,
@@ -97,8 +95,9 @@ pub struct Member<'a> {
     pub kind: Kind,
     pub(crate) view: View,
     pub(crate) encrypted: bool,
-    pub(crate) body: Body,
+    pub(crate) body: Body<'a>,
     pub(crate) crc: Option<u32>,
+    pub(crate) rules: &'static ReadRules,
     pub(crate) source: &'a dyn Source,
     pub(crate) budget: Budget,
 }
@@ -126,7 +125,7 @@ impl<'a> Member<'a> {
                 packing,
                 start,
                 len,
-            } => (*packing, *start, *len),
+            } => (packing.clone(), *start, *len),
             Body::Unsupported { method } => {
                 return Err(ContainerError::Method {
                     name: self.name.clone(),
@@ -137,27 +136,6 @@ impl<'a> Member<'a> {
         };
         let window = Window::new(self.source, start, len);
         Ok(MemberReader::new(self, packing, window))
-    }
-
-    /// Its bytes as a source: in place where they are stored, decompressed into memory otherwise.
-    ///
-    /// # Errors
-    ///
-    /// As [`Member::read`], and [`Exceeded::Memory`]. A member that breaks off is an error too: to
-    /// look at what comes before the break, read it.
-    pub fn load(&self) -> Result<Loaded<'a>, ContainerError> {
-        if let Some(window) = self.stored() {
-            return Ok(Loaded::Stored(window));
-        }
-        let limit = self.budget.memory;
-        let mut bytes = Vec::new();
-        self.read()?
-            .take(limit.saturating_add(1))
-            .read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > limit {
-            return Err(ContainerError::Io(Exceeded::Memory(limit).into()));
-        }
-        Ok(Loaded::Memory(MemorySource(bytes)))
     }
 
     /// Whether a reader may take bytes from it. What the container calls it does not decide that:
@@ -201,7 +179,7 @@ impl fmt::Debug for Member<'_> {
             .field("kind", &self.kind)
             .field("view", &self.view)
             .field("encrypted", &self.encrypted)
-            .field("body", &self.body)
+            .field("region", &self.region())
             .finish_non_exhaustive()
     }
 }
@@ -232,37 +210,6 @@ pub enum View {
     Both,
 }
 
-/// A member's bytes as a [`Source`].
-pub enum Loaded<'a> {
-    /// In place.
-    Stored(Window<&'a dyn Source>),
-    /// Decompressed.
-    Memory(MemorySource<Vec<u8>>),
-}
-
-impl Source for Loaded<'_> {
-    fn len(&self) -> u64 {
-        match self {
-            Self::Stored(window) => window.len(),
-            Self::Memory(memory) => memory.len(),
-        }
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Stored(window) => window.read_at(offset, buf),
-            Self::Memory(memory) => memory.read_at(offset, buf),
-        }
-    }
-
-    fn as_slice(&self) -> Option<&[u8]> {
-        match self {
-            Self::Stored(window) => window.as_slice(),
-            Self::Memory(memory) => memory.as_slice(),
-        }
-    }
-}
-
 /// Something odd about a container.
 #[derive(Clone, Debug)]
 pub struct Anomaly {
@@ -279,14 +226,14 @@ pub struct Anomaly {
 }
 
 /// Where a member's bytes are.
-#[derive(Clone, Debug)]
-pub(crate) enum Body {
+#[derive(Clone)]
+pub(crate) enum Body<'a> {
     Stored {
         start: u64,
         len: u64,
     },
     Packed {
-        packing: Packing,
+        packing: Packing<'a>,
         start: u64,
         len: u64,
     },
@@ -299,7 +246,7 @@ pub(crate) enum Body {
 /// Why a container or a member could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainerError {
-    /// The medium failed, the bytes are broken, or a limit was reached ([`Exceeded::of`]).
+    /// The medium failed, the bytes are broken, or a limit was reached ([`Exceeded::of`](crate::Exceeded::of)).
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The member's packing is not one that Casemate decodes.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Write};
 
 use crate::{
     rules,
-    testing::{Entry, Zip, pax, small_budget, survey, tar, tar_entry, tar_entry_of_size},
+    testing::{Entry, SevenZip, Zip, pax, small_budget, survey, tar, tar_entry, tar_entry_of_size},
 };
 
 #[test]
@@ -94,11 +94,13 @@ fn built() -> BTreeMap<&'static str, Vec<u8>> {
         ("CM-ZIP-000.good", plain().build()),
         ("CM-TAR-000.good", tar(&tar_plain())),
         ("CM-GZIP-000.good", gzip(b"weights\n")),
+        ("CM-SVZ-000.good", seven_zip_plain().build()),
     ]);
     files.extend(zips().map(|(name, zip)| (name, zip.build())));
     files.extend(archives());
     files.extend(tars());
     files.extend(streams());
+    files.extend(seven_zips());
     files
 }
 
@@ -172,7 +174,7 @@ fn zips() -> [(&'static str, Zip); 18] {
         ),
         (
             "CM-ZIP-015.bad",
-            with(extra().both(|fields| fields.method = 14)),
+            with(extra().both(|fields| fields.method = 98)),
         ),
         (
             "CM-ZIP-016.bad",
@@ -287,6 +289,40 @@ fn streams() -> Vec<(&'static str, Vec<u8>)> {
             [good, b"cos\nsystem\n".to_vec()].concat(),
         ),
         ("CM-GZIP-002.bad", wrong),
+    ]
+}
+
+fn seven_zip_plain() -> SevenZip {
+    SevenZip::of([
+        ("model/data.pkl", b"\x80\x02}q\x00.".as_slice()),
+        ("model/version", b"3\n".as_slice()),
+    ])
+}
+
+fn seven_zips() -> Vec<(&'static str, Vec<u8>)> {
+    let with = |change: fn(&mut SevenZip)| {
+        let mut archive = seven_zip_plain();
+        change(&mut archive);
+        archive.build()
+    };
+    vec![
+        (
+            "CM-SVZ-001.bad",
+            with(|archive| archive.method = vec![6, 0xf1, 7, 1]),
+        ),
+        (
+            "CM-SVZ-002.bad",
+            with(|archive| archive.method = vec![3, 4, 1]),
+        ),
+        (
+            "CM-SVZ-003.bad",
+            with(|archive| archive.members[1].0 = "model/data.pkl".to_owned()),
+        ),
+        ("CM-SVZ-004.bad", with(|archive| archive.crc ^= 1)),
+        (
+            "CM-SVZ-005.bad",
+            with(|archive| archive.gap = b"cos\nsystem\n".to_vec()),
+        ),
     ]
 }
 

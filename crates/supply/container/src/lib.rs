@@ -2,14 +2,13 @@
 //!
 //! ```text
 //!            sniff                 open                     stored (in place)
-//!  Source ──────────► Sniffed ──────────► Contents ─┬─► Member ─► load   (in memory)
-//!                     (Magic)             (Budget)  │             read   (front to back)
-//!                                                   └─► Anomaly
+//!  Source ──────────► Sniffed ──────────► Contents ─┬─► Member ─► read   (front to back)
+//!                     (Magic)             (Budget)  └─► Anomaly
 //! ```
 //!
-//! [`sniff()`] says what bytes are from the bytes alone. [`open`] lists what is in a zip, tar, gzip
-//! or zlib container: the *union* of all that its readers may see, where they can be made to
-//! disagree, and an [`Anomaly`] for each place where they are. Opening costs the headers;
+//! [`sniff()`] says what bytes are from the bytes alone. [`open`] lists what is in a zip, tar or 7z,
+//! or in a compressed stream: the *union* of all that its readers may see, where they can be made
+//! to disagree, and an [`Anomaly`] for each place where they are. Opening costs the headers;
 //! payload is read when a member is. Nothing here allocates or loops by a field that was not
 //! checked, and nothing recurses: a caller opens what is nested with [`Budget::inside`].
 #![forbid(unsafe_code)]
@@ -20,9 +19,10 @@ mod bytes;
 mod contents;
 #[cfg(test)]
 mod examples;
-mod gzip;
 mod reader;
+mod sevenz;
 pub mod sniff;
+mod stream;
 mod tar;
 #[cfg(test)]
 mod testing;
@@ -33,7 +33,7 @@ use std::sync::LazyLock;
 use casemate_core::{Rule, Source};
 
 pub use budget::{Budget, Exceeded};
-pub use contents::{Anomaly, ContainerError, Contents, Kind, Loaded, Member, View};
+pub use contents::{Anomaly, ContainerError, Contents, Kind, Member, View};
 pub use reader::MemberReader;
 pub use sniff::{Magic, Sniffed, TextEncoding, sniff};
 
@@ -54,9 +54,11 @@ pub fn open<'a>(
     let format = match magic {
         Magic::Zip => zip::FORMAT,
         Magic::Tar => tar::FORMAT,
-        Magic::Gzip => gzip::GZIP,
-        Magic::Zlib | Magic::GitObject => gzip::ZLIB,
-        _ => return Ok(None),
+        Magic::SevenZip => sevenz::FORMAT,
+        other => match stream::format(other) {
+            Some(format) => format,
+            None => return Ok(None),
+        },
     };
     if budget.depth == 0 {
         return Ok(Some(archive::too_deep(format)));
@@ -64,8 +66,8 @@ pub fn open<'a>(
     let contents = match magic {
         Magic::Zip => zip::open(source, budget)?,
         Magic::Tar => tar::open(source, budget)?,
-        Magic::Gzip => gzip::open_gzip(source, budget)?,
-        _ => gzip::open_zlib(source, budget),
+        Magic::SevenZip => sevenz::open(source, budget)?,
+        _ => stream::open(source, magic, format, budget)?,
     };
     Ok(Some(contents))
 }
@@ -73,11 +75,17 @@ pub fn open<'a>(
 /// Every rule that [`open`] and [`MemberReader`] report.
 pub fn rules() -> &'static [Rule] {
     static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-        [archive::RULES, zip::RULES, tar::RULES, gzip::RULES]
-            .into_iter()
-            .flatten()
-            .map(|rule| (*rule).clone())
-            .collect()
+        [
+            archive::RULES,
+            zip::RULES,
+            tar::RULES,
+            sevenz::RULES,
+            stream::RULES,
+        ]
+        .into_iter()
+        .flatten()
+        .map(|rule| (*rule).clone())
+        .collect()
     });
     &RULES
 }

@@ -70,6 +70,11 @@ impl Entry {
         Self::new(name, 8, body, deflate(body))
     }
 
+    /// Packed by any method.
+    pub(crate) fn packed(name: &str, method: u16, body: &[u8], packed: &[u8]) -> Self {
+        Self::new(name, method, body, packed.to_vec())
+    }
+
     fn new(name: &str, method: u16, body: &[u8], packed: Vec<u8>) -> Self {
         let fields = Fields {
             flags: 0,
@@ -314,13 +319,108 @@ pub(crate) fn pax(key: &str, value: &str) -> Vec<u8> {
     format!("{len}{rest}").into_bytes()
 }
 
+/// A 7z of one folder that is stored, with a plain header.
+pub(crate) struct SevenZip {
+    pub(crate) members: Vec<(String, Vec<u8>)>,
+    /// The method that the folder claims.
+    pub(crate) method: Vec<u8>,
+    pub(crate) properties: Vec<u8>,
+    /// What is packed, instead of the members' bytes.
+    pub(crate) packed: Option<Vec<u8>>,
+    /// What is mixed into the checksum of the first member.
+    pub(crate) crc: u32,
+    /// What stands before the header.
+    pub(crate) gap: Vec<u8>,
+}
+
+impl SevenZip {
+    pub(crate) fn of<'b>(members: impl IntoIterator<Item = (&'b str, &'b [u8])>) -> Self {
+        let owned = |(name, body): (&str, &[u8])| (name.to_owned(), body.to_vec());
+        Self {
+            members: members.into_iter().map(owned).collect(),
+            method: vec![0],
+            properties: Vec::new(),
+            packed: None,
+            crc: 0,
+            gap: Vec::new(),
+        }
+    }
+
+    pub(crate) fn build(&self) -> Vec<u8> {
+        let bodies: Vec<u8> = self
+            .members
+            .iter()
+            .flat_map(|(_, body)| body.clone())
+            .collect();
+        let packed = self.packed.as_ref().unwrap_or(&bodies);
+        let header = self.header(packed.len(), bodies.len());
+        let mut start = ((packed.len() + self.gap.len()) as u64)
+            .to_le_bytes()
+            .to_vec();
+        start.extend((header.len() as u64).to_le_bytes());
+        start.extend(crc32fast::hash(&header).to_le_bytes());
+        let mut out = b"7z\xbc\xaf\x27\x1c\0\x04".to_vec();
+        out.extend(crc32fast::hash(&start).to_le_bytes());
+        for part in [&start, packed, &self.gap, &header] {
+            out.extend(part);
+        }
+        out
+    }
+
+    fn header(&self, packed: usize, unpacked: usize) -> Vec<u8> {
+        let count = self.members.len();
+        let mut out = vec![1, 4, 6, 0, 1, 9];
+        out.extend(number(packed));
+        out.extend([0, 7, 11, 1, 0, 1]);
+        let flags = if self.properties.is_empty() { 0 } else { 0x20 };
+        out.push(flags | u8::try_from(self.method.len()).expect("short"));
+        out.extend(&self.method);
+        if flags != 0 {
+            out.extend(number(self.properties.len()));
+            out.extend(&self.properties);
+        }
+        out.push(12);
+        out.extend(number(unpacked));
+        out.extend([0, 8, 13]);
+        out.extend(number(count));
+        out.push(9);
+        for (_, body) in &self.members[..count - 1] {
+            out.extend(number(body.len()));
+        }
+        out.extend([10, 1]);
+        for (index, (_, body)) in self.members.iter().enumerate() {
+            let mixed = if index == 0 { self.crc } else { 0 };
+            out.extend((crc32fast::hash(body) ^ mixed).to_le_bytes());
+        }
+        out.extend([0, 0, 5]);
+        out.extend(number(count));
+        let mut names = vec![0];
+        for (name, _) in &self.members {
+            names.extend(name.encode_utf16().chain([0]).flat_map(u16::to_le_bytes));
+        }
+        out.push(17);
+        out.extend(number(names.len()));
+        out.extend(names);
+        out.extend([0, 0]);
+        out
+    }
+}
+
+/// A number of a 7z, in the long form where it does not fit a byte.
+fn number(value: usize) -> Vec<u8> {
+    match u8::try_from(value) {
+        Ok(byte @ 0..0x80) => vec![byte],
+        _ => [&[0xff][..], &(value as u64).to_le_bytes()].concat(),
+    }
+}
+
 /// The limits under which examples are shown, so that a bomb can be small.
 pub(crate) fn small_budget() -> Budget {
     let mut budget = Budget::default();
     budget.depth = 3;
     budget.members = 8;
     budget.bytes = 64 << 10;
-    budget.memory = 64 << 10;
+    budget.window = 8 << 20;
     budget
 }
 

@@ -54,9 +54,9 @@ pub(crate) fn examine(
     }
     let format = match contents.format {
         "zip" if arrays > 0 && others == 0 => "npz",
+        "zip" | "tar" | "7z" => contents.format,
         // A stream of one compressed file is that file to whoever loads it.
-        "gzip" | "zlib" if contents.members.len() == 1 => compressed(only, contents.format),
-        format => format,
+        stream => compressed(only, stream),
     };
     Ok(Some(format))
 }

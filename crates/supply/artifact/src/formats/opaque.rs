@@ -51,16 +51,7 @@ pub(crate) fn standing(magic: Magic) -> Option<Standing> {
         Magic::Elf | Magic::Pe | Magic::MachO | Magic::JavaClass | Magic::Wasm | Magic::Pyc => {
             Standing::Program
         }
-        Magic::Bzip2
-        | Magic::Xz
-        | Magic::Lzma
-        | Magic::Zstd
-        | Magic::Lz4Frame
-        | Magic::SevenZip
-        | Magic::Rar
-        | Magic::GgmlLegacy
-        | Magic::Hdf5
-        | Magic::Tflite => Standing::NotRead,
+        Magic::Rar | Magic::GgmlLegacy | Magic::Hdf5 | Magic::Tflite => Standing::NotRead,
         _ => return None,
     })
 }

@@ -11,7 +11,7 @@ pub(crate) use rules::RULES;
 use crate::{Budget, Contents, Kind, Member};
 
 /// What stands in for a container that is nested deeper than the budget allows.
-pub(crate) fn too_deep(format: &'static str) -> Contents<'static> {
+pub(crate) fn too_deep<'a>(format: &'static str) -> Contents<'a> {
     let mut contents = Contents::new(format);
     contents.note(
         &rules::DEEP,

@@ -1,11 +1,13 @@
 //! A member's packed bytes, through a buffer.
 
-use std::io;
+use std::io::{self, Read};
 
 use casemate_core::{Source, Window};
 
+use super::codec::{Failure, Fault};
+
 /// Buffered bytes of a member.
-pub(super) struct Input<'a> {
+pub(crate) struct Input<'a> {
     source: &'a dyn Source,
     start: u64,
     end: u64,
@@ -13,10 +15,14 @@ pub(super) struct Input<'a> {
     at: u64,
     buffer: Vec<u8>,
     used: usize,
+    /// What the medium said to a decoder that reads by itself.
+    failure: Option<io::Error>,
+    /// Whether a decoder that reads by itself asked for more than there is.
+    dry: bool,
 }
 
 impl<'a> Input<'a> {
-    pub(super) fn new(source: &'a dyn Source, window: &Window<&'a dyn Source>) -> Self {
+    pub(crate) fn new(window: &Window<&'a dyn Source>, source: &'a dyn Source) -> Self {
         Self {
             source,
             start: window.start(),
@@ -24,6 +30,22 @@ impl<'a> Input<'a> {
             at: window.start(),
             buffer: Vec::new(),
             used: 0,
+            failure: None,
+            dry: false,
+        }
+    }
+
+    /// The same bytes from the same place on, for a decoder that keeps its input.
+    pub(super) fn fork(&self) -> Self {
+        Self {
+            source: self.source,
+            start: self.start,
+            end: self.end,
+            at: self.start + self.position(),
+            buffer: Vec::new(),
+            used: 0,
+            failure: None,
+            dry: false,
         }
     }
 
@@ -41,10 +63,26 @@ impl<'a> Input<'a> {
         self.at - self.start - (self.buffer.len() - self.used) as u64
     }
 
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> u64 {
+        self.end - self.start - self.position()
+    }
+
     pub(super) fn seek(&mut self, position: u64) {
         self.at = self.start.saturating_add(position).min(self.end);
         self.buffer.clear();
         self.used = 0;
+        self.dry = false;
+    }
+
+    /// Steps over bytes, which need not be there.
+    pub(super) fn skip(&mut self, count: u64) {
+        let held = (self.buffer.len() - self.used) as u64;
+        if count <= held {
+            self.consume(count);
+        } else {
+            self.seek(self.position().saturating_add(count));
+        }
     }
 
     /// The bytes that come next; none at the end.
@@ -52,10 +90,10 @@ impl<'a> Input<'a> {
         if self.used == self.buffer.len() {
             let want = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
             self.buffer.resize(want.min(CHUNK), 0);
-            let read = self.source.read_at(self.at, &mut self.buffer)?;
-            self.buffer.truncate(read);
+            let read = self.source.read_at(self.at, &mut self.buffer);
+            self.buffer.truncate(*read.as_ref().unwrap_or(&0));
             self.used = 0;
-            self.at += read as u64;
+            self.at += read? as u64;
         }
         Ok(&self.buffer[self.used..])
     }
@@ -79,6 +117,54 @@ impl<'a> Input<'a> {
             done += count;
         }
         Ok(done)
+    }
+
+    /// The next `N` bytes, all of them.
+    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let mut bytes = [0; N];
+        if self.copy(&mut bytes)? < N {
+            return Err(Failure::Truncated.into());
+        }
+        Ok(bytes)
+    }
+
+    /// The next `N` bytes, left where they are; fewer where the member ends.
+    pub(crate) fn peek<const N: usize>(&mut self) -> io::Result<Vec<u8>> {
+        let held = &self.buffer[self.used..];
+        if let Some(bytes) = held.get(..N) {
+            return Ok(bytes.to_vec());
+        }
+        let at = self.start + self.position();
+        let there = usize::try_from(self.end - at).unwrap_or(usize::MAX);
+        self.source.read_vec(at, N.min(there))
+    }
+
+    /// Why a decoder that reads this by itself gave up: `what` is broken, unless the medium failed
+    /// or the bytes ended.
+    pub(super) fn fault(&mut self, what: &'static str) -> Fault {
+        match self.failure.take() {
+            Some(error) => Fault::Medium(error),
+            None if self.dry => Failure::Truncated.into(),
+            None => Failure::Broken(what).into(),
+        }
+    }
+}
+
+impl Read for Input<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let next = match self.fill() {
+            Ok(next) => next,
+            Err(error) => {
+                let told = io::Error::from(error.kind());
+                self.failure = Some(error);
+                return Err(told);
+            }
+        };
+        let count = next.len().min(buf.len());
+        buf[..count].copy_from_slice(&next[..count]);
+        self.used += count;
+        self.dry |= count == 0 && !buf.is_empty();
+        Ok(count)
     }
 }
 

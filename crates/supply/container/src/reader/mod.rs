@@ -1,42 +1,102 @@
 //! A member's bytes, front to back, decompressed within a budget.
+//!
+//! ```text
+//!  Input ──► Codec ──► MemberReader      one stream after another, each held to its checksums
+//!            Codec ──► Filter ──► …      a Chain: the blocks of xz, the folders of 7z
+//! ```
 
+mod bzip2;
+mod chain;
 mod checksum;
+mod codec;
+#[cfg(test)]
+mod codecs;
+mod deflate;
+mod deflate64;
 mod input;
+mod lz4;
+mod lzma;
+mod solid;
 #[cfg(test)]
 mod tests;
+mod xz;
+mod zstd;
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    sync::{Mutex, PoisonError},
+};
 
 use casemate_core::{Region, Rule, Source, Window};
-use flate2::{Decompress, FlushDecompress, Status};
 
 use self::{
-    checksum::{Adler, Checksum},
-    input::Input,
+    bzip2::Bzip2,
+    codec::{Codec, Failure, Fault},
+    deflate::{Deflate, Wrapper},
+    deflate64::Deflate64,
+    lz4::Lz4,
+    lzma::Lzma,
+    solid::Solid,
+    xz::Xz,
+    zstd::Zstd,
 };
-use crate::{Anomaly, Budget, Exceeded, Member, bytes::is_zero, gzip, zip};
+pub(crate) use self::{
+    chain::Filter,
+    input::Input,
+    lzma::Header as LzmaHeader,
+    solid::{Coder, Folder, Part},
+    zstd::skip_frames,
+};
+use crate::{Anomaly, Budget, Exceeded, Member, bytes::is_zero};
 
 /// How a member's bytes are packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Packing {
+#[derive(Clone)]
+pub(crate) enum Packing<'a> {
     /// As they are.
     None,
     /// Deflate without a wrapper (RFC 1951), as in zip.
     Deflate,
+    /// Deflate64, as in zip.
+    Deflate64,
     /// One or more gzip members (RFC 1952), one after another.
     Gzip,
     /// Deflate in a zlib wrapper (RFC 1950).
     Zlib,
+    /// One or more streams of bzip2.
+    Bzip2,
+    /// One or more streams of xz; those of .lzma too where they come after one, or where `alone`.
+    Xz { alone: bool },
+    /// One stream of LZMA.
+    Lzma(LzmaHeader),
+    /// One or more frames of Zstandard.
+    Zstd,
+    /// One or more frames of LZ4.
+    Lz4,
+    /// A part of what a folder of 7z decodes to.
+    Solid(Part<'a>),
+}
+
+/// What a container calls that which only reading a member shows.
+#[derive(Debug)]
+pub(crate) struct ReadRules {
+    /// Bytes behind the end of the compressed stream.
+    pub(crate) trailing: &'static Rule,
+    /// A checksum or a size that is not that of the bytes.
+    pub(crate) checksum: &'static Rule,
 }
 
 /// A member, read front to back. After the last byte [`MemberReader::anomalies`] says what only
 /// reading to the end could show.
 pub struct MemberReader<'a> {
     name: String,
-    packing: Packing,
+    rules: &'static ReadRules,
     input: Input<'a>,
-    engine: Decompress,
-    stream: Stream,
+    /// Nothing for what is stored. Never locked: it only lets a reader be shared, which not every
+    /// decoder may be.
+    codec: Option<Mutex<Box<dyn Codec<'a> + 'a>>>,
+    /// Whether the codec is in a stream, and not before one or behind the last.
+    inside: bool,
+    streams: u64,
     size: Option<u64>,
     crc: Option<(crc32fast::Hasher, u32)>,
     out: u64,
@@ -46,37 +106,19 @@ pub struct MemberReader<'a> {
     ended: Option<Result<(), Failure>>,
 }
 
-/// Where in its compressed streams (gzip may have several) a reader stands.
-#[derive(Debug)]
-enum Stream {
-    /// Before one, or behind the last.
-    Outside,
-    /// In one, with what its trailer will be compared with.
-    Inside(Checksum),
-    /// Behind the last byte of one, before its trailer.
-    Ended(Checksum),
-}
-
-/// Why reading ended early. An [`io::Error`] cannot be given twice; this can.
-#[derive(Clone, Copy, Debug)]
-enum Failure {
-    Broken,
-    Truncated,
-    Limit(Exceeded),
-}
-
 impl<'a> MemberReader<'a> {
     pub(crate) fn new(
         member: &Member<'a>,
-        packing: Packing,
+        packing: Packing<'a>,
         window: Window<&'a dyn Source>,
     ) -> Self {
         Self {
             name: member.name.as_str().to_owned(),
-            packing,
-            input: Input::new(member.source, &window),
-            engine: Decompress::new(false),
-            stream: Stream::Outside,
+            rules: member.rules,
+            input: Input::new(&window, member.source),
+            codec: codec(packing, &member.budget).map(Mutex::new),
+            inside: false,
+            streams: 0,
             size: member.size,
             crc: member.crc.map(|crc| (crc32fast::Hasher::new(), crc)),
             out: 0,
@@ -99,135 +141,65 @@ impl<'a> MemberReader<'a> {
         self.trailing
     }
 
-    fn advance(&mut self, buf: &mut [u8]) -> io::Result<Result<usize, Failure>> {
-        if self.packing == Packing::None {
-            let read = self.input.copy(buf)?;
-            let short = read == 0 && self.size.is_some_and(|size| self.out < size);
-            return Ok(if short {
-                Err(Failure::Truncated)
-            } else {
-                Ok(read)
-            });
-        }
+    fn advance(&mut self, buf: &mut [u8]) -> Result<usize, Fault> {
         loop {
-            match std::mem::replace(&mut self.stream, Stream::Outside) {
-                Stream::Outside => {
-                    let Some(checksum) = self.begin_stream()? else {
-                        return Ok(Ok(0));
-                    };
-                    self.engine.reset(false);
-                    self.stream = Stream::Inside(checksum);
+            let Some(codec) = unlocked(&mut self.codec) else {
+                let read = self.input.copy(buf)?;
+                if read == 0 && self.size.is_some_and(|size| self.out < size) {
+                    return Err(Failure::Truncated.into());
                 }
-                Stream::Inside(checksum) => {
-                    self.stream = Stream::Inside(checksum);
-                    match self.inflate(buf)? {
-                        Ok(0) => {}
-                        other => return Ok(other),
-                    }
+                return Ok(read);
+            };
+            if !self.inside {
+                self.inside = codec.begin(&mut self.input)?;
+                if !self.inside {
+                    return self.behind_the_last();
                 }
-                Stream::Ended(checksum) => {
-                    if !self.trailer_is_right(checksum)? {
-                        self.note(&gzip::CHECKSUM, None, WRONG_TRAILER);
-                    }
+                // Setting up a decoder costs, whatever comes of it.
+                if self.streams > 0 {
+                    self.budget.spend(STREAM)?;
                 }
+                self.streams += 1;
+            }
+            let read = codec.decode(&mut self.input, buf)?;
+            if read > 0 {
+                return Ok(read);
+            }
+            self.inside = false;
+            if !codec.end(&mut self.input)? {
+                self.note(self.rules.checksum, None, WRONG_TRAILER);
             }
         }
     }
 
-    /// Steps over a wrapper's header; `None` where there is no further stream.
-    fn begin_stream(&mut self) -> io::Result<Option<Checksum>> {
-        let at = self.input.position();
-        match self.packing {
-            Packing::Gzip => {
-                if let Some(header) = gzip::header(&self.input.window(), at)? {
-                    self.input.seek(at.saturating_add(header.len));
-                    return Ok(Some(Checksum::Crc(crc32fast::Hasher::new(), 0)));
-                }
-            }
-            Packing::Zlib if at == 0 => {
-                self.input.seek(2);
-                return Ok(Some(Checksum::Adler(Adler::default())));
-            }
-            Packing::Deflate if at == 0 => return Ok(Some(Checksum::None)),
-            Packing::Zlib | Packing::Deflate | Packing::None => {}
+    fn behind_the_last(&mut self) -> Result<usize, Fault> {
+        if self.streams == 0 {
+            return Err(Failure::Broken("header of a compressed stream").into());
         }
         let rest = self.input.rest();
         if !is_zero(&rest, self.budget.search)? {
             self.trailing = Some(rest);
-            let rule = match self.packing {
-                Packing::Gzip | Packing::Zlib => &gzip::TRAILING,
-                Packing::Deflate | Packing::None => &zip::SLACK,
-            };
             let message = format!(
                 "{} bytes follow the end of the compressed stream",
                 rest.len()
             );
-            self.note(rule, Some(&rest), &message);
+            self.note(self.rules.trailing, Some(&rest), &message);
         }
-        Ok(None)
-    }
-
-    /// Inflates some bytes; none when the stream has ended.
-    fn inflate(&mut self, buf: &mut [u8]) -> io::Result<Result<usize, Failure>> {
-        loop {
-            let input = self.input.fill()?;
-            let at_end = input.is_empty();
-            let (ins, outs) = (self.engine.total_in(), self.engine.total_out());
-            let status = self.engine.decompress(input, buf, FlushDecompress::None);
-            let consumed = self.engine.total_in() - ins;
-            let produced = usize::try_from(self.engine.total_out() - outs).unwrap_or(buf.len());
-            self.input.consume(consumed);
-            if let Stream::Inside(checksum) = &mut self.stream {
-                checksum.update(&buf[..produced]);
-            }
-            match status {
-                Ok(Status::StreamEnd) => {
-                    if let Stream::Inside(checksum) =
-                        std::mem::replace(&mut self.stream, Stream::Outside)
-                    {
-                        self.stream = Stream::Ended(checksum);
-                    }
-                    return Ok(Ok(produced));
-                }
-                // What was inflated before the break is given first; the next call meets the break
-                // again, because the engine stays broken.
-                _ if produced > 0 => return Ok(Ok(produced)),
-                Err(_) => return Ok(Err(Failure::Broken)),
-                Ok(_) if at_end => return Ok(Err(Failure::Truncated)),
-                Ok(_) if consumed == 0 => return Ok(Err(Failure::Broken)),
-                Ok(_) => {}
-            }
-        }
-    }
-
-    /// Whether a stream's trailer says what was read. A trailer that is cut off does not.
-    fn trailer_is_right(&mut self, checksum: Checksum) -> io::Result<bool> {
-        match checksum {
-            Checksum::None => Ok(true),
-            Checksum::Crc(crc, size) => {
-                let mut trailer = [0; 8];
-                let whole = self.input.copy(&mut trailer)? == trailer.len();
-                let expected = (size << 32) | u64::from(crc.finalize());
-                Ok(whole && u64::from_le_bytes(trailer) == expected)
-            }
-            Checksum::Adler(adler) => {
-                let mut trailer = [0; 4];
-                let whole = self.input.copy(&mut trailer)? == trailer.len();
-                Ok(whole && u32::from_be_bytes(trailer) == adler.finish())
-            }
-        }
+        Ok(0)
     }
 
     /// Counts `read` more bytes against the budget.
     fn account(&mut self, read: u64) -> Result<(), Exceeded> {
         self.out = self.out.saturating_add(read);
-        if self.packing == Packing::None {
+        let Some(codec) = unlocked(&mut self.codec) else {
             return Ok(());
-        }
+        };
         if self.out > self.budget.bytes {
             return Err(Exceeded::Bytes(self.budget.bytes));
         }
-        if self.budget.is_bomb(self.input.position(), self.out) {
+        let growth = codec.growth();
+        let (packed, unpacked) = growth.unwrap_or((self.input.position(), self.out));
+        if self.budget.is_bomb(packed, unpacked) {
             return Err(Exceeded::Ratio(self.budget.ratio));
         }
         self.budget.spend(read)
@@ -244,16 +216,19 @@ impl<'a> MemberReader<'a> {
                 self.out,
                 self.size.unwrap_or_default()
             );
-            self.note(&zip::CHECKSUM, None, &message);
+            self.note(self.rules.checksum, None, &message);
         }
         let actual = crc.finalize();
         if actual != declared {
             let message = format!("CRC-32 is {actual:08x} where {declared:08x} is declared");
-            self.note(&zip::CHECKSUM, None, &message);
+            self.note(self.rules.checksum, None, &message);
         }
     }
 
     fn note(&mut self, rule: &'static Rule, place: Option<&Window<&'a dyn Source>>, message: &str) {
+        if self.anomalies.len() >= ANOMALIES {
+            return;
+        }
         self.anomalies.push(Anomaly {
             rule,
             member: Some(self.name.clone()),
@@ -275,41 +250,57 @@ impl Read for MemberReader<'_> {
         if let Some(ended) = self.ended {
             return ended.map(|()| 0).map_err(io::Error::from);
         }
-        let read = match self.advance(buf)? {
+        let read = self.advance(buf).and_then(|read| {
+            self.account(read as u64)?;
+            Ok(read)
+        });
+        match read {
             Ok(0) => {
                 self.finish();
                 self.ended = Some(Ok(()));
-                return Ok(0);
+                Ok(0)
             }
-            Ok(read) => self
-                .account(read as u64)
-                .map(|()| read)
-                .map_err(Failure::Limit),
-            Err(failure) => Err(failure),
-        };
-        match read {
             Ok(read) => {
                 if let Some((crc, _)) = &mut self.crc {
                     crc.update(&buf[..read]);
                 }
                 Ok(read)
             }
-            Err(failure) => {
+            Err(Fault::Failure(failure)) => {
                 self.ended = Some(Err(failure));
                 Err(failure.into())
+            }
+            Err(Fault::Medium(error)) => {
+                self.ended = Some(Err(Failure::Unread));
+                Err(error)
             }
         }
     }
 }
 
-impl From<Failure> for io::Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Broken => Self::new(io::ErrorKind::InvalidData, "broken deflate stream"),
-            Failure::Truncated => Self::new(io::ErrorKind::UnexpectedEof, "the member breaks off"),
-            Failure::Limit(limit) => limit.into(),
-        }
-    }
+fn unlocked<T>(codec: &mut Option<Mutex<T>>) -> Option<&mut T> {
+    let codec = codec.as_mut()?.get_mut();
+    Some(codec.unwrap_or_else(PoisonError::into_inner))
+}
+
+fn codec<'a>(packing: Packing<'a>, budget: &Budget) -> Option<Box<dyn Codec<'a> + 'a>> {
+    Some(match packing {
+        Packing::None => return None,
+        Packing::Deflate => Box::new(Deflate::new(Wrapper::None)),
+        Packing::Gzip => Box::new(Deflate::new(Wrapper::Gzip)),
+        Packing::Zlib => Box::new(Deflate::new(Wrapper::Zlib)),
+        Packing::Deflate64 => Box::new(Deflate64::default()),
+        Packing::Bzip2 => Box::new(Bzip2::default()),
+        Packing::Xz { alone } => Box::new(Xz::new(budget, alone)),
+        Packing::Lzma(header) => Box::new(Lzma::new(header, budget.window)),
+        Packing::Zstd => Box::new(Zstd::new(budget.window)),
+        Packing::Lz4 => Box::new(Lz4::default()),
+        Packing::Solid(part) => Box::new(Solid::new(part, budget)),
+    })
 }
 
 const WRONG_TRAILER: &str = "the compressed stream's checksum or length is not that of its bytes";
+/// How many anomalies of one member are kept: each of its streams may have one.
+const ANOMALIES: usize = 100;
+/// What a further stream or block costs of the budget beside its bytes.
+const STREAM: u64 = 16 << 10;

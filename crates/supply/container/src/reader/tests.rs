@@ -67,28 +67,6 @@ fn nested_containers_draw_on_one_purse() {
 }
 
 #[test]
-fn loading_keeps_to_memory() {
-    let bytes = Zip::of([
-        Entry::deflated("a", &[7; 1000]),
-        Entry::stored("b", &[7; 1000]),
-    ]);
-    let source = MemorySource(bytes.build());
-    let budget = limited(|budget| budget.memory = 999);
-    let contents = open(&source, Magic::Zip, &budget)
-        .expect("memory")
-        .expect("a zip");
-    let error = contents.members[0].load().err().expect("too large");
-    let crate::ContainerError::Io(error) = error else {
-        panic!("{error}");
-    };
-    assert_eq!(Exceeded::of(&error), Some(Exceeded::Memory(999)));
-    assert_eq!(
-        contents.members[1].load().map(|body| body.len()).ok(),
-        Some(1000)
-    );
-}
-
-#[test]
 fn bytes_before_a_break_are_given_before_the_error() {
     let body: Vec<u8> = (0..50_000_u32)
         .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())

@@ -9,6 +9,8 @@ use std::{fmt, io};
 
 use casemate_core::{Memo, Source};
 
+pub(crate) use signature::is_lzma;
+
 use crate::zip;
 
 /// Says what `source` is. It reads 4 KiB at the head; where those are not a known binary format, 64

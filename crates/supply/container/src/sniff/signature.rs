@@ -276,7 +276,7 @@ fn is_git_object(bytes: &[u8]) -> bool {
 
 /// The header of .lzma: properties, a dictionary of 2^n or 2^n + 2^(n-1) bytes, a size or -1, and
 /// the zero that begins every range-coded stream.
-fn is_lzma(head: &[u8]) -> bool {
+pub(crate) fn is_lzma(head: &[u8]) -> bool {
     let (Some(&properties), Some(dictionary), Some(size)) =
         (head.first(), le32(head, 1), le64(head, 5))
     else {

@@ -16,7 +16,7 @@ use self::{
     header::{BLOCK, Block, Header, checksum_is_right, text},
     pax::Extended,
 };
-use crate::{Budget, Contents, Kind, Member, View, archive, bytes::Pages, contents::Body};
+use crate::{Budget, Contents, Kind, Member, View, archive, bytes::Pages, contents::Body, stream};
 
 pub(crate) const FORMAT: &str = "tar";
 
@@ -170,6 +170,7 @@ impl Walk<'_> {
             encrypted: false,
             body,
             crc: None,
+            rules: &stream::READ,
             source: self.source,
             budget: self.budget.clone(),
         };

@@ -9,7 +9,11 @@ use std::{
 use casemate_core::{PathText, Region, Source};
 
 use super::{merge::Entry, rules};
-use crate::{Budget, Contents, Kind, Member, archive, contents::Body, reader::Packing};
+use crate::{
+    Budget, Contents, Kind, Member, archive,
+    contents::Body,
+    reader::{LzmaHeader, Packing},
+};
 
 /// Adds `entry` to `contents`.
 pub(super) fn entry<'a>(
@@ -29,6 +33,7 @@ pub(super) fn entry<'a>(
         body,
         // What only a streaming reader sees has its checksum in a descriptor, if at all.
         crc: entry.sized.then_some(fields.crc),
+        rules: &super::READ,
         source,
         budget: budget.clone(),
         name,
@@ -66,21 +71,35 @@ pub(super) fn entry<'a>(
     Ok(())
 }
 
-fn body(entry: &Entry) -> Body {
+fn body<'a>(entry: &Entry) -> Body<'a> {
     let Some(start) = entry.data_at else {
         return Body::Missing;
     };
     let len = entry.fields.packed;
-    match entry.fields.method {
-        0 => Body::Stored { start, len },
-        8 => Body::Packed {
-            packing: Packing::Deflate,
-            start,
-            len,
-        },
-        other => Body::Unsupported {
-            method: method_name(other),
-        },
+    let packing = match entry.fields.method {
+        0 => return Body::Stored { start, len },
+        8 => Packing::Deflate,
+        9 => Packing::Deflate64,
+        12 => Packing::Bzip2,
+        14 => {
+            // Bit 1 says that an end marker ends it (APPNOTE 4.4.4).
+            let marked = entry.fields.flags & 2 != 0 || !entry.sized;
+            let size = (!marked).then_some(entry.fields.size);
+            Packing::Lzma(LzmaHeader::Zip { size })
+        }
+        // 20 was Zstandard's before 93 (APPNOTE 4.4.5).
+        20 | 93 => Packing::Zstd,
+        95 => Packing::Xz { alone: false },
+        other => {
+            return Body::Unsupported {
+                method: method_name(other),
+            };
+        }
+    };
+    Body::Packed {
+        packing,
+        start,
+        len,
     }
 }
 
@@ -110,7 +129,7 @@ fn judge_flags(member: &Member<'_>, entry: &Entry, contents: &mut Contents<'_>) 
     let plain = match member.body {
         // Encryption adds a header of twelve bytes or more.
         Body::Stored { .. } => fields.packed == fields.size,
-        Body::Packed { .. } => inflates(member)?,
+        Body::Packed { .. } => unpacks(member)?,
         Body::Unsupported { .. } | Body::Missing => false,
     };
     if plain {
@@ -127,8 +146,8 @@ fn judge_flags(member: &Member<'_>, entry: &Entry, contents: &mut Contents<'_>) 
     Ok(())
 }
 
-/// Whether the beginning of `member` is deflate.
-fn inflates(member: &Member<'_>) -> io::Result<bool> {
+/// Whether the beginning of `member` is what its method makes.
+fn unpacks(member: &Member<'_>) -> io::Result<bool> {
     let Ok(mut reader) = member.read() else {
         return Ok(false);
     };
@@ -136,7 +155,9 @@ fn inflates(member: &Member<'_>) -> io::Result<bool> {
     match reader.by_ref().take(PROOF).read_to_end(&mut beginning) {
         Ok(_) => Ok(true),
         Err(error) => match error.kind() {
-            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Ok(false),
+            io::ErrorKind::InvalidData
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::Unsupported => Ok(false),
             io::ErrorKind::FileTooLarge => Ok(true),
             _ => Err(error),
         },
@@ -169,11 +190,6 @@ fn method_name(method: u16) -> Cow<'static, str> {
         1 => "shrink",
         2..=5 => "reduce",
         6 => "implode",
-        9 => "deflate64",
-        12 => "bzip2",
-        14 => "LZMA",
-        93 => "Zstandard",
-        95 => "XZ",
         98 => "PPMd",
         99 => "AES encryption",
         other => return Cow::Owned(format!("method {other}")),

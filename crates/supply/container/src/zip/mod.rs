@@ -20,9 +20,9 @@ use std::io;
 
 use casemate_core::Source;
 
-pub(crate) use rules::{CHECKSUM, RULES, SLACK};
+pub(crate) use rules::RULES;
 
-use crate::{Budget, Contents};
+use crate::{Budget, Contents, reader::ReadRules};
 
 pub(crate) const FORMAT: &str = "zip";
 
@@ -44,3 +44,8 @@ pub(crate) fn open<'a>(source: &'a dyn Source, budget: &Budget) -> io::Result<Co
 pub(crate) fn ends_with_directory(source: &dyn Source) -> io::Result<bool> {
     Ok(!directory::endings(source)?.is_empty())
 }
+
+static READ: ReadRules = ReadRules {
+    trailing: &rules::SLACK,
+    checksum: &rules::CHECKSUM,
+};

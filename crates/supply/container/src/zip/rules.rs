@@ -392,8 +392,7 @@ pub(super) static METHOD: Rule = Rule {
     confidence: Confidence::High,
     description: Cow::Borrowed(
         "A member is compressed by a method that Casemate does not decode, so that nothing is \
-         known about what it holds. torch decodes deflate only; Python's zipfile decodes bzip2 \
-         and LZMA too.",
+         known about what it holds.",
     ),
     remediation: Cow::Borrowed("Pack the archive again with deflate, or without compression."),
     references: Cow::Borrowed(&[Reference::new("CWE-693")]),

@@ -218,7 +218,7 @@ fn what_cannot_be_read_is_never_complete() {
             f.flags |= 1;
             f.size = 2;
         }),
-        Entry::stored("a", b"body").both(|fields| fields.method = 93),
+        Entry::stored("a", b"body").both(|fields| fields.method = 98),
         Entry::stored("a", b"body").with(|entry| {
             entry.written = false;
             entry.offset = Some(9);

@@ -6,14 +6,14 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 pub(crate) const RULES: &[&Rule] = &[&TRAILING, &CHECKSUM];
 
-pub(crate) static TRAILING: Rule = Rule {
+pub(super) static TRAILING: Rule = Rule {
     id: RuleId::new("CM-GZIP-001"),
     title: Cow::Borrowed("Bytes behind the end of a compressed stream"),
     severity: Severity::Medium,
     confidence: Confidence::High,
     description: Cow::Borrowed(
-        "Bytes that are not padding follow the end of a gzip or zlib stream. Most readers stop at \
-         the end without a word, so that what follows travels unseen by whoever inspects the file \
+        "Bytes that are not padding follow the end of a compressed stream (gzip, zlib, bzip2, xz, \
+         LZMA, Zstandard, LZ4). Most readers stop at the end without a word, so that what follows travels unseen by whoever inspects the file \
          through them.",
     ),
     remediation: Cow::Borrowed("Compress the file again, and find out what wrote the bytes."),
@@ -28,14 +28,14 @@ pub(crate) static TRAILING: Rule = Rule {
     )),
 };
 
-pub(crate) static CHECKSUM: Rule = Rule {
+pub(super) static CHECKSUM: Rule = Rule {
     id: RuleId::new("CM-GZIP-002"),
     title: Cow::Borrowed("A compressed stream with a wrong checksum"),
     severity: Severity::Medium,
     confidence: Confidence::High,
     description: Cow::Borrowed(
-        "The checksum or the length behind a gzip or zlib stream is not that of its bytes, or is \
-         missing. The file was cut or changed after it was written. A program that acts on bytes \
+        "The checksum or the length of a compressed stream (gzip, zlib, xz, Zstandard, LZ4) is \
+         not that of its bytes, or is missing. The file was cut or changed after it was written. A program that acts on bytes \
          as they come, as unpicklers do, has acted before it is checked.",
     ),
     remediation: Cow::Borrowed(
