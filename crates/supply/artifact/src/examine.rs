@@ -73,7 +73,9 @@ impl Examiner<'_, '_> {
         let sniffed = sniff(source)?;
         let format = self.look_as(source, sniffed.magic, depth)?;
         for also in sniffed.also {
-            if is_container(also) {
+            // A few bytes are all that tells these two: beside a real signature they are chance.
+            let chance = matches!(also, Magic::Zlib | Magic::Lzma);
+            if is_container(also) && !chance {
                 opaque::note_polyglot(format, also.as_str(), 0, &mut self.notes);
                 archive::examine(source, also, self, depth)?;
             }
@@ -123,10 +125,16 @@ impl Examiner<'_, '_> {
             }
             Magic::Npy => self.npy(source, depth),
             Magic::Text(encoding) => self.text(source, encoding, depth),
-            _ if is_container(magic) => match archive::examine(source, magic, self, depth)? {
-                Some(format) => Ok(format),
-                None => self.binary(source, depth),
-            },
+            _ if is_container(magic) => {
+                let Some(format) = archive::examine(source, magic, self, depth)? else {
+                    return self.binary(source, depth);
+                };
+                // A header of .lzma proves little.
+                if magic == Magic::Lzma {
+                    self.search(source, 0, depth)?;
+                }
+                Ok(format)
+            }
             _ => self.binary(source, depth),
         }
     }
@@ -232,6 +240,7 @@ impl Examiner<'_, '_> {
     fn note_break(&mut self, error: &io::Error) {
         let what = match Exceeded::of(error) {
             Some(_) => "limit",
+            None if error.kind() == io::ErrorKind::Unsupported => "unsupported member",
             None => "broken member",
         };
         self.notes.leave_out(what, None, error.to_string());

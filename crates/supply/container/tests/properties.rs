@@ -8,14 +8,24 @@ use std::{fs::File, io::Read, path::Path};
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 
+#[path = "../../../../fuzz/targets/bzip2.rs"]
+mod bzip2;
 #[path = "../../../../fuzz/targets/gzip.rs"]
 mod gzip;
+#[path = "../../../../fuzz/targets/lz4.rs"]
+mod lz4;
+#[path = "../../../../fuzz/targets/sevenz.rs"]
+mod sevenz;
 #[path = "../../../../fuzz/targets/sniff.rs"]
 mod sniff;
 #[path = "../../../../fuzz/targets/tar.rs"]
 mod tar;
+#[path = "../../../../fuzz/targets/xz.rs"]
+mod xz;
 #[path = "../../../../fuzz/targets/zip.rs"]
 mod zip;
+#[path = "../../../../fuzz/targets/zstd.rs"]
+mod zstd;
 
 /// The rules' examples: small, and each odd in its own way.
 fn fixtures() -> Vec<Vec<u8>> {
@@ -40,6 +50,11 @@ fn hold(bytes: &[u8]) {
     zip::run(bytes);
     tar::run(bytes);
     gzip::run(bytes);
+    bzip2::run(bytes);
+    xz::run(bytes);
+    zstd::run(bytes);
+    lz4::run(bytes);
+    sevenz::run(bytes);
 }
 
 #[test]

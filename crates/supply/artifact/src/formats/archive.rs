@@ -191,6 +191,44 @@ mod tests {
         assert_eq!(judged.coverage, Coverage::Partial);
     }
 
+    /// A stored 7z, and streams that are cut, doubled or followed by more.
+    #[test]
+    fn what_is_packed_is_judged_however_it_is_packed() {
+        let fixture = |name: &str| {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+            let path = folder
+                .join("../../../tests/fixtures/pickle-tricks")
+                .join(name);
+            let mut bytes = Vec::new();
+            let mut file = std::fs::File::open(path).expect("a fixture");
+            std::io::Read::read_to_end(&mut file, &mut bytes).expect("a fixture");
+            bytes
+        };
+        for (name, format) in [
+            ("compressed.pkl.bz2", "pickle"),
+            ("compressed.pkl.xz", "pickle"),
+            ("compressed.pkl.lz4", "pickle"),
+            ("compressed.pkl.zst", "pickle"),
+            ("compressed-twice.bin", "pickle"),
+            ("seven-zip.7z", "7z"),
+        ] {
+            let bytes = fixture(name);
+            let judged = judge(&bytes);
+            assert_eq!(
+                (judged.format, judged.verdict),
+                (format, Verdict::Dangerous),
+                "{name}"
+            );
+            assert_eq!(judged.coverage, Coverage::Complete, "{name}");
+            let behind = judge(&[bytes.as_slice(), CALL].concat());
+            assert_eq!(behind.verdict, Verdict::Dangerous, "{name}");
+            // What is missing of some is the pickle, of others what follows it.
+            let cut = judge(&bytes[..bytes.len() - 12]);
+            assert_eq!(cut.coverage, Coverage::Partial, "{name}");
+            assert!(cut.verdict >= Verdict::Unknown, "{name}");
+        }
+    }
+
     const CALL: &[u8] = b"cos\nsystem\n(S'id'\ntR.";
     const EMPTY: &[u8] = b"\x80\x02}q\x00.";
 }

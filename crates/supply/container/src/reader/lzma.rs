@@ -37,6 +37,15 @@ pub(crate) enum Header {
     },
 }
 
+/// How a stream is packed.
+struct Properties {
+    byte: u8,
+    dictionary: u32,
+    size: Option<u64>,
+    /// How long the header is that says so.
+    len: u64,
+}
+
 impl<'a> Lzma<'a> {
     pub(super) fn new(header: Header, window: u64) -> Self {
         Self {
@@ -46,9 +55,8 @@ impl<'a> Lzma<'a> {
         }
     }
 
-    /// The properties, the dictionary and the size of the stream that begins here, and how long
-    /// its header is; nothing where none begins.
-    fn header(&self, input: &mut Input<'a>) -> Result<Option<(u8, u32, Option<u64>, u64)>, Fault> {
+    /// How the stream that begins here is packed; nothing where none begins.
+    fn properties(&self, input: &mut Input<'a>) -> Result<Option<Properties>, Fault> {
         let first = input.position() == 0;
         match self.header {
             Header::Alone => {
@@ -56,17 +64,21 @@ impl<'a> Lzma<'a> {
                 if !first && !sniff::is_lzma(&head) {
                     return Ok(None);
                 }
-                let (Some(&properties), Some(dictionary), Some(size)) =
+                let (Some(&byte), Some(dictionary), Some(size)) =
                     (head.first(), le32(&head, 1), le64(&head, 5))
                 else {
                     return Err(Failure::Truncated.into());
                 };
-                let size = (size != u64::MAX).then_some(size);
-                Ok(Some((properties, dictionary, size, 13)))
+                Ok(Some(Properties {
+                    byte,
+                    dictionary,
+                    size: (size != u64::MAX).then_some(size),
+                    len: 13,
+                }))
             }
             Header::Zip { size } if first => {
                 let head = input.peek::<9>()?;
-                let (Some(len), Some(&properties), Some(dictionary)) =
+                let (Some(len), Some(&byte), Some(dictionary)) =
                     (le16(&head, 2), head.get(4), le32(&head, 5))
                 else {
                     return Err(Failure::Truncated.into());
@@ -74,14 +86,23 @@ impl<'a> Lzma<'a> {
                 if len < 5 {
                     return Err(Failure::Broken(BROKEN).into());
                 }
-                let skip = 4 + u64::from(len);
-                Ok(Some((properties, dictionary, size, skip)))
+                Ok(Some(Properties {
+                    byte,
+                    dictionary,
+                    size,
+                    len: 4 + u64::from(len),
+                }))
             }
             Header::Elsewhere {
                 properties,
                 dictionary,
                 size,
-            } if first => Ok(Some((properties, dictionary, size, 0))),
+            } if first => Ok(Some(Properties {
+                byte: properties,
+                dictionary,
+                size,
+                len: 0,
+            })),
             Header::Zip { .. } | Header::Elsewhere { .. } => Ok(None),
         }
     }
@@ -89,21 +110,24 @@ impl<'a> Lzma<'a> {
 
 impl<'a> Codec<'a> for Lzma<'a> {
     fn begin(&mut self, input: &mut Input<'a>) -> Result<bool, Fault> {
-        let Some((properties, dictionary, size, skip)) = self.header(input)? else {
+        let Some(properties) = self.properties(input)? else {
             return Ok(false);
         };
+        let size = properties.size.unwrap_or(u64::MAX);
         // No more history is needed than there are bytes.
-        let known = size.map_or(u32::MAX, |size| u32::try_from(size).unwrap_or(u32::MAX));
-        let dictionary = dictionary.min(known).min(lzma_rust2::DICT_SIZE_MAX);
+        let dictionary = properties
+            .dictionary
+            .min(u32::try_from(size).unwrap_or(u32::MAX))
+            .min(lzma_rust2::DICT_SIZE_MAX);
         if u64::from(dictionary) > self.window {
             return Err(Exceeded::Window(self.window).into());
         }
-        input.skip(skip);
+        input.skip(properties.len);
         if input.left() < 5 {
             return Err(Failure::Truncated.into());
         }
-        let size = size.unwrap_or(u64::MAX);
-        let reader = LzmaReader::new_with_props(input.fork(), size, properties, dictionary, None);
+        let byte = properties.byte;
+        let reader = LzmaReader::new_with_props(input.fork(), size, byte, dictionary, None);
         let mut reader = reader.map_err(|_| Failure::Broken(BROKEN))?;
         reader.set_relaxed_end_condition(false);
         reader.set_defer_errors(true);

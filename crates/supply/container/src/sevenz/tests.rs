@@ -161,7 +161,7 @@ fn a_dictionary_over_the_limit_is_refused_before_it_is_allocated() {
     let source = MemorySource(archive.build());
     let contents = opened(&source, Magic::SevenZip, &Budget::default()).expect("a 7z");
     let mut reader = contents.members[0].read().expect("a body");
-    let error = reader.read(&mut [0; 10]).err().expect("too large");
+    let error = reader.read(&mut [0; 10]).expect_err("too large");
     assert_eq!(Exceeded::of(&error), Some(Exceeded::Window(256 << 20)));
 }
 
@@ -211,9 +211,7 @@ fn names_and_growth_are_judged_as_anywhere() {
         .collect();
     assert_eq!(ids, ["CM-ARC-004"]);
     let mut reader = contents.members[0].read().expect("a body");
-    let error = io::copy(&mut reader, &mut io::sink())
-        .err()
-        .expect("a limit");
+    let error = io::copy(&mut reader, &mut io::sink()).expect_err("a limit");
     assert_eq!(Exceeded::of(&error), Some(Exceeded::Ratio(200)));
 }
 

@@ -275,7 +275,8 @@ fn is_git_object(bytes: &[u8]) -> bool {
 }
 
 /// The header of .lzma: properties, a dictionary of 2^n or 2^n + 2^(n-1) bytes, a size or -1, and
-/// the zero that begins every range-coded stream.
+/// the zero that begins every range-coded stream. Behind the usual properties any dictionary will
+/// do: joblib asks for no more.
 pub(crate) fn is_lzma(head: &[u8]) -> bool {
     let (Some(&properties), Some(dictionary), Some(size)) =
         (head.first(), le32(head, 1), le64(head, 5))
@@ -283,14 +284,14 @@ pub(crate) fn is_lzma(head: &[u8]) -> bool {
         return false;
     };
     let (lc, lp, pb) = (properties % 9, properties / 9 % 5, properties / 45);
-    let rounded =
-        dictionary.is_power_of_two() || (dictionary % 3 == 0 && (dictionary / 3).is_power_of_two());
+    let rounded = dictionary == u32::MAX
+        || dictionary.is_power_of_two()
+        || (dictionary % 3 == 0 && (dictionary / 3).is_power_of_two());
     // All zero is legal, and is how many other formats begin.
     properties != 0
         && pb <= 4
         && lc + lp <= 4
-        && dictionary >= 4096
-        && rounded
+        && (head.starts_with(b"\x5d\0") || rounded && dictionary >= 4096)
         && (size == u64::MAX || size < 1 << 40)
         && head.get(13) == Some(&0)
 }
