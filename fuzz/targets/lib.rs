@@ -18,17 +18,22 @@ macro_rules! targets {
 }
 
 targets! {
+    bzip2: "bzip2 streams.",
     classify: "What kind of asset a file is.",
     examine: "The judgement of a file of any format.",
     gguf: "GGUF headers.",
     gzip: "gzip and zlib streams.",
+    lz4: "LZ4 frames.",
     pickle: "The pickle interpreter.",
     policy: "Rego and the gate's input.",
     safetensors: "safetensors headers.",
     secrets: "Secret detectors.",
+    sevenz: "7z archives.",
     sniff: "What content is.",
     tar: "tar archives.",
+    xz: "xz and .lzma streams.",
     zip: "zip archives.",
+    zstd: "Zstandard frames.",
 }
 
 /// The folder of a target's corpus; of all of them for the empty name.

@@ -70,8 +70,9 @@ fn report(data: &[u8], magic: Magic) -> Vec<String> {
 fn small() -> Budget {
     let mut budget = Budget::default();
     budget.members = 64;
-    budget.bytes = 256 << 10;
+    budget.bytes = 64 << 10;
     budget.total = 1 << 20;
+    budget.window = 8 << 20;
     budget.search = 64 << 10;
     budget
 }

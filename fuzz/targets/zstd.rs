@@ -1,0 +1,10 @@
+//! Frames of Zstandard: whatever the bytes, what is opened keeps its promises.
+
+use casemate_container::Magic;
+
+use super::zip::opens;
+
+/// Opens the bytes as such.
+pub fn run(data: &[u8]) {
+    opens(data, Magic::Zstd);
+}
