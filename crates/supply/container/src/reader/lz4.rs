@@ -85,14 +85,18 @@ impl Lz4 {
     }
 
     fn decode_block(&mut self, stored: bool) -> Result<(), Fault> {
-        let len = if stored || self.packed.is_empty() {
-            std::mem::swap(&mut self.packed, &mut self.block);
-            self.block.len()
-        } else {
+        // Once as large as it gets, or blocks of a few bytes would each clear megabytes.
+        if self.block.len() < self.frame.largest {
             self.block.resize(self.frame.largest, 0);
+        }
+        let len = if stored || self.packed.is_empty() {
+            self.block[..self.packed.len()].copy_from_slice(&self.packed);
+            self.packed.len()
+        } else {
+            let block = &mut self.block[..self.frame.largest];
             let history = self.history.len().saturating_sub(HISTORY);
             let history = &self.history[history..];
-            lz4_flex::block::decompress_into_with_dict(&self.packed, &mut self.block, history)
+            lz4_flex::block::decompress_into_with_dict(&self.packed, block, history)
                 .map_err(|_| Failure::Broken(BROKEN))?
         };
         self.ready = 0..len;

@@ -146,10 +146,12 @@ impl<'a> Solid<'a> {
     /// Decodes to the part's first byte. What is passed over costs as much as what is read, so
     /// that no order of members makes a small archive expensive.
     fn pass_over(&self, running: &mut Running<'a>) -> Result<(), Fault> {
-        let mut buffer = vec![0; CHUNK];
+        let ahead = usize::try_from(self.part.start.saturating_sub(running.at));
+        let mut buffer = vec![0; ahead.unwrap_or(CHUNK).min(CHUNK)];
         while running.at < self.part.start {
             let left = usize::try_from(self.part.start - running.at).unwrap_or(CHUNK);
-            let read = self.read(running, &mut buffer[..left.min(CHUNK)])?;
+            let most = left.min(buffer.len());
+            let read = self.read(running, &mut buffer[..most])?;
             if self
                 .budget
                 .is_bomb(self.part.folder.packed.len(), running.at)

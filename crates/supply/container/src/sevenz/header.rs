@@ -1,6 +1,7 @@
 //! The header of a 7z: a tree of numbers, as 7zFormat.txt of the LZMA SDK describes it.
 //!
-//! No count is believed further than there are bytes left to hold what it counts.
+//! No count is believed further than there are bytes left to hold what it counts, and a header of
+//! more things than an allowance is broken: each may take a byte, and a hundred in memory.
 
 use crate::bytes::{array, le32};
 
@@ -77,9 +78,11 @@ pub(super) struct File {
 }
 
 impl Header {
-    /// Reads a header of at most `limit` files; nothing where it is broken.
+    /// Reads a header of at most `limit` files; nothing where it is broken, or has many times as
+    /// many streams, coders or parts.
     pub(super) fn parse(bytes: &[u8], limit: usize) -> Option<Self> {
-        let mut reader = Reader { bytes };
+        let allowance = limit.saturating_mul(8).saturating_add(64);
+        let mut reader = Reader { bytes, allowance };
         match reader.number()? {
             HEADER => Archive::parse(&mut reader, limit).map(Self::Plain),
             PACKED_HEADER => Streams::parse(&mut reader).map(Self::Packed),
@@ -201,6 +204,7 @@ impl Streams {
             kind = reader.number()?;
         }
         for (index, (folder, &count)) in self.folders.iter().zip(&counts).enumerate() {
+            reader.allow(count)?;
             let mut left = folder.size();
             for part in 0..count {
                 let size = match kind {
@@ -242,11 +246,13 @@ impl FolderHeader {
         if !(1..=CODERS).contains(&coders) {
             return None;
         }
+        reader.allow(coders)?;
         for _ in 0..coders {
             folder.coders.push(CoderHeader::parse(reader)?);
         }
         let inputs = folder.coders.iter().map(|coder| coder.inputs).sum::<u64>();
         let bonds = folder.outputs().checked_sub(1)?;
+        reader.allow(inputs.saturating_add(bonds))?;
         for _ in 0..bonds {
             folder.bonds.push((reader.number()?, reader.number()?));
         }
@@ -330,6 +336,7 @@ fn files(reader: &mut Reader<'_>, limit: usize) -> Option<Vec<File>> {
         let len = reader.number()?;
         let mut property = Reader {
             bytes: reader.take(len)?,
+            allowance: reader.allowance,
         };
         match kind {
             EMPTY_STREAMS => empty = property.bits(files.len())?,
@@ -389,6 +396,8 @@ fn attributes(reader: &mut Reader<'_>, files: &mut [File], count: usize) -> Opti
 /// What is left of a header.
 struct Reader<'b> {
     bytes: &'b [u8],
+    /// How many more streams, folders, coders and parts there may be.
+    allowance: usize,
 }
 
 impl<'b> Reader<'b> {
@@ -422,8 +431,17 @@ impl<'b> Reader<'b> {
 
     /// A count of things that take a byte or more each.
     fn count(&mut self) -> Option<usize> {
-        let count = usize::try_from(self.number()?).ok()?;
-        (count <= self.bytes.len()).then_some(count)
+        let count = self.number()?;
+        self.allow(count)?;
+        usize::try_from(count)
+            .ok()
+            .filter(|&count| count <= self.bytes.len())
+    }
+
+    fn allow(&mut self, count: u64) -> Option<()> {
+        let count = usize::try_from(count).ok()?;
+        self.allowance = self.allowance.checked_sub(count)?;
+        Some(())
     }
 
     fn bits(&mut self, count: usize) -> Option<Vec<bool>> {

@@ -105,7 +105,7 @@ impl<'a> Opened<'a, '_> {
             }
         }
         self.contents
-            .leave_out(format_args!("the header of the 7z is broken"));
+            .leave_out(format_args!("the header of the 7z is broken or too large"));
         Ok(None)
     }
 
@@ -414,8 +414,8 @@ static READ: ReadRules = ReadRules {
 
 /// The signature header.
 const SIGNATURE: u64 = 32;
-/// The largest header that is read, packed or not; one of 100,000 members takes about 10 MiB.
-const HEADER: usize = 64 << 20;
+/// The largest header that is read, packed or not; one of 100,000 members takes some 10 MiB.
+const HEADER: usize = 32 << 20;
 /// How often a header may be packed: once is usual.
 const PACKED_HEADERS: usize = 4;
 /// The attribute that says that the upper half is a Unix mode.

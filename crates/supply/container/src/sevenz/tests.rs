@@ -244,3 +244,38 @@ fn a_header_that_lies_or_is_missing_is_partial() {
         assert!(said, "byte {at} of {}", source.len());
     }
 }
+
+/// Counts that are believed would take gigabytes: what a few bytes of header can claim is bounded
+/// by the bytes there are, and what many can by an allowance.
+#[test]
+fn counts_are_not_believed() {
+    let header = |bytes: &[u8]| {
+        let mut start = 0_u64.to_le_bytes().to_vec();
+        start.extend((bytes.len() as u64).to_le_bytes());
+        start.extend(crc32fast::hash(bytes).to_le_bytes());
+        let mut out = b"7z\xbc\xaf\x27\x1c\0\x04".to_vec();
+        out.extend(crc32fast::hash(&start).to_le_bytes());
+        [out, start, bytes.to_vec()].concat()
+    };
+    let huge = [0xff, 0, 0, 0, 0, 0, 0, 0, 0x10];
+    let zeros = vec![0; 4 << 20];
+    let million = [0xe0, 0, 0, 0x20];
+    for bytes in [
+        [&[1, 4, 6, 0][..], &huge, &[9, 0, 0]].concat(),
+        [&[1, 4, 7, 11][..], &huge, &[0, 1, 0]].concat(),
+        [&[1, 5][..], &huge, &[0, 0]].concat(),
+        [&[1, 4, 6, 0][..], &million, &[9], &zeros].concat(),
+        [
+            &[1, 4, 7, 11][..],
+            &million,
+            &[0],
+            &b"\x01\0".repeat(2 << 20),
+        ]
+        .concat(),
+    ] {
+        let source = MemorySource(header(&bytes));
+        let contents = opened(&source, Magic::SevenZip, &Budget::default()).expect("a 7z");
+        assert_eq!(contents.coverage, Coverage::Partial);
+        assert!(contents.members.len() <= Budget::default().members);
+    }
+}
