@@ -5,18 +5,22 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
 };
 
 use serde::Deserialize;
 
-use crate::pickle::value::{Kind, KindSet};
+use crate::{
+    operators::{ClassRow, DangerousRow, NamespaceRow, OperatorRows, Operators},
+    pickle::value::{Kind, KindSet},
+};
 
 /// What may be named, and how it may be used.
 #[derive(Clone, Debug, Default)]
 pub struct Allowlist {
     rows: HashMap<String, HashMap<String, Row>>,
     gadgets: HashMap<String, HashMap<String, Gadget>>,
+    operators: Arc<Operators>,
     stdlib: Vec<&'static str>,
     restoring: Vec<&'static str>,
     /// The packages that the built-in rows are of.
@@ -80,13 +84,47 @@ impl Allowlist {
     /// The same without the gadgets. Nothing may become clean by it; it is there to prove that.
     #[must_use]
     pub fn without_gadgets(&self) -> Self {
+        let mut operators = Arc::clone(&self.operators);
+        Arc::make_mut(&mut operators).forget_dangers();
         Self {
             rows: self.rows.clone(),
             gadgets: HashMap::new(),
+            operators,
             stdlib: self.stdlib.clone(),
             restoring: self.restoring.clone(),
             packages: self.packages.clone(),
         }
+    }
+
+    /// The same with classes that a file defines itself, by module and name: a stream may make
+    /// objects of them and set their state.
+    pub(crate) fn with_classes<'c>(
+        &self,
+        classes: impl Iterator<Item = (&'c str, &'c str)>,
+    ) -> Self {
+        let mut list = self.clone();
+        for (module, name) in classes {
+            let row = Row {
+                is_class: true,
+                reduce: true,
+                new: true,
+                instance: false,
+                build: true,
+                is_value: false,
+                arguments: Contract::anything(),
+                // So torch writes the members of an enumeration.
+                bare: true,
+                names: None,
+            };
+            let rows = list.rows.entry(module.to_owned()).or_default();
+            rows.insert(name.to_owned(), row);
+        }
+        list
+    }
+
+    /// What is known of operators.
+    pub(crate) fn operators(&self) -> &Operators {
+        &self.operators
     }
 
     /// How many names are allowed.
@@ -165,6 +203,7 @@ impl Allowlist {
                 build: row.build,
                 is_value: row.kind == "value",
                 arguments,
+                bare: false,
                 names: row.names,
             };
             self.rows
@@ -181,6 +220,11 @@ impl Allowlist {
                 },
             );
         }
+        Arc::make_mut(&mut self.operators).add(OperatorRows {
+            operators: file.operators,
+            dangerous_operator: file.dangerous_operator,
+            operator_class: file.operator_class,
+        });
         Ok(())
     }
 }
@@ -195,6 +239,8 @@ pub(crate) struct Row {
     pub(crate) build: bool,
     pub(crate) is_value: bool,
     pub(crate) arguments: Contract,
+    /// Whether a call may be given one value that is no tuple.
+    pub(crate) bare: bool,
     /// What the globals and the objects among the arguments may be, by their dotted names: for what
     /// constructs or calls what it is given.
     pub(crate) names: Option<Vec<String>>,
@@ -255,6 +301,12 @@ struct File {
     allow: Vec<FileRow>,
     #[serde(default)]
     gadget: Vec<FileGadget>,
+    #[serde(default)]
+    operators: Vec<NamespaceRow>,
+    #[serde(default)]
+    dangerous_operator: Vec<DangerousRow>,
+    #[serde(default)]
+    operator_class: Vec<ClassRow>,
 }
 
 #[derive(Deserialize)]
@@ -366,6 +418,7 @@ const BUILTIN_FILES: &[&str] = &[
     include_str!("../../../../content/allowlists/pandas.toml"),
     include_str!("../../../../content/allowlists/joblib.toml"),
     include_str!("../../../../content/allowlists/torch.toml"),
+    include_str!("../../../../content/allowlists/torchscript.toml"),
     include_str!("../../../../content/allowlists/gadgets.toml"),
 ];
 const STDLIB: &str = include_str!("../../../../content/allowlists/stdlib.txt");

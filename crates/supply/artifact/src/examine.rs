@@ -412,9 +412,11 @@ impl Examiner<'_, '_> {
                 return Ok("joblib-zfile");
             }
         }
-        opaque::note_not_read("this kind of binary file", &mut self.notes);
+        let format = opaque::flatbuffer(&head);
+        let told = format.unwrap_or("this kind of binary file");
+        opaque::note_not_read(told, &mut self.notes);
         self.search(source, 0, depth)?;
-        Ok("binary")
+        Ok(format.unwrap_or("binary"))
     }
 }
 

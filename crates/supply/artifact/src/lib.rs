@@ -22,6 +22,7 @@ mod examine;
 mod formats;
 mod json;
 mod notes;
+mod operators;
 mod pickle;
 mod rules;
 mod spool;

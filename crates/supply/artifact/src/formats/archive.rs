@@ -182,13 +182,21 @@ mod tests {
     }
 
     #[test]
-    fn torch_script_is_neither_clean_nor_covered() {
-        let judged = judge(include_bytes!("../../fixtures/script.pt"));
-        assert_eq!(
-            (judged.format, judged.verdict),
-            ("torchscript", Verdict::Unknown)
-        );
-        assert_eq!(judged.coverage, Coverage::Partial);
+    fn torch_script_is_judged_by_what_it_calls() {
+        let judge = |bytes: &[u8]| {
+            let judged = judge(bytes);
+            assert_eq!(
+                (judged.format, judged.coverage),
+                ("torchscript", Coverage::Complete)
+            );
+            judged.verdict
+        };
+        let known = include_bytes!("../../fixtures/script.pt");
+        let unknown = include_bytes!("../../fixtures/script-unknown.pt");
+        let dangerous = include_bytes!("../../fixtures/script-save.pt");
+        assert_eq!(judge(known), Verdict::Known);
+        assert_eq!(judge(unknown), Verdict::Unknown);
+        assert_eq!(judge(dangerous), Verdict::Dangerous);
     }
 
     /// A stored 7z, and streams that are cut, doubled or followed by more.

@@ -13,6 +13,7 @@ mod template;
 pub(crate) mod text;
 pub(crate) mod torch_legacy;
 pub(crate) mod torch_zip;
+pub(crate) mod torchscript;
 mod yaml;
 
 use casemate_core::Rule;
@@ -26,4 +27,5 @@ pub(crate) const RULES: &[&[&Rule]] = &[
     opaque::RULES,
     safetensors::RULES,
     torch_zip::RULES,
+    torchscript::RULES,
 ];

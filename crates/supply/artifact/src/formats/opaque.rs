@@ -68,6 +68,15 @@ pub(crate) fn note_not_read(format: &str, notes: &mut Notes<'_>) {
     notes.leave_out(format, None, message);
 }
 
+/// The format of a flatbuffer that begins with `head`, by the name it gives itself.
+pub(crate) fn flatbuffer(head: &[u8]) -> Option<&'static str> {
+    match head.get(4..8)? {
+        b"PTMF" => Some("torch-flatbuffer"),
+        b"ET12" => Some("executorch"),
+        _ => None,
+    }
+}
+
 /// Notes that the same bytes are also a file of another format.
 pub(crate) fn note_polyglot(format: &str, also: &str, at: u64, notes: &mut Notes<'_>) {
     let message = format!("this {format} file is also a {also} file to readers of that format");

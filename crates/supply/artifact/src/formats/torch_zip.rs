@@ -12,6 +12,7 @@ use casemate_core::{Reference, Rule, Severity};
 use crate::{
     Verdict,
     examine::Examiner,
+    formats::torchscript::{self, Script},
     notes::plain,
     pickle::{self, Persistence, storage::Storage},
     rules::{example, rule},
@@ -38,22 +39,42 @@ pub(crate) fn examine(
 ) -> io::Result<&'static str> {
     let mut storages: BTreeMap<String, Storage> = BTreeMap::new();
     let mut rest = Vec::new();
-    let mut script = false;
+    let mut pickles = Vec::new();
+    let mut script = Script::default();
+    let mut is_script = false;
     for member in files(contents) {
         let name = member.name.as_str();
         let inside = name.strip_prefix(folder).unwrap_or(name);
-        script |= inside.starts_with("code/");
-        if name.ends_with(".pkl") {
+        is_script |= inside.starts_with("code/") || inside == BYTECODE;
+        if Script::is_code(inside) {
+            examiner.with_member(member, |examiner, source| {
+                script.read(inside, name, source, examiner, depth)
+            })?;
+        } else if name.ends_with(".pkl") {
             // Whatever the folder: torch reads the records it finds, and others read other ones.
-            for storage in pickle_member(member, examiner, depth)? {
-                let key = match inside {
-                    "constants.pkl" => format!("constants/{}", storage.key),
-                    _ => format!("data/{}", storage.key),
-                };
-                storages.insert(key, storage);
-            }
+            pickles.push((inside, member));
         } else {
             rest.push((inside, member));
+        }
+    }
+    script.conclude(examiner);
+    let own = is_script.then(|| script.allowlist(examiner.allowlist));
+    for (inside, member) in pickles {
+        let allowlist = own.as_ref().unwrap_or(examiner.allowlist);
+        let found = examiner.with_member(member, |examiner, source| {
+            if inside == BYTECODE {
+                torchscript::bytecode(source, examiner)?;
+            }
+            let extent = pickle::Extent::Everything;
+            let notes = &mut examiner.notes;
+            let torch = Persistence::Torch;
+            let scanned = pickle::scan(source, 0, extent, torch, allowlist, notes, depth)?;
+            Ok(scanned.storages)
+        })?;
+        // The storages of `a.pkl` stand under `a`.
+        let records = inside.strip_suffix(".pkl").unwrap_or(inside);
+        for storage in found.unwrap_or_default() {
+            storages.insert(format!("{records}/{}", storage.key), storage);
         }
     }
     let mut sizes: HashMap<&str, u64> = HashMap::new();
@@ -70,12 +91,6 @@ pub(crate) fn examine(
             .or_else(|| sizes.get(format!("tensors/{short}").as_str()));
         note_storage(record, storage, size.copied(), examiner);
     }
-    if script {
-        let message = "the file holds TorchScript code, which this version does not judge";
-        let notes = &mut examiner.notes;
-        notes.observe(&SCRIPT, Verdict::Unknown, None, "code", message);
-        notes.leave_out("torchscript", None, message);
-    }
     for (inside, member) in rest {
         if storages.contains_key(inside) {
             examiner.raw_member(member, depth)?;
@@ -90,28 +105,16 @@ pub(crate) fn examine(
         }
         examiner.member(member, depth)?;
     }
-    Ok(if script { "torchscript" } else { "torch-zip" })
+    Ok(if is_script {
+        "torchscript"
+    } else {
+        "torch-zip"
+    })
 }
 
 fn files<'c, 'a>(contents: &'c Contents<'a>) -> impl Iterator<Item = &'c Member<'a>> {
     let members = contents.members.iter();
     members.filter(|member| member.holds_bytes())
-}
-
-fn pickle_member(
-    member: &Member<'_>,
-    examiner: &mut Examiner<'_, '_>,
-    depth: u8,
-) -> io::Result<Vec<Storage>> {
-    let found = examiner.with_member(member, |examiner, source| {
-        let allowlist = examiner.allowlist;
-        let extent = pickle::Extent::Everything;
-        let notes = &mut examiner.notes;
-        let torch = Persistence::Torch;
-        let scanned = pickle::scan(source, 0, extent, torch, allowlist, notes, depth)?;
-        Ok(scanned.storages)
-    })?;
-    Ok(found.unwrap_or_default())
 }
 
 fn note_storage(
@@ -124,6 +127,8 @@ fn note_storage(
     let message = match (size, storage.bytes) {
         (None, _) => format!("a tensor refers to the record {name}, which is not in the file"),
         (Some(_), None) => format!("the record {name} is a storage of a type that is not known"),
+        // Of the inputs that a model was traced with, torch keeps the shapes.
+        (Some(0), _) if record.starts_with("traced_inputs/") => return,
         (Some(size), Some(bytes)) if bytes > size => {
             format!("a tensor takes {bytes} bytes of the record {name}, which has {size}")
         }
@@ -190,22 +195,6 @@ static RECORD: Rule = rule(
     example("model.pt", include_bytes!("../../fixtures/storage.pt")),
 );
 
-static SCRIPT: Rule = rule(
-    "CM-PTH-003",
-    "TorchScript code",
-    Severity::Low,
-    "The archive holds TorchScript, which torch runs when the model is called, and which can read \
-     and write files. This version does not judge what it does.",
-    "Read the files under `code`, or take a checkpoint without code.",
-    const {
-        &[
-            Reference::new("CWE-829"),
-            Reference::new("AML.T0018.001"),
-            Reference::new("LLM03:2025"),
-        ]
-    },
-    example("model.pt", include_bytes!("../../fixtures/script.pt")),
-    example("model.pt", include_bytes!("../../fixtures/storage.pt")),
-);
+pub(crate) static RULES: &[&Rule] = &[&STORAGE, &RECORD];
 
-pub(crate) static RULES: &[&Rule] = &[&STORAGE, &RECORD, &SCRIPT];
+const BYTECODE: &str = "bytecode.pkl";

@@ -192,7 +192,7 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
         let kept = match argument_kinds(call, view) {
             Arguments::Known(kinds) => row.arguments.allows(&kinds),
             Arguments::Summary(count, kinds) => row.arguments.allows_all(count, kinds),
-            Arguments::None => false,
+            Arguments::None => row.bare,
         };
         let named = row
             .names

@@ -1,0 +1,230 @@
+//! What a file of TorchScript source defines and what it calls.
+//!
+//! No tree is built: a recogniser follows each expression token by token, and says of every call
+//! what is called. What a token means is never guessed; one that stands where none of its kind is
+//! known to stand is a fault, and the rest of its line is left alone.
+//!
+//! Names resolve as in `torch/csrc/jit/serialization/import_source.cpp`: `torch` and `ops` lead to
+//! operators, `__torch__` to what the archive defines, `CONSTANTS` to its constants, and the method
+//! of a value may be the operator of that name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    expression::{self, Statement},
+    lexer::{Kind, Lexer, Token},
+};
+
+/// What a file defines and uses.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// Classes and functions.
+    pub(super) definitions: BTreeSet<String>,
+    /// Methods of any class.
+    pub(super) methods: BTreeSet<String>,
+    /// Each use, and where it first stands.
+    pub(super) uses: BTreeMap<Use, usize>,
+    /// What was not understood, and where it first stands.
+    pub(super) faults: BTreeMap<String, usize>,
+    /// Whether the bytes are not even tokens.
+    pub(super) is_foreign: bool,
+}
+
+/// What is used.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Use {
+    /// An operator: namespace and name.
+    Operator(String, String),
+    /// A method that is called, or an operator in its place.
+    Method(String),
+    /// A name behind a point, in a line that was not understood.
+    Mention(String),
+    /// A name under `__torch__`.
+    Defined(String),
+}
+
+/// Reads a file.
+pub(super) fn read(text: &str) -> Reading {
+    let mut reader = Reader::default();
+    let mut line = Vec::new();
+    let mut nested = 0_usize;
+    for token in Lexer::new(text) {
+        match (token.kind, token.text) {
+            (Kind::Fault, _) => {
+                reader.reading.is_foreign = true;
+                reader.fault("has a byte that begins no token", token.at);
+            }
+            (Kind::Newline, _) if nested == 0 => {
+                reader.statement(&line, text);
+                line.clear();
+            }
+            (Kind::Newline, _) => {}
+            (Kind::Symbol, symbol) => {
+                match symbol {
+                    "(" | "[" | "{" => nested += 1,
+                    ")" | "]" | "}" => nested = nested.saturating_sub(1),
+                    _ => {}
+                }
+                line.push(token);
+            }
+            _ => line.push(token),
+        }
+    }
+    reader.statement(&line, text);
+    reader.reading
+}
+
+/// A file under way.
+#[derive(Default)]
+pub(super) struct Reader<'t> {
+    pub(super) reading: Reading,
+    /// Local names of the function at hand that stand for functions of the archive, and those that
+    /// stand for an attribute, with its name.
+    pub(super) aliases: BTreeMap<&'t str, Option<&'t str>>,
+    /// In which column the function at hand begins.
+    column: Option<usize>,
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn fault(&mut self, what: impl Into<String>, at: usize) {
+        self.reading.faults.entry(what.into()).or_insert(at);
+    }
+
+    pub(super) fn used(&mut self, what: Use, at: usize) {
+        self.reading.uses.entry(what).or_insert(at);
+    }
+
+    fn statement(&mut self, line: &[Token<'t>], text: &str) {
+        let Some(first) = line.first() else {
+            return;
+        };
+        if first.kind != Kind::Name {
+            self.expression(line, Statement::Plain);
+            return;
+        }
+        match first.text {
+            "class" => self.class(line),
+            "def" => self.function(line, text),
+            "import" => self.import(line),
+            "if" | "elif" | "while" | "for" | "with" | "else" => {
+                self.expression(&line[1..], Statement::Block);
+            }
+            "return" | "raise" | "assert" | "del" => {
+                self.expression(&line[1..], Statement::Plain);
+            }
+            "pass" | "break" | "continue" if line.len() == 1 => {}
+            _ => match alias(line) {
+                Some((name, attribute)) => {
+                    self.expression(&line[2..], Statement::Plain);
+                    self.aliases.insert(name, attribute);
+                }
+                None => self.expression(line, Statement::Plain),
+            },
+        }
+    }
+
+    /// `class NAME(BASE):`
+    fn class(&mut self, line: &[Token<'t>]) {
+        self.column = None;
+        let texts: Vec<&str> = line.iter().map(|token| token.text).collect();
+        let base = match texts[..] {
+            ["class", _, "(", base, ")", ":"] => base,
+            ["class", _, "(", ")", ":"] | ["class", _, ":"] => "",
+            _ => "?",
+        };
+        let named = line.get(1).filter(|token| token.kind == Kind::Name);
+        match named {
+            Some(name) if BASES.contains(&base) => {
+                self.reading.definitions.insert(name.text.to_owned());
+            }
+            _ => self.fault(
+                "has a class of a form that torch does not write",
+                line[0].at,
+            ),
+        }
+    }
+
+    /// `def NAME(PARAMETERS) -> TYPE:`
+    fn function(&mut self, line: &[Token<'t>], text: &str) {
+        let (Some(name), true) = (
+            line.get(1).filter(|token| token.kind == Kind::Name),
+            line.get(2).is_some_and(|token| token.text == "("),
+        ) else {
+            self.fault(
+                "has a function of a form that torch does not write",
+                line[0].at,
+            );
+            return;
+        };
+        let before = text.get(..line[0].at).unwrap_or_default();
+        let column = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1);
+        if self.column.is_some_and(|outer| column > outer) {
+            // A function within another, as `fork` is given.
+            self.aliases.insert(name.text, None);
+        } else {
+            self.aliases.clear();
+            self.column = Some(column);
+            let defined = match column {
+                0 => &mut self.reading.definitions,
+                _ => &mut self.reading.methods,
+            };
+            defined.insert(name.text.to_owned());
+        }
+        self.expression(&line[2..], Statement::Definition);
+    }
+
+    /// `import a.b.c`, in the files of old versions.
+    fn import(&mut self, line: &[Token<'t>]) {
+        let is_path = line[1..].iter().enumerate().all(|(at, token)| {
+            token.kind == Kind::Name && at % 2 == 0 || token.text == "." && at % 2 == 1
+        });
+        if !is_path || line.get(1).is_none_or(|token| token.text != "__torch__") {
+            self.fault("imports something that is not in the archive", line[0].at);
+        }
+    }
+
+    fn expression(&mut self, tokens: &[Token<'t>], statement: Statement) {
+        let Err((what, at)) = expression::follow(self, tokens, statement) else {
+            return;
+        };
+        self.fault(what, at);
+        self.mentions(tokens);
+    }
+
+    /// Takes note of every attribute of a line that was not understood: some name may tell enough.
+    fn mentions(&mut self, tokens: &[Token<'t>]) {
+        for pair in tokens.windows(2) {
+            if pair[0].text == "." && pair[1].kind == Kind::Name {
+                self.used(Use::Mention(pair[1].text.to_owned()), pair[1].at);
+            }
+        }
+    }
+}
+
+/// The name that a whole statement binds to something of the archive, as `NAME = __torch__.a.b`, or
+/// to an attribute, and then which.
+fn alias<'t>(line: &[Token<'t>]) -> Option<(&'t str, Option<&'t str>)> {
+    let [name, equals, root, path @ ..] = line else {
+        return None;
+    };
+    let is_path = path
+        .chunks(2)
+        .all(|pair| matches!(pair, [dot, name] if dot.text == "." && name.kind == Kind::Name));
+    if name.kind != Kind::Name || equals.text != "=" || root.kind != Kind::Name || !is_path {
+        return None;
+    }
+    match root.text {
+        "__torch__" => Some((name.text, None)),
+        _ => Some((name.text, Some(path.last()?.text))),
+    }
+}
+
+/// What a class may be based on.
+const BASES: [&str; 6] = [
+    "",
+    "Module",
+    "NamedTuple",
+    "Enum",
+    "Interface",
+    "ModuleInterface",
+];
