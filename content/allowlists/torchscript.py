@@ -42,6 +42,13 @@ DENIED = [
      "carries a graph, which no source can spell"),
 ]
 
+# Operators of exported programs that are given graphs and call them. Others take code of another kind: kernels in
+# Triton, compiled libraries, objects of a class.
+HIGHER_ORDER = [
+    "associative_scan", "cond", "flex_attention", "hints_wrapper", "invoke_subgraph", "map_impl", "out_dtype", "scan",
+    "strict_mode", "while_loop", "wrap_with_autocast", "wrap_with_set_grad_enabled",
+]
+
 # Types in a schema that no computation needs.
 FOREIGN = re.compile(r"RRef|ProcessGroup|PyObject|classes\.(c10d|dist_rpc|_nnapi|profiling|backendutils)")
 
@@ -66,6 +73,15 @@ def observe(path):
         namespace, name = schema.name.split("::", 1)
         if namespace in NAMESPACES:
             operators.setdefault(namespace, {}).setdefault(name, []).append(str(schema))
+    try:
+        from torch._export.serde.serialize import _SYM_OPS
+        for function in _SYM_OPS:
+            operators.setdefault(function.__module__, {})[function.__name__] = []
+        for name in HIGHER_ORDER:
+            if hasattr(torch.ops.higher_order, name):
+                operators.setdefault("higher_order", {})[name] = []
+    except ImportError:
+        pass  # before torch 2.1
     classes = {}
     for schema in torch._C._jit_get_custom_class_schemas():
         owner = re.match(r"__torch__\.torch\.classes\.(\S+)", str(schema.arguments[0].type))

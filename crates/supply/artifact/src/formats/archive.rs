@@ -5,7 +5,12 @@ use std::io;
 use casemate_container::{Anomaly, ContainerError, Contents, Magic};
 use casemate_core::{Coverage, Severity, Source};
 
-use crate::{Verdict, examine::Examiner, formats::torch_zip, notes::Notes};
+use crate::{
+    Verdict,
+    examine::Examiner,
+    formats::{opaque, pt2, torch_zip},
+    notes::Notes,
+};
 
 /// Judges a container, and gives its format; nothing where it is none that can be opened.
 ///
@@ -32,11 +37,20 @@ pub(crate) fn examine(
     };
     note_anomalies(&contents, examiner);
     let inner = depth.saturating_sub(1);
-    if contents.format == "zip"
-        && let Some(folder) = torch_zip::folder(&contents)
-    {
-        let folder = folder.to_owned();
-        return torch_zip::examine(&contents, &folder, examiner, inner).map(Some);
+    if contents.format == "zip" {
+        let model = match (torch_zip::folder(&contents), pt2::folder(&contents)) {
+            (None, None) => None,
+            (Some(folder), None) => Some(torch_zip::examine(&contents, folder, examiner, inner)?),
+            (None, Some(folder)) => Some(pt2::examine(&contents, folder, examiner, inner)?),
+            (Some(checkpoint), Some(program)) => {
+                opaque::note_polyglot("pt2", "torch-zip", 0, &mut examiner.notes);
+                torch_zip::examine(&contents, checkpoint, examiner, inner)?;
+                Some(pt2::examine(&contents, program, examiner, inner)?)
+            }
+        };
+        if model.is_some() {
+            return Ok(model);
+        }
     }
     let mut arrays = 0;
     let mut others = 0;

@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod gguf;
 pub(crate) mod npy;
 pub(crate) mod opaque;
+pub(crate) mod pt2;
 pub(crate) mod safetensors;
 mod source;
 mod template;
@@ -25,6 +26,7 @@ pub(crate) const RULES: &[&[&Rule]] = &[
     gguf::RULES,
     npy::RULES,
     opaque::RULES,
+    pt2::RULES,
     safetensors::RULES,
     torch_zip::RULES,
     torchscript::RULES,

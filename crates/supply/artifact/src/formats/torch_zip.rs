@@ -96,6 +96,7 @@ pub(crate) fn examine(
             examiner.raw_member(member, depth)?;
             continue;
         }
+        note_word(inside, member, examiner)?;
         let belongs = is_bookkeeping(inside) && member.size.is_some_and(|size| size <= 256);
         if !belongs && (inside.starts_with("data/") || inside.starts_with("tensors/")) {
             let name = plain(member.name.as_str());
@@ -139,6 +140,38 @@ fn note_storage(
     notes.observe(&STORAGE, Verdict::Unknown, region, name, message);
 }
 
+/// Notes a record that should hold a number or a word, and does not.
+///
+/// # Errors
+///
+/// What the medium says.
+pub(crate) fn note_word(
+    inside: &str,
+    member: &Member<'_>,
+    examiner: &mut Examiner<'_, '_>,
+) -> io::Result<()> {
+    // Programs of old versions have two numbers.
+    let is_number = |text: &[u8]| {
+        let is_digit = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+        !text.is_empty() && text.iter().all(is_digit)
+    };
+    let is_sound: fn(&[u8]) -> bool = match inside {
+        "byteorder" => |text| matches!(text, b"little" | b"big"),
+        "archive_format" => |text| text == b"pt2",
+        _ if is_bookkeeping(inside) => is_number,
+        _ => return Ok(()),
+    };
+    let text = examiner.with_member(member, |_, source| source.read_vec(0, LONGEST_WORD + 1))?;
+    let text = text.unwrap_or_default();
+    if text.len() > LONGEST_WORD || !is_sound(text.trim_ascii_end()) {
+        let name = plain(member.name.as_str());
+        let message = format!("the record {name} does not say what torch writes there");
+        let notes = &mut examiner.notes;
+        notes.observe(&WORD, Verdict::Unknown, member.region(), name, message);
+    }
+    Ok(())
+}
+
 /// Records that hold a number or a word.
 fn is_bookkeeping(inside: &str) -> bool {
     matches!(
@@ -148,6 +181,8 @@ fn is_bookkeeping(inside: &str) -> bool {
             | ".format_version"
             | ".storage_alignment"
             | ".data/serialization_id"
+            | ".data/version"
+            | "archive_version"
     )
 }
 
@@ -174,7 +209,7 @@ pub(crate) static STORAGE: Rule = rule(
     example("model.pt", include_bytes!("../../fixtures/storage.pt")),
 );
 
-static RECORD: Rule = rule(
+pub(crate) static RECORD: Rule = rule(
     "CM-PTH-002",
     "A record that no tensor refers to",
     Severity::Medium,
@@ -195,6 +230,31 @@ static RECORD: Rule = rule(
     example("model.pt", include_bytes!("../../fixtures/storage.pt")),
 );
 
-pub(crate) static RULES: &[&Rule] = &[&STORAGE, &RECORD];
+static WORD: Rule = rule(
+    "CM-PTH-006",
+    "The archive does not say how to read it",
+    Severity::Medium,
+    "A record in which torch writes one word or number, such as the order of bytes or the version, \
+     holds something else. Readers disagree about what the tensors are, or refuse the file.",
+    "Save the model again with a current torch.",
+    const {
+        &[
+            Reference::new("CWE-436"),
+            Reference::new("CWE-20"),
+            Reference::new("AML.T0076"),
+            Reference::new("LLM03:2025"),
+        ]
+    },
+    example(
+        "model.pt",
+        include_bytes!("../../fixtures/order-unknown.pt"),
+    ),
+    example("model.pt", include_bytes!("../../fixtures/script.pt")),
+);
+
+pub(crate) static RULES: &[&Rule] = &[&STORAGE, &RECORD, &WORD];
+
+/// The identifier of a serialisation has 40 digits.
+const LONGEST_WORD: usize = 64;
 
 const BYTECODE: &str = "bytecode.pkl";

@@ -3,7 +3,7 @@
 
 mod code;
 mod expression;
-mod lexer;
+pub(crate) mod lexer;
 
 use std::{collections::BTreeSet, io};
 
