@@ -8,7 +8,7 @@ use casemate_core::{Coverage, Severity, Source};
 use crate::{
     Verdict,
     examine::Examiner,
-    formats::{opaque, pt2, torch_zip},
+    formats::{opaque, pt2, torch_tar, torch_zip},
     notes::Notes,
 };
 
@@ -51,6 +51,10 @@ pub(crate) fn examine(
         if model.is_some() {
             return Ok(model);
         }
+    }
+    if contents.format == "tar" && torch_tar::is_checkpoint(&contents) {
+        torch_tar::examine(&contents, examiner, inner)?;
+        return Ok(Some("torch-tar"));
     }
     let mut arrays = 0;
     let mut others = 0;

@@ -3,15 +3,18 @@
 //! The pickles are a magic number, the protocol version, facts about the system, the object, and
 //! the keys of the storages. Each storage is its number of elements in eight bytes, then its data.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::HashMap, io};
 
 use casemate_core::Source;
 
 use crate::{
     Allowlist, Verdict,
-    formats::torch_zip::STORAGE,
-    notes::{Notes, bytes},
-    pickle::{self, Extent, Persistence},
+    formats::{
+        literal::{Literal, Literals},
+        torch_zip::STORAGE,
+    },
+    notes::{Notes, bytes, plain},
+    pickle::{self, Extent, Persistence, storage::Storage},
 };
 
 /// Whether the first pickle is torch's magic number.
@@ -37,40 +40,92 @@ pub(crate) fn examine(
     notes: &mut Notes<'_>,
     depth: u8,
 ) -> io::Result<()> {
-    let extent = Extent::Streams(PICKLES);
-    let scanned = pickle::scan(
-        source,
-        0,
-        extent,
-        Persistence::Torch,
-        allowlist,
-        notes,
-        depth,
-    )?;
-    if scanned.broken || scanned.streams < PICKLES {
-        return Ok(());
-    }
-    let mut sizes = BTreeMap::new();
-    for storage in &scanned.storages {
-        sizes.insert(storage.key.as_str(), storage.bytes);
-    }
-    let data: Option<u64> = sizes
-        .values()
-        .try_fold(0u64, |sum, size| sum.checked_add((*size)?)?.checked_add(8));
-    let there = source.len().saturating_sub(scanned.end);
-    if data == Some(there) {
-        return Ok(());
-    }
-    let message = match data {
-        Some(data) => format!("the storages should have {data} bytes and have {there}"),
-        None => "a storage is of a type that is not known".to_owned(),
+    let mut scan = |at, streams| {
+        let extent = Extent::Streams(streams);
+        pickle::scan(
+            source,
+            at,
+            extent,
+            Persistence::Torch,
+            allowlist,
+            notes,
+            depth,
+        )
     };
-    let region = bytes(scanned.end, there);
+    let object = scan(0, PICKLES)?;
+    if object.broken || object.streams < PICKLES {
+        return Ok(());
+    }
+    let keys = scan(object.end, 1)?;
+    if keys.broken || keys.streams < 1 {
+        return Ok(());
+    }
+    let disagreement = match Literals::read(source, object.end)? {
+        Some(list) => walk(source, keys.end, &list, &object.storages)?,
+        None => Some("the keys of the storages cannot be read".to_owned()),
+    };
+    let Some(message) = disagreement else {
+        return Ok(());
+    };
+    let region = bytes(keys.end, source.len().saturating_sub(keys.end));
     notes.observe(&STORAGE, Verdict::Unknown, region, "storages", message);
-    pickle::scan_hidden(source, scanned.end, allowlist, notes, depth)
+    pickle::scan_hidden(source, keys.end, allowlist, notes, depth)
+}
+
+/// Steps from storage to storage, and says where they are not what the object says.
+fn walk(
+    source: &dyn Source,
+    start: u64,
+    keys: &Literals,
+    storages: &[Storage],
+) -> io::Result<Option<String>> {
+    // The first mention of a storage makes it.
+    let mut said: HashMap<&str, &Storage> = HashMap::new();
+    for storage in storages {
+        said.entry(&storage.key).or_insert(storage);
+    }
+    let mut at = start;
+    for key in keys.items().unwrap_or_default() {
+        let Literal::Text(key) = key else {
+            return Ok(Some("the key of a storage is no text".to_owned()));
+        };
+        let name = plain(key);
+        let Some(storage) = said.remove(key.as_str()) else {
+            return Ok(Some(format!(
+                "no tensor refers to the storage {name}, or it is there twice"
+            )));
+        };
+        let Some((item, size)) = storage.item.zip(storage.bytes) else {
+            return Ok(Some(format!(
+                "the storage {name} is of a type that is not known"
+            )));
+        };
+        if storage.view.saturating_mul(item) > size {
+            return Ok(Some(format!("a view reaches beyond the storage {name}")));
+        }
+        let mut count = [0; 8];
+        if source.read_at(at, &mut count)? < count.len() {
+            return Ok(Some(format!("the storage {name} is not in the file")));
+        }
+        let held = u64::from_le_bytes(count).checked_mul(item);
+        if held != Some(size) {
+            let message = format!("the storage {name} does not hold the {size} bytes it should");
+            return Ok(Some(message));
+        }
+        at = at.saturating_add(8).saturating_add(size);
+    }
+    if let Some(key) = said.into_keys().min() {
+        let name = plain(key);
+        return Ok(Some(format!(
+            "a tensor refers to the storage {name}, which is not in the file"
+        )));
+    }
+    let there = source.len();
+    Ok((at != there).then(|| format!("the storages end at byte {at}, and the file at {there}")))
 }
 
 /// LONG1 of `0x1950a86a20f9469cfc6c`, and STOP.
 const MAGIC: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
-const PICKLES: u64 = 5;
+/// Up to the object.
+const PICKLES: u64 = 4;
 const HEAD: usize = 64;

@@ -2,7 +2,7 @@
 //! record for each storage. A folder `code` makes it TorchScript.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     io,
 };
 
@@ -74,7 +74,17 @@ pub(crate) fn examine(
         // The storages of `a.pkl` stand under `a`.
         let records = inside.strip_suffix(".pkl").unwrap_or(inside);
         for storage in found.unwrap_or_default() {
-            storages.insert(format!("{records}/{}", storage.key), storage);
+            let record = format!("{records}/{}", storage.key);
+            // torch makes a storage as large as its first mention says; others take another one.
+            match storages.entry(record) {
+                Entry::Vacant(place) => _ = place.insert(storage),
+                Entry::Occupied(mut place) => {
+                    let known = place.get().bytes;
+                    if known.is_some_and(|known| storage.bytes.is_none_or(|bytes| bytes > known)) {
+                        place.insert(storage);
+                    }
+                }
+            }
         }
     }
     let mut sizes: HashMap<&str, u64> = HashMap::new();

@@ -48,6 +48,8 @@ pub(crate) enum Persistence {
     Unknown,
     /// A tensor's storage, as torch does.
     Torch,
+    /// A tensor or a storage by its number, as torch did before 0.1.10.
+    TorchTar,
 }
 
 /// What was done with one symbol.
@@ -401,8 +403,11 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
     }
 
     fn persistent(&mut self, at: u64, id: Ref, view: &View<'_>) {
-        if self.persistence == Persistence::Torch {
-            let storage = Storage::of_persistent_id(id, at, view);
+        if self.persistence != Persistence::Unknown {
+            let storage = match self.persistence {
+                Persistence::TorchTar => Storage::of_number(id, at, view),
+                _ => Storage::of_persistent_id(id, at, view),
+            };
             if self.storages.len() < MOST_STORAGES
                 && let Some(storage) = storage
             {

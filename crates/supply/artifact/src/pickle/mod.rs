@@ -25,6 +25,7 @@ pub(crate) mod storage;
 mod survey;
 mod suspicion;
 mod symbol;
+mod tensor;
 #[cfg(test)]
 mod tests;
 mod text;

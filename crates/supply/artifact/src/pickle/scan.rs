@@ -20,6 +20,7 @@ use super::{
     search::Search,
     storage::Storage,
     symbol::Symbols,
+    tensor::WithTensors,
     wrapper::Array,
 };
 use crate::{
@@ -173,7 +174,7 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
             let halt = machine.run(&mut Surroundings {
                 input: &mut input,
                 symbols: &mut self.symbols,
-                effects: &mut self.judge,
+                effects: &mut WithTensors(&mut self.judge),
                 opcodes: &mut opcodes,
             });
             self.judge.notes.opcodes = opcodes;
