@@ -5,6 +5,8 @@
 //! toolchain, whenever the tests run.
 #![forbid(unsafe_code)]
 
+mod boxes;
+
 use std::path::PathBuf;
 
 /// Declares the modules and the list of them.
@@ -24,14 +26,18 @@ targets! {
     gguf: "GGUF headers.",
     gzip: "gzip and zlib streams.",
     lz4: "LZ4 frames.",
+    index: "The index of a checkpoint in several files.",
     pickle: "The pickle interpreter.",
     policy: "Rego and the gate's input.",
+    pt2: "The graph of an exported program.",
     safetensors: "safetensors headers.",
     secrets: "Secret detectors.",
     sevenz: "7z archives.",
     sniff: "What content is.",
     tar: "tar archives.",
     xz: "xz and .lzma streams.",
+    torch_tar: "The records of torch before 0.1.10.",
+    torchscript: "The code of TorchScript.",
     zip: "zip archives.",
     zstd: "Zstandard frames.",
 }

@@ -9,6 +9,7 @@ use crate::{
     cursor::{Cursor, ReadError},
     formats::{
         code::{CHAT_TEMPLATE, NAMES_CODE, NOTEBOOK},
+        index::Index,
         template,
     },
     json::{Json, JsonError, Token},
@@ -29,6 +30,7 @@ pub(crate) fn examine(
     let mut input = Cursor::new(source, start);
     let mut format = "json";
     let mut key = String::new();
+    let mut index = Index::default();
     // How deep the key stands that makes templates of all strings under it.
     let mut under: Option<usize> = None;
     loop {
@@ -41,9 +43,12 @@ pub(crate) fn examine(
                 Err(JsonError::Read(ReadError::Io(error))) => return Err(error),
                 Err(_) => return Ok(None),
             };
+            if token == Token::Key {
+                key = String::from_utf8_lossy(json.text()).into_owned();
+            }
+            index.take(token, json.depth(), &key, json.text(), at, notes);
             match token {
                 Token::Key => {
-                    key = String::from_utf8_lossy(json.text()).into_owned();
                     let outer = under.is_some_and(|depth| depth < json.depth());
                     if !outer {
                         under = key.contains("template").then(|| json.depth());
@@ -78,6 +83,9 @@ pub(crate) fn examine(
         }
         // Another value may follow on the next line.
         loop {
+            if index.is_there {
+                format = "shard-index";
+            }
             let window = match input.window() {
                 Ok(window) => window,
                 Err(ReadError::Io(error)) => return Err(error),

@@ -5,6 +5,7 @@ pub(crate) mod arrow;
 pub(crate) mod code;
 pub(crate) mod config;
 pub(crate) mod gguf;
+mod index;
 mod literal;
 pub(crate) mod npy;
 pub(crate) mod opaque;
@@ -26,6 +27,7 @@ pub(crate) const RULES: &[&[&Rule]] = &[
     arrow::RULES,
     code::RULES,
     gguf::RULES,
+    index::RULES,
     npy::RULES,
     opaque::RULES,
     pt2::RULES,

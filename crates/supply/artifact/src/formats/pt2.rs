@@ -29,11 +29,8 @@ use crate::{
 
 /// The folder of a zip that is an exported program, with its slash; nothing for any other zip.
 pub(crate) fn folder<'c>(contents: &'c Contents<'_>) -> Option<&'c str> {
-    let names = || contents.members.iter().map(|member| member.name.as_str());
-    let new = names()
-        .filter_map(|name| name.strip_suffix("archive_format"))
-        .find(|folder| folder.is_empty() || folder.ends_with('/'));
-    new.or_else(|| names().any(|name| name == OLD_PROGRAM).then_some(""))
+    let new = torch_zip::folder_of("archive_format", contents);
+    new.or_else(|| torch_zip::folder_of(OLD_PROGRAM, contents))
 }
 
 /// Judges an opened zip, and gives its format.
@@ -55,7 +52,7 @@ pub(crate) fn examine(
         .filter(|member| member.holds_bytes())
     {
         let name = member.name.as_str();
-        let inside = name.strip_prefix(folder).unwrap_or(name);
+        let inside = torch_zip::record(name, folder);
         let is_graph = inside.starts_with("models/") || inside == OLD_PROGRAM;
         let place = PLACES.iter().find(|place| inside.starts_with(*place));
         let is_config = place.is_some() && inside.ends_with(".json");
@@ -73,10 +70,12 @@ pub(crate) fn examine(
         })?;
         for (name, payload) in read.unwrap_or_default() {
             let record = format!("{}{name}", place.copied().unwrap_or_default());
+            let record = record.to_ascii_lowercase();
             payloads.entry(record).or_default().merge(&payload);
         }
     }
     for (inside, member, is_placed) in rest {
+        let inside = inside.as_str();
         torch_zip::note_word(inside, member, examiner)?;
         match payloads.get(inside) {
             Some(payload) if !payload.is_pickled => {

@@ -269,7 +269,8 @@ fn numbers(json: &mut Json<'_, '_>, mut take: impl FnMut(u64)) -> Result<(), Jso
     }
 }
 
-fn hashed(name: &str) -> [u8; 16] {
+/// A name in sixteen bytes.
+pub(super) fn hashed(name: &str) -> [u8; 16] {
     let mut hasher = Hasher::default();
     hasher.update(name.as_bytes());
     let mut short = [0; 16];

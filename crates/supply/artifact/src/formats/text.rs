@@ -92,9 +92,10 @@ enum Word {
     Module,
     JsonPickle,
     EscapedJsonPickle,
+    WeightMap,
 }
 
-const WORDS: [(Word, &str); 10] = [
+const WORDS: [(Word, &str); 11] = [
     (Word::AutoMap, "auto_map"),
     (Word::Target, "_target_"),
     (Word::Template, "template"),
@@ -105,10 +106,11 @@ const WORDS: [(Word, &str); 10] = [
     (Word::Module, "_module"),
     (Word::JsonPickle, "\"py/"),
     (Word::EscapedJsonPickle, "\"py\\/"),
+    (Word::WeightMap, "weight_map"),
 ];
 
 /// Made once: making them costs more than reading a small file.
-static FINDERS: LazyLock<[(Word, Finder<'static>); 10]> =
+static FINDERS: LazyLock<[(Word, Finder<'static>); 11]> =
     LazyLock::new(|| WORDS.map(|(word, text)| (word, Finder::new(text))));
 
 const JSON_WORDS: &[Word] = &[
@@ -118,6 +120,7 @@ const JSON_WORDS: &[Word] = &[
     Word::Escape,
     Word::Nbformat,
     Word::ClassName,
+    Word::WeightMap,
     Word::RegisteredName,
     Word::Module,
     Word::JsonPickle,

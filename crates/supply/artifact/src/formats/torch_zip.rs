@@ -20,10 +20,25 @@ use crate::{
 
 /// The folder of a zip that torch has written, with its slash; nothing for any other zip.
 pub(crate) fn folder<'c>(contents: &'c Contents<'_>) -> Option<&'c str> {
+    folder_of("data.pkl", contents)
+}
+
+/// The folder that a record is in.
+pub(crate) fn folder_of<'c>(record: &str, contents: &'c Contents<'_>) -> Option<&'c str> {
     let names = contents.members.iter().map(|member| member.name.as_str());
     names
-        .filter_map(|name| name.strip_suffix("data.pkl"))
+        .filter_map(|name| name.split_at_checked(name.len().checked_sub(record.len())?))
+        .filter(|(_, last)| last.eq_ignore_ascii_case(record))
+        .map(|(folder, _)| folder)
         .find(|folder| folder.is_empty() || folder.ends_with('/'))
+}
+
+/// The name of a record: torch looks records up in the archive's folder, which is that of the first
+/// of them, and takes capital letters for small ones.
+pub(crate) fn record(name: &str, folder: &str) -> String {
+    let below = |name| str::split_once(name, '/').map(|(_, below)| below);
+    let inside = name.strip_prefix(folder).or_else(|| below(name));
+    inside.unwrap_or(name).to_ascii_lowercase()
 }
 
 /// Judges an opened zip, and gives its format.
@@ -42,15 +57,26 @@ pub(crate) fn examine(
     let mut pickles = Vec::new();
     let mut script = Script::default();
     let mut is_script = false;
+    let mut names: HashMap<String, &str> = HashMap::new();
     for member in files(contents) {
         let name = member.name.as_str();
-        let inside = name.strip_prefix(folder).unwrap_or(name);
+        let inside = record(name, folder);
+        if names
+            .insert(inside.clone(), name)
+            .is_some_and(|other| other != name)
+        {
+            let name = plain(name);
+            let message = format!("torch may take the record {name} for another one");
+            let notes = &mut examiner.notes;
+            notes.observe(&RECORD, Verdict::Unknown, member.region(), name, message);
+        }
         is_script |= inside.starts_with("code/") || inside == BYTECODE;
-        if Script::is_code(inside) {
+        if Script::is_code(&inside) {
             examiner.with_member(member, |examiner, source| {
-                script.read(inside, name, source, examiner, depth)
+                let spelled = name.get(name.len() - inside.len()..).unwrap_or_default();
+                script.read(spelled, name, source, examiner, depth)
             })?;
-        } else if name.ends_with(".pkl") {
+        } else if inside.ends_with(".pkl") {
             // Whatever the folder: torch reads the records it finds, and others read other ones.
             pickles.push((inside, member));
         } else {
@@ -72,9 +98,9 @@ pub(crate) fn examine(
             Ok(scanned.storages)
         })?;
         // The storages of `a.pkl` stand under `a`.
-        let records = inside.strip_suffix(".pkl").unwrap_or(inside);
+        let records = inside.strip_suffix(".pkl").unwrap_or(&inside);
         for storage in found.unwrap_or_default() {
-            let record = format!("{records}/{}", storage.key);
+            let record = format!("{records}/{}", storage.key).to_ascii_lowercase();
             // torch makes a storage as large as its first mention says; others take another one.
             match storages.entry(record) {
                 Entry::Vacant(place) => _ = place.insert(storage),
@@ -102,6 +128,7 @@ pub(crate) fn examine(
         note_storage(record, storage, size.copied(), examiner);
     }
     for (inside, member) in rest {
+        let inside = inside.as_str();
         if storages.contains_key(inside) {
             examiner.raw_member(member, depth)?;
             continue;
