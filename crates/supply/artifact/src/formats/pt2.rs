@@ -197,7 +197,18 @@ fn scalars(
             Token::False | Token::Null => {}
         }
     }
-    Ok(())
+    // What follows the value belongs to nothing.
+    loop {
+        let window = input.window()?;
+        if window.is_empty() {
+            return Ok(());
+        }
+        if !window.iter().all(u8::is_ascii_whitespace) {
+            return Err(JsonError::Syntax(input.position()));
+        }
+        let length = window.len() as u64;
+        input.skip(length)?;
+    }
 }
 
 fn note_unread(read: Result<(), JsonError>, what: &str, notes: &mut Notes<'_>) -> io::Result<()> {
