@@ -26,6 +26,7 @@ mod operators;
 mod pickle;
 mod rules;
 mod spool;
+mod tensor;
 mod verdict;
 
 pub use allowlist::{Allowlist, AllowlistError};

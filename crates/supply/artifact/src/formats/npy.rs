@@ -30,25 +30,9 @@ pub(crate) enum Body {
 ///
 /// What the medium says.
 pub(crate) fn examine(source: &dyn Source, notes: &mut Notes<'_>) -> io::Result<Body> {
-    let head = source.read_vec(0, 12)?;
-    let (length, start) = match head[..] {
-        [_, _, _, _, _, _, 1, _, a, b, ..] => (u64::from(u16::from_le_bytes([a, b])), 10u64),
-        [_, _, _, _, _, _, 2 | 3, _, a, b, c, d] => {
-            (u64::from(u32::from_le_bytes([a, b, c, d])), 12)
-        }
-        _ => return Ok(malformed(notes, 0, "the version is unknown")),
-    };
-    let end = start + length;
-    if length > LONGEST_HEADER || end > source.len() {
-        return Ok(malformed(notes, start, "the header is too long"));
-    }
-    let header = source.read_vec(start, usize::try_from(length).unwrap_or_default())?;
-    let Some(array) = Header::parse(&header) else {
-        return Ok(malformed(
-            notes,
-            end,
-            "the header is not a literal numpy writes",
-        ));
+    let (array, end) = match Header::read(source)? {
+        Ok(read) => read,
+        Err((start, why)) => return Ok(malformed(notes, start, why)),
     };
     let Some(size) = array.item_size else {
         return Ok(Body::Pickle { start: end });
@@ -76,35 +60,76 @@ fn malformed(notes: &mut Notes<'_>, start: u64, why: &str) -> Body {
     Body::Unknown { start }
 }
 
-struct Header {
+/// What the header says of the array.
+pub(crate) struct Header {
     /// How many bytes an element takes; nothing where it is an object.
     item_size: Option<u64>,
     count: u64,
+    pub(crate) shape: Vec<u64>,
+    /// Whether the first index moves fastest.
+    pub(crate) fortran_order: bool,
+    /// The code of the dtype; nothing where it has fields.
+    pub(crate) code: Option<String>,
 }
 
 impl Header {
+    /// The header of a file, and where it ends; or where reading stopped, and why.
+    ///
+    /// # Errors
+    ///
+    /// What the medium says.
+    pub(crate) fn read(
+        source: &dyn Source,
+    ) -> io::Result<Result<(Self, u64), (u64, &'static str)>> {
+        let head = source.read_vec(0, 12)?;
+        let (length, start) = match head[..] {
+            [_, _, _, _, _, _, 1, _, a, b, ..] => (u64::from(u16::from_le_bytes([a, b])), 10u64),
+            [_, _, _, _, _, _, 2 | 3, _, a, b, c, d] => {
+                (u64::from(u32::from_le_bytes([a, b, c, d])), 12)
+            }
+            _ => return Ok(Err((0, "the version is unknown"))),
+        };
+        let end = start + length;
+        if length > LONGEST_HEADER || end > source.len() {
+            return Ok(Err((start, "the header is too long")));
+        }
+        let header = source.read_vec(start, usize::try_from(length).unwrap_or_default())?;
+        let header = Self::parse(&header);
+        Ok(header
+            .map(|header| (header, end))
+            .ok_or((end, "the header is not a literal numpy writes")))
+    }
+
     fn parse(text: &[u8]) -> Option<Self> {
         let mut literal = Literal::new(text);
         literal.expect(b'{')?;
-        let (mut item_size, mut count) = (None, None);
+        let (mut item_size, mut shape) = (None, None);
+        let (mut code, mut fortran_order) = (None, false);
         while literal.peek()? != b'}' {
             let key = literal.string()?;
             literal.expect(b':')?;
             match key.as_str() {
-                "descr" => item_size = Some(literal.dtype(0)?),
-                "shape" => count = Some(literal.shape()?),
-                "fortran_order" => {
-                    literal.word()?;
+                "descr" => {
+                    let mut alone = Literal::new(literal.text);
+                    code = alone.string();
+                    item_size = Some(literal.dtype(0)?);
                 }
+                "shape" => shape = Some(literal.shape()?),
+                "fortran_order" => fortran_order = literal.word()? == b"True",
                 _ => return None,
             }
             if literal.peek()? == b',' {
                 literal.expect(b',')?;
             }
         }
+        let shape = shape?;
+        let count = product(&shape)?;
         Some(Self {
             item_size: item_size?.bytes,
-            count: count?,
+            count,
+            shape,
+            fortran_order,
+            code,
         })
     }
 }
@@ -165,21 +190,21 @@ impl<'a> Literal<'a> {
         Some(String::from_utf8_lossy(&rest[..end]).into_owned())
     }
 
-    /// A tuple of numbers, as their product; a number alone is a tuple of one.
-    fn shape(&mut self) -> Option<u64> {
+    /// A tuple of numbers; a number alone is a tuple of one.
+    fn shape(&mut self) -> Option<Vec<u64>> {
         if self.peek()? != b'(' {
-            return self.number();
+            return Some(vec![self.number()?]);
         }
         self.expect(b'(')?;
-        let mut count = 1u64;
+        let mut shape = Vec::new();
         while self.peek()? != b')' {
-            count = count.checked_mul(self.number()?)?;
+            shape.push(self.number()?);
             if self.peek()? == b',' {
                 self.expect(b',')?;
             }
         }
         self.expect(b')')?;
-        Some(count)
+        Some(shape)
     }
 
     /// `'<f8'`, `[('name', dtype), ('name', dtype, shape)]` or `(dtype, shape)`.
@@ -208,7 +233,7 @@ impl<'a> Literal<'a> {
                 self.expect(b'(')?;
                 let item = self.dtype(depth + 1)?;
                 self.expect(b',')?;
-                let count = self.shape()?;
+                let count = product(&self.shape()?)?;
                 self.expect(b')')?;
                 item.times(count)
             }
@@ -233,13 +258,18 @@ impl<'a> Literal<'a> {
         if self.peek()? == b',' {
             self.expect(b',')?;
             if self.peek()? != b')' {
-                let count = self.shape()?;
+                let count = product(&self.shape()?)?;
                 item = item.times(count)?;
             }
         }
         self.expect(b')')?;
         Some(item)
     }
+}
+
+fn product(shape: &[u64]) -> Option<u64> {
+    let mut extents = shape.iter();
+    extents.try_fold(1u64, |count, &extent| count.checked_mul(extent))
 }
 
 impl ItemSize {

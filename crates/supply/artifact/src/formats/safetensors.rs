@@ -13,6 +13,7 @@ use crate::{
     json::{Json, JsonError, Token},
     notes::{Notes, bytes, plain},
     rules::{example, rule},
+    tensor::MOST_DIMENSIONS,
 };
 
 /// Where the tensors end, as far as the header can be believed.
@@ -21,12 +22,43 @@ pub(crate) struct Layout {
     pub(crate) end: u64,
 }
 
+/// What the header says of one thing in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Item {
+    Metadata {
+        key: String,
+        value: String,
+    },
+    Tensor {
+        name: String,
+        dtype: String,
+        shape: Vec<u64>,
+        /// Where its bytes lie in the file.
+        at: u64,
+        len: u64,
+    },
+}
+
 /// Judges a file, and says where its tensors end.
 ///
 /// # Errors
 ///
 /// What the medium says.
 pub(crate) fn examine(source: &dyn Source, notes: &mut Notes<'_>) -> io::Result<Layout> {
+    list(source, notes, &mut |_| ())
+}
+
+/// As [`examine`], and tells what stands in the header: of tensors those that have a known dtype, a
+/// shape and offsets.
+///
+/// # Errors
+///
+/// What the medium says.
+pub(crate) fn list(
+    source: &dyn Source,
+    notes: &mut Notes<'_>,
+    take: &mut dyn FnMut(Item),
+) -> io::Result<Layout> {
     let mut length = [0; 8];
     source.read_exact_at(0, &mut length)?;
     let length = u64::from_le_bytes(length);
@@ -48,6 +80,8 @@ pub(crate) fn examine(source: &dyn Source, notes: &mut Notes<'_>) -> io::Result<
     let mut header = Header {
         input: Cursor::new(&window, 0),
         notes,
+        take,
+        start,
         ranges: Vec::new(),
         names: HashSet::new(),
     };
@@ -109,6 +143,9 @@ pub(crate) fn examine(source: &dyn Source, notes: &mut Notes<'_>) -> io::Result<
 struct Header<'w, 'n, 'l> {
     input: Cursor<'w>,
     notes: &'n mut Notes<'l>,
+    take: &'n mut dyn FnMut(Item),
+    /// Where the tensors' bytes begin in the file.
+    start: u64,
     /// Where each tensor's bytes begin and end.
     ranges: Vec<(u64, u64)>,
     /// The tensors' names, hashed: a header may hold a million.
@@ -118,7 +155,9 @@ struct Header<'w, 'n, 'l> {
 /// What the header says of one tensor.
 #[derive(Default)]
 struct Tensor {
+    dtype: String,
     bits: Option<u64>,
+    shape: Vec<u64>,
     elements: Option<u64>,
     range: Option<(u64, u64)>,
 }
@@ -128,6 +167,8 @@ impl Header<'_, '_, '_> {
         let Self {
             input,
             notes,
+            take,
+            start,
             ranges,
             names,
         } = self;
@@ -142,7 +183,7 @@ impl Header<'_, '_, '_> {
                 notes.observe(&DUPLICATE, Verdict::Unknown, None, plain(&name), message);
             }
             if name == "__metadata__" {
-                metadata(&mut json, notes)?;
+                metadata(&mut json, notes, take)?;
                 continue;
             }
             let tensor = tensor(&mut json, notes, &name)?;
@@ -156,6 +197,13 @@ impl Header<'_, '_, '_> {
                             format!("tensor {} has not the size of its shape", plain(&name));
                         notes.observe(&OFFSETS, Verdict::Unknown, None, plain(&name), message);
                     }
+                    take(Item::Tensor {
+                        name,
+                        dtype: tensor.dtype,
+                        shape: tensor.shape,
+                        at: start.saturating_add(begin),
+                        len: end - begin,
+                    });
                 }
                 _ => {
                     let message = format!(
@@ -182,7 +230,11 @@ impl Header<'_, '_, '_> {
     }
 }
 
-fn metadata(json: &mut Json<'_, '_>, notes: &mut Notes<'_>) -> Result<(), JsonError> {
+fn metadata(
+    json: &mut Json<'_, '_>,
+    notes: &mut Notes<'_>,
+    take: &mut dyn FnMut(Item),
+) -> Result<(), JsonError> {
     if json.next()? != Some(Token::ObjectBegins) {
         return Err(JsonError::Syntax(json.position()));
     }
@@ -196,6 +248,8 @@ fn metadata(json: &mut Json<'_, '_>, notes: &mut Notes<'_>) -> Result<(), JsonEr
         if json.next()? != Some(Token::String) {
             return Err(JsonError::Syntax(json.position()));
         }
+        let value = String::from_utf8_lossy(json.text()).into_owned();
+        take(Item::Metadata { key, value });
     }
     Ok(())
 }
@@ -223,11 +277,19 @@ fn tensor(json: &mut Json<'_, '_>, notes: &mut Notes<'_>, name: &str) -> Result<
                     return Err(JsonError::Syntax(json.position()));
                 }
                 tensor.bits = bits(json.text());
+                if tensor.bits.is_some() {
+                    tensor.dtype = String::from_utf8_lossy(json.text()).into_owned();
+                }
             }
             1 => {
                 let mut elements = Some(1u64);
+                let shape = &mut tensor.shape;
                 numbers(json, |extent| {
                     elements = elements.and_then(|elements| elements.checked_mul(extent));
+                    // More dimensions than any tensor has count, and are not kept.
+                    if shape.len() <= MOST_DIMENSIONS {
+                        shape.push(extent);
+                    }
                 })?;
                 tensor.elements = elements;
             }

@@ -26,6 +26,7 @@ mod survey;
 mod suspicion;
 mod symbol;
 mod tensor;
+pub(crate) mod symbol;
 #[cfg(test)]
 mod tests;
 mod text;

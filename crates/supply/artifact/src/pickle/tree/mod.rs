@@ -237,6 +237,12 @@ impl<'a> Tree<'a> {
         self.text_within(id, text::LONGEST)
     }
 
+    /// The first `limit` bytes of an extent of the source. A medium that fails gives none.
+    pub(crate) fn bytes(&self, extent: Extent, limit: usize) -> Option<Vec<u8>> {
+        let len = usize::try_from(extent.len).unwrap_or(limit).min(limit);
+        self.source.read_vec(extent.at, len).ok()
+    }
+
     /// The text of a string, from its first `limit` bytes.
     pub(crate) fn text_within(&self, id: Id, limit: usize) -> Option<String> {
         let Node::Text { form, extent } = *self.node(id) else {
