@@ -89,6 +89,9 @@ pub(crate) enum Command {
     Assess(Assess),
     /// Judge model files. No policy, no report directory; directories are walked.
     Scan(Scan),
+    /// Look into a model file, without running it.
+    #[command(subcommand)]
+    Model(Model),
     /// Work with gate policies (Rego).
     #[command(subcommand)]
     Policy(Policy),
@@ -156,6 +159,79 @@ pub(crate) struct Scan {
     /// Files, and directories to walk.
     #[arg(required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
+}
+
+/// Look into a model file.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// Turn a PyTorch checkpoint or NumPy archive into safetensors, executing nothing.
+    Convert(Convert),
+}
+
+/// Turn a checkpoint into safetensors.
+#[derive(Args, Debug)]
+#[command(after_help = "Exit status: 0 when everything is converted, 1 when something is refused.")]
+pub(crate) struct Convert {
+    /// A checkpoint, an archive of arrays, a safetensors file; the index of several, or the
+    /// directory that holds one.
+    #[arg(value_name = "IN", value_hint = ValueHint::AnyPath)]
+    pub(crate) input: PathBuf,
+
+    /// The safetensors file to write.
+    #[arg(value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+
+    /// Convert only entries whose name fits. `*` stands for any text, `?` for one character. May
+    /// be given several times.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) only: Vec<String>,
+
+    /// Take this from the beginning of names that begin with it.
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) strip_prefix: String,
+
+    /// Write several files with an index, none with more tensors than this: bytes, or a number
+    /// with MB, GB, MiB or GiB.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_shard_size: Option<u64>,
+
+    /// Leave out what is refused, and convert the rest.
+    #[arg(long)]
+    pub(crate) skip_refused: bool,
+
+    /// Convert what is clean of a file that is dangerous or could not be judged whole, and leave
+    /// out the rest.
+    #[arg(long)]
+    pub(crate) salvage: bool,
+
+    /// Replace OUT if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// A number of bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        unit => return Err(format!("there is no unit `{unit}`")),
+    };
+    let number: u64 = digits.parse().map_err(|error| format!("{error}"))?;
+    match number.checked_mul(unit) {
+        Some(size) if size > 0 => Ok(size),
+        _ => Err("it is no size".to_owned()),
+    }
 }
 
 /// Work with gate policies.

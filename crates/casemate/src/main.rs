@@ -42,6 +42,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Assess(arguments) => commands::assess::run(global, configuration, arguments),
         Command::Scan(arguments) => commands::scan::run(global, arguments),
+        Command::Model(command) => commands::model::run(global, command),
         Command::Policy(command) => commands::policy::run(global, command),
         Command::Explain { rule } => commands::rules::explain(global, rule),
         Command::Rules => commands::rules::list(global),

@@ -206,6 +206,20 @@ impl<S: Source> Window<S> {
     pub fn start(&self) -> u64 {
         self.start
     }
+
+    /// The part of this part that begins at `start` and has `len` bytes, cut to what there is.
+    #[must_use]
+    pub fn part(&self, start: u64, len: u64) -> Self
+    where
+        S: Copy,
+    {
+        let start = start.min(self.len);
+        Self {
+            inner: self.inner,
+            start: self.start + start,
+            len: len.min(self.len - start),
+        }
+    }
 }
 
 impl<S: Source> Source for Window<S> {
@@ -262,6 +276,10 @@ mod tests {
             let from = usize::try_from(offset).expect("small").min(slice.len());
             let to = (from + want).min(slice.len());
             prop_assert_eq!(window.read_vec(offset, want).expect("memory"), &slice[from..to]);
+            let source = MemorySource(&bytes);
+            let source: &dyn Source = &source;
+            let part = Window::new(source, start, len).part(offset, want as u64);
+            prop_assert_eq!(part.as_slice(), Some(&slice[from..to]));
         }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use casemate_report::json;
 use serde_json::Value;
 
-use crate::{config::Configuration, output};
+use crate::{commands::model::Conversion, config::Configuration, output};
 
 /// Prints the schema called `name`, or the names.
 pub(crate) fn run(name: Option<&str>) -> Result<ExitCode> {
@@ -26,7 +26,7 @@ pub(crate) fn run(name: Option<&str>) -> Result<ExitCode> {
 
 fn names() -> Vec<&'static str> {
     let mut names = json::SCHEMAS.to_vec();
-    names.extend(["configuration", "gate-input"]);
+    names.extend(["configuration", "conversion", "gate-input"]);
     names.sort_unstable();
     names
 }
@@ -34,6 +34,7 @@ fn names() -> Vec<&'static str> {
 fn schema(name: &str) -> Option<Value> {
     match name {
         "configuration" => Some(json::schema_of::<Configuration>()),
+        "conversion" => Some(json::schema_of::<Conversion>()),
         "gate-input" => Some(json::schema_of::<casemate_policy::GateInput>()),
         _ => json::schema(name),
     }

@@ -215,7 +215,9 @@ impl Examiner<'_, '_> {
         }
         drop(start);
         let spool = Spool::new(member)?;
-        self.note_end(spool.whole(), spool.broken())?;
+        if let Some(whole) = spool.whole() {
+            self.note_end(whole, spool.broken())?;
+        }
         work(self, &spool).map(Some)
     }
 

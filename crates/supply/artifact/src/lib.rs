@@ -16,6 +16,7 @@
 
 mod allowlist;
 mod check;
+mod convert;
 mod coverage;
 mod cursor;
 mod examine;
@@ -31,6 +32,7 @@ mod verdict;
 
 pub use allowlist::{Allowlist, AllowlistError};
 pub use check::{ArtifactCheck, identify};
+pub use convert::{ConvertError, Convertible, Obstacle, Options, Plan, Planned, Refused, Sink};
 pub use examine::{examine, try_examine};
 pub use rules::rules;
 pub use verdict::{Examination, Limits, Observation, Verdict};

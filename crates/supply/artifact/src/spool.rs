@@ -15,7 +15,7 @@ pub(crate) struct Spool<'m, 'a> {
     len: u64,
     head: Vec<u8>,
     broken: Option<io::Error>,
-    whole: MemberReader<'a>,
+    whole: Option<MemberReader<'a>>,
     state: Mutex<State<'a>>,
 }
 
@@ -60,14 +60,36 @@ impl<'m, 'a> Spool<'m, 'a> {
             len,
             head,
             broken,
-            whole: reader,
+            whole: Some(reader),
             state,
         })
     }
 
-    /// The reader that has read all of it.
-    pub(crate) fn whole(&self) -> &MemberReader<'a> {
-        &self.whole
+    /// A source over a member that is known to have `len` bytes: nothing is decompressed before it
+    /// is read.
+    ///
+    /// # Errors
+    ///
+    /// Where the bytes cannot be had at all.
+    pub(crate) fn sized(member: &'m Member<'a>, len: u64) -> io::Result<Self> {
+        let state = Mutex::new(State {
+            reader: member.read().map_err(io::Error::other)?,
+            at: 0,
+            restarts: MOST_RESTARTS,
+        });
+        Ok(Self {
+            member,
+            len,
+            head: Vec::new(),
+            broken: None,
+            whole: None,
+            state,
+        })
+    }
+
+    /// The reader that has read all of it, if one has.
+    pub(crate) fn whole(&self) -> Option<&MemberReader<'a>> {
+        self.whole.as_ref()
     }
 
     /// Why the member breaks off, if it does.

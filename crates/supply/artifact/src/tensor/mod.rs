@@ -36,6 +36,8 @@ pub(crate) struct Storage {
     pub(crate) place: Place,
     /// How many bytes the file says it has.
     pub(crate) len: u64,
+    /// What its elements are, where the file says that of the storage too.
+    pub(crate) dtype: Option<Dtype>,
     /// Whether the big end of an element comes first.
     pub(crate) big_endian: bool,
 }
@@ -47,6 +49,8 @@ pub(crate) enum Place {
     Key(String),
     /// In the same source as the description of the tensor.
     Extent { at: u64, len: u64 },
+    /// In the same source, as text in UTF-8 whose characters stand for bytes.
+    Latin1 { at: u64, len: u64 },
 }
 
 impl Tensor {
@@ -94,6 +98,20 @@ impl Tensor {
     ) -> Result<Self, Refusal> {
         let strides = row_major(&shape).ok_or(Refusal::Malformed("its shape is too large"))?;
         Self::new(dtype, shape, strides, 0, storage)
+    }
+
+    /// The same tensor in a file whose storages have the big end of an element first.
+    ///
+    /// # Errors
+    ///
+    /// Where its elements are not what torch turns around, which are those of the storage.
+    pub(crate) fn in_big_endian(mut self) -> Result<Self, Refusal> {
+        let unit = self.dtype.unit();
+        if self.storage.dtype.is_some_and(|dtype| dtype.unit() != unit) {
+            return Err(Refusal::Order(self.dtype.torch()));
+        }
+        self.storage.big_endian = unit > 1;
+        Ok(self)
     }
 
     pub(crate) fn dtype(&self) -> Dtype {

@@ -1,15 +1,18 @@
 //! NumPy's arrays and numbers in a pickle.
 //!
 //! An array is `_reconstruct(ndarray, (0,), b'b')`, given the state `(1, shape, dtype,
-//! fortran_order, bytes)`; a number is `scalar(dtype, bytes)`.
+//! fortran_order, bytes)`, or since protocol 5 `_frombuffer(bytes, dtype, shape, order)`; a number is
+//! `scalar(dtype, bytes)`.
 
-use super::{Dtype, Place, Refusal, Storage, Tensor, column_major, row_major, torch::numbers};
+use super::{
+    Dtype, Place, Refusal, Storage, Tensor, column_major, product, row_major, torch::numbers,
+};
 use crate::{
     cursor::Extent,
     pickle::{
         symbol::Symbol,
-        tree::{Array, Id, Node, Tree},
-        value::Shape,
+        tree::{Array, Called, Id, Node, Tree},
+        value::{Form, Shape},
     },
 };
 
@@ -27,11 +30,14 @@ pub(crate) fn array(tree: &Tree<'_>, id: Id) -> Option<Result<Tensor, Refusal>> 
     if is(callee, "_reconstruct") {
         return Some(reconstructed(tree, id));
     }
-    None
+    let (module, path) = (&*callee.module, &*callee.path);
+    let is_buffer = matches!(module, "numpy.core.numeric" | "numpy._core.numeric");
+    (is_buffer && path == "_frombuffer").then(|| buffered(tree, called))
 }
 
-/// The number that a node is, as the dtype and the bytes of it; nothing where it is none.
-pub(crate) fn scalar(tree: &Tree<'_>, id: Id) -> Option<(Dtype, bool, Extent)> {
+/// The number that a node is: its dtype, whether its big end comes first, and its bytes; nothing
+/// where it is none.
+pub(crate) fn scalar(tree: &Tree<'_>, id: Id) -> Option<(Dtype, bool, Vec<u8>)> {
     let called = tree.called(id)?;
     if !is(tree.global(called.callee)?, "scalar") || !called.states.is_empty() {
         return None;
@@ -39,10 +45,43 @@ pub(crate) fn scalar(tree: &Tree<'_>, id: Id) -> Option<(Dtype, bool, Extent)> {
     let &[dtype, bytes] = tree.items_of(called.arguments, Shape::Tuple)? else {
         return None;
     };
-    let (dtype, big_endian) = self::dtype(tree, dtype).ok()?;
-    match *tree.node(bytes) {
-        Node::Bytes { extent, .. } if extent.len == dtype.size() => {
-            Some((dtype, big_endian, extent))
+    let (dtype, big_endian) = dtype_of(tree, dtype).ok()?;
+    let bytes = match payload(tree, bytes)? {
+        Payload::Bytes(extent) => tree.bytes(extent, LONGEST_SCALAR)?,
+        Payload::Latin1(extent) => {
+            let text = String::from_utf8(tree.bytes(extent, LONGEST_SCALAR)?).ok()?;
+            let bytes = text.chars().map(|c| u8::try_from(u32::from(c)).ok());
+            bytes.collect::<Option<Vec<u8>>>()?
+        }
+    };
+    (bytes.len() as u64 == dtype.size()).then_some((dtype, big_endian, bytes))
+}
+
+/// How a pickle holds bytes.
+enum Payload {
+    Bytes(Extent),
+    /// Before protocol 3 there is no opcode for bytes: `_codecs.encode(text, 'latin1')`.
+    Latin1(Extent),
+}
+
+fn payload(tree: &Tree<'_>, id: Id) -> Option<Payload> {
+    if let Node::Bytes { extent, .. } = *tree.node(id) {
+        return Some(Payload::Bytes(extent));
+    }
+    let called = tree.called(id)?;
+    let callee = tree.global(called.callee)?;
+    let arguments = tree.items_of(called.arguments, Shape::Tuple)?;
+    let untouched = called.states.is_empty() && called.items.is_empty();
+    match (&*callee.module, &*callee.path, arguments) {
+        ("_codecs", "encode", &[text, coding]) if untouched => match *tree.node(text) {
+            Node::Text {
+                form: Form::Utf8,
+                extent,
+            } if tree.text(coding)? == "latin1" => Some(Payload::Latin1(extent)),
+            _ => None,
+        },
+        ("builtins" | "__builtin__", "bytes", []) if untouched => {
+            Some(Payload::Bytes(Extent { at: 0, len: 0 }))
         }
         _ => None,
     }
@@ -71,15 +110,43 @@ fn reconstructed(tree: &Tree<'_>, id: Id) -> Result<Tensor, Refusal> {
         return Err(Refusal::NotAnArray);
     };
     let shape = numbers(tree, shape).ok_or(Refusal::NotAnArray)?;
-    let (dtype, big_endian) = self::dtype(tree, dtype)?;
+    let (dtype, big_endian) = dtype_of(tree, dtype)?;
     let Node::Bool(fortran) = *tree.node(fortran) else {
         return Err(Refusal::NotAnArray);
     };
-    let Node::Bytes { extent, .. } = *tree.node(data) else {
-        // Before protocol 3 the bytes are text that is encoded again.
-        return Err(Refusal::Malformed("its bytes are written as text"));
+    let place = match payload(tree, data).ok_or(Refusal::NotAnArray)? {
+        Payload::Bytes(extent) => return laid_out(dtype, big_endian, shape, fortran, extent),
+        Payload::Latin1(Extent { at, len }) => Place::Latin1 { at, len },
     };
+    let count = product(&shape).and_then(|count| count.checked_mul(dtype.size()));
+    let len = count.ok_or(TOO_LARGE)?;
+    in_place(dtype, big_endian, shape, fortran, place, len)
+}
+
+/// `_frombuffer(bytes, dtype, shape, order)`, as protocol 5 has it.
+fn buffered(tree: &Tree<'_>, called: &Called) -> Result<Tensor, Refusal> {
+    let arguments = tree.items_of(called.arguments, Shape::Tuple);
+    let Some(&[data, dtype, shape, order]) = arguments else {
+        return Err(Refusal::NotAnArray);
+    };
+    if !called.states.is_empty() || !called.items.is_empty() {
+        return Err(Refusal::NotAnArray);
+    }
+    let Node::Bytes { extent, .. } = *tree.node(data) else {
+        return Err(Refusal::NotAnArray);
+    };
+    let (dtype, big_endian) = dtype_of(tree, dtype)?;
+    let shape = numbers(tree, shape).ok_or(Refusal::NotAnArray)?;
+    let fortran = is_fortran(tree, order)?;
     laid_out(dtype, big_endian, shape, fortran, extent)
+}
+
+fn is_fortran(tree: &Tree<'_>, order: Id) -> Result<bool, Refusal> {
+    match tree.text(order).as_deref() {
+        Some("C") => Ok(false),
+        Some("F") => Ok(true),
+        _ => Err(Refusal::NotAnArray),
+    }
 }
 
 /// An array that joblib writes behind a wrapper.
@@ -90,12 +157,8 @@ fn wrapped(tree: &Tree<'_>, state: Id, extent: Extent) -> Result<Tensor, Refusal
         return Err(Refusal::Object(subclass.dotted()));
     }
     let shape = numbers(tree, entry("shape")?).ok_or(Refusal::NotAnArray)?;
-    let (dtype, big_endian) = self::dtype(tree, entry("dtype")?)?;
-    let fortran = match tree.text(entry("order")?).as_deref() {
-        Some("C") => false,
-        Some("F") => true,
-        _ => return Err(Refusal::NotAnArray),
-    };
+    let (dtype, big_endian) = dtype_of(tree, entry("dtype")?)?;
+    let fortran = is_fortran(tree, entry("order")?)?;
     laid_out(dtype, big_endian, shape, fortran, extent)
 }
 
@@ -107,17 +170,8 @@ pub(crate) fn laid_out(
     fortran: bool,
     extent: Extent,
 ) -> Result<Tensor, Refusal> {
-    let storage = Storage {
-        place: Place::extent(extent),
-        len: extent.len,
-        big_endian: big_endian && dtype.unit() > 1,
-    };
-    let strides = match fortran {
-        true => column_major(&shape),
-        false => row_major(&shape),
-    };
-    let strides = strides.ok_or(Refusal::Malformed("its shape is too large"))?;
-    let tensor = Tensor::new(dtype, shape, strides, 0, storage)?;
+    let place = Place::extent(extent);
+    let tensor = in_place(dtype, big_endian, shape, fortran, place, extent.len)?;
     match tensor.bytes() == extent.len {
         true => Ok(tensor),
         false => Err(Refusal::Malformed(
@@ -126,8 +180,29 @@ pub(crate) fn laid_out(
     }
 }
 
+fn in_place(
+    dtype: Dtype,
+    big_endian: bool,
+    shape: Vec<u64>,
+    fortran: bool,
+    place: Place,
+    len: u64,
+) -> Result<Tensor, Refusal> {
+    let storage = Storage {
+        place,
+        len,
+        dtype: None,
+        big_endian: big_endian && dtype.unit() > 1,
+    };
+    let strides = match fortran {
+        true => column_major(&shape),
+        false => row_major(&shape),
+    };
+    Tensor::new(dtype, shape, strides.ok_or(TOO_LARGE)?, 0, storage)
+}
+
 /// `dtype('f8', False, True)`, given the state `(3, '<', None, None, None, -1, -1, 0)`.
-fn dtype(tree: &Tree<'_>, id: Id) -> Result<(Dtype, bool), Refusal> {
+fn dtype_of(tree: &Tree<'_>, id: Id) -> Result<(Dtype, bool), Refusal> {
     let called = tree.called(id).ok_or(Refusal::NotAnArray)?;
     let callee = tree.global(called.callee).ok_or(Refusal::NotAnArray)?;
     if (&*callee.module, &*callee.path) != ("numpy", "dtype") {
@@ -168,3 +243,7 @@ pub(crate) fn of_code(code: &str) -> Result<(Dtype, bool), Refusal> {
         _ => Refusal::Dtype(crate::notes::plain(code)),
     })
 }
+
+const TOO_LARGE: Refusal = Refusal::Malformed("its shape is too large");
+/// Sixteen characters that take two bytes each.
+const LONGEST_SCALAR: usize = 32;

@@ -95,8 +95,7 @@ fn write(tree: &Tree<'_>, id: Id, out: &mut String, depth: u8) -> Result<(), Sto
 }
 
 fn called(tree: &Tree<'_>, id: Id, out: &mut String, depth: u8) -> Result<(), Stop> {
-    if let Some((dtype, big_endian, extent)) = numpy::scalar(tree, id) {
-        let bytes = tree.bytes(extent, 16).ok_or(Stop::NotPlain)?;
+    if let Some((dtype, big_endian, bytes)) = numpy::scalar(tree, id) {
         return number(dtype, big_endian, &bytes, out).ok_or(Stop::NotPlain);
     }
     if let Some(pairs) = walk::pairs(tree, id) {

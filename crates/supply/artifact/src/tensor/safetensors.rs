@@ -49,6 +49,7 @@ fn tensor(dtype: &str, mut shape: Vec<u64>, extent: Extent) -> Result<Tensor, Re
     let storage = Storage {
         place: Place::extent(extent),
         len: extent.len,
+        dtype: None,
         big_endian: false,
     };
     let tensor = Tensor::contiguous(dtype, shape, storage)?;

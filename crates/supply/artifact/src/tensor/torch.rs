@@ -240,6 +240,7 @@ fn view(
     let storage = Storage {
         place: Place::Key(persistent.key),
         len: end,
+        dtype: Some(persistent.dtype),
         big_endian: false,
     };
     Tensor::new(dtype, shape, strides, offset, storage)

@@ -366,7 +366,7 @@ fn class<'t>(tree: &'t Tree<'_>, id: Id) -> Option<&'t Symbol> {
 }
 
 /// The name of a tensor that is all there is in a file.
-const ALONE: &str = "tensor";
+pub(crate) const ALONE: &str = "tensor";
 /// As long as the text of a pickle that is read whole.
 const LONGEST_NAME: usize = 4096;
 const DEEPEST: usize = 64;

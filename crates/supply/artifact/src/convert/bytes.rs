@@ -1,0 +1,127 @@
+//! The bytes of a storage, wherever they lie.
+
+use std::{io, sync::Arc};
+
+use casemate_container::{Loaded, Member};
+use casemate_core::{MemorySource, Source, Window};
+
+use crate::spool::Spool;
+
+/// The bytes of one storage.
+#[derive(Clone)]
+pub(super) enum Bytes<'a> {
+    /// In the file as they are.
+    Window(Window<&'a dyn Source>),
+    /// In a member of an archive that is compressed.
+    Packed {
+        member: Arc<Member<'a>>,
+        at: u64,
+        len: u64,
+    },
+    /// In a pickle that was compressed, or decoded from text.
+    Memory {
+        pickle: Arc<MemorySource<Vec<u8>>>,
+        at: u64,
+        len: u64,
+    },
+}
+
+impl<'a> Bytes<'a> {
+    /// The bytes of a member; nothing where they cannot be had.
+    pub(super) fn of_member(member: &Member<'a>) -> Option<Self> {
+        if let Some(window) = member.stored() {
+            return Some(Self::Window(window));
+        }
+        member.read().ok()?;
+        Some(Self::Packed {
+            member: Arc::new(member.clone()),
+            at: 0,
+            len: member.size?,
+        })
+    }
+
+    /// A part of them, cut to what there is.
+    pub(super) fn part(mut self, from: u64, part: u64) -> Self {
+        match &mut self {
+            Self::Window(window) => *window = window.part(from, part),
+            Self::Packed { at, len, .. } | Self::Memory { at, len, .. } => {
+                let from = from.min(*len);
+                *at += from;
+                *len = part.min(*len - from);
+            }
+        }
+        self
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::Window(window) => window.len(),
+            Self::Packed { len, .. } | Self::Memory { len, .. } => *len,
+        }
+    }
+
+    /// Does `work` with the bytes.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&dyn Source) -> io::Result<T>) -> io::Result<T> {
+        match self {
+            Self::Window(window) => work(window),
+            Self::Packed { member, at, len } => {
+                let spool = Spool::sized(member, at.saturating_add(*len))?;
+                work(&Window::new(&spool, *at, *len))
+            }
+            Self::Memory { pickle, at, len } => work(&Window::new(&**pickle, *at, *len)),
+        }
+    }
+}
+
+/// What is around the description of a tensor, so that extents of it can be had.
+#[derive(Clone)]
+pub(super) enum Around<'a> {
+    File(&'a dyn Source),
+    Window(Window<&'a dyn Source>),
+    Memory(Arc<MemorySource<Vec<u8>>>),
+}
+
+impl<'a> Around<'a> {
+    pub(super) fn loaded(loaded: Loaded<'a>) -> Self {
+        match loaded {
+            Loaded::Stored(window) => Self::Window(window),
+            Loaded::Memory(memory) => Self::Memory(Arc::new(memory)),
+        }
+    }
+
+    pub(super) fn source(&self) -> &dyn Source {
+        match self {
+            Self::File(source) => *source,
+            Self::Window(window) => window,
+            Self::Memory(memory) => &**memory,
+        }
+    }
+
+    pub(super) fn extent(&self, at: u64, len: u64) -> Bytes<'a> {
+        match self {
+            Self::File(source) => Bytes::Window(Window::new(*source, at, len)),
+            Self::Window(window) => Bytes::Window(window.part(at, len)),
+            Self::Memory(memory) => Bytes::Memory {
+                pickle: Arc::clone(memory),
+                at,
+                len,
+            },
+        }
+    }
+
+    /// The bytes that the characters of a text stand for; nothing where some stand for none.
+    pub(super) fn decoded(&self, at: u64, len: u64) -> Option<Bytes<'a>> {
+        let bytes = self
+            .source()
+            .read_vec(at, usize::try_from(len).ok()?)
+            .ok()?;
+        let text = String::from_utf8(bytes).ok()?;
+        let bytes = text.chars().map(|c| u8::try_from(u32::from(c)).ok());
+        let bytes = bytes.collect::<Option<Vec<u8>>>()?;
+        Some(Bytes::Memory {
+            at: 0,
+            len: bytes.len() as u64,
+            pickle: Arc::new(MemorySource(bytes)),
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! Checkpoints and arrays become safetensors, and nothing is executed.
+//!
+//! ```text
+//!  files ──► open ──► Found (entry, Bytes) ──► Plan ──► layout (header, shards)
+//!              │                                │          │
+//!           examine ──► Examination ────────────┘        gather ──► Sink
+//! ```
+//!
+//! [`Plan::new`] reads what the files say of their tensors and has the files judged;
+//! [`Plan::obstacle`] says what stands in the way; [`Plan::write`] copies the tensors in bounded
+//! memory, however large they are.
+
+mod bytes;
+mod gather;
+mod layout;
+mod open;
+mod plan;
+mod select;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+pub use plan::{Convertible, Obstacle, Options, Plan, Planned, Refused};
+
+/// Where a safetensors file is written: anywhere in it, each byte once.
+pub trait Sink {
+    /// Writes all of `bytes` from `at` on.
+    ///
+    /// # Errors
+    ///
+    /// What the medium says.
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;
+}
+
+impl Sink for Vec<u8> {
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let at = usize::try_from(at).map_err(io::Error::other)?;
+        let end = at
+            .checked_add(bytes.len())
+            .ok_or(io::ErrorKind::FileTooLarge)?;
+        if self.len() < end {
+            self.resize(end, 0);
+        }
+        self[at..end].copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Why there is nothing to convert.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvertError {
+    /// The medium failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The file is of another kind.
+    #[error("a file of the format {0} holds no tensors that Casemate converts")]
+    Format(&'static str),
+    /// The file is not what its kind should be.
+    #[error("the file cannot be converted: {0}")]
+    Broken(String),
+    /// The header would be larger than any reader of safetensors takes.
+    #[error("the header would have {0} bytes, and safetensors takes 100,000,000")]
+    Header(usize),
+}
