@@ -22,6 +22,7 @@ macro_rules! targets {
 targets! {
     bzip2: "bzip2 streams.",
     classify: "What kind of asset a file is.",
+    convert: "Conversion to safetensors.",
     examine: "The judgement of a file of any format.",
     gguf: "GGUF headers.",
     gzip: "gzip and zlib streams.",

@@ -11,7 +11,6 @@ library would write for the same tensors is compared byte by byte as well.
 
 import collections
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -177,23 +176,29 @@ def arrays(folder):
 
 
 def swapped(folder):
-    """A file of a machine with the big end first, which torch turns around when it loads it."""
     for name in "float32 int64 complex64 bfloat16 bool uint8".split():
-        dtype = getattr(torch, name)
-        tensors = dict(layouts(dtype))
-        torch.save(tensors, folder / "native.tmp")
-        unit = torch.empty(0, dtype=dtype).element_size() // (2 if dtype.is_complex else 1)
-        with zipfile.ZipFile(folder / "native.tmp") as source:
-            with zipfile.ZipFile(folder / f"{name}.big-endian.pt", "w") as target:
-                for entry in source.namelist():
-                    data = source.read(entry)
-                    if "/data/" in entry:
-                        data = numpy.frombuffer(data, numpy.uint8).reshape(-1, unit)[:, ::-1].tobytes()
-                    if entry.endswith("/byteorder"):
-                        continue
-                    target.writestr(entry, data)
-                target.writestr(source.namelist()[0].split("/")[0] + "/byteorder", b"big")
-        os.remove(folder / "native.tmp")
+        swap(dict(layouts(getattr(torch, name))), folder / f"{name}.big-endian.pt")
+
+
+def swap(value, path):
+    """Writes a file as a machine with the big end first does, which torch turns around when it loads it."""
+    native = path.with_suffix(".tmp")
+    torch.save(value, native)
+    units = {}
+    for _, tensor in flattened(value):
+        raw = tensor.untyped_storage()
+        unit = tensor.element_size() // (2 if tensor.dtype.is_complex else 1)
+        units[bytes(raw.tolist())] = unit
+    with zipfile.ZipFile(native) as source, zipfile.ZipFile(path, "w") as target:
+        for entry in source.namelist():
+            data = source.read(entry)
+            if "/data/" in entry:
+                unit = units[data]
+                data = numpy.frombuffer(data, numpy.uint8).reshape(-1, unit)[:, ::-1].tobytes()
+            if entry.endswith("/byteorder"):
+                data = b"big"
+            target.writestr(zipfile.ZipInfo(entry), data)
+    native.unlink()
 
 
 def flattened(value, name=""):

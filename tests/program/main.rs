@@ -2,6 +2,7 @@
 
 mod assess;
 mod commands;
+mod convert;
 mod docs;
 mod hostile;
 mod page;

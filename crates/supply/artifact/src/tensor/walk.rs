@@ -371,5 +371,5 @@ pub(crate) const ALONE: &str = "tensor";
 const LONGEST_NAME: usize = 4096;
 const DEEPEST: usize = 64;
 const MOST_VISITS: usize = 1 << 21;
-/// More than a header of safetensors may have.
-const MOST_TEXT: usize = 100_000_000;
+/// The metadata of a checkpoint are some kilobytes, and a header may have a hundred megabytes.
+const MOST_TEXT: usize = 16 << 20;
