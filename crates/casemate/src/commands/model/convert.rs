@@ -277,8 +277,8 @@ impl Conversion {
             }
             more(&mut line, self.shared.len());
         }
-        if self.metadata.len() > 1 {
-            let kept = self.metadata.len() - 1;
+        let kept = self.metadata.keys().filter(|key| *key != "format").count();
+        if kept > 0 {
             line(format!(
                 "kept as metadata: {kept} values beside the tensors"
             ));

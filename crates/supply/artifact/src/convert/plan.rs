@@ -1,7 +1,7 @@
 //! What would be written, what is left out, and what stands in the way.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry as Slot},
     io,
 };
 
@@ -309,13 +309,15 @@ impl<'a, 'o> Draft<'a, 'o> {
                 Thing::Tensor(tensor, bytes) if wanted => {
                     self.tensor(name, tensor, bytes, origin);
                 }
-                Thing::Plain(text) if wanted => {
-                    if self.metadata.contains_key(&name) {
-                        self.refuse(name, &Refusal::Collision);
-                    } else {
-                        self.metadata.insert(name, text);
+                Thing::Plain(text) if wanted => match self.metadata.entry(name) {
+                    Slot::Vacant(slot) => {
+                        slot.insert(text);
                     }
-                }
+                    Slot::Occupied(slot) => {
+                        let name = slot.key().clone();
+                        self.refuse(name, &Refusal::Collision);
+                    }
+                },
                 // Shards of one model say the same.
                 Thing::Text(text) => match self.metadata.get(&name) {
                     Some(other) if *other != text => self.refuse(name, &Refusal::Collision),

@@ -32,7 +32,7 @@ pub(crate) enum Body {
 pub(crate) fn examine(source: &dyn Source, notes: &mut Notes<'_>) -> io::Result<Body> {
     let (array, end) = match Header::read(source)? {
         Ok(read) => read,
-        Err((start, why)) => return Ok(malformed(notes, start, why)),
+        Err(stop) => return Ok(malformed(notes, stop.at, stop.why)),
     };
     let Some(size) = array.item_size else {
         return Ok(Body::Pickle { start: end });
@@ -72,32 +72,42 @@ pub(crate) struct Header {
     pub(crate) code: Option<String>,
 }
 
+/// Where reading a header stopped, and why.
+pub(crate) struct Stop {
+    at: u64,
+    pub(crate) why: &'static str,
+}
+
+impl Stop {
+    fn new(at: u64, why: &'static str) -> Self {
+        Self { at, why }
+    }
+}
+
 impl Header {
-    /// The header of a file, and where it ends; or where reading stopped, and why.
+    /// The header of a file, and where it ends.
     ///
     /// # Errors
     ///
     /// What the medium says.
-    pub(crate) fn read(
-        source: &dyn Source,
-    ) -> io::Result<Result<(Self, u64), (u64, &'static str)>> {
+    pub(crate) fn read(source: &dyn Source) -> io::Result<Result<(Self, u64), Stop>> {
         let head = source.read_vec(0, 12)?;
         let (length, start) = match head[..] {
             [_, _, _, _, _, _, 1, _, a, b, ..] => (u64::from(u16::from_le_bytes([a, b])), 10u64),
             [_, _, _, _, _, _, 2 | 3, _, a, b, c, d] => {
                 (u64::from(u32::from_le_bytes([a, b, c, d])), 12)
             }
-            _ => return Ok(Err((0, "the version is unknown"))),
+            _ => return Ok(Err(Stop::new(0, "the version is unknown"))),
         };
         let end = start + length;
         if length > LONGEST_HEADER || end > source.len() {
-            return Ok(Err((start, "the header is too long")));
+            return Ok(Err(Stop::new(start, "the header is too long")));
         }
         let header = source.read_vec(start, usize::try_from(length).unwrap_or_default())?;
         let header = Self::parse(&header);
         Ok(header
             .map(|header| (header, end))
-            .ok_or((end, "the header is not a literal numpy writes")))
+            .ok_or(Stop::new(end, "the header is not a literal numpy writes")))
     }
 
     fn parse(text: &[u8]) -> Option<Self> {

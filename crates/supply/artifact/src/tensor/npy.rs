@@ -15,7 +15,7 @@ use crate::{cursor::Extent, formats::npy::Header};
 pub(crate) fn tensor(source: &dyn Source) -> io::Result<Result<Tensor, Refusal>> {
     let (header, at) = match Header::read(source)? {
         Ok(read) => read,
-        Err((_, why)) => return Ok(Err(Refusal::Malformed(why))),
+        Err(stop) => return Ok(Err(Refusal::Malformed(stop.why))),
     };
     let Some(code) = header.code else {
         return Ok(Err(Refusal::Structured));
