@@ -368,7 +368,7 @@ fn nesting_without_end_ends() {
         outcome
             .refused
             .iter()
-            .all(|(name, _)| name.starts_with("x.0"))
+            .all(|(name, _)| name.starts_with("x"))
     );
 }
 
