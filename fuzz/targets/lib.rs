@@ -24,6 +24,7 @@ targets! {
     classify: "What kind of asset a file is.",
     convert: "Conversion to safetensors.",
     examine: "The judgement of a file of any format.",
+    explain: "The explanation of a file of any format.",
     gguf: "GGUF headers.",
     gzip: "gzip and zlib streams.",
     lz4: "LZ4 frames.",

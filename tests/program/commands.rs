@@ -69,7 +69,7 @@ fn completions_and_manual_pages_cover_every_command() {
     let dir = tree(&[]);
     casemate(["man", dir.path().to_str().expect("UTF-8")]).ended_with(0);
     for command in [
-        "assess", "scan", "policy", "explain", "rules", "schema", "init", "man",
+        "assess", "scan", "model", "policy", "explain", "rules", "schema", "init", "man",
     ] {
         assert!(help.contains(command));
         let page = read_text(dir.path().join(format!("casemate-{command}.1")));

@@ -120,6 +120,38 @@ fn the_picture_in_the_readme_is_what_the_program_prints() {
     }
 }
 
+/// On the pages of `casemate model`, a ```text block is what the command before it prints.
+#[test]
+fn what_the_pages_of_model_show_is_what_is_printed() {
+    let mut shown = 0;
+    for page in ["model-explain.md", "model-inspect.md"] {
+        let text = read_text(root().join("docs/src/commands").join(page));
+        for (before, after) in text
+            .match_indices("```\n\n```text\n")
+            .map(|(at, fence)| (&text[..at], &text[at + fence.len()..]))
+        {
+            let command = before
+                .lines()
+                .last()
+                .and_then(|line| line.strip_prefix("$ "));
+            let command = command.expect("a command before what it prints");
+            let place = tree(&[]);
+            let command = command.replace("/tmp/", &format!("{}/", place.path().display()));
+            let output = Command::new("bash")
+                .args(["-c", &command])
+                .current_dir(root())
+                .env("PATH", path_with_the_program())
+                .output()
+                .expect("bash runs");
+            let printed = String::from_utf8(output.stdout).expect("UTF-8");
+            let picture = after.split("\n```").next().unwrap_or_default();
+            assert_eq!(picture, printed.trim_end(), "{page}: {command}");
+            shown += 1;
+        }
+    }
+    assert!(shown >= 6, "{shown}");
+}
+
 const STALE: &str = "the pages of the rules are stale: run this test with UPDATE_DOCS=1";
 
 fn pages() -> Vec<std::path::PathBuf> {

@@ -89,7 +89,7 @@ pub(crate) enum Command {
     Assess(Assess),
     /// Judge model files. No policy, no report directory; directories are walked.
     Scan(Scan),
-    /// Look into a model file, without running it.
+    /// Look into one model file without loading it.
     #[command(subcommand)]
     Model(Model),
     /// Work with gate policies (Rego).
@@ -161,11 +161,47 @@ pub(crate) struct Scan {
     pub(crate) paths: Vec<PathBuf>,
 }
 
-/// Look into a model file.
+/// Look into one model file.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Model {
+    /// List what a file holds: tensors, values, objects, metadata, imports, members.
+    Inspect(Inspect),
+    /// Say what loading a file would do, as pseudo-Python with byte offsets.
+    Explain(Explain),
     /// Turn a PyTorch checkpoint or NumPy archive into safetensors, executing nothing.
     Convert(Convert),
+}
+
+/// List what a file holds.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 0 when the file could be read, whatever its verdict. Use `casemate \
+scan` to judge it."
+)]
+pub(crate) struct Inspect {
+    /// The file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// List everything: every tensor, attribute and member.
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+/// Say what loading a file would do.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: as `casemate scan`: 0 when the file is completely understood and \
+inert or known, else 1."
+)]
+pub(crate) struct Explain {
+    /// The file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// Show everything: all statements, long strings and large containers whole.
+    #[arg(long)]
+    pub(crate) full: bool,
 }
 
 /// Turn a checkpoint into safetensors.

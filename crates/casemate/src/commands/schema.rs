@@ -6,7 +6,11 @@ use anyhow::{Result, bail};
 use casemate_report::json;
 use serde_json::Value;
 
-use crate::{commands::model::Conversion, config::Configuration, output};
+use crate::{
+    commands::model::{Conversion, explain, inspect},
+    config::Configuration,
+    output,
+};
 
 /// Prints the schema called `name`, or the names.
 pub(crate) fn run(name: Option<&str>) -> Result<ExitCode> {
@@ -26,7 +30,13 @@ pub(crate) fn run(name: Option<&str>) -> Result<ExitCode> {
 
 fn names() -> Vec<&'static str> {
     let mut names = json::SCHEMAS.to_vec();
-    names.extend(["configuration", "conversion", "gate-input"]);
+    names.extend([
+        "configuration",
+        "conversion",
+        "explanation",
+        "gate-input",
+        "inspection",
+    ]);
     names.sort_unstable();
     names
 }
@@ -34,6 +44,8 @@ fn names() -> Vec<&'static str> {
 fn schema(name: &str) -> Option<Value> {
     match name {
         "configuration" => Some(json::schema_of::<Configuration>()),
+        "explanation" => Some(json::schema_of::<explain::Report>()),
+        "inspection" => Some(json::schema_of::<inspect::Report>()),
         "conversion" => Some(json::schema_of::<Conversion>()),
         "gate-input" => Some(json::schema_of::<casemate_policy::GateInput>()),
         _ => json::schema(name),

@@ -40,13 +40,23 @@ pub fn try_examine(
     allowlist: &Allowlist,
     limits: &Limits,
 ) -> io::Result<Examination> {
+    examine_into(source, allowlist, Notes::new(limits))
+}
+
+/// Examines `source` with these notes.
+pub(crate) fn examine_into(
+    source: &dyn Source,
+    allowlist: &Allowlist,
+    notes: Notes<'_>,
+) -> io::Result<Examination> {
+    let limits = notes.limits;
     let mut budget = Budget::default();
     budget.members = limits.members;
     budget.total = limits.bytes;
     budget.search = limits.search;
     let mut examiner = Examiner {
         allowlist,
-        notes: Notes::new(limits),
+        notes,
         budget,
     };
     let format = match examiner.look(source, limits.depth) {
@@ -72,6 +82,7 @@ impl Examiner<'_, '_> {
     pub(crate) fn look(&mut self, source: &dyn Source, depth: u8) -> io::Result<&'static str> {
         let sniffed = sniff(source)?;
         let format = self.look_as(source, sniffed.magic, depth)?;
+        self.notes.recognised(source, format);
         for also in sniffed.also {
             // A few bytes are all that tells these two: beside a real signature they are chance.
             let chance = matches!(also, Magic::Zlib | Magic::Lzma);
@@ -156,7 +167,7 @@ impl Examiner<'_, '_> {
                 .with_member(member, |examiner, source| examiner.raw(source, depth))
                 .map(|_| ());
         };
-        self.notes.enter(member.name.as_str());
+        self.notes.enter(member.name.as_str(), member.size);
         if let Err(error) = self.raw(&window, depth) {
             self.notes.leave_out_unread(&error);
         }
@@ -172,7 +183,7 @@ impl Examiner<'_, '_> {
         member: &Member<'_>,
         work: impl FnOnce(&mut Self, &dyn Source) -> io::Result<T>,
     ) -> io::Result<Option<T>> {
-        self.notes.enter(member.name.as_str());
+        self.notes.enter(member.name.as_str(), member.size);
         let result = self.inside(member, work).unwrap_or_else(|error| {
             self.notes.leave_out_unread(&error);
             None

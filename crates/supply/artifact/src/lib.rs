@@ -20,7 +20,9 @@ mod convert;
 mod coverage;
 mod cursor;
 mod examine;
+mod explain;
 mod formats;
+mod inspect;
 mod json;
 mod notes;
 mod operators;
@@ -29,10 +31,17 @@ mod rules;
 mod spool;
 mod tensor;
 mod verdict;
+mod witness;
 
 pub use allowlist::{Allowlist, AllowlistError};
 pub use check::{ArtifactCheck, identify};
 pub use convert::{ConvertError, Convertible, Obstacle, Options, Plan, Planned, Refused, Sink};
 pub use examine::{examine, try_examine};
+pub use explain::{Block, Detail, Effect, Excerpt, Explanation, Mark, Statement, Stream, explain};
+pub use inspect::{
+    Content, DtypeRow, ImportRow, Inspection, MemberRow, Metadata, Outline, OutlineLine,
+    PlainValue, TensorRow, Totals, inspect,
+};
 pub use rules::rules;
 pub use verdict::{Examination, Limits, Observation, Verdict};
+pub use witness::Origin;

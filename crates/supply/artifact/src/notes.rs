@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use casemate_core::{Coverage, Evidence, Region, Rule};
+use casemate_core::{Coverage, Evidence, Region, Rule, Source};
 
 use crate::{
     Examination, Limits, Observation, Verdict,
     coverage::{MORE_FINDINGS, NOT_COVERED},
+    witness::{Attendance, Interpreted, Seen},
 };
 
 /// The notes. One set of them follows the examination into every member.
@@ -20,6 +21,7 @@ pub(crate) struct Notes<'a> {
     members: Vec<String>,
     listed: BTreeMap<Key, Listed>,
     unlisted: u64,
+    attendance: Option<Attendance<'a>>,
 }
 
 /// Findings that say the same are one finding.
@@ -41,6 +43,51 @@ impl<'a> Notes<'a> {
             members: Vec::new(),
             listed: BTreeMap::new(),
             unlisted: 0,
+            attendance: None,
+        }
+    }
+
+    /// Notes that a witness attends.
+    pub(crate) fn attended(limits: &'a Limits, attendance: Attendance<'a>) -> Self {
+        Self {
+            attendance: Some(attendance),
+            ..Self::new(limits)
+        }
+    }
+
+    /// Notes of their own for the pickle that the bytes at `at` are. The witness goes along, until
+    /// [`Self::rejoin`].
+    pub(crate) fn within(&mut self, at: u64) -> Self {
+        let mut attendance = self.attendance.take();
+        if let Some(attendance) = &mut attendance {
+            attendance.go_inside(at);
+        }
+        Self {
+            opcodes: self.opcodes,
+            members: self.members.clone(),
+            attendance,
+            ..Self::new(self.limits)
+        }
+    }
+
+    /// Takes back what the notes for a pickle inside were lent.
+    pub(crate) fn rejoin(&mut self, inner: &mut Self) {
+        self.opcodes = inner.opcodes;
+        self.attendance = inner.attendance.take();
+        if let Some(attendance) = &mut self.attendance {
+            attendance.come_out();
+        }
+    }
+
+    /// Whether somebody wants to hear of streams.
+    pub(crate) fn is_attended(&self) -> bool {
+        self.attendance.is_some()
+    }
+
+    /// Tells the witness of a stream.
+    pub(crate) fn interpreted(&mut self, stream: &Interpreted<'_>) {
+        if let Some(attendance) = &mut self.attendance {
+            attendance.interpreted(&self.members, stream);
         }
     }
 
@@ -75,7 +122,19 @@ impl<'a> Notes<'a> {
         evidence: Vec<Evidence>,
     ) {
         self.raise(verdict);
-        let anchor = anchor.into();
+        let (anchor, message) = (anchor.into(), message.into());
+        if let Some(attendance) = &mut self.attendance {
+            attendance.observed(
+                &self.members,
+                Seen {
+                    rule,
+                    verdict,
+                    region,
+                    anchor: &anchor,
+                    message: &message,
+                },
+            );
+        }
         // The identifier of a rule stands in the code, so the text it borrows lives as long.
         // What a gzip stream holds has no name of its own.
         let named = self.members.iter().filter(|member| !member.is_empty());
@@ -99,7 +158,7 @@ impl<'a> Notes<'a> {
             members: key.0.clone(),
             region,
             anchor,
-            message: message.into(),
+            message,
             evidence,
         };
         let listed = Listed {
@@ -133,13 +192,26 @@ impl<'a> Notes<'a> {
     }
 
     /// What is noted from here on is in `member`.
-    pub(crate) fn enter(&mut self, member: &str) {
+    pub(crate) fn enter(&mut self, member: &str, size: Option<u64>) {
         self.members.push(member.to_owned());
+        if let Some(attendance) = &mut self.attendance {
+            attendance.enter(&self.members, size);
+        }
+    }
+
+    /// Tells the witness what a file or a member is.
+    pub(crate) fn recognised(&mut self, source: &dyn Source, format: &'static str) {
+        if let Some(attendance) = &mut self.attendance {
+            attendance.recognised(&self.members, source, format);
+        }
     }
 
     /// The end of the member last entered.
     pub(crate) fn leave(&mut self) {
         self.members.pop();
+        if let Some(attendance) = &mut self.attendance {
+            attendance.leave();
+        }
     }
 
     /// The notes as an examination of a file of `format`.

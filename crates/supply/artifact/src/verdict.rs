@@ -3,12 +3,24 @@
 use std::fmt;
 
 use casemate_core::{AssetId, Coverage, Evidence, Finding, Location, PathText, Region, Rule};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How far a file can be trusted to do nothing but hold a model, from the best to the worst. The
 /// verdict of a whole is the largest of its parts'.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {

@@ -21,9 +21,49 @@ use crate::{
 ///
 /// What the medium says.
 pub(crate) fn examine(source: &dyn Source, notes: &mut Notes<'_>) -> io::Result<u64> {
+    read(source, notes, None)
+}
+
+/// Tells what the header says, as far as it can be read.
+///
+/// # Errors
+///
+/// What the medium says.
+pub(crate) fn list(
+    source: &dyn Source,
+    notes: &mut Notes<'_>,
+    take: &mut dyn FnMut(Item),
+) -> io::Result<u64> {
+    read(source, notes, Some(take))
+}
+
+/// One thing that the header says.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Entry {
+        key: String,
+        /// Its type, as the specification writes it.
+        kind: String,
+        /// Its value, strings in quotes; the first elements of an array.
+        value: String,
+    },
+    Tensor {
+        name: String,
+        kind: &'static str,
+        shape: Vec<u64>,
+        bytes: u64,
+    },
+}
+
+fn read<'t>(
+    source: &dyn Source,
+    notes: &mut Notes<'_>,
+    take: Option<&'t mut (dyn FnMut(Item) + 't)>,
+) -> io::Result<u64> {
     let mut reader = Reader {
         input: Cursor::new(source, 4),
         notes,
+        take,
         big_endian: false,
         wide: true,
     };
@@ -41,9 +81,11 @@ pub(crate) fn examine(source: &dyn Source, notes: &mut Notes<'_>) -> io::Result<
     }
 }
 
-struct Reader<'s, 'n, 'l> {
+struct Reader<'s, 'n, 'l, 't> {
     input: Cursor<'s>,
     notes: &'n mut Notes<'l>,
+    /// Who wants to hear what the header says.
+    take: Option<&'t mut (dyn FnMut(Item) + 't)>,
     big_endian: bool,
     /// Whether lengths have eight bytes, as from version 2 on.
     wide: bool,
@@ -67,7 +109,7 @@ struct Range {
     end: u64,
 }
 
-impl Reader<'_, '_, '_> {
+impl Reader<'_, '_, '_, '_> {
     fn read(&mut self, source: &dyn Source) -> Result<u64, Stop> {
         let version = u32::from_le_bytes(self.input.array()?);
         let version = match version {
@@ -95,7 +137,9 @@ impl Reader<'_, '_, '_> {
             if !keys.insert(hashed(&key)) {
                 self.duplicate(&key);
             }
+            let start = self.input.position();
             let value = self.value(&key)?;
+            self.tell_entry(&key, start)?;
             if key == "general.alignment"
                 && let Some(value) = value
             {
@@ -162,8 +206,10 @@ impl Reader<'_, '_, '_> {
         }
         let mut elements = Some(1u64);
         let mut first = 1;
+        let mut shape = Vec::new();
         for at in 0..dimensions {
             let extent = self.length()?;
+            shape.push(extent);
             if at == 0 {
                 first = extent;
             }
@@ -183,6 +229,16 @@ impl Reader<'_, '_, '_> {
             let at = self.input.position();
             let message = format!("the size or place of tensor {} is impossible", plain(&name));
             self.offsets(&plain(&name), at, &message);
+        }
+        if let Some(take) = &mut self.take {
+            // The fastest dimension stands first in the file, and last everywhere else.
+            shape.reverse();
+            take(Item::Tensor {
+                name,
+                kind: type_name(kind),
+                shape,
+                bytes: length.unwrap_or_default(),
+            });
         }
         Ok(Range {
             begin,
@@ -258,6 +314,72 @@ impl Reader<'_, '_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Tells an entry that begins with its type at `start`, and goes on behind it.
+    fn tell_entry(&mut self, key: &str, start: u64) -> Result<(), Stop> {
+        if self.take.is_none() {
+            return Ok(());
+        }
+        let end = self.input.position();
+        self.input.seek(start);
+        let kind = self.u32()?;
+        let (kind, value) = match kind {
+            ARRAY => {
+                let kind = self.u32()?;
+                let count = self.length()?;
+                let mut shown = Vec::new();
+                while kind != ARRAY && (shown.len() as u64) < count.min(MOST_SHOWN) {
+                    shown.push(self.shown(kind)?);
+                }
+                let more = match count > shown.len() as u64 {
+                    true => ", …",
+                    false => "",
+                };
+                let kind = format!("{}[{count}]", kind_name(kind));
+                (kind, format!("[{}{more}]", shown.join(", ")))
+            }
+            _ => (kind_name(kind).to_owned(), self.shown(kind)?),
+        };
+        self.input.seek(end);
+        if let Some(take) = &mut self.take {
+            let key = key.to_owned();
+            take(Item::Entry { key, kind, value });
+        }
+        Ok(())
+    }
+
+    /// A value of a type that is no array, as text.
+    fn shown(&mut self, kind: u32) -> Result<String, Stop> {
+        if kind == STRING {
+            let extent = self.string()?;
+            let text = self.input.read(extent, LONGEST_SHOWN);
+            let text = text.map_err(ReadError::Io)?;
+            let more = match extent.len > text.len() as u64 {
+                true => "…",
+                false => "",
+            };
+            return Ok(format!("{:?}{more}", String::from_utf8_lossy(&text)));
+        }
+        let size = scalar(kind).ok_or_else(|| unknown_type(kind))?;
+        let extent = self.input.skip(size)?;
+        let mut bytes = self.input.read(extent, 8).map_err(ReadError::Io)?.to_vec();
+        if self.big_endian {
+            bytes.reverse();
+        }
+        let signed = matches!(kind, 1 | 3 | 5 | 11);
+        let negative = signed && bytes.last().is_some_and(|last| last & 0x80 != 0);
+        let mut wide = [if negative { 0xff } else { 0 }; 8];
+        for (to, from) in wide.iter_mut().zip(&bytes) {
+            *to = *from;
+        }
+        Ok(match kind {
+            6 => f32::from_le_bytes([wide[0], wide[1], wide[2], wide[3]]).to_string(),
+            7 => (wide[0] != 0).to_string(),
+            12 => f64::from_le_bytes(wide).to_string(),
+            _ if signed => i64::from_le_bytes(wide).to_string(),
+            _ => u64::from_le_bytes(wide).to_string(),
+        })
     }
 
     fn text(&mut self) -> Result<String, Stop> {
@@ -346,6 +468,56 @@ fn scalar(kind: u32) -> Option<u64> {
         10..=12 => 8,
         _ => return None,
     })
+}
+
+/// The types of entries, as the specification writes them.
+fn kind_name(kind: u32) -> &'static str {
+    let names = [
+        "uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "bool", "string",
+        "array", "uint64", "int64", "float64",
+    ];
+    let place = usize::try_from(kind).unwrap_or(usize::MAX);
+    names.get(place).copied().unwrap_or("?")
+}
+
+/// The names of tensor types, as ggml prints them.
+fn type_name(kind: u32) -> &'static str {
+    match kind {
+        0 => "F32",
+        1 => "F16",
+        2 => "Q4_0",
+        3 => "Q4_1",
+        6 => "Q5_0",
+        7 => "Q5_1",
+        8 => "Q8_0",
+        9 => "Q8_1",
+        10 => "Q2_K",
+        11 => "Q3_K",
+        12 => "Q4_K",
+        13 => "Q5_K",
+        14 => "Q6_K",
+        15 => "Q8_K",
+        16 => "IQ2_XXS",
+        17 => "IQ2_XS",
+        18 => "IQ3_XXS",
+        19 => "IQ1_S",
+        20 => "IQ4_NL",
+        21 => "IQ3_S",
+        22 => "IQ2_S",
+        23 => "IQ4_XS",
+        24 => "I8",
+        25 => "I16",
+        26 => "I32",
+        27 => "I64",
+        28 => "F64",
+        29 => "IQ1_M",
+        30 => "BF16",
+        34 => "TQ1_0",
+        35 => "TQ2_0",
+        39 => "MXFP4",
+        40 => "NVFP4",
+        _ => "repacked",
+    }
 }
 
 /// How many elements a block of a tensor type has, and how many bytes: ggml's `type_traits`.
@@ -467,6 +639,9 @@ const ARRAY: u32 = 9;
 /// ggml's `GGML_MAX_DIMS`.
 const MOST_DIMENSIONS: u32 = 4;
 const DEEPEST: usize = 8;
+/// How many elements of an array are told.
+const MOST_SHOWN: u64 = 8;
+const LONGEST_SHOWN: usize = 4096;
 const LONGEST_NAME: u64 = 1 << 16;
 
 #[cfg(test)]

@@ -82,6 +82,10 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
         }
     }
 
+    pub(crate) fn persistence(&self) -> Persistence {
+        self.persistence
+    }
+
     /// Notes what was done with each symbol. To be called once, when all streams are done.
     pub(crate) fn conclude(&mut self, symbols: &Symbols) {
         for (&id, record) in &self.records {

@@ -9,10 +9,10 @@
 //! ```
 
 mod dtype;
-mod effect;
+pub(crate) mod effect;
 mod heap;
 mod judge;
-mod machine;
+pub(crate) mod machine;
 mod memo;
 mod names;
 pub(crate) mod opcode;
@@ -20,7 +20,7 @@ pub(crate) mod rules;
 mod scan;
 mod search;
 mod slots;
-mod standing;
+pub(crate) mod standing;
 pub(crate) mod storage;
 mod survey;
 mod suspicion;
@@ -29,7 +29,7 @@ mod tensor;
 pub(crate) mod symbol;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 pub(crate) mod tree;
 pub(crate) mod value;
 mod wrapper;

@@ -27,6 +27,7 @@ use crate::{
     Allowlist, Verdict,
     cursor::Cursor,
     notes::{Notes, bytes},
+    witness::{Interpreted, Origin},
 };
 
 /// What a scan has read.
@@ -101,6 +102,8 @@ struct Scanner<'a, 'n, 'l> {
     symbols: Symbols,
     judge: Judge<'a, 'n, 'l>,
     scanned: Scanned,
+    /// Where the streams begin that were interpreted and a witness is to hear of.
+    begun: Vec<(u64, Origin)>,
     depth: u8,
 }
 
@@ -125,6 +128,7 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
                 arrays: false,
                 storages: Vec::new(),
             },
+            begun: Vec::new(),
             depth,
         }
     }
@@ -135,18 +139,37 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
         let read = read.and_then(|()| self.other_readers());
         self.judge.conclude(&self.symbols);
         self.scanned.storages = std::mem::take(&mut self.judge.storages);
-        read?;
+        let read = read.and_then(|()| self.nested());
+        self.testify();
+        read.map(|()| self.scanned)
+    }
+
+    fn nested(&mut self) -> io::Result<()> {
         for extent in std::mem::take(&mut self.judge.nested) {
             let notes = &mut *self.judge.notes;
             nested_pickle(self.source, extent, self.allowlist, notes, self.depth)?;
         }
-        Ok(self.scanned)
+        Ok(())
+    }
+
+    /// Tells the witness of the streams, now that everything is noted of them.
+    fn testify(&mut self) {
+        let is_torch = self.judge.persistence() == Persistence::Torch;
+        for (start, origin) in std::mem::take(&mut self.begun) {
+            self.judge.notes.interpreted(&Interpreted {
+                source: self.source,
+                start,
+                origin,
+                is_torch,
+            });
+        }
     }
 
     fn streams(&mut self, start: u64, extent: Extent) -> io::Result<()> {
         let mut at = start;
+        let mut origin = Origin::First;
         loop {
-            match self.stream(at)? {
+            match self.stream(at, origin)? {
                 Ended::Stopped => at = self.scanned.end,
                 Ended::Broken { at: place, fault } => {
                     self.break_off(place, &fault);
@@ -161,11 +184,16 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
             if !self.another_begins(at)? {
                 return self.rest(at);
             }
+            origin = Origin::Next;
         }
     }
 
     /// Interprets the stream at `start`, and the streams inside of it that joblib writes.
-    fn stream(&mut self, start: u64) -> io::Result<Ended> {
+    fn stream(&mut self, start: u64, origin: Origin) -> io::Result<Ended> {
+        let notes = &self.judge.notes;
+        if notes.is_attended() && notes.opcodes > 0 && self.begun.len() < MOST_BEGUN {
+            self.begun.push((start, origin));
+        }
         let mut input = Cursor::new(self.source, start);
         let mut outer: Option<Machine> = None;
         let mut machine = Machine::new(start);
@@ -286,7 +314,7 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
             let region = bytes(place, 1);
             let notes = &mut *self.judge.notes;
             notes.observe(&TRAILING, Verdict::Unknown, region, "hidden", message);
-            match self.stream(place)? {
+            match self.stream(place, Origin::Hidden)? {
                 Ended::Stopped => search.resume_at(self.scanned.end),
                 Ended::Broken { at, fault } => {
                     self.break_off(at, &fault);
@@ -324,7 +352,7 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
                  there",
             );
             if again.is_none() {
-                self.stream(place)?;
+                self.stream(place, Origin::Resumed)?;
             }
         }
         Ok(())
@@ -377,8 +405,7 @@ fn nested_pickle(
         notes.leave_out("nested pickle", region, "pickles are nested too deeply");
         return Ok(());
     };
-    let mut inner = Notes::new(notes.limits);
-    inner.opcodes = notes.opcodes;
+    let mut inner = notes.within(extent.at);
     let scanned = scan(
         &window,
         0,
@@ -388,7 +415,7 @@ fn nested_pickle(
         &mut inner,
         depth,
     );
-    notes.opcodes = inner.opcodes;
+    notes.rejoin(&mut inner);
     let verdict = inner.verdict();
     let inner = inner.finish("pickle");
     notes.raise(verdict.min(Verdict::Known));
@@ -404,6 +431,8 @@ fn nested_pickle(
     scanned.map(|_| ())
 }
 
+/// More streams than any file has, of which each is explained.
+const MOST_BEGUN: usize = 1 << 16;
 /// How far a first look goes.
 const SURVEY_OPCODES: u64 = 100_000;
 /// What it takes to begin a first look, in opcodes.

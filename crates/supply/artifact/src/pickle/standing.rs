@@ -8,7 +8,7 @@ use crate::{
 
 /// What the lists say of a symbol.
 #[derive(Clone, Copy)]
-pub(super) enum Standing<'a> {
+pub(crate) enum Standing<'a> {
     Listed(&'a Row),
     Gadget(&'a Gadget),
     /// A dotted path that reaches through a listed or standard module.
@@ -18,7 +18,7 @@ pub(super) enum Standing<'a> {
 
 /// What the lists say of a symbol: of the name that Python 3 looks up, and of the one that is
 /// written, which is what Python 2 does.
-pub(super) fn standing<'a>(allowlist: &'a Allowlist, symbol: &Symbol) -> Standing<'a> {
+pub(crate) fn standing<'a>(allowlist: &'a Allowlist, symbol: &Symbol) -> Standing<'a> {
     let names = [
         Some((&*symbol.module, &*symbol.path)),
         symbol.written.as_ref().map(|(m, p)| (&**m, &**p)),

@@ -51,6 +51,21 @@ pub(crate) fn walk(
     tree: &Tree<'_>,
     root: Id,
     allowlist: &Allowlist,
+    take: impl FnMut(Entry),
+) -> Result<(), TooMany> {
+    walk_within(tree, root, allowlist, MOST_TEXT, take)
+}
+
+/// [`walk`], with no more than `text` bytes of JSON.
+///
+/// # Errors
+///
+/// As [`walk`].
+pub(crate) fn walk_within(
+    tree: &Tree<'_>,
+    root: Id,
+    allowlist: &Allowlist,
+    text: usize,
     mut take: impl FnMut(Entry),
 ) -> Result<(), TooMany> {
     let mut walker = Walker {
@@ -59,7 +74,7 @@ pub(crate) fn walk(
         path: String::new(),
         frames: Vec::new(),
         left: MOST_VISITS,
-        text: MOST_TEXT,
+        text,
     };
     let mut next = Some(walker.look(root));
     loop {

@@ -297,9 +297,14 @@ impl Grower<'_> {
     fn import(&mut self, at: u64, module: Id, name: Id) -> Result<Id, Fault> {
         let names = self.tree.text(module).zip(self.tree.text(name));
         let Some((module, name)) = names else {
-            let lost = self.grow(Node::Lost)?;
-            self.step(at, Act::NotAName(lost));
-            return Ok(lost);
+            let object = self.grow(Node::Lost)?;
+            let act = Act::NotAName {
+                object,
+                module,
+                name,
+            };
+            self.step(at, act);
+            return Ok(object);
         };
         let symbol = self
             .tree

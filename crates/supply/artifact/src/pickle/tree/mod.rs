@@ -123,8 +123,8 @@ pub(crate) enum Act {
     Persistent(Id),
     /// The node is an object of `copyreg`'s registry.
     Extension(Id),
-    /// A name that is not text is looked up; the node is what nobody knows.
-    NotAName(Id),
+    /// A name that is not text is looked up; `object` is what nobody knows.
+    NotAName { object: Id, module: Id, name: Id },
 }
 
 impl<'a> Tree<'a> {
@@ -165,6 +165,12 @@ impl<'a> Tree<'a> {
     /// How many nodes there are; their places are below.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// Every node, in the order in which they were made.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        let count = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        (0..count).map(Id)
     }
 
     pub(crate) fn symbol(&self, id: SymbolId) -> &Symbol {

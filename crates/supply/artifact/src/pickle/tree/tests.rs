@@ -77,7 +77,7 @@ fn by_tree(tree: &Tree<'_>) -> (Vec<(u64, String)>, bool) {
             Node::Extension(code) => format!("extension {code}"),
             other => panic!("{other:?}"),
         },
-        Act::NotAName(_) => "not a name".to_owned(),
+        Act::NotAName { .. } => "not a name".to_owned(),
     };
     let steps = tree.steps().iter().map(|step| (step.at, words(step.act)));
     (steps.collect(), tree.root().is_some())
