@@ -28,6 +28,9 @@ pub struct Budget {
     /// How many bytes one byte may become, once a member has grown over an eighth of `bytes`.
     /// Deflate reaches 1032 on zeros. Default 200.
     pub ratio: u64,
+    /// How many bytes of a decompressed member may be held in memory at once
+    /// ([`Member::load`](crate::Member::load)). Default 256 MiB.
+    pub memory: u64,
     /// How many bytes of what it gave a decoder may have to remember. Default 256 MiB: what the
     /// strongest presets of xz, zstd and 7-Zip ask for.
     pub window: u64,
@@ -84,6 +87,7 @@ impl Default for Budget {
             bytes: 2 * GIB,
             total: 8 * GIB,
             ratio: 200,
+            memory: GIB / 4,
             window: GIB / 4,
             search: GIB / 4,
             spent: Arc::default(),
@@ -104,6 +108,9 @@ pub enum Exceeded {
     /// [`Budget::ratio`].
     #[error("a member decompresses to more than {0} times its size")]
     Ratio(u64),
+    /// [`Budget::memory`].
+    #[error("a member decompresses to more than the {0} bytes allowed in memory")]
+    Memory(u64),
     /// [`Budget::window`].
     #[error("decompressing a member takes more than the {0} bytes allowed in memory")]
     Window(u64),

@@ -1,11 +1,16 @@
 //! What is in a container, whatever its format.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, io};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt,
+    io::{self, Read},
+};
 
-use casemate_core::{Coverage, PathText, Region, Rule, Source, Window};
+use casemate_core::{Coverage, MemorySource, PathText, Region, Rule, Source, Window};
 
 use crate::{
-    Budget, MemberReader,
+    Budget, Exceeded, MemberReader,
     reader::{Packing, ReadRules},
 };
 
@@ -138,6 +143,27 @@ impl<'a> Member<'a> {
         Ok(MemberReader::new(self, packing, window))
     }
 
+    /// Its bytes as a source: in place where they are stored, decompressed into memory otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`Member::read`], and [`Exceeded::Memory`]. A member that breaks off is an error too: to
+    /// look at what comes before the break, read it.
+    pub fn load(&self) -> Result<Loaded<'a>, ContainerError> {
+        if let Some(window) = self.stored() {
+            return Ok(Loaded::Stored(window));
+        }
+        let limit = self.budget.memory;
+        let mut bytes = Vec::new();
+        self.read()?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit {
+            return Err(ContainerError::Io(Exceeded::Memory(limit).into()));
+        }
+        Ok(Loaded::Memory(MemorySource(bytes)))
+    }
+
     /// Whether a reader may take bytes from it. What the container calls it does not decide that:
     /// programs that read a zip in place ask neither for links nor for directories.
     pub fn holds_bytes(&self) -> bool {
@@ -210,6 +236,37 @@ pub enum View {
     Both,
 }
 
+/// A member's bytes as a [`Source`].
+pub enum Loaded<'a> {
+    /// In place.
+    Stored(Window<&'a dyn Source>),
+    /// Decompressed.
+    Memory(MemorySource<Vec<u8>>),
+}
+
+impl Source for Loaded<'_> {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Stored(window) => window.len(),
+            Self::Memory(memory) => memory.len(),
+        }
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Stored(window) => window.read_at(offset, buf),
+            Self::Memory(memory) => memory.read_at(offset, buf),
+        }
+    }
+
+    fn as_slice(&self) -> Option<&[u8]> {
+        match self {
+            Self::Stored(window) => window.as_slice(),
+            Self::Memory(memory) => memory.as_slice(),
+        }
+    }
+}
+
 /// Something odd about a container.
 #[derive(Clone, Debug)]
 pub struct Anomaly {
@@ -246,7 +303,7 @@ pub(crate) enum Body<'a> {
 /// Why a container or a member could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainerError {
-    /// The medium failed, the bytes are broken, or a limit was reached ([`Exceeded::of`](crate::Exceeded::of)).
+    /// The medium failed, the bytes are broken, or a limit was reached ([`Exceeded::of`]).
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The member's packing is not one that Casemate decodes.

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!            sniff                 open                     stored (in place)
-//!  Source ──────────► Sniffed ──────────► Contents ─┬─► Member ─► read   (front to back)
-//!                     (Magic)             (Budget)  └─► Anomaly
+//!  Source ──────────► Sniffed ──────────► Contents ─┬─► Member ─► load   (in memory)
+//!                     (Magic)             (Budget)  │             read   (front to back)
+//!                                                   └─► Anomaly
 //! ```
 //!
 //! [`sniff()`] says what bytes are from the bytes alone. [`open`] lists what is in a zip, tar or 7z,
@@ -33,7 +34,7 @@ use std::sync::LazyLock;
 use casemate_core::{Rule, Source};
 
 pub use budget::{Budget, Exceeded};
-pub use contents::{Anomaly, ContainerError, Contents, Kind, Member, View};
+pub use contents::{Anomaly, ContainerError, Contents, Kind, Loaded, Member, View};
 pub use reader::MemberReader;
 pub use sniff::{Magic, Sniffed, TextEncoding, sniff};
 

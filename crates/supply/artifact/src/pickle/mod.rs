@@ -24,9 +24,8 @@ pub(crate) mod standing;
 pub(crate) mod storage;
 mod survey;
 mod suspicion;
-mod symbol;
-mod tensor;
 pub(crate) mod symbol;
+mod tensor;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;

@@ -107,7 +107,7 @@ impl Script {
         };
         for (member, reading) in &self.files {
             let notes = &mut examiner.notes;
-            notes.enter(member);
+            notes.enter(member, None);
             notes.raise(Verdict::Known);
             for (what, &at) in &reading.faults {
                 let message = format!("the code {what}");
