@@ -29,6 +29,8 @@ pub(super) struct Surveyor<'a> {
     imports: BTreeMap<String, ImportRow>,
     /// Which row of the members a place is.
     rows: HashMap<u32, usize>,
+    /// The last row of each path: some members are looked at more than once.
+    paths: HashMap<Vec<String>, usize>,
     /// The first tensor of each storage.
     storages: BTreeMap<Bytes, String>,
     /// The views that have been counted.
@@ -49,6 +51,7 @@ impl<'a> Surveyor<'a> {
             outlines: Vec::new(),
             imports: BTreeMap::new(),
             rows: HashMap::new(),
+            paths: HashMap::new(),
             storages: BTreeMap::new(),
             views: BTreeSet::new(),
             left_out: BTreeSet::new(),
@@ -56,7 +59,17 @@ impl<'a> Surveyor<'a> {
     }
 
     pub(super) fn conclude(mut self, examination: Examination) -> Inspection {
-        self.content.imports = self.imports.into_values().collect();
+        // The classes of TorchScript are in the file itself, and judged there.
+        let vouched = examination.verdict <= Verdict::Known;
+        let imports = self.imports.into_values().map(|row| ImportRow {
+            standing: if vouched {
+                Verdict::Known
+            } else {
+                row.standing
+            },
+            ..row
+        });
+        self.content.imports = imports.collect();
         self.content.left_out = self.left_out.into_iter().map(str::to_owned).collect();
         // What lies inside of a place has been told before it.
         self.outlines.sort_by_key(|(place, _)| *place);
@@ -252,7 +265,15 @@ impl Witness for Surveyor<'_> {
             self.left_out.insert("members");
             return;
         }
+        let before = self.paths.get(&path).copied();
+        let before =
+            before.filter(|&row| size.is_none() || self.content.members[row].bytes == size);
+        if let Some(row) = before {
+            self.rows.insert(place.number, row);
+            return;
+        }
         self.rows.insert(place.number, self.content.members.len());
+        self.paths.insert(path.clone(), self.content.members.len());
         self.content.members.push(MemberRow {
             path,
             bytes: size,
