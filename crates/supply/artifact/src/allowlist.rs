@@ -10,7 +10,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::pickle::value::{Kind, KindSet};
+use crate::pickle::{
+    effect::Mutation,
+    value::{Kind, KindSet},
+};
 
 /// What may be named, and how it may be used.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +136,14 @@ impl Allowlist {
         None
     }
 
+    /// The gadget that a module is, or the first of those in it.
+    pub(crate) fn gadget_of_module(&self, module: &str) -> Option<&Gadget> {
+        self.gadget(module, "*").or_else(|| {
+            let inside = self.gadgets.get(module)?;
+            inside.iter().min_by_key(|(name, _)| *name).map(|row| row.1)
+        })
+    }
+
     /// Whether a module is of the standard library, by its first segment.
     pub(crate) fn is_stdlib(&self, module: &str) -> bool {
         self.stdlib.binary_search(&top(module)).is_ok()
@@ -166,12 +177,22 @@ impl Allowlist {
                 is_value: row.kind == "value",
                 arguments,
                 names: row.names,
+                texts: row.texts.map(Texts),
+                fill: row.fill,
             };
             self.rows
                 .entry(row.module)
                 .or_default()
                 .insert(row.name, judged);
         }
+        // Objects that are made empty and then get their dictionary.
+        self.add_group(file.plain, |row| (row.new, row.build) = (true, true));
+        // Tuples of their arguments.
+        self.add_group(file.tuple, |row| {
+            (row.new, row.arguments) = (true, Contract::anything());
+        });
+        // What is only referred to.
+        self.add_group(file.named, |_| {});
         for gadget in file.gadget {
             self.gadgets.entry(gadget.module).or_default().insert(
                 gadget.name,
@@ -198,6 +219,100 @@ pub(crate) struct Row {
     /// What the globals and the objects among the arguments may be, by their dotted names: for what
     /// constructs or calls what it is given.
     pub(crate) names: Option<Vec<String>>,
+    /// What the strings among the arguments may be: for what looks something up by them.
+    pub(crate) texts: Option<Texts>,
+    /// How picklers put items into its objects, where they do.
+    pub(crate) fill: Option<Fill>,
+}
+
+/// How items are put into an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Fill {
+    /// As into a dictionary.
+    Key,
+    /// As into a list.
+    Order,
+}
+
+impl Allowlist {
+    fn add_group(&mut self, groups: Vec<FileGroup>, allow: impl Fn(&mut Row)) {
+        for group in groups {
+            let module = self.rows.entry(group.module).or_default();
+            for name in group.names {
+                let mut row = Row::named(&group.kind);
+                allow(&mut row);
+                module.entry(name).or_insert(row);
+            }
+        }
+    }
+}
+
+impl Row {
+    /// Whether picklers put items into its objects in this way.
+    pub(crate) fn is_filled(&self, how: Mutation) -> bool {
+        match how {
+            Mutation::SetItem => self.fill == Some(Fill::Key),
+            Mutation::Append => self.fill == Some(Fill::Order),
+            Mutation::Add => false,
+        }
+    }
+
+    /// What may be referred to and no more; a class, unless `kind` says otherwise.
+    fn named(kind: &str) -> Self {
+        Self {
+            is_class: matches!(kind, "class" | ""),
+            reduce: false,
+            new: false,
+            instance: false,
+            build: false,
+            is_value: kind == "value",
+            arguments: Contract {
+                fixed: Vec::new(),
+                rest: None,
+            },
+            names: None,
+            texts: None,
+            fill: None,
+        }
+    }
+}
+
+/// Texts that are allowed.
+#[derive(Clone, Debug)]
+pub(crate) struct Texts(Vec<String>);
+
+impl Texts {
+    /// Whether `text` is one of them, or of a form among them.
+    pub(crate) fn allow(&self, text: &str) -> bool {
+        self.0.iter().any(|allowed| match allowed.as_str() {
+            "<zone>" => is_zone(text),
+            "<range>" => is_range(text),
+            allowed => allowed == text,
+        })
+    }
+}
+
+/// Whether a text names a time zone and, as a path, leads nowhere else.
+fn is_zone(text: &str) -> bool {
+    let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+');
+    text.len() < 64
+        && text
+            .split('/')
+            .all(|part| !part.is_empty() && part.chars().all(sound))
+}
+
+/// Whether a text is the call of `range` with numbers, as `repr` writes it.
+fn is_range(text: &str) -> bool {
+    let numbers = |inner: &str| {
+        inner
+            .split(", ")
+            .all(|number| number.parse::<i64>().is_ok())
+    };
+    let inner = text
+        .strip_prefix("range(")
+        .and_then(|rest| rest.strip_suffix(')'));
+    inner.is_some_and(numbers)
 }
 
 /// What a dangerous name does.
@@ -254,6 +369,12 @@ struct File {
     #[serde(default)]
     allow: Vec<FileRow>,
     #[serde(default)]
+    plain: Vec<FileGroup>,
+    #[serde(default)]
+    tuple: Vec<FileGroup>,
+    #[serde(default)]
+    named: Vec<FileGroup>,
+    #[serde(default)]
     gadget: Vec<FileGadget>,
 }
 
@@ -269,7 +390,21 @@ struct FileRow {
     build: bool,
     args: Option<Vec<String>>,
     names: Option<Vec<String>>,
+    texts: Option<Vec<String>>,
+    fill: Option<Fill>,
     /// Where a real file was seen to need the row; for readers of the data.
+    #[serde(rename = "evidence")]
+    _evidence: String,
+}
+
+/// Names of one module that are allowed the same.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileGroup {
+    module: String,
+    #[serde(default)]
+    kind: String,
+    names: Vec<String>,
     #[serde(rename = "evidence")]
     _evidence: String,
 }
@@ -366,6 +501,12 @@ const BUILTIN_FILES: &[&str] = &[
     include_str!("../../../../content/allowlists/pandas.toml"),
     include_str!("../../../../content/allowlists/joblib.toml"),
     include_str!("../../../../content/allowlists/torch.toml"),
+    include_str!("../../../../content/allowlists/xgboost.toml"),
+    include_str!("../../../../content/allowlists/lightgbm.toml"),
+    include_str!("../../../../content/allowlists/catboost.toml"),
+    include_str!("../../../../content/allowlists/transformers.toml"),
+    include_str!("../../../../content/allowlists/accelerate.toml"),
+    include_str!("../../../../content/allowlists/dill.toml"),
     include_str!("../../../../content/allowlists/gadgets.toml"),
 ];
 const STDLIB: &str = include_str!("../../../../content/allowlists/stdlib.txt");
@@ -392,6 +533,8 @@ mod tests {
                 build: false,
                 args: Some(kinds.iter().map(|&kind| kind.to_owned()).collect()),
                 names: None,
+                texts: None,
+                fill: None,
                 _evidence: String::new(),
             };
             row.contract().expect("a contract")

@@ -8,8 +8,10 @@
 //!           scan ──┘                 └─► Notes
 //! ```
 
+mod carried;
 mod dtype;
-mod effect;
+pub(crate) mod effect;
+mod fold;
 mod heap;
 mod judge;
 mod machine;

@@ -8,7 +8,8 @@ mod tests;
 
 use std::io;
 
-use casemate_core::{Source, Window};
+use casemate_container::Budget;
+use casemate_core::{Region, Source, Window};
 
 pub(crate) use look::{is_active, is_believable, is_loadable, is_one_stream};
 
@@ -25,6 +26,7 @@ use super::{
 use crate::{
     Allowlist, Verdict,
     cursor::Cursor,
+    examine::Examiner,
     notes::{Notes, bytes},
 };
 
@@ -135,6 +137,10 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
         self.judge.conclude(&self.symbols);
         self.scanned.storages = std::mem::take(&mut self.judge.storages);
         read?;
+        for extent in std::mem::take(&mut self.judge.files) {
+            let notes = &mut *self.judge.notes;
+            nested_file(self.source, extent, self.allowlist, notes, self.depth)?;
+        }
         for extent in std::mem::take(&mut self.judge.nested) {
             let notes = &mut *self.judge.notes;
             nested_pickle(self.source, extent, self.allowlist, notes, self.depth)?;
@@ -356,6 +362,47 @@ impl Source for Spliced<'_> {
     }
 }
 
+/// Judges bytes inside of a pickle that its loader takes for a file.
+fn nested_file(
+    source: &dyn Source,
+    extent: crate::cursor::Extent,
+    allowlist: &Allowlist,
+    notes: &mut Notes<'_>,
+    depth: u8,
+) -> io::Result<()> {
+    let region = bytes(extent.at, extent.len);
+    let Some(depth) = depth.checked_sub(1) else {
+        notes.leave_out("nested file", region, "files are nested too deeply");
+        return Ok(());
+    };
+    let window = Window::new(source, extent.at, extent.len);
+    let mut inner = Notes::new(notes.limits);
+    inner.opcodes = notes.opcodes;
+    let mut budget = Budget::default();
+    budget.members = notes.limits.members;
+    // What torch writes is not compressed.
+    budget.total = extent.len.saturating_mul(2).max(SMALLEST_BUDGET);
+    budget.search = notes.limits.search;
+    let mut examiner = Examiner {
+        allowlist,
+        notes: inner,
+        budget,
+    };
+    let looked = examiner.look(&window, depth);
+    let mut inner = examiner.notes;
+    if let Err(error) = &looked {
+        inner.leave_out_unread(error);
+    }
+    notes.opcodes = inner.opcodes;
+    merge(
+        inner,
+        region,
+        "a string is a file that torch loads; in it",
+        notes,
+    );
+    Ok(())
+}
+
 /// Judges bytes inside of a pickle that may be one.
 fn nested_pickle(
     source: &dyn Source,
@@ -388,6 +435,12 @@ fn nested_pickle(
         depth,
     );
     notes.opcodes = inner.opcodes;
+    merge(inner, region, "a string is a pickle itself; in it", notes);
+    scanned.map(|_| ())
+}
+
+/// Tells what was found inside of something.
+fn merge(inner: Notes<'_>, region: Option<Region>, place: &str, notes: &mut Notes<'_>) {
     let verdict = inner.verdict();
     let inner = inner.finish("pickle");
     notes.raise(verdict.min(Verdict::Known));
@@ -396,13 +449,14 @@ fn nested_pickle(
         .iter()
         .filter(|found| found.verdict > Verdict::Known);
     for found in effects {
-        let message = format!("a string is a pickle itself; in it, {}", found.message);
+        let message = format!("{place}, {}", found.message);
         let anchor = format!("nested {}", found.anchor);
         notes.observe(&NESTED_PICKLE, found.verdict, region, anchor, message);
     }
-    scanned.map(|_| ())
 }
 
+/// A small file takes no less.
+const SMALLEST_BUDGET: u64 = 1 << 20;
 /// How far a first look goes.
 const SURVEY_OPCODES: u64 = 100_000;
 /// What it takes to begin a first look, in opcodes.
