@@ -54,7 +54,6 @@ DENIED = [
     ("cloudpickle", "*", "rebuilds functions and classes from code in the stream, and imports modules"),
     ("builtins", "eval", "runs source text"),
     ("torch.fx", "*", "compiles source text held in the state"),
-    ("inspect", "*", "of no use to a model but for its enumerations"),
     ("logging", "*", "handlers open files"),
     ("numpy", "load", "loads another pickle"),
     ("numpy.core.memmap", "*", "maps a file"),
@@ -173,8 +172,6 @@ for _paths in ("pathlib", "pathlib._local"):
 # Rows that come from reading a source, not from a dump.
 READ = [
     ("builtins", "NoneType", "class", {}, "dill: its name for the class of None"),
-    ("joblib.numpy_pickle_compat", "NDArrayWrapper", "class", {"newobj": [], "build": []}, "joblib: where 0.10 and later keep the class"),
-    ("joblib.numpy_pickle_compat", "ZNDArrayWrapper", "class", {"newobj": [], "build": []}, "joblib: where 0.10 and later keep the class"),
     ("sklearn.externals.joblib.numpy_pickle", "NDArrayWrapper", "class", {"newobj": [], "build": []}, "scikit-learn before 0.19: its copy of joblib 0.9"),
     ("sklearn.externals.joblib.numpy_pickle", "ZNDArrayWrapper", "class", {"newobj": [], "build": []}, "scikit-learn before 0.19: its copy of joblib 0.9"),
     ("torch.jit._pickle", "build_intlist", "function", {"reduce": []}, "torch: gives back its argument (torch/jit/_pickle.py)"),
@@ -184,8 +181,15 @@ READ = [
 ]
 for _name in "doublelist boollist tensorlist".split():
     PARAMETERS["torch.jit._pickle", "build_" + _name] = ["list|tuple"]
+for _module in ("joblib.numpy_pickle", "joblib.numpy_pickle_compat"):
+    for _name in ("NDArrayWrapper", "ZNDArrayWrapper"):
+        READ.append((_module, _name, "class", {"newobj": [], "build": []},
+                     "joblib before 0.10: an array in a file beside the pickle"))
 for _core in ("numpy.core", "numpy._core"):
-    READ.append((_core + "._internal", "_reconstruct", "function", {"reduce": []},
+    READ.append((_core + "._multiarray_umath", "_reconstruct", "function", {"reduce": [], "build": []},
+                 "dill: where it finds the function of multiarray's"))
+    PARAMETERS[_core + "._multiarray_umath", "_reconstruct"] = ["global", "tuple", "any"]
+    READ.append((_core + "._internal", "_reconstruct", "function", {"reduce": [], "build": []},
                  "numpy before 1.16: the name below which multiarray's function was pickled"))
     PARAMETERS[_core + "._internal", "_reconstruct"] = ["global", "tuple", "any"]
 
@@ -355,9 +359,13 @@ NAMES = {
     ("numpy.core.multiarray", "_reconstruct"): _ARRAYS,
     ("numpy._core.multiarray", "_reconstruct"): _ARRAYS,
     ("numpy.ma.core", "_mareconstruct"): _ARRAYS,
+    ("numpy.core._multiarray_umath", "_reconstruct"): _ARRAYS,
+    ("numpy._core._multiarray_umath", "_reconstruct"): _ARRAYS,
     ("numpy.core._internal", "_reconstruct"): _ARRAYS,
     ("numpy._core._internal", "_reconstruct"): _ARRAYS,
-    ("dill._dill", "_create_array"): ["numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"],
+    ("dill._dill", "_create_array"): [
+        "numpy%score.%s._reconstruct" % names for names in (
+            (".", "multiarray"), ("._", "multiarray"), (".", "_multiarray_umath"), ("._", "_multiarray_umath"))],
     ("dateutil.tz._tzfile", "_unpickle"): ["dateutil.tz._tzfile.tzfile", "dateutil.tz.tz.tzfile", "dateutil.tz.tzfile"],
     ("torch._tensor", "_rebuild_from_type_v2"): _TENSORS,
     ("torch._utils", "_rebuild_nested_tensor"): _TENSORS,

@@ -229,7 +229,7 @@ def pandas_values():
         pandas.date_range("2024", periods=2), pandas.date_range("2024", periods=2, tz="UTC"),
         pandas.period_range("2024", periods=2, freq="M"), pandas.timedelta_range("1D", periods=2),
         pandas.CategoricalIndex(["a"]), pandas.MultiIndex.from_product([[1, 2], ["a"]]),
-        pandas.interval_range(0, 2)]
+        pandas.interval_range(0, 2), pandas.Index(numpy.array([1], "uint64")), pandas.Index([1, "a"])]
     yield "indexes", index
     yield "series", [pandas.Series([0] * len(i), i) for i in index] + [pandas.Series(i) for i in index[:-2]] + [
         pandas.Series([1], name="n")]
@@ -244,7 +244,11 @@ def pandas_values():
         except (TypeError, ValueError, ImportError):
             continue
     extended += [pandas.Series(["a", None]), pandas.Series(["a", None], dtype=object)]
-    yield "extension arrays", extended + [s.array for s in extended if hasattr(s, "array")] + [s.dtype for s in extended]
+    yield "extension arrays", extended + [s.array for s in extended if hasattr(s, "array")] + [s.dtype for s in extended] + [
+        pandas.DataFrame({"a": s}) for s in extended] + [attempt(pandas.Index, s) for s in extended]
+    for made in extended:  # what some dtypes keep once they were asked
+        hash(made.dtype), str(made.dtype), getattr(made.dtype, "numpy_dtype", None), attempt(lambda: made.isna())
+    yield "extension arrays that were used", extended + [s.dtype for s in extended]
     frame = pandas.DataFrame({"a": [1, 2], "b": [1.5, 2.5], "c": ["x", "y"], "d": [True, False]})
     frame["when"] = pandas.to_datetime(["2024", "2025"])
     frame["kind"] = pandas.Categorical(["x", "y"])
@@ -350,6 +354,8 @@ def training_sets():
     labels = (x[:, 0] + x[:, 1] > 1).astype(int)
     yield x, labels
     yield x, x[:, 0] * 2 + x[:, 1]
+    yield x, labels + (x[:, 2] > 0.5)
+    yield x, numpy.array(["ant", "bee", "cat"])[labels + (x[:, 2] > 0.5)]
     yield x, x[:, :2]
     yield x, numpy.column_stack([labels, 1 - labels])
     yield ["a b c", "b c d", "c d e"] * 4, [0, 1, 0] * 4
@@ -362,16 +368,21 @@ def training_sets():
 def fitted(instance):
     from sklearn.base import clone
 
+    """The instance fitted to the first set that suits it, and to the first of more than two classes."""
+    found = 0
     for x, y in training_sets():
+        several = len(getattr(y, "shape", ())) == 1 and len(set(y.tolist())) == 3
+        if found and not several:
+            continue
         model = clone(instance)
         try:
             limited(model.fit, x, y)
-            return model
         except TooSlow:
-            return None
+            return
         except Exception:  # the next training set may suit it
             continue
-    return None
+        found += 1
+        yield model
 
 
 def variants(instance):
@@ -424,8 +435,7 @@ def sklearn_compositions():
             continue
         yield cls.__name__ + ", not fitted", plain
         for instance in [plain] + list(variants(plain)):
-            model = fitted(instance)
-            if model is not None:
+            for model in fitted(instance):
                 yield cls.__name__, model
     x = numpy.random.RandomState(0).rand(20, 3)
     metrics = "euclidean manhattan chebyshev minkowski haversine hamming canberra braycurtis jaccard dice".split()

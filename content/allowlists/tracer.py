@@ -27,6 +27,8 @@ DILL_TYPES = {name: ("builtins", built_in) for name, built_in in (
     ("SetType", "set"), ("SliceType", "slice"), ("StringType", "str"), ("TupleType", "tuple"),
     ("TypeType", "type"), ("UnicodeType", "str"), ("XRangeType", "range"))}
 DILL_TYPES["PartialType"] = "functools", "partial"
+DILL_TYPES["ItemGetterType"] = "operator", "itemgetter"
+DILL_TYPES["AttrGetterType"] = "operator", "attrgetter"
 
 # Functions that call one of their arguments with another: where those stand.
 APPLYING = {("dill._dill", "_create_array"): (0, 1), ("torch._tensor", "_rebuild_from_type_v2"): (0, 2)}

@@ -78,6 +78,15 @@ pub(super) fn only_prepares(symbol: &Symbol, call: Call, view: &View<'_>) -> boo
     }
 }
 
+/// Whether what `maker` made is a `partial` of a class's `__new__`: below protocol 4 pickle calls
+/// that for classes whose `__new__` takes keywords.
+pub(super) fn constructs_when_called(maker: &Symbol, arguments: Ref, view: &View<'_>) -> bool {
+    let partial = (&*maker.module, &*maker.path) == ("functools", "partial");
+    let function = view.heap.items(arguments).and_then(|items| items.first());
+    let function = function.and_then(|&function| view.global(function));
+    partial && function.is_some_and(|id| view.symbols.symbol(id).path.ends_with(".__new__"))
+}
+
 /// A name that bytecode refers to and that runs programs or code.
 pub(super) fn suspect(symbol: &Symbol, call: Call, view: &View<'_>) -> Option<String> {
     let is_code = matches!(

@@ -51,7 +51,11 @@ pub(super) fn is_plain_attribute(name: &str) -> bool {
 }
 
 fn attribute_of(owner: Ref, attribute: Ref, view: &View<'_>) -> Option<(String, String)> {
-    let attribute = plain_name(attribute, view)?;
+    let attribute = view.text(attribute)?;
+    // `__new__` is how pickle names what makes an object with keywords.
+    if !is_plain_attribute(&attribute) && attribute != "__new__" {
+        return None;
+    }
     let class = class(owner, view)?;
     let symbol = view.symbols.symbol(class);
     let path = match &*symbol.path {
@@ -85,6 +89,8 @@ fn type_of_dill(name: String) -> (String, String) {
     let (module, path) = match DILL_TYPES.binary_search_by_key(&&*name, |row| row.0) {
         Ok(at) => ("builtins", DILL_TYPES[at].1.to_owned()),
         Err(_) if name == "PartialType" => ("functools", "partial".to_owned()),
+        Err(_) if name == "ItemGetterType" => ("operator", "itemgetter".to_owned()),
+        Err(_) if name == "AttrGetterType" => ("operator", "attrgetter".to_owned()),
         Err(_) if name.ends_with("Type") => ("types", name),
         Err(_) => ("builtins", name),
     };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use casemate_core::{Evidence, Rule};
 
 use super::{
-    carried::{Makes, is_as_written, makes, only_prepares, suspect},
+    carried::{Makes, constructs_when_called, is_as_written, makes, only_prepares, suspect},
     dtype,
     effect::{Call, Effect, Effects, FrameFault, Manner, Mutation, View},
     fold::class_of_persistent_id,
@@ -321,6 +321,10 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
         let name = plain(&symbol.dotted());
         let message = format!("{name} {how}");
         self.note(&CONTRACT, Verdict::Unknown, at, name.clone(), message);
+        // What is called in its stead, or the file that is loaded, is judged for itself.
+        if symbol.applies_its_argument().is_some() || symbol.loads_a_file() {
+            return;
+        }
         // What is allowed within limits that it now leaves may be what attackers use.
         if let Some(gadget) = self.allowlist.gadget(&symbol.module, &symbol.path) {
             let message = format!("loading this file calls {name}, which {}", gadget.what);
@@ -435,13 +439,15 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
 
     fn computed_call(&mut self, at: u64, callee: Value, view: &View<'_>) {
         let (verdict, what) = match callee {
-            Value::Called { callee, .. } => (
-                match view
-                    .global(callee)
-                    .map(|made_by| makes(view.symbols.symbol(made_by)))
-                {
-                    Some(Some(Makes::Class)) => {
+            Value::Called {
+                callee, arguments, ..
+            } => (
+                match view.global(callee).map(|id| view.symbols.symbol(id)) {
+                    Some(maker) if makes(maker) == Some(Makes::Class) => {
                         self.instances.get_or_insert(at);
+                        Verdict::Unknown
+                    }
+                    Some(maker) if constructs_when_called(maker, arguments, view) => {
                         Verdict::Unknown
                     }
                     _ => Verdict::Dangerous,
@@ -733,7 +739,8 @@ impl Record<'_> {
     /// Whether a dangerous name is used as picklers do, which write it without harm.
     fn is_harmless(&self, symbol: &Symbol, carries: bool) -> bool {
         // Code that no function is made of is not how picklers write one.
-        if self.calls == 0 || &*symbol.module == "types" && self.prepared >= self.calls {
+        let is_code = (&*symbol.module, &*symbol.path) == ("types", "CodeType");
+        if self.calls == 0 || is_code && self.prepared >= self.calls {
             return carries;
         }
         self.prepared >= self.calls
