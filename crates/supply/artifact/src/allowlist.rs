@@ -42,6 +42,14 @@ pub enum AllowlistError {
         /// What stands there.
         kind: String,
     },
+    /// A row of an overlay says what it must not.
+    #[error("{name} {why}")]
+    Refused {
+        /// The row's module and name.
+        name: String,
+        /// What is wrong: the predicate of a sentence.
+        why: String,
+    },
 }
 
 impl Allowlist {
@@ -67,17 +75,71 @@ impl Allowlist {
         &BUILTIN
     }
 
-    /// The built-in allowlist with the rows of `overlay` added, in the same form as the files under
-    /// `content/allowlists`. A row of the overlay replaces a built-in one of the same name; a name
-    /// that it allows is no gadget any more.
+    /// The same with the rows of `overlay` added, which are a caller's own: `[[allow]]` tables of
+    /// `module`, `name`, `kind`, `call`, `build`, `args`, `names`, `texts`, and a `reason`. What a
+    /// function may be given has to be said; names that are on the list, or known to be dangerous,
+    /// cannot be added.
     ///
     /// # Errors
     ///
-    /// Where `overlay` is not of that form.
-    pub fn with_overlay(overlay: &str) -> Result<Self, AllowlistError> {
-        let mut list = Self::builtin().clone();
-        list.add(overlay)?;
+    /// Where `overlay` is not of that form, or says what it must not.
+    pub fn with_overlay(&self, overlay: &str) -> Result<Self, AllowlistError> {
+        let mut list = self.clone();
+        let file: OverlayFile = toml::from_str(overlay)?;
+        for own in file.allow {
+            list.add_own(own)?;
+        }
         Ok(list)
+    }
+
+    fn add_own(&mut self, own: OverlayRow) -> Result<(), AllowlistError> {
+        let name = format!("{}.{}", own.module, own.name);
+        let refuse = |why: String| AllowlistError::Refused {
+            name: name.clone(),
+            why,
+        };
+        if self.row(&own.module, &own.name).is_some() {
+            return Err(refuse("is on the allowlist already".to_owned()));
+        }
+        if let Some(gadget) = self.gadget(&own.module, &own.name) {
+            return Err(refuse(format!("{}, and cannot be allowed", gadget.what)));
+        }
+        if !matches!(own.kind.as_str(), "class" | "function" | "value") {
+            return Err(refuse(format!(
+                "has no kind `{}`; there are `class`, `function` and `value`",
+                own.kind
+            )));
+        }
+        if let Some(how) = own.call.iter().find(|how| !MANNERS.contains(&how.as_str())) {
+            return Err(refuse(format!(
+                "cannot be called by `{how}`; there are `reduce`, `newobj` and `inst`"
+            )));
+        }
+        if own.call.iter().any(|how| how != "newobj") && own.args.is_none() {
+            return Err(refuse(
+                "is called and has no `args`, which say with what".to_owned(),
+            ));
+        }
+        if own.reason.trim().is_empty() {
+            return Err(refuse("has an empty `reason`".to_owned()));
+        }
+        let reason = own.reason.clone();
+        let row = FileRow {
+            module: own.module,
+            name: own.name,
+            kind: own.kind,
+            call: own.call,
+            build: own.build,
+            args: own.args,
+            names: own.names,
+            texts: own.texts,
+            fill: None,
+            _evidence: String::new(),
+        };
+        let (module, path, mut row) = row.judged()?;
+        row.reason = Some(reason.into());
+        self.rows.entry(module).or_default().insert(path, row);
+        Ok(())
     }
 
     /// The same without the gadgets. Nothing may become clean by it; it is there to prove that.
@@ -163,27 +225,8 @@ impl Allowlist {
     fn add(&mut self, text: &str) -> Result<(), AllowlistError> {
         let file: File = toml::from_str(text)?;
         for row in file.allow {
-            let arguments = row.contract()?;
-            if let Some(gadgets) = self.gadgets.get_mut(&row.module) {
-                gadgets.remove(&row.name);
-            }
-            let uses = |how: &str| row.call.iter().any(|call| call == how);
-            let judged = Row {
-                is_class: row.kind == "class",
-                reduce: uses("reduce"),
-                new: uses("newobj"),
-                instance: uses("inst"),
-                build: row.build,
-                is_value: row.kind == "value",
-                arguments,
-                names: row.names,
-                texts: row.texts.map(Texts),
-                fill: row.fill,
-            };
-            self.rows
-                .entry(row.module)
-                .or_default()
-                .insert(row.name, judged);
+            let (module, path, row) = row.judged()?;
+            self.rows.entry(module).or_default().insert(path, row);
         }
         // Objects that are made empty and then get their dictionary.
         self.add_group(file.plain, |row| (row.new, row.build) = (true, true));
@@ -223,6 +266,8 @@ pub(crate) struct Row {
     pub(crate) texts: Option<Texts>,
     /// How picklers put items into its objects, where they do.
     pub(crate) fill: Option<Fill>,
+    /// Why the caller allows it, where it is not built in.
+    pub(crate) reason: Option<Box<str>>,
 }
 
 /// How items are put into an object.
@@ -274,6 +319,7 @@ impl Row {
             names: None,
             texts: None,
             fill: None,
+            reason: None,
         }
     }
 }
@@ -419,7 +465,49 @@ struct FileGadget {
     references: Vec<String>,
 }
 
+/// An overlay: nothing but rows of single names.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OverlayFile {
+    #[serde(default)]
+    allow: Vec<OverlayRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OverlayRow {
+    module: String,
+    name: String,
+    kind: String,
+    call: Vec<String>,
+    #[serde(default)]
+    build: bool,
+    args: Option<Vec<String>>,
+    names: Option<Vec<String>>,
+    texts: Option<Vec<String>>,
+    reason: String,
+}
+
 impl FileRow {
+    fn judged(self) -> Result<(String, String, Row), AllowlistError> {
+        let arguments = self.contract()?;
+        let uses = |how: &str| self.call.iter().any(|call| call == how);
+        let row = Row {
+            is_class: self.kind == "class",
+            reduce: uses("reduce"),
+            new: uses("newobj"),
+            instance: uses("inst"),
+            build: self.build,
+            is_value: self.kind == "value",
+            arguments,
+            names: self.names,
+            texts: self.texts.map(Texts),
+            fill: self.fill,
+            reason: None,
+        };
+        Ok((self.module, self.name, row))
+    }
+
     fn contract(&self) -> Result<Contract, AllowlistError> {
         let Some(arguments) = &self.args else {
             return Ok(Contract::anything());
@@ -491,6 +579,8 @@ fn lines(list: &'static str) -> Vec<&'static str> {
     lines
 }
 
+/// How a stream may call what is allowed.
+const MANNERS: &[&str] = &["reduce", "newobj", "inst"];
 const ANY: KindSet = KindSet(u16::MAX);
 
 const BUILTIN_FILES: &[&str] = &[
@@ -561,19 +651,54 @@ mod tests {
         assert!(list.gadget("pdbx", "run").is_none());
     }
 
+    const OWN: &str = "[[allow]]\nmodule = 'acme'\nname = 'Model'\nkind = 'class'\ncall = ['newobj']\n\
+                       reason = 'ours'\n";
+
+    fn refusal(from: &str, to: &str) -> String {
+        assert!(OWN.contains(from), "{from}");
+        let own = OWN.replace(from, to);
+        let error = Allowlist::builtin().with_overlay(&own);
+        error.expect_err("refused").to_string()
+    }
+
     #[test]
     fn an_overlay_adds_to_what_is_built_in_and_its_mistakes_are_told() {
-        let row = "[[allow]]\nmodule = 'acme'\nname = 'Model'\nkind = 'class'\nevidence = 'ours'\n";
-        let list = Allowlist::with_overlay(row).expect("sound");
+        let list = Allowlist::builtin().with_overlay(OWN).expect("sound");
         assert_eq!(list.len(), Allowlist::builtin().len() + 1);
         assert!(list.row("acme", "Model").is_some() && list.row("acme", "Model.x").is_none());
-        assert!(Allowlist::with_overlay(&row.replace("kind", "kin")).is_err());
-        let wrong = format!("{row}args = ['text']\n");
-        let error = Allowlist::with_overlay(&wrong).expect_err("no such kind");
+        assert!(refusal("kind", "kin").contains("unknown field `kin`"));
+        assert!(refusal("reason = 'ours'", "").contains("missing field `reason`"));
+        assert!(refusal("call = ['newobj']", "").contains("missing field `call`"));
+        assert_eq!(refusal("'ours'", "' '"), "acme.Model has an empty `reason`");
         assert_eq!(
-            error.to_string(),
+            refusal("['newobj']", "['reduce']"),
+            "acme.Model is called and has no `args`, which say with what"
+        );
+        assert_eq!(
+            refusal("['newobj']", "['newobj']\nargs = ['text']"),
             "acme.Model: there is no argument kind `text`"
         );
+        assert!(list.with_overlay(OWN).is_err(), "twice the same");
+    }
+
+    #[test]
+    fn no_overlay_allows_what_is_known_to_be_dangerous() {
+        for (module, name) in [("os", "system"), ("builtins", "eval"), ("subprocess", "x")] {
+            let own = OWN.replace("acme", module).replace("Model", name);
+            let error = Allowlist::builtin()
+                .with_overlay(&own)
+                .expect_err("refused");
+            assert!(
+                error.to_string().ends_with("and cannot be allowed"),
+                "{error}"
+            );
+        }
+        assert!(refusal("'acme'", "'torch'\nname = 'Size'\n").contains("duplicate"));
+        let own = OWN.replace("acme", "torch").replace("Model", "Size");
+        let error = Allowlist::builtin()
+            .with_overlay(&own)
+            .expect_err("refused");
+        assert_eq!(error.to_string(), "torch.Size is on the allowlist already");
     }
 
     #[test]

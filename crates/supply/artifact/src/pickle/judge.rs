@@ -114,7 +114,14 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
                 record.imported_at
             };
             let (rule, verdict, message) = match record.standing {
-                Standing::Listed(_) | Standing::Module => {
+                Standing::Listed(row) => {
+                    self.notes.raise(Verdict::Known);
+                    if let Some(reason) = &row.reason {
+                        self.notes.allow(name, reason);
+                    }
+                    continue;
+                }
+                Standing::Module => {
                     self.notes.raise(Verdict::Known);
                     continue;
                 }

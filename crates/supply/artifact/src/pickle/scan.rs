@@ -440,7 +440,8 @@ fn nested_pickle(
 }
 
 /// Tells what was found inside of something.
-fn merge(inner: Notes<'_>, region: Option<Region>, place: &str, notes: &mut Notes<'_>) {
+fn merge(mut inner: Notes<'_>, region: Option<Region>, place: &str, notes: &mut Notes<'_>) {
+    notes.allow_all(&mut inner);
     let verdict = inner.verdict();
     let inner = inner.finish("pickle");
     notes.raise(verdict.min(Verdict::Known));
