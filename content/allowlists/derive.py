@@ -1,6 +1,6 @@
 """Derives the allowlist of pickle globals from dumps that the real libraries write.
 
-    python3 derive.py observe FILE.json     # in an environment that has the libraries, once for each set of versions
+    python3 derive.py observe FILE.json [LIBRARY...]   # in an environment that has the libraries, for each set of versions
     python3 derive.py write FILE.json...    # writes python.toml, numpy.toml, ... beside this file
     python3 derive.py audit                 # prints the source of what the rows call that looks like an effect
 
@@ -112,7 +112,7 @@ PARAMETERS = {
     ("builtins", "complex"): ["float", "float"],
     ("builtins", "frozenset"): ["list|tuple*"],
     # Of nothing that has an `__iter__` of its own, and never a function to be called until it says so.
-    ("builtins", "iter"): ["list|tuple|str"],
+    ("builtins", "iter"): ["list|tuple|str|object"],
     # With three arguments it makes a class.
     ("builtins", "type"): ["none"],
     ("operator", "itemgetter"): ["int|str|tuple*"],
@@ -179,6 +179,8 @@ READ = [
     ("torch.jit._pickle", "build_boollist", "function", {"reduce": []}, "torch: gives back its argument (torch/jit/_pickle.py)"),
     ("torch.jit._pickle", "build_tensorlist", "function", {"reduce": []}, "torch: gives back its argument (torch/jit/_pickle.py)"),
 ]
+READ += [("torch", _name, "value", {}, "torch: a memory format, pickled by its name")
+         for _name in ("channels_last", "channels_last_3d", "contiguous_format", "preserve_format")]
 for _name in "doublelist boollist tensorlist".split():
     PARAMETERS["torch.jit._pickle", "build_" + _name] = ["list|tuple"]
 for _module in ("joblib.numpy_pickle", "joblib.numpy_pickle_compat"):
@@ -208,14 +210,17 @@ def version_of(module):
     return ".".join(map(str, sys.version_info[:2])) if module == "sys" else importlib.import_module(module).__version__
 
 
-def observe(path):
+def observe(path, libraries):
     warnings.simplefilter("ignore")
     seen, versions = {}, {}
     for library, module, dumps in sources():
         try:
-            versions[library] = version_of(module).split("+")[0]
+            version = version_of(module).split("+")[0]
         except ImportError:
             continue
+        if libraries and library not in libraries:
+            continue
+        versions[library] = version
         for label, parts in survivors(library, dumps):
             notes = []
             try:
@@ -351,6 +356,7 @@ _ARRAYS = ["numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray", "numpy.ma.mvoid"
            "numpy.matrixlib.defmatrix.matrix", "numpy.core.records.recarray", "numpy.core.defchararray.chararray",
            "numpy.rec.recarray", "numpy.core.memmap.memmap", "_codecs.encode"]
 NAMES = {
+    ("builtins", "iter"): ["builtins.range"],
     ("numpy.random._pickle", "__bit_generator_ctor"): _BIT_GENERATORS,
     ("numpy.random._pickle", "__generator_ctor"):
         _BIT_GENERATORS + ["numpy.random._pickle.__bit_generator_ctor"],
@@ -568,8 +574,8 @@ def audit():
 
 def main():
     command, paths = sys.argv[1] if len(sys.argv) > 1 else "", sys.argv[2:]
-    if command == "observe" and len(paths) == 1:
-        observe(paths[0])
+    if command == "observe" and paths:
+        observe(paths[0], paths[1:])
     elif command == "write" and paths:
         write(paths)
     elif command == "audit" and not paths:

@@ -231,7 +231,7 @@ def pandas_values():
         pandas.CategoricalIndex(["a"]), pandas.MultiIndex.from_product([[1, 2], ["a"]]),
         pandas.interval_range(0, 2), pandas.Index(numpy.array([1], "uint64")), pandas.Index([1, "a"])]
     yield "indexes", index
-    yield "series", [pandas.Series([0] * len(i), i) for i in index] + [pandas.Series(i) for i in index[:-2]] + [
+    yield "series", [pandas.Series([0] * len(i), i) for i in index] + [pandas.Series(i) for i in index if i.nlevels == 1] + [
         pandas.Series([1], name="n")]
     yield "scalars", [pandas.Timestamp("2024"), pandas.Timestamp("2024", tz="UTC"), pandas.Timedelta("1D"),
                       pandas.Period("2024", "M"), pandas.NaT, pandas.Interval(0, 1), getattr(pandas, "NA", None)]
@@ -445,6 +445,16 @@ def sklearn_compositions():
                 yield "%s, %s" % (tree.__name__, metric), tree(x[:, :2], metric=metric)
             except (ValueError, TypeError):
                 continue
+    for name in ("sklearn.metrics._dist_metrics", "sklearn.neighbors._dist_metrics", "sklearn.neighbors.dist_metrics"):
+        try:
+            found = importlib.import_module(name)
+        except ImportError:
+            continue
+        for cls in filter(inspect.isclass, vars(found).values()):
+            for given in ((), (3,), (numpy.ones(2),), (numpy.eye(2),)):
+                metric = attempt(cls, *given) if "Distance" in cls.__name__ else None
+                if metric is not None:
+                    yield "distances", metric
     for name in ("RBF Matern RationalQuadratic ExpSineSquared DotProduct ConstantKernel WhiteKernel "
                  "PairwiseKernel").split():
         yield "kernel " + name, getattr(kernels, name)()
@@ -580,7 +590,7 @@ MODULES = {
     "LayerNorm": (2,), "RMSNorm": (2,), "LocalResponseNorm": (2,), "Dropout": (), "Dropout1d": (), "Dropout2d": (),
     "Dropout3d": (), "AlphaDropout": (), "ReLU": (), "ReLU6": (), "LeakyReLU": (), "PReLU": (), "ELU": (), "SELU": (),
     "CELU": (), "GELU": (), "SiLU": (), "Mish": (), "Sigmoid": (), "LogSigmoid": (), "Tanh": (), "Hardtanh": (),
-    "Hardswish": (), "Hardsigmoid": (), "Softplus": (), "Softsign": (), "Softmax": (1,), "Softmax2d": (),
+    "Hardswish": (), "Hardsigmoid": (), "Softplus": (), "Softsign": (), "Softmax": (1,), "Softmin": (1,), "Softmax2d": (),
     "LogSoftmax": (1,), "Threshold": (1, 1), "GLU": (), "MaxPool1d": (2,), "MaxPool2d": (2,), "MaxPool3d": (2,),
     "AvgPool1d": (2,), "AvgPool2d": (2,), "AvgPool3d": (2,), "AdaptiveAvgPool1d": (1,), "AdaptiveAvgPool2d": (1,),
     "AdaptiveMaxPool1d": (1,), "AdaptiveMaxPool2d": (1,), "ZeroPad2d": (1,), "ConstantPad1d": (1, 0),

@@ -39,6 +39,8 @@ KINDS = [(type(None), "none"), (bool, "bool"), (int, "int"), (float, "float"), (
 
 
 def kind_of(value):
+    if isinstance(value, Result) and value.callee == ("_codecs", "encode"):
+        return "bytes"  # below protocol 3
     return next((kind for cls, kind in KINDS if isinstance(value, cls)), "object")
 
 
@@ -69,6 +71,8 @@ class Tracer(pickle._Unpickler):
             return tuple(args)
         elif name in ("_import_module", "subimport"):
             return args[0], ""
+        elif name == "_create_namedtuple":
+            return args[2], args[0]
         elif name == "_builtin_type":
             return "types", args[0]
         elif name == "_load_type":

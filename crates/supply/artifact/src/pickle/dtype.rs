@@ -23,7 +23,11 @@ pub(crate) fn layout(dtype: Ref, view: &View<'_>) -> Option<Layout> {
         return Layout::of_number(written);
     }
     let symbol = view.symbols.symbol(view.global(callee)?);
-    if &*symbol.module == "numpy.dtypes" && &*symbol.path == "StringDType" {
+    if matches!(
+        (&*symbol.module, &*symbol.path),
+        ("numpy.dtypes", "StringDType")
+            | ("numpy._core._internal", "_convert_to_stringdtype_kwargs")
+    ) {
         return Some(Layout {
             size: 16,
             objects: true,

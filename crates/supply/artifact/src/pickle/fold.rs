@@ -29,6 +29,10 @@ pub(super) fn fold(call: Call, view: &View<'_>) -> Option<(String, String)> {
         ("_import_module" | "subimport", &[module, ..]) => {
             Some((dotted_name(module, view)?, String::new()))
         }
+        // The class of that name in that module, or else a new named tuple.
+        ("_create_namedtuple", &[named, _, module, ..]) => {
+            Some((dotted_name(module, view)?, plain_name(named, view)?))
+        }
         ("_load_type", &[named]) => Some(type_of_dill(plain_name(named, view)?)),
         _ => None,
     }
@@ -91,6 +95,13 @@ fn type_of_dill(name: String) -> (String, String) {
         Err(_) if name == "PartialType" => ("functools", "partial".to_owned()),
         Err(_) if name == "ItemGetterType" => ("operator", "itemgetter".to_owned()),
         Err(_) if name == "AttrGetterType" => ("operator", "attrgetter".to_owned()),
+        Err(_)
+            if FILES
+                .iter()
+                .any(|of| name.trim_start_matches("Py").starts_with(of)) =>
+        {
+            ("io", name)
+        }
         Err(_) if name.ends_with("Type") => ("types", name),
         Err(_) => ("builtins", name),
     };
@@ -104,6 +115,7 @@ const NAMING: &[(&str, &str)] = &[
     ("cloudpickle", "subimport"),
     ("cloudpickle.cloudpickle", "_builtin_type"),
     ("cloudpickle.cloudpickle", "subimport"),
+    ("dill._dill", "_create_namedtuple"),
     ("dill._dill", "_get_attr"),
     ("dill._dill", "_import_module"),
     ("dill._dill", "_load_type"),
@@ -114,6 +126,9 @@ const NAMING: &[(&str, &str)] = &[
     ("numpy._core", "_ufunc_reconstruct"),
     ("numpy.core", "_ufunc_reconstruct"),
 ];
+
+/// How dill's names for the types of open files begin.
+const FILES: &[&str] = &["Buffered", "File", "TextWrapper"];
 
 /// The names of Python 2 that dill has for built-in types (`_typemap` in dill's `_dill.py`).
 const DILL_TYPES: [(&str, &str); 19] = [

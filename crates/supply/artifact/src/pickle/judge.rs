@@ -20,7 +20,7 @@ use super::{
     storage::Storage,
     suspicion::suspicion,
     symbol::{Symbol, Symbols},
-    value::{Kind, KindSet, Ref, Shape, SymbolId, Value},
+    value::{Form, Kind, KindSet, Ref, Shape, SymbolId, Value},
 };
 use crate::{
     Allowlist, Verdict,
@@ -40,13 +40,22 @@ pub(crate) struct Judge<'a, 'n, 'l> {
     /// Bytes that may be pickles, to be looked at once the stream around them is done.
     pub(crate) nested: Vec<Extent>,
     /// Bytes that torch loads as a file of its own, likewise.
-    pub(crate) files: Vec<Extent>,
+    pub(crate) files: Vec<Carried>,
     /// What code in the stream refers to that runs programs.
     suspect: Option<String>,
     /// Whether objects are made of a class that the stream carries.
     instances: Option<u64>,
     /// Where other readers go on, and which opcode's operand they read there.
     pub(crate) resumptions: Vec<(u64, Option<u8>)>,
+}
+
+/// Bytes of the stream that are a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) extent: Extent,
+    /// Whether they are text, of which each letter stands for a byte: how bytes are written below
+    /// protocol 3.
+    pub(crate) as_text: bool,
 }
 
 /// What the program that loads the file makes of persistent ids.
@@ -425,22 +434,36 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
 
     /// Bytes that a call loads as a file: they are judged as one.
     fn file(&mut self, at: u64, symbol: &Symbol, call: Call, view: &View<'_>) {
-        let bytes = view
-            .heap
-            .items(call.arguments)
-            .and_then(|items| items.first());
-        match bytes.map(|&bytes| view.value(bytes)) {
-            Some(Value::Blob { len, at }) if self.files.len() < MOST_FILES => {
-                let extent = Extent {
-                    at,
-                    len: len.into(),
-                };
-                self.nested.retain(|nested| nested.at != at);
-                if !self.files.iter().any(|file| file.at == at) {
-                    self.files.push(extent);
+        let bytes = view.heap.items(call.arguments).and_then(|it| it.first());
+        let carried = match bytes.map(|&bytes| view.value(bytes)) {
+            Some(Value::Blob { len, at }) => Some((len, at, false)),
+            Some(Value::Called {
+                callee, arguments, ..
+            }) if encodes(callee, view) => {
+                let text = view.heap.items(arguments).and_then(|it| it.first());
+                match text.map(|&text| view.value(text)) {
+                    Some(Value::Str {
+                        form: Form::Utf8,
+                        len,
+                        at,
+                    }) => Some((len, at, true)),
+                    _ => None,
                 }
             }
-            _ => self.breach(at, symbol, "loads bytes that cannot be looked at"),
+            _ => None,
+        };
+        let Some((len, place, as_text)) = carried.filter(|_| self.files.len() < MOST_FILES) else {
+            self.breach(at, symbol, "loads bytes that cannot be looked at");
+            return;
+        };
+        self.nested.retain(|nested| nested.at != place);
+        let extent = Extent {
+            at: place,
+            len: len.into(),
+        };
+        let file = Carried { extent, as_text };
+        if !self.files.contains(&file) {
+            self.files.push(file);
         }
     }
 
@@ -825,14 +848,15 @@ enum Arguments {
 /// The kind of an argument. Below protocol 3, `bytes` are text that a call encodes.
 fn argument_kind(argument: Ref, view: &View<'_>) -> Kind {
     let value = view.value(argument);
-    let Value::Called { callee, .. } = value else {
-        return value.kind();
-    };
-    let symbol = view.global(callee).map(|id| view.symbols.symbol(id));
-    match symbol.map(|symbol| (&*symbol.module, &*symbol.path)) {
-        Some(("_codecs", "encode")) => Kind::Bytes,
+    match value {
+        Value::Called { callee, .. } if encodes(callee, view) => Kind::Bytes,
         _ => value.kind(),
     }
+}
+
+fn encodes(callee: Ref, view: &View<'_>) -> bool {
+    let symbol = view.global(callee).map(|id| view.symbols.symbol(id));
+    symbol.is_some_and(|symbol| &*symbol.module == "_codecs" && &*symbol.path == "encode")
 }
 
 fn argument_kinds(call: Call, view: &View<'_>) -> Arguments {

@@ -9,12 +9,12 @@ mod tests;
 use std::io;
 
 use casemate_container::Budget;
-use casemate_core::{Region, Source, Window};
+use casemate_core::{MemorySource, Region, Source, Window};
 
 pub(crate) use look::{is_active, is_believable, is_loadable, is_one_stream};
 
 use super::{
-    judge::{Judge, Persistence},
+    judge::{Carried, Judge, Persistence},
     machine::{Fault, Halt, Machine, Surroundings},
     opcode,
     rules::{BROKEN, NESTED_PICKLE, READERS_DISAGREE, TRAILING},
@@ -137,9 +137,9 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
         self.judge.conclude(&self.symbols);
         self.scanned.storages = std::mem::take(&mut self.judge.storages);
         read?;
-        for extent in std::mem::take(&mut self.judge.files) {
+        for file in std::mem::take(&mut self.judge.files) {
             let notes = &mut *self.judge.notes;
-            nested_file(self.source, extent, self.allowlist, notes, self.depth)?;
+            nested_file(self.source, file, self.allowlist, notes, self.depth)?;
         }
         for extent in std::mem::take(&mut self.judge.nested) {
             let notes = &mut *self.judge.notes;
@@ -365,17 +365,28 @@ impl Source for Spliced<'_> {
 /// Judges bytes inside of a pickle that its loader takes for a file.
 fn nested_file(
     source: &dyn Source,
-    extent: crate::cursor::Extent,
+    file: Carried,
     allowlist: &Allowlist,
     notes: &mut Notes<'_>,
     depth: u8,
 ) -> io::Result<()> {
+    let Carried { extent, as_text } = file;
     let region = bytes(extent.at, extent.len);
     let Some(depth) = depth.checked_sub(1) else {
         notes.leave_out("nested file", region, "files are nested too deeply");
         return Ok(());
     };
     let window = Window::new(source, extent.at, extent.len);
+    let decoded = if as_text {
+        let Some(decoded) = decoded(&window)? else {
+            let reason = "a string that is loaded as a file cannot be looked at";
+            notes.leave_out("nested file", region, reason);
+            return Ok(());
+        };
+        Some(MemorySource(decoded))
+    } else {
+        None
+    };
     let mut inner = Notes::new(notes.limits);
     inner.opcodes = notes.opcodes;
     let mut budget = Budget::default();
@@ -388,10 +399,21 @@ fn nested_file(
         notes: inner,
         budget,
     };
-    let looked = examiner.look(&window, depth);
+    let looked = match &decoded {
+        Some(decoded) => examiner.look(decoded, depth),
+        None => examiner.look(&window, depth),
+    };
     let mut inner = examiner.notes;
-    if let Err(error) = &looked {
-        inner.leave_out_unread(error);
+    match &looked {
+        Err(error) => inner.leave_out_unread(error),
+        Ok(format) if !format.starts_with("torch") => inner.observe(
+            &NESTED_PICKLE,
+            Verdict::Unknown,
+            None,
+            "format",
+            "the file is none of torch's",
+        ),
+        Ok(_) => {}
     }
     notes.opcodes = inner.opcodes;
     merge(
@@ -439,6 +461,20 @@ fn nested_pickle(
     scanned.map(|_| ())
 }
 
+/// The bytes that text stands for, a letter each; nothing where it is too long to be kept, or does
+/// not stand for any.
+fn decoded(text: &dyn Source) -> io::Result<Option<Vec<u8>>> {
+    let Some(len) = usize::try_from(text.len())
+        .ok()
+        .filter(|&it| it <= MOST_DECODED)
+    else {
+        return Ok(None);
+    };
+    let text = String::from_utf8(text.read_vec(0, len)?).ok();
+    let bytes = text.map(|text| text.chars().map(|c| u8::try_from(c).ok()).collect());
+    Ok(bytes.flatten())
+}
+
 /// Tells what was found inside of something.
 fn merge(mut inner: Notes<'_>, region: Option<Region>, place: &str, notes: &mut Notes<'_>) {
     notes.allow_all(&mut inner);
@@ -456,6 +492,8 @@ fn merge(mut inner: Notes<'_>, region: Option<Region>, place: &str, notes: &mut 
     }
 }
 
+/// How long a string may be that is decoded in memory.
+const MOST_DECODED: usize = 64 << 20;
 /// A small file takes no less.
 const SMALLEST_BUDGET: u64 = 1 << 20;
 /// How far a first look goes.

@@ -80,7 +80,8 @@ fn through(allowlist: &Allowlist, module: &str, path: &str) -> Through {
             .row(module, &path[..end])
             .is_some_and(|row| row.is_class);
         let dunder = segment.starts_with("__");
-        let known = allowlist.is_stdlib(&path[start..end]);
+        // Modules of Python 2 have names that classes have today.
+        let known = !spelled && allowlist.is_stdlib(&path[start..end]);
         if !(spelled || listed) || dunder || known {
             return Through::Module;
         }

@@ -49,8 +49,12 @@ impl Scanner<'_, '_, '_> {
             _ => u64::MAX,
         };
         let mut witness = Witness {
+            allowlist: self.allowlist,
             end,
-            ..Witness::default()
+            acts: false,
+            acts_later: false,
+            foreign: false,
+            stuck: false,
         };
         let mut opcodes = self.judge.notes.opcodes.min(SURVEY_OPCODES);
         let before = opcodes;
@@ -68,7 +72,9 @@ impl Scanner<'_, '_, '_> {
             Halt::Broken(Fault::Io(error)) => return Err(error),
             _ if witness.acts => Verdict::Dangerous,
             // Bytes by chance begin a line that ends in the pickle behind the array, whose opcodes
-            // are judged for what they are. Somebody may have meant it so.
+            // are judged for what they are. Somebody may have meant it so, if another name than
+            // those that are allowed is imported.
+            _ if witness.acts_later && !witness.foreign => return Ok(()),
             _ if witness.acts_later => {
                 let message = "bytes that joblib takes for an array begin an opcode to plain \
                                pickle, which ends behind them";
@@ -175,18 +181,20 @@ fn may_act(input: &mut Cursor<'_>) -> io::Result<bool> {
 
 /// Whether a stream does something that CPython would not refuse: bytes by chance name nothing that
 /// could be imported, and put together what does not fit.
-#[derive(Default)]
-struct Witness {
+struct Witness<'a> {
+    allowlist: &'a Allowlist,
     /// Where the array ends.
     end: u64,
     acts: bool,
     /// Whether it does so only behind the array.
     acts_later: bool,
+    /// Whether it imports what is not on the allowlist.
+    foreign: bool,
     /// Whether CPython has given up: at a name that is no text.
     stuck: bool,
 }
 
-impl Effects for Witness {
+impl Effects for Witness<'_> {
     fn effect(&mut self, at: u64, effect: Effect, view: &View<'_>) {
         if self.stuck {
             return;
@@ -194,6 +202,8 @@ impl Effects for Witness {
         let acts = match effect {
             Effect::Import(id) => {
                 let symbol = view.symbols.symbol(id);
+                let row = self.allowlist.row(&symbol.module, &symbol.path);
+                self.foreign |= row.is_none();
                 let garbled =
                     |name: &str| name.contains(|c: char| c.is_control() || c == '\u{fffd}');
                 self.stuck = garbled(&symbol.module) || garbled(&symbol.path);
@@ -271,11 +281,13 @@ impl Effects for UntilRefused<'_> {
             }
             // A memo that belongs to another stream gives words of this one for modules' names.
             Effect::Import(id) => {
-                let module = &view.symbols.symbol(id).module;
-                !module.contains('.')
-                    && !self.allowlist.is_stdlib(module)
-                    && !self.allowlist.has_module(module)
-                    && self.allowlist.gadget_of_module(module).is_none()
+                let symbol = view.symbols.symbol(id);
+                let (module, path) = (&*symbol.module, &*symbol.path);
+                let is_numpys = self.allowlist.row("numpy", path).is_some();
+                let exists = self.allowlist.is_stdlib(module)
+                    || self.allowlist.gadget_of_module(module).is_some()
+                    || self.allowlist.row(module, path).is_some();
+                is_numpys && !exists
             }
             Effect::Call(call) => !may_be_called(call.callee, view),
             _ => false,
