@@ -1,6 +1,6 @@
 """Derives the allowlist of pickle globals from dumps that the real libraries write.
 
-    python3 derive.py observe FILE.json     # in an environment that has the libraries, once for each set of versions
+    python3 derive.py observe FILE.json [LIBRARY...]   # in an environment that has the libraries, for each set of versions
     python3 derive.py write FILE.json...    # writes python.toml, numpy.toml, ... beside this file
     python3 derive.py audit                 # prints the source of what the rows call that looks like an effect
 
@@ -26,12 +26,13 @@ from dumps import sources
 from tracer import Tracer
 
 HERE = pathlib.Path(__file__).resolve().parent
-LIBRARIES = ("numpy", "scipy", "sklearn", "torch", "pandas", "joblib")
+LIBRARIES = ("numpy", "scipy", "sklearn", "torch", "pandas", "joblib", "xgboost", "lightgbm", "catboost",
+             "transformers", "accelerate", "dill")
+TITLES = {"python": "CPython", "sklearn": "scikit-learn"}
 
 # Globals that real dumps hold and that no row may allow: (module, name or "*", why).
 DENIED = [
     ("builtins", "getattr", "resolves any attribute"),
-    ("builtins", "type", "with three arguments it makes a class; rows that only refer to it are added by hand"),
     ("numpy.core", "_ufunc_reconstruct", "imports a module by name and resolves an attribute"),
     ("numpy._core", "_ufunc_reconstruct", "imports a module by name and resolves an attribute"),
     ("collections", "ChainMap", "looks keys up in whatever it is given, and no model needs it"),
@@ -48,13 +49,57 @@ DENIED = [
     ("scipy.stats._discrete_distns", "*", "__setstate__ executes source text held in the state"),
     ("zoneinfo", "*", "opens the file that a key names"),
     ("pytz", "_p", "opens the file that a zone names"),
-    ("dateutil", "*", "not one of the listed libraries"),
+    ("dateutil.parser", "*", "no part of any value"),
+    ("dill", "*", "rebuilds functions and classes from code in the stream, and imports modules"),
+    ("cloudpickle", "*", "rebuilds functions and classes from code in the stream, and imports modules"),
+    ("builtins", "eval", "runs source text"),
+    ("torch.fx", "*", "compiles source text held in the state"),
+    ("logging", "*", "handlers open files"),
     ("numpy", "load", "loads another pickle"),
     ("numpy.core.memmap", "*", "maps a file"),
     ("numpy._core.memmap", "*", "maps a file"),
     ("__main__", "*", "defined by the program, not by a library"),
     ("__mp_main__", "*", "defined by the program, not by a library"),
 ]
+
+# Names that DENIED covers and that are allowed all the same, within their contract: read one by one.
+KEPT = [
+    # Whatever is done with a key is done with what is asked for it, later; it resolves no attribute.
+    ("operator", "itemgetter"),
+    # A comparison or a sum, by name.
+    ("_operator", "*"),
+    # torch.load of a string: Casemate judges the string as the file that it is.
+    ("torch.storage", "_load_from_bytes"),
+    # Calls its first argument with its third, which is judged like any call; `names` has the functions.
+    ("torch._tensor", "_rebuild_from_type_v2"),
+    # The same with its second.
+    ("dill._dill", "_create_array"),
+    # `eval` of a range or of a constant, which `texts` spells out.
+    ("dill._dill", "_eval_repr"),
+    # Reads the array from a file beside the pickle; a state that names any other is refused.
+    ("joblib.numpy_pickle", "NDArrayWrapper"),
+    ("joblib.numpy_pickle", "ZNDArrayWrapper"),
+    ("joblib.numpy_pickle_compat", "NDArrayWrapper"),
+    ("joblib.numpy_pickle_compat", "ZNDArrayWrapper"),
+    ("sklearn.externals.joblib.numpy_pickle", "NDArrayWrapper"),
+    ("sklearn.externals.joblib.numpy_pickle", "ZNDArrayWrapper"),
+    # Look a zone up in the system's database by a key that `texts` keeps inside of it.
+    ("zoneinfo", "ZoneInfo"),
+    ("zoneinfo", "ZoneInfo._unpickle"),
+    ("pytz", "_p"),
+    # Named as the class of a mapped array, which its pickle holds like any other; not to be constructed.
+    ("numpy.core.memmap", "memmap"),
+    ("numpy._core.memmap", "memmap"),
+]
+NEVER_CALLED = [("numpy", "memmap"), ("numpy.core.memmap", "memmap"), ("numpy._core.memmap", "memmap"),
+                ("zoneinfo", "ZoneInfo")]
+
+# What strings a call may be given, where it looks something up by them: texts, or `<form>`.
+TEXTS = {
+    ("zoneinfo", "ZoneInfo._unpickle"): ["<zone>"],
+    ("pytz", "_p"): ["<zone>"],
+    ("dill._dill", "_eval_repr"): ["<range>", "Ellipsis", "NotImplemented"],
+}
 
 # What positional arguments a call must have; every observation is checked against these.
 PARAMETERS = {
@@ -66,6 +111,23 @@ PARAMETERS = {
     ("builtins", "bytes"): ["list|bytes|str*"],
     ("builtins", "complex"): ["float", "float"],
     ("builtins", "frozenset"): ["list|tuple*"],
+    # Of nothing that has an `__iter__` of its own, and never a function to be called until it says so.
+    ("builtins", "iter"): ["list|tuple|str|object"],
+    # With three arguments it makes a class.
+    ("builtins", "type"): ["none"],
+    ("operator", "itemgetter"): ["int|str|tuple*"],
+    ("zoneinfo", "ZoneInfo._unpickle"): ["str", "int"],
+    ("pytz", "_p"): ["str", "int|str*"],
+    ("pytz", "_FixedOffset"): ["int"],
+    # With a string for its first argument it opens that.
+    ("dateutil.tz.tz", "tzfile"): ["none", "str|none*"],
+    ("dateutil.tz._tzfile", "_unpickle"): ["global", "str|none", "str|none", "tuple"],
+    ("dill._dill", "_create_array"): ["global", "tuple", "tuple", "none|dict*"],
+    ("dill._dill", "_eval_repr"): ["str"],
+    ("torch.storage", "_load_from_bytes"): ["bytes"],
+    ("torch._tensor", "_rebuild_from_type_v2"): ["global", "global", "tuple", "any"],
+    ("torch.jit._pickle", "build_intlist"): ["list|tuple"],
+    ("random", "Random"): ["any*"],
     ("builtins", "range"): ["int", "int", "int"],
     ("builtins", "set"): ["list|tuple*"],
     ("collections", "Counter"): ["dict*"],
@@ -78,10 +140,10 @@ PARAMETERS = {
     ("torch", "device"): ["str", "any*"],
     ("torch", "Size"): ["any*"],
     ("torch.serialization", "_get_layout"): ["str"],
-    ("torch._utils", "_rebuild_tensor"): ["persid", "int", "tuple", "tuple"],
-    ("torch._utils", "_rebuild_tensor_v2"): ["persid", "int", "tuple", "tuple", "bool", "object", "any*"],
-    ("torch._utils", "_rebuild_tensor_v3"): ["persid", "int", "tuple", "tuple", "bool", "object", "global", "any*"],
-    ("torch._utils", "_rebuild_qtensor"): ["persid", "int", "tuple", "tuple", "tuple", "bool", "object"],
+    ("torch._utils", "_rebuild_tensor"): ["persid|object", "int", "tuple", "tuple"],
+    ("torch._utils", "_rebuild_tensor_v2"): ["persid|object", "int", "tuple", "tuple", "bool", "object", "any*"],
+    ("torch._utils", "_rebuild_tensor_v3"): ["persid|object", "int", "tuple", "tuple", "bool", "object", "global", "any*"],
+    ("torch._utils", "_rebuild_qtensor"): ["persid|object", "int", "tuple", "tuple", "tuple", "bool", "object"],
     ("torch._utils", "_rebuild_sparse_tensor"): ["any", "tuple"],
     ("torch._utils", "_rebuild_sparse_csr_tensor"): ["any", "tuple"],
     ("torch._utils", "_rebuild_nested_tensor"): ["object", "object", "object", "object"],
@@ -108,13 +170,36 @@ for _paths in ("pathlib", "pathlib._local"):
         PARAMETERS[_paths, _class] = ["str*"]
 
 # Rows that come from reading a source, not from a dump.
-READ = [("builtins", "type", "class", "CPython: named as the class of something; calling it is not allowed")]
+READ = [
+    ("builtins", "NoneType", "class", {}, "dill: its name for the class of None"),
+    ("sklearn.externals.joblib.numpy_pickle", "NDArrayWrapper", "class", {"newobj": [], "build": []}, "scikit-learn before 0.19: its copy of joblib 0.9"),
+    ("sklearn.externals.joblib.numpy_pickle", "ZNDArrayWrapper", "class", {"newobj": [], "build": []}, "scikit-learn before 0.19: its copy of joblib 0.9"),
+    ("torch.jit._pickle", "build_intlist", "function", {"reduce": []}, "torch: gives back its argument (torch/jit/_pickle.py)"),
+    ("torch.jit._pickle", "build_doublelist", "function", {"reduce": []}, "torch: gives back its argument (torch/jit/_pickle.py)"),
+    ("torch.jit._pickle", "build_boollist", "function", {"reduce": []}, "torch: gives back its argument (torch/jit/_pickle.py)"),
+    ("torch.jit._pickle", "build_tensorlist", "function", {"reduce": []}, "torch: gives back its argument (torch/jit/_pickle.py)"),
+]
+READ += [("torch", _name, "value", {}, "torch: a memory format, pickled by its name")
+         for _name in ("channels_last", "channels_last_3d", "contiguous_format", "preserve_format")]
+for _name in "doublelist boollist tensorlist".split():
+    PARAMETERS["torch.jit._pickle", "build_" + _name] = ["list|tuple"]
+for _module in ("joblib.numpy_pickle", "joblib.numpy_pickle_compat"):
+    for _name in ("NDArrayWrapper", "ZNDArrayWrapper"):
+        READ.append((_module, _name, "class", {"newobj": [], "build": []},
+                     "joblib before 0.10: an array in a file beside the pickle"))
+for _core in ("numpy.core", "numpy._core"):
+    READ.append((_core + "._multiarray_umath", "_reconstruct", "function", {"reduce": [], "build": []},
+                 "dill: where it finds the function of multiarray's"))
+    PARAMETERS[_core + "._multiarray_umath", "_reconstruct"] = ["global", "tuple", "any"]
+    READ.append((_core + "._internal", "_reconstruct", "function", {"reduce": [], "build": []},
+                 "numpy before 1.16: the name below which multiarray's function was pickled"))
+    PARAMETERS[_core + "._internal", "_reconstruct"] = ["global", "tuple", "any"]
 
 # Top-level modules that belong to a library under another name.
-BELONGS = {"_loss": "sklearn", "pytz": "pandas"}
+BELONGS = {"_loss": "sklearn", "pytz": "pandas", "dateutil": "pandas"}
 
 # Modules of Python 2 that no module of Python 3 shares its name with.
-PYTHON_2 = ("__builtin__", "copy_reg", "UserDict", "UserList")
+PYTHON_2 = ("__builtin__", "copy_reg", "UserDict", "UserList", "UserString")
 
 
 
@@ -125,15 +210,18 @@ def version_of(module):
     return ".".join(map(str, sys.version_info[:2])) if module == "sys" else importlib.import_module(module).__version__
 
 
-def observe(path):
+def observe(path, libraries):
     warnings.simplefilter("ignore")
     seen, versions = {}, {}
     for library, module, dumps in sources():
         try:
-            versions[library] = version_of(module).split("+")[0]
+            version = version_of(module).split("+")[0]
         except ImportError:
             continue
-        for label, parts in dumps():
+        if libraries and library not in libraries:
+            continue
+        versions[library] = version
+        for label, parts in survivors(library, dumps):
             notes = []
             try:
                 for part in parts:
@@ -148,10 +236,24 @@ def observe(path):
                     arguments.append(kinds)
     if "torch" in versions:
         add_weights_only(seen)
-    rows = [dict(row, module=key[0], name=key[1], kind=kind_of_global(*key)) for key, row in sorted(seen.items())]
+    rows = []
+    for key, row in sorted(seen.items()):
+        try:
+            rows.append(dict(row, module=key[0], name=key[1], kind=kind_of_global(*key)))
+        except (ImportError, AttributeError, ValueError) as error:
+            print("%s.%s: %s" % (key + (error,)), file=sys.stderr)
     with open(path, "w") as out:
         json.dump({"versions": versions, "rows": rows}, out, indent=1)
     print("%s: %d globals from %s" % (path, len(rows), versions), file=sys.stderr)
+
+
+def survivors(library, dumps):
+    """The dumps, up to what a version does not have."""
+    try:
+        for dump in dumps():
+            yield dump
+    except Exception as error:
+        print("%s: broken off: %s" % (library, error), file=sys.stderr)
 
 
 def add_weights_only(seen):
@@ -172,6 +274,8 @@ def add_weights_only(seen):
 
 def in_python_3(module, name):
     """The name of today for one of Python 2, which protocols 0 to 2 write."""
+    if module == "exceptions":
+        return "builtins", name
     if module not in PYTHON_2:
         return module, name
     return _compat_pickle.NAME_MAPPING.get((module, name), (_compat_pickle.IMPORT_MAPPING[module], name))
@@ -200,6 +304,8 @@ def matches(rule_module, rule_name, module, name):
 
 
 def denied(module, name):
+    if any(matches(kept[0], kept[1], module, name) for kept in KEPT):
+        return False
     return any(matches(rule[0], rule[1], module, name) for rule in DENIED)
 
 
@@ -224,7 +330,7 @@ def merged(paths):
             observation = json.load(handle)
         for row in observation["rows"]:
             key = in_python_3(row["module"], row["name"])
-            if denied(*key):
+            if denied(*key) or not key[1] or "<" in key[1]:
                 continue
             library, dump = row["dump"].split(": ", 1)
             into = rows.setdefault(
@@ -243,10 +349,14 @@ _TENSORS = ["torch._utils.%s" % name for name in (
     "_rebuild_device_tensor_from_cpu_tensor", "_rebuild_device_tensor_from_numpy", "_rebuild_meta_tensor_no_storage",
     "_rebuild_parameter", "_rebuild_qtensor", "_rebuild_sparse_tensor", "_rebuild_tensor", "_rebuild_tensor_v2",
     "_rebuild_tensor_v3")] + ["collections.OrderedDict"]
-_ARRAYS = ["numpy.ndarray", "numpy.matrix", "numpy.recarray", "numpy.memmap", "numpy.char.chararray",
+_STORAGES = ["torch.storage._load_from_bytes", "collections.OrderedDict"]
+_ARRAYS = ["numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray", "numpy.ma.mvoid", "numpy.ma.core.mvoid",
+           "numpy.chararray", "numpy.record", "numpy.records.recarray", "numpy._core.records.recarray",
+           "numpy._core.memmap.memmap", "numpy._core.defchararray.chararray", "numpy.matlib.matrix", "numpy.ndarray", "numpy.matrix", "numpy.recarray", "numpy.memmap", "numpy.char.chararray",
            "numpy.matrixlib.defmatrix.matrix", "numpy.core.records.recarray", "numpy.core.defchararray.chararray",
            "numpy.rec.recarray", "numpy.core.memmap.memmap", "_codecs.encode"]
 NAMES = {
+    ("builtins", "iter"): ["builtins.range"],
     ("numpy.random._pickle", "__bit_generator_ctor"): _BIT_GENERATORS,
     ("numpy.random._pickle", "__generator_ctor"):
         _BIT_GENERATORS + ["numpy.random._pickle.__bit_generator_ctor"],
@@ -254,7 +364,23 @@ NAMES = {
         _BIT_GENERATORS + ["numpy.random._pickle.__bit_generator_ctor"],
     ("numpy.core.multiarray", "_reconstruct"): _ARRAYS,
     ("numpy._core.multiarray", "_reconstruct"): _ARRAYS,
-    ("numpy.ma.core", "_mareconstruct"): ["numpy.ma.core.MaskedArray", "numpy.ma.core.mvoid"] + _ARRAYS,
+    ("numpy.ma.core", "_mareconstruct"): _ARRAYS,
+    ("numpy.core._multiarray_umath", "_reconstruct"): _ARRAYS,
+    ("numpy._core._multiarray_umath", "_reconstruct"): _ARRAYS,
+    ("numpy.core._internal", "_reconstruct"): _ARRAYS,
+    ("numpy._core._internal", "_reconstruct"): _ARRAYS,
+    ("dill._dill", "_create_array"): [
+        "numpy%score.%s._reconstruct" % names for names in (
+            (".", "multiarray"), ("._", "multiarray"), (".", "_multiarray_umath"), ("._", "_multiarray_umath"))],
+    ("dateutil.tz._tzfile", "_unpickle"): ["dateutil.tz._tzfile.tzfile", "dateutil.tz.tz.tzfile", "dateutil.tz.tzfile"],
+    ("torch._tensor", "_rebuild_from_type_v2"): _TENSORS,
+    ("torch._utils", "_rebuild_nested_tensor"): _TENSORS,
+    # Its class is one of the program's, never one of torch's own.
+    ("torch._utils", "_rebuild_wrapper_subclass"): ["torch.Size", "torch.device"],
+    ("torch._utils", "_rebuild_tensor"): _STORAGES,
+    ("torch._utils", "_rebuild_tensor_v2"): _STORAGES,
+    ("torch._utils", "_rebuild_tensor_v3"): _STORAGES,
+    ("torch._utils", "_rebuild_qtensor"): _STORAGES,
     ("torch._utils", "_rebuild_parameter"): _TENSORS,
     ("torch._utils", "_rebuild_parameter_with_state"): _TENSORS,
     ("torch._utils", "_rebuild_device_tensor_from_cpu_tensor"): _TENSORS,
@@ -262,6 +388,8 @@ NAMES = {
 
 
 def evidence(row):
+    if not row["versions"]:
+        return "%s: %s" % (row["library"], row["dump"])
     versions = sorted(row["versions"], key=version_key)
     span = versions[0] if len(versions) == 1 else "%s to %s" % (versions[0], versions[-1])
     return "%s %s: %s" % (row["library"], span, row["dump"])
@@ -269,16 +397,25 @@ def evidence(row):
 
 def table(module, name, row):
     calls = [how for how in ("reduce", "newobj", "inst") if how in row["uses"]]
+    if (module, name) in NEVER_CALLED:
+        calls = []
     lines = ["[[allow]]", 'module = "%s"' % module, 'name = "%s"' % name, 'kind = "%s"' % row["kind"],
              "call = [%s]" % ", ".join('"%s"' % how for how in calls),
              "build = %s" % ("true" if "build" in row["uses"] else "false")]
     contract = PARAMETERS.get((module, name))
     if contract:
         for kinds in [k for how in calls for k in row["uses"][how]]:
-            assert keeps(kinds, contract), (module, name, kinds, contract)
+            if not keeps(kinds, contract):
+                print("%s.%s: observed with %s, against %s" % (module, name, kinds, contract), file=sys.stderr)
         lines.append("args = [%s]" % ", ".join('"%s"' % kind for kind in contract))
     if (module, name) in NAMES:
         lines.append("names = [%s]" % ", ".join('"%s"' % dotted for dotted in NAMES[module, name]))
+    if (module, name) in TEXTS:
+        lines.append("texts = [%s]" % ", ".join('"%s"' % text for text in TEXTS[module, name]))
+    if "setitems" in row["uses"]:
+        lines.append('fill = "key"')
+    elif "appends" in row["uses"]:
+        lines.append('fill = "order"')
     lines.append('evidence = "%s"' % row["evidence"])
     return "\n".join(lines) + "\n"
 
@@ -286,30 +423,115 @@ def table(module, name, row):
 HEADER = """\
 # Globals of {library} that a pickle may name, and how it may use them: what is not here is not allowed.
 # Written by derive.py from dumps by {versions}.
-# `call`: how a stream may call it, empty if it may only be referred to; `build`: whether BUILD may set its state;
-# `args`: the kinds of its positional arguments, where there is a contract: `|` between alternatives, `*` for any number
-# at the end; `names`: what globals and made objects among them may be, values apart; `evidence`: the versions and the dump that showed it. Names are those of Python 3, also where protocols 0
-# to 2 write those of Python 2.
+#
+# [[allow]] is one name. `call`: how a stream may call it, empty if it may only be referred to; `build`: whether BUILD
+# may set its state; `args`: the kinds of its positional arguments, where there is a contract: `|` between
+# alternatives, `*` for any number at the end; `names`: what globals and made objects among them may be, values apart;
+# `texts`: what strings may be; `fill`: how items are put into its objects; `evidence`: the versions and the dump that
+# showed it. Names are those of Python 3, also where protocols 0 to 2 write those of Python 2.
+# The others are groups of names of one module: [[plain]] of classes whose objects are made empty and then get their
+# dictionary, [[tuple]] of named tuples, [[named]] of what may only be referred to.
 """
+
+# The dump that shows a class to be plain; see classes.py.
+PLAIN = "empty objects of plain classes"
+
+
+def form(key, row):
+    """The kind of table that a row is written in, and what its group shares."""
+    uses = {how for how in row["uses"] if how != "named"}
+    bound = key in PARAMETERS or key in NAMES or key in TEXTS or key in NEVER_CALLED
+    if not uses and not bound:
+        return "named", row["kind"]
+    if row["dump"] == PLAIN and not bound:
+        if uses == {"newobj", "build"} and not any(row["uses"]["newobj"]):
+            return "plain", ""
+        if uses == {"newobj"}:
+            return "tuple", ""
+    return "allow", ""
+
+
+def group(table, module, kind, names, rows):
+    shown = sorted({rows[module, name]["evidence"] for name in names})
+    lines = ["[[%s]]" % table, 'module = "%s"' % module]
+    lines += ['kind = "%s"' % kind] * bool(kind)
+    lines.append("names = [")
+    line = "   "
+    for name in names:
+        if len(line) + len(name) > 110:
+            lines.append(line)
+            line = "   "
+        line += ' "%s",' % name
+    lines += [line, "]", 'evidence = "%s"' % "; ".join(shown[:3])]
+    return "\n".join(lines) + "\n"
+
+
+def earlier(library):
+    """The rows that stand already: other sets of versions showed them, which need not be at hand again."""
+    import tomllib
+
+    path = HERE / (library + ".toml")
+    if not path.exists():
+        return {}, set()
+    text = path.read_text()
+    found, rows = tomllib.loads(text), {}
+    for row in found.get("allow", []):
+        uses = {how: [] for how in row["call"] + ["named"] + ["build"] * row["build"]}
+        if "fill" in row:
+            uses["setitems" if row["fill"] == "key" else "appends"] = []
+        rows[row["module"], row["name"]] = dict(evidence_of(row["evidence"]), kind=row["kind"], uses=uses)
+    for table, hows in (("plain", ("newobj", "build")), ("tuple", ("newobj",)), ("named", ())):
+        for listed in found.get(table, []):
+            for name in listed["names"]:
+                uses = {how: [] for how in ("named",) + hows}
+                rows[listed["module"], name] = dict(
+                    evidence_of(listed["evidence"].split("; ")[0]), kind=listed.get("kind", "class"), uses=uses)
+    said = re.search(r"^# Written by derive.py from dumps by \S+ (.*)\.$", text, re.M)
+    return rows, set(said.group(1).split(", ")) if said else set()
+
+
+def evidence_of(text):
+    span, _, dump = text.partition(": ")
+    library, _, span = span.partition(" ")
+    return {"library": library, "dump": dump, "versions": set(filter(None, span.split(" to ")))}
 
 
 def write(paths):
-    rows = merged(paths)
+    rows, versions = merged(paths), {}
+    for library in ("python",) + LIBRARIES:
+        known, spans = earlier(library)
+        versions[TITLES.get(library, library)] = spans
+        for key, row in known.items():
+            if denied(*key):
+                continue
+            into = rows.setdefault(key, row)
+            for how, arguments in row["uses"].items():
+                into["uses"].setdefault(how, []).extend(arguments)
+            into["versions"] |= row["versions"]
+            if row["dump"] != PLAIN:
+                into.update(dump=row["dump"], library=row["library"])
+    for module, name, kind, uses, reason in READ:
+        rows[module, name] = {"kind": kind, "uses": uses, "evidence": reason, "dump": ""}
     for row in rows.values():
-        row["evidence"] = evidence(row)
-    for module, name, kind, reason in READ:
-        rows[module, name] = {"kind": kind, "uses": {}, "evidence": reason}
-    versions = {}
+        row.setdefault("evidence", "")
+        row["evidence"] = row["evidence"] or evidence(row)
+    indexes = sorted("%s.%s" % key for key in rows if file_of(key[0]) == "pandas" and key[1].endswith("Index"))
+    NAMES["pandas.core.indexes.base", "_new_Index"] = indexes
     for path in paths:
         with open(path) as handle:
             for library, version in json.load(handle)["versions"].items():
                 versions.setdefault(library, set()).add(version)
     for library in ("python",) + LIBRARIES:
-        title = {"python": "CPython", "sklearn": "scikit-learn"}.get(library, library)
+        title = TITLES.get(library, library)
         mine = {key: row for key, row in sorted(rows.items()) if file_of(key[0]) == library}
         span = ", ".join(sorted(versions.get(title, ()), key=version_key))
         text = HEADER.format(library=title, versions="%s %s" % (title, span))
-        text += "".join("\n" + table(*key, row) for key, row in mine.items())
+        forms = {key: form(key, row) for key, row in mine.items()}
+        text += "".join("\n" + table(*key, row) for key, row in mine.items() if forms[key][0] == "allow")
+        for grouped in sorted({(key[0],) + shape for key, shape in forms.items() if shape[0] != "allow"}):
+            module, shape = grouped[0], grouped[1:]
+            names = [key[1] for key in mine if key[0] == module and forms[key] == shape]
+            text += "\n" + group(shape[0], module, shape[1], names, rows)
         (HERE / (library + ".toml")).write_text(text)
         print("%s.toml: %d rows" % (library, len(mine)))
 
@@ -352,8 +574,8 @@ def audit():
 
 def main():
     command, paths = sys.argv[1] if len(sys.argv) > 1 else "", sys.argv[2:]
-    if command == "observe" and len(paths) == 1:
-        observe(paths[0])
+    if command == "observe" and paths:
+        observe(paths[0], paths[1:])
     elif command == "write" and paths:
         write(paths)
     elif command == "audit" and not paths:

@@ -11,7 +11,10 @@ import pickle
 import pickletools
 import re
 import signal
+import sys
 import zipfile
+
+from classes import empty_objects, members
 
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -22,7 +25,7 @@ def pickles(value, protocols=PROTOCOLS):
     for protocol in protocols:
         try:
             yield [pickle.dumps(value, protocol)]
-        except (TypeError, ValueError, AttributeError, pickle.PicklingError, NotImplementedError):
+        except Exception:  # what a protocol cannot write, and objects that are too empty
             continue
 
 
@@ -33,6 +36,14 @@ def python_values():
     import datetime
     import decimal
     import fractions
+    import http
+    import ipaddress
+    import math
+    import operator
+    import random
+    import socket
+    import statistics
+    import string
     import types
     import uuid
 
@@ -53,6 +64,32 @@ def python_values():
     yield "array.array", [array.array(code, [1]) for code in "bBhHiIlLqQfd"]
     yield "re.compile", [re.compile("a+"), re.compile(b"a")]
     yield "namespaces", [argparse.Namespace(a=1), types.SimpleNamespace(a=1)]
+    yield "None's type", [type(None)]
+    yield "iterators", [iter([1]), iter((1,)), iter("a")]
+    yield "itemgetter", [operator.itemgetter(1), operator.itemgetter("a", "b")]
+    yield "random.Random", [random.Random(1)]
+    yield "addresses", [make(text) for make, text in (
+        (ipaddress.ip_address, "10.0.0.1"), (ipaddress.ip_address, "::1"), (ipaddress.ip_network, "10.0.0.0/8"),
+        (ipaddress.ip_network, "2001:db8::/32"), (ipaddress.ip_interface, "1.2.3.4/24"),
+        (ipaddress.ip_interface, "::1/64"))]
+    yield "strings", [collections.UserString("a"), string.Template("$a")]
+    yield "functions of numbers", [
+        getattr(math, name) for name in "sqrt log log2 log10 log1p exp expm1 sin cos tan tanh floor ceil".split()] + [
+        getattr(operator, name) for name in "add sub mul truediv neg lt gt le ge eq ne".split()] + [
+        len, sorted, max, min, sum, abs, round, statistics.mean, statistics.median]
+    yield "methods of strings", [str.lower, str.upper, str.split, str.strip]
+    yield "enumerations", [
+        http.HTTPStatus.OK, signal.SIGTERM, socket.AF_INET, socket.SOCK_STREAM, re.IGNORECASE,
+        inspect.Parameter.POSITIONAL_ONLY] + [uuid.SafeUUID.safe for _ in range(hasattr(uuid, "SafeUUID"))]
+    yield "exceptions", [kind("x") for kind in (
+        Exception, ValueError, TypeError, KeyError, IndexError, RuntimeError, AttributeError, NotImplementedError,
+        StopIteration, ArithmeticError, ZeroDivisionError, OverflowError, AssertionError, UserWarning)]
+    yield "decimal contexts", [decimal.Context(), decimal.getcontext()]
+    if sys.version_info >= (3, 9):
+        import zoneinfo
+
+        zones = [zoneinfo.ZoneInfo("Europe/Paris"), zoneinfo.ZoneInfo.no_cache("UTC")]
+        yield "time zones", zones + [datetime.datetime(2024, 1, 2, tzinfo=zones[0])]
 
 
 def numpy_values():
@@ -64,13 +101,18 @@ def numpy_values():
                                                                 numpy.array(["a", None, 1], object), numpy.array(1.5)]
     yield "scalars", [numpy.zeros(1, kind)[0] for kind in kinds] + [numpy.zeros(1, record)[0]]
     yield "dtypes", [numpy.dtype(kind) for kind in kinds] + [record, numpy.dtype(record, align=True)]
-    yield "scalar types", [numpy.dtype(kind).type for kind in kinds] + [numpy.ndarray, numpy.number, numpy.integer]
+    yield "scalar types", [numpy.dtype(kind).type for kind in kinds] + [numpy.ndarray, numpy.number, numpy.integer,
+        numpy.generic, numpy.floating, numpy.inexact, numpy.signedinteger, numpy.unsignedinteger,
+        numpy.complexfloating, numpy.flexible, numpy.character]
     yield "subclasses", [
         numpy.ma.array([1.0, 2.0], mask=[0, 1]), numpy.ma.masked, numpy.matrix([[1, 2]]), numpy.rec.array([(1, 2.0)]),
-        numpy.rec.array([(1, 2.0)])[0], numpy.ma.array([(1, 2.0)], dtype="i4,f8"), numpy.char.array(["a"])]
+        numpy.rec.array([(1, 2.0)])[0], numpy.ma.array([(1, 2.0)], dtype="i4,f8"), numpy.char.array(["a"]),
+        numpy.ma.array([(1, 2.0)], dtype="i4,f8", mask=[(0, 1)])[0], mapped(numpy)]
+    yield "limits of types", [numpy.finfo("f4"), numpy.iinfo("i4")]
+    yield "errors", [numpy.linalg.LinAlgError("x")]
     yield "polynomials", [numpy.poly1d([1, 2])] + [
         getattr(numpy.polynomial, name)([1, 2])
-        for name in ("Polynomial", "Chebyshev", "Legendre", "Hermite", "Laguerre")]
+        for name in ("Polynomial", "Chebyshev", "Legendre", "Hermite", "HermiteE", "Laguerre")]
     yield "random", [numpy.random.RandomState(1), numpy.random.mtrand._rand]
     if hasattr(numpy.random, "Generator"):
         bits = [getattr(numpy.random, name) for name in "MT19937 PCG64 PCG64DXSM Philox SFC64".split()
@@ -79,18 +121,36 @@ def numpy_values():
             numpy.random.SeedSequence(1), numpy.random.RandomState(bits[0](1))]
     yield "ufuncs", [value for _, value in sorted(vars(numpy).items()) if isinstance(value, numpy.ufunc)]
     yield "functions in FunctionTransformer and aggregations", [
-        getattr(numpy, name) for name in "mean median std var sum min max prod ptp amin amax nanmean nansum".split()
-        if hasattr(numpy, name)]
+        getattr(numpy, name) for name in (
+            "mean median std var sum min max prod ptp amin amax nanmean nansum nanmedian nanstd nanvar nanmax nanmin "
+            "argmax argmin all any average percentile quantile clip nan_to_num squeeze ravel reshape transpose vstack "
+            "hstack stack concatenate asarray array ascontiguousarray atleast_1d atleast_2d zeros ones zeros_like "
+            "ones_like full_like cumsum cumprod diff round around sort argsort unique where dot outer cross trace real "
+            "imag angle isclose allclose log10 count_nonzero bincount digitize interp expand_dims flip roll repeat "
+            "tile copy size shape ndim").split() if hasattr(numpy, name)] + [numpy.linalg.norm]
+    if hasattr(numpy, "dtypes"):
+        yield "classes of dtypes", [type(numpy.dtype(kind)) for kind in kinds]
     if hasattr(numpy, "dtypes") and hasattr(numpy.dtypes, "StringDType"):
         yield "StringDType", [numpy.array(["a", "bc"], numpy.dtypes.StringDType()), numpy.dtypes.StringDType()]
 
 
+def mapped(numpy):
+    """An array over a file, which its pickle does not name."""
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        return numpy.memmap(file, "u1", "w+", shape=2)
+
+
 def scipy_values():
     import numpy
+    import scipy.cluster.hierarchy
     import scipy.interpolate
     import scipy.optimize
     import scipy.sparse
     import scipy.spatial
+    import scipy.special
+    import scipy.stats
 
     eye = scipy.sparse.eye(3).tocsr()
     forms = "bsr coo csc csr dia dok lil".split()
@@ -108,14 +168,59 @@ def scipy_values():
         getattr(scipy.interpolate, name)(x[:, None], x) for name in ("RBFInterpolator", "Rbf")
         if hasattr(scipy.interpolate, name)]
     yield "spatial trees", [scipy.spatial.cKDTree(x[:, None]), scipy.spatial.KDTree(x[:, None])]
+    points = numpy.random.RandomState(0).rand(20, 2)
+    yield "interpolators in the plane", [
+        getattr(scipy.interpolate, name)(points, points[:, 0]) for name in (
+            "LinearNDInterpolator", "NearestNDInterpolator", "CloughTocher2DInterpolator", "RBFInterpolator")
+        if hasattr(scipy.interpolate, name)] + [
+        scipy.interpolate.RegularGridInterpolator((x, x), numpy.outer(x, x)),
+        scipy.interpolate.RectBivariateSpline(x, x, numpy.outer(x, x)),
+        scipy.interpolate.SmoothBivariateSpline(*numpy.random.RandomState(0).rand(3, 50))]
+    yield "hulls and meshes", [getattr(scipy.spatial, name)(points) for name in ("ConvexHull", "Delaunay", "Voronoi")]
+    yield "interp1d", [scipy.interpolate.interp1d(x, x, kind=kind) for kind in (
+        "linear", "nearest", "zero", "slinear", "quadratic", "cubic", "previous", "next")]
+    yield "radial functions", [scipy.interpolate.Rbf(x, x, function=function) for function in (
+        "multiquadric", "inverse", "gaussian", "linear", "cubic", "quintic", "thin_plate")]
+    yield "more interpolators", [getattr(scipy.interpolate, name)(x, x) for name in (
+        "BarycentricInterpolator", "KroghInterpolator", "InterpolatedUnivariateSpline", "UnivariateSpline",
+        "make_interp_spline") if hasattr(scipy.interpolate, name)]
+    yield "gaussian_kde", [scipy.stats.gaussian_kde(x), scipy.stats.gaussian_kde(points.T, bw_method="silverman"),
+                           scipy.stats.gaussian_kde(x, bw_method=0.3)]
+    a, b = numpy.random.RandomState(1).rand(2, 20)
+    yield "results of tests", list(filter(None, (
+        attempt(getattr(scipy.stats, name, None), *given) for name, given in (
+            ("ttest_ind", (a, b)), ("ttest_1samp", (a, 0)), ("ttest_rel", (a, b)), ("pearsonr", (a, b)),
+            ("spearmanr", (a, b)), ("kendalltau", (a, b)), ("linregress", (a, b)), ("f_oneway", (a, b)),
+            ("mannwhitneyu", (a, b)), ("shapiro", (a,)), ("describe", (a,)), ("wilcoxon", (a, b)), ("mode", (a,)),
+            ("chisquare", (a, a)), ("kruskal", (a, b)), ("chi2_contingency", ([[5, 6], [7, 8]],)),
+            ("fisher_exact", ([[5, 6], [7, 8]],)), ("levene", (a, b)), ("normaltest", (a,)), ("ks_2samp", (a, b)),
+            ("theilslopes", (a, b)), ("skewtest", (a,)), ("jarque_bera", (a,)), ("bartlett", (a, b))))))
+    if hasattr(scipy.stats, "qmc"):
+        yield "sequences", [scipy.stats.qmc.Sobol(2, seed=1), scipy.stats.qmc.Halton(2, seed=1)]
+    yield "clusters", [scipy.cluster.hierarchy.to_tree(scipy.cluster.hierarchy.linkage(points))]
+    yield "special functions", [value for _, value in sorted(vars(scipy.special).items())
+                                if isinstance(value, numpy.ufunc)]
+    yield "functions", [getattr(scipy.special, "softmax", numpy.add), getattr(scipy.special, "logsumexp", numpy.add)]
+    yield "empty objects of plain classes", list(empty_objects("scipy"))
     if hasattr(scipy.spatial.transform, "Rotation"):
         yield "rotations", [scipy.spatial.transform.Rotation.from_rotvec([0, 0, 1])]
     yield "optimization results", [
         scipy.optimize.minimize(lambda v: (v ** 2).sum(), [1.0], method=method) for method in ("BFGS", "L-BFGS-B")] + [
-        scipy.optimize.linprog([1], bounds=[(0, 1)])]
+        scipy.optimize.linprog([1], bounds=[(0, 1)]), scipy.optimize.root(lambda v: v - 1, [0.0]),
+        scipy.optimize.root_scalar(lambda v: v - 1, bracket=[0, 3]), scipy.optimize.least_squares(lambda v: v - 1, [0.0]),
+        scipy.optimize.minimize_scalar(lambda v: v * v), scipy.optimize.Bounds([0], [1])]
+
+
+def attempt(function, *given):
+    try:
+        return function(*given)
+    except Exception:  # another version's function, or none
+        return None
 
 
 def pandas_values():
+    import datetime
+
     import numpy
     import pandas
 
@@ -124,30 +229,61 @@ def pandas_values():
         pandas.date_range("2024", periods=2), pandas.date_range("2024", periods=2, tz="UTC"),
         pandas.period_range("2024", periods=2, freq="M"), pandas.timedelta_range("1D", periods=2),
         pandas.CategoricalIndex(["a"]), pandas.MultiIndex.from_product([[1, 2], ["a"]]),
-        pandas.interval_range(0, 2)]
+        pandas.interval_range(0, 2), pandas.Index(numpy.array([1], "uint64")), pandas.Index([1, "a"])]
     yield "indexes", index
-    yield "series", [pandas.Series([0] * len(i), i) for i in index] + [pandas.Series(i) for i in index[:-2]] + [
+    yield "series", [pandas.Series([0] * len(i), i) for i in index] + [pandas.Series(i) for i in index if i.nlevels == 1] + [
         pandas.Series([1], name="n")]
     yield "scalars", [pandas.Timestamp("2024"), pandas.Timestamp("2024", tz="UTC"), pandas.Timedelta("1D"),
                       pandas.Period("2024", "M"), pandas.NaT, pandas.Interval(0, 1), getattr(pandas, "NA", None)]
-    names = "Int8 Int64 UInt8 boolean string category Float64 Sparse[int]".split()
+    names = ("Int8 Int16 Int32 Int64 UInt8 UInt16 UInt32 UInt64 boolean string category Float32 Float64 Sparse[int] "
+             "Sparse[float] string[python] string[pyarrow] int64[pyarrow] float64[pyarrow] bool[pyarrow]").split()
     extended = []
     for name in names:
         try:
             extended.append(pandas.Series([1, 1]).astype(name))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, ImportError):
             continue
     extended += [pandas.Series(["a", None]), pandas.Series(["a", None], dtype=object)]
-    yield "extension arrays", extended + [s.array for s in extended] + [s.dtype for s in extended]
+    yield "extension arrays", extended + [s.array for s in extended if hasattr(s, "array")] + [s.dtype for s in extended] + [
+        pandas.DataFrame({"a": s}) for s in extended] + [attempt(pandas.Index, s) for s in extended]
+    for made in extended:  # what some dtypes keep once they were asked
+        hash(made.dtype), str(made.dtype), getattr(made.dtype, "numpy_dtype", None), attempt(lambda: made.isna())
+    yield "extension arrays that were used", extended + [s.dtype for s in extended]
     frame = pandas.DataFrame({"a": [1, 2], "b": [1.5, 2.5], "c": ["x", "y"], "d": [True, False]})
     frame["when"] = pandas.to_datetime(["2024", "2025"])
     frame["kind"] = pandas.Categorical(["x", "y"])
     yield "frames", [frame, frame.set_index(["a", "c"]), frame[["a"]], frame.T, frame.describe(), pandas.DataFrame(),
                      frame.select_dtypes("number") * 2, frame.astype({"a": "float32"})]
     offsets = pandas.tseries.offsets
-    yield "offsets", [getattr(offsets, name)() for name in (
-        "Day Hour Minute Second Milli Micro Nano BDay MonthEnd MonthBegin BMonthEnd QuarterEnd QuarterBegin YearEnd "
-        "YearBegin Week").split()]
+    yield "offsets", list(filter(None, (
+        attempt(getattr(offsets, name)) for name in dir(offsets) if name[0].isupper())))
+    yield "more offsets", [offsets.CustomBusinessDay(holidays=["2020-01-01"]), offsets.DateOffset(months=2),
+                           offsets.BusinessHour(start="09:30")]
+    zones = ["UTC", "Europe/Berlin", "America/New_York", datetime.timezone.utc,
+             datetime.timezone(datetime.timedelta(hours=3))]
+    for module, make in (("pytz", "timezone"), ("dateutil.tz", "gettz")):
+        try:
+            zones.append(getattr(importlib.import_module(module), make)("Europe/Rome"))
+        except ImportError:
+            continue
+    for module, make, given in (("pytz", "FixedOffset", (90,)), ("dateutil.tz", "tzutc", ()),
+                                ("dateutil.tz", "tzoffset", ("X", 3600))):
+        try:
+            zones.append(getattr(importlib.import_module(module), make)(*given))
+        except ImportError:
+            continue
+    yield "time zones", [zone for zone in zones if not isinstance(zone, str)] + [
+        made for zone in zones if zone for made in (
+            attempt(lambda: pandas.date_range("2024", periods=2, tz=zone)),
+            attempt(lambda: pandas.Timestamp("2024", tz=zone)),
+            attempt(lambda: pandas.DataFrame({"t": pandas.date_range("2024", periods=2, tz=zone)}))) if made is not None]
+    yield "dtypes", [pandas.DatetimeTZDtype(tz="UTC"), pandas.PeriodDtype("D"), pandas.IntervalDtype("int64"),
+                     pandas.CategoricalDtype(["a"]), frame.dtypes]
+    yield "groups", [frame.groupby("d"), frame.groupby("d")["a"], frame[["a"]].rolling(2),
+                     pandas.Grouper(key="when", freq="D"), pandas.IndexSlice]
+    yield "empty objects of plain classes", list(empty_objects("pandas"))
+    yield "columns of dates", [pandas.DataFrame({"p": pandas.period_range("2024", periods=2, freq="D"),
+                                                 "t": pandas.timedelta_range("1D", periods=2)})]
     yield "bins", [pandas.cut(numpy.arange(4), 2), pandas.qcut(numpy.arange(4), 2)]
 
 
@@ -218,6 +354,8 @@ def training_sets():
     labels = (x[:, 0] + x[:, 1] > 1).astype(int)
     yield x, labels
     yield x, x[:, 0] * 2 + x[:, 1]
+    yield x, labels + (x[:, 2] > 0.5)
+    yield x, numpy.array(["ant", "bee", "cat"])[labels + (x[:, 2] > 0.5)]
     yield x, x[:, :2]
     yield x, numpy.column_stack([labels, 1 - labels])
     yield ["a b c", "b c d", "c d e"] * 4, [0, 1, 0] * 4
@@ -230,16 +368,21 @@ def training_sets():
 def fitted(instance):
     from sklearn.base import clone
 
+    """The instance fitted to the first set that suits it, and to the first of more than two classes."""
+    found = 0
     for x, y in training_sets():
+        several = len(getattr(y, "shape", ())) == 1 and len(set(y.tolist())) == 3
+        if found and not several:
+            continue
         model = clone(instance)
         try:
             limited(model.fit, x, y)
-            return model
         except TooSlow:
-            return None
+            return
         except Exception:  # the next training set may suit it
             continue
-    return None
+        found += 1
+        yield model
 
 
 def variants(instance):
@@ -256,12 +399,30 @@ def variants(instance):
 
 
 def sklearn_objects():
+    for made in empty_objects("scikit-learn"):
+        yield "empty objects of plain classes", made
+    for label, made in sklearn_compositions():
+        yield label, made
+
+
+def sklearn_functions():
+    """Functions that models keep by name: scores, kernels, distances."""
+    for module in ("sklearn.metrics", "sklearn.metrics.pairwise", "sklearn.feature_selection"):
+        found = importlib.import_module(module)
+        for name, value in sorted(vars(found).items()):
+            if inspect.isfunction(value) and value.__module__.startswith("sklearn.") and not name.startswith("_"):
+                yield value
+
+
+def sklearn_compositions():
+    for function in sklearn_functions():
+        if not function.__name__.startswith(("plot_", "check_", "fetch", "load", "dump")):
+            yield "functions", function
     import numpy
     import sklearn.datasets
     import sklearn.gaussian_process.kernels as kernels
     import sklearn.metrics
     import sklearn.model_selection as selection
-    from sklearn.compose import ColumnTransformer
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import BallTree, KDTree
     from sklearn.pipeline import FeatureUnion, Pipeline
@@ -274,8 +435,7 @@ def sklearn_objects():
             continue
         yield cls.__name__ + ", not fitted", plain
         for instance in [plain] + list(variants(plain)):
-            model = fitted(instance)
-            if model is not None:
+            for model in fitted(instance):
                 yield cls.__name__, model
     x = numpy.random.RandomState(0).rand(20, 3)
     metrics = "euclidean manhattan chebyshev minkowski haversine hamming canberra braycurtis jaccard dice".split()
@@ -285,6 +445,16 @@ def sklearn_objects():
                 yield "%s, %s" % (tree.__name__, metric), tree(x[:, :2], metric=metric)
             except (ValueError, TypeError):
                 continue
+    for name in ("sklearn.metrics._dist_metrics", "sklearn.neighbors._dist_metrics", "sklearn.neighbors.dist_metrics"):
+        try:
+            found = importlib.import_module(name)
+        except ImportError:
+            continue
+        for cls in filter(inspect.isclass, vars(found).values()):
+            for given in ((), (3,), (numpy.ones(2),), (numpy.eye(2),)):
+                metric = attempt(cls, *given) if "Distance" in cls.__name__ else None
+                if metric is not None:
+                    yield "distances", metric
     for name in ("RBF Matern RationalQuadratic ExpSineSquared DotProduct ConstantKernel WhiteKernel "
                  "PairwiseKernel").split():
         yield "kernel " + name, getattr(kernels, name)()
@@ -303,6 +473,10 @@ def sklearn_objects():
     yield "Bunch", sklearn.datasets.load_iris()
     for function in (numpy.log1p, numpy.exp, numpy.sqrt, None):
         yield "FunctionTransformer", FunctionTransformer(function)
+    try:
+        from sklearn.compose import ColumnTransformer
+    except ImportError:
+        return
     steps = ColumnTransformer([("n", StandardScaler(), [0, 1])], remainder="passthrough")
     model = LogisticRegression(random_state=numpy.random.RandomState(1))
     pipeline = Pipeline([("c", FeatureUnion([("x", steps)])), ("m", model)])
@@ -318,6 +492,19 @@ def sklearn_dumps():
     for label, value in sklearn_objects():
         for dump in pickles(value, [p for p in (0, 2, 4, 5) if p in PROTOCOLS]):
             yield label, dump
+
+
+def joblib_beside(module, value):
+    import tempfile
+    import zlib
+
+    with tempfile.TemporaryDirectory() as folder:
+        for compress in (0, 3):
+            path = pathlib.Path(folder, "dump")
+            module.dump(value, str(path), compress=compress)
+            data = path.read_bytes()
+            # A mark, and the length in digits as wide as those of the largest.
+            yield zlib.decompress(data[2 + len(hex(sys.maxsize)):]) if data[:2] == b"ZF" else data
 
 
 def joblib_dumps():
@@ -336,7 +523,12 @@ def joblib_dumps():
                       numpy.zeros(2, "M8[D]"), numpy.asfortranarray(numpy.ones((2, 2), "f4"))):
             for protocol in PROTOCOLS:
                 out = io.BytesIO()
-                module.dump(value, out, protocol=protocol)
+                try:
+                    module.dump(value, out, protocol=protocol)
+                except TypeError:  # before 0.10, which writes arrays into files beside the pickle
+                    for dump in joblib_beside(module, value):
+                        yield module.__name__ + ".dump", [dump]
+                    break
                 yield module.__name__ + ".dump", [out.getvalue()]
 
 
@@ -350,8 +542,9 @@ def torch_values():
     names = ("float64 float32 float16 bfloat16 int64 int32 int16 int8 uint8 bool complex32 complex64 complex128 uint16 "
              "uint32 uint64 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu").split()
     dtypes = [getattr(torch, name) for name in names if hasattr(torch, name)]
-    yield "tensors of every dtype", [torch.zeros(2, dtype=dtype) for dtype in dtypes]
-    yield "dtypes", dtypes
+    yield "tensors of every dtype", [
+        made for made in (attempt(lambda: torch.zeros(2, dtype=dtype)) for dtype in dtypes) if made is not None]
+    yield "dtypes", [dtype for dtype in dtypes if attempt(lambda: repr(dtype))]
     grown = torch.ones(2, 2, requires_grad=True)
     yield "tensor views", [torch.arange(6).view(2, 3).t(), grown, torch.ones(2, dtype=torch.complex64).conj()]
     yield "parameters", [nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2), requires_grad=False)]
@@ -397,7 +590,7 @@ MODULES = {
     "LayerNorm": (2,), "RMSNorm": (2,), "LocalResponseNorm": (2,), "Dropout": (), "Dropout1d": (), "Dropout2d": (),
     "Dropout3d": (), "AlphaDropout": (), "ReLU": (), "ReLU6": (), "LeakyReLU": (), "PReLU": (), "ELU": (), "SELU": (),
     "CELU": (), "GELU": (), "SiLU": (), "Mish": (), "Sigmoid": (), "LogSigmoid": (), "Tanh": (), "Hardtanh": (),
-    "Hardswish": (), "Hardsigmoid": (), "Softplus": (), "Softsign": (), "Softmax": (1,), "Softmax2d": (),
+    "Hardswish": (), "Hardsigmoid": (), "Softplus": (), "Softsign": (), "Softmax": (1,), "Softmin": (1,), "Softmax2d": (),
     "LogSoftmax": (1,), "Threshold": (1, 1), "GLU": (), "MaxPool1d": (2,), "MaxPool2d": (2,), "MaxPool3d": (2,),
     "AvgPool1d": (2,), "AvgPool2d": (2,), "AvgPool3d": (2,), "AdaptiveAvgPool1d": (1,), "AdaptiveAvgPool2d": (1,),
     "AdaptiveMaxPool1d": (1,), "AdaptiveMaxPool2d": (1,), "ZeroPad2d": (1,), "ConstantPad1d": (1, 0),
@@ -423,7 +616,7 @@ def torch_modules():
 def torch_dumps():
     import torch
 
-    for label, values in list(torch_values()) + list(torch_modules()):
+    for label, values in list(torch_values()) + list(torch_modules()) + list(torch_objects()):
         for value in values:
             for zipped in (True, False):
                 for protocol in [p for p in (2, 4, 5) if p in PROTOCOLS]:
@@ -448,6 +641,205 @@ def pickles_of_checkpoint(out, zipped):
     return found
 
 
+def torch_objects():
+    """Whole objects, which torch.save writes by class."""
+    import torch
+    from torch import nn
+
+    net = nn.Sequential(nn.Linear(2, 2))
+    optimizers = []
+    for name in dir(torch.optim):
+        cls = getattr(torch.optim, name)
+        if inspect.isclass(cls) and issubclass(cls, torch.optim.Optimizer) and cls is not torch.optim.Optimizer:
+            optimizer = attempt(lambda: cls(net.parameters(), lr=0.1))
+            if optimizer is not None:
+                optimizers.append(optimizer)
+    yield "optimizers", optimizers
+    schedules = torch.optim.lr_scheduler
+    given = {"StepLR": (1,), "MultiStepLR": ([1, 2],), "ExponentialLR": (0.9,), "CosineAnnealingLR": (10,),
+             "CyclicLR": (0.1, 1.0), "OneCycleLR": (0.1, 10), "CosineAnnealingWarmRestarts": (5,)}
+    yield "schedulers", [made for made in (
+        attempt(lambda: getattr(schedules, name)(torch.optim.SGD(net.parameters(), lr=0.1), *given.get(name, ())))
+        for name in dir(schedules) if name.endswith(("LR", "Restarts", "Plateau"))) if made is not None]
+    yield "transformers", [nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2), 2),
+                           nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2), 2)]
+    yield "wrapped modules", [nn.DataParallel(nn.Linear(2, 2)), attempt(nn.utils.spectral_norm, nn.Linear(2, 2)),
+                              attempt(nn.utils.weight_norm, nn.Linear(2, 2))]
+    quantization = getattr(torch, "quantization", None)
+    if quantization is not None:
+        dynamic = [attempt(quantization.quantize_dynamic, nn.Sequential(layer), {type(layer)}, torch.qint8)
+                   for layer in (nn.Linear(2, 2), nn.LSTM(2, 2), nn.GRU(2, 2))]
+        yield "quantized modules", [made for model in dynamic if model is not None
+                                    for made in (model, model.state_dict())]
+    tagged = torch.ones(2)
+    tagged.tag = "x"
+    buffer = [nn.Buffer(torch.ones(2))] if hasattr(nn, "Buffer") else []
+    yield "tensors with attributes", [tagged] + buffer
+    data = torch.utils.data
+    yield "data sets", [data.TensorDataset(tagged), data.Subset(data.TensorDataset(tagged), [0]),
+                        data.RandomSampler(range(3)), data.SequentialSampler(range(3)),
+                        data.DataLoader(data.TensorDataset(tagged))]
+    yield "distributions", [attempt(torch.distributions.Normal, 0.0, 1.0), torch.finfo(torch.float32)]
+    yield "version", [torch.__version__]
+    yield "packed sequences", [nn.utils.rnn.pack_sequence([torch.ones(3), torch.ones(2)])]
+    yield "functions", [getattr(nn.functional, name) for name in (
+        "relu gelu silu softmax sigmoid tanh leaky_relu elu selu celu mish softplus hardtanh hardswish log_softmax "
+        "dropout layer_norm linear mse_loss l1_loss cross_entropy nll_loss").split() if hasattr(nn.functional, name)] + [
+        torch.relu, torch.tanh, torch.sigmoid, torch.softmax]
+    yield "empty objects of plain classes", list(empty_objects("torch"))
+    yield "enumerations", list(members("torch"))
+
+
+def torch_pickles():
+    """The same values by plain pickle, which stores tensors as strings that torch loads."""
+    for label, values in list(torch_values()) + list(torch_objects()):
+        for value in values:
+            for dump in pickles(value, [p for p in (2, 3, 4) if p in PROTOCOLS]):
+                yield "pickle of " + label, dump
+
+
+# ---- boosters -------------------------------------------------------------------------------------------------------
+
+
+def xgboost_dumps():
+    import numpy
+    import xgboost
+
+    x = numpy.random.RandomState(0).rand(40, 4)
+    y = (x[:, 0] > 0.5).astype(int)
+    values = [xgboost.XGBClassifier(), xgboost.XGBRegressor(), xgboost.XGBRanker()]
+    for booster in ("gbtree", "gblinear", "dart"):
+        values.append(xgboost.train({"booster": booster}, xgboost.DMatrix(x, y), 2))
+        values.append(xgboost.XGBRegressor(n_estimators=2, booster=booster).fit(x, x[:, 0]))
+    for name in ("XGBClassifier", "XGBRFClassifier", "XGBRegressor", "XGBRFRegressor"):
+        values.append(getattr(xgboost, name)(n_estimators=2).fit(x, y))
+    values.append(attempt(lambda: xgboost.XGBRanker(n_estimators=2).fit(x, y, group=[20, 20])))
+    values.append(attempt(lambda: xgboost.XGBClassifier(
+        n_estimators=2, callbacks=[xgboost.callback.EarlyStopping(2)]).fit(x, y, eval_set=[(x, y)], verbose=False)))
+    return pickle_all([("models", values), ("empty objects of plain classes", empty_objects("xgboost"))])
+
+
+def lightgbm_dumps():
+    import lightgbm
+    import numpy
+
+    x = numpy.random.RandomState(0).rand(60, 4)
+    y = (x[:, 0] > 0.5).astype(int)
+    quiet = {"verbosity": -1}
+    values = [lightgbm.LGBMClassifier(), lightgbm.train(dict(quiet, objective="binary"), lightgbm.Dataset(x, y), 2)]
+    for name in ("LGBMClassifier", "LGBMRegressor"):
+        values.append(getattr(lightgbm, name)(n_estimators=2, **quiet).fit(x, y))
+        values.append(getattr(lightgbm, name)(n_estimators=2, **quiet).fit(x, y, eval_set=[(x, y)]))
+    values.append(lightgbm.LGBMRanker(n_estimators=2, **quiet).fit(x, y, group=[30, 30]))
+    values.append(lightgbm.cv(dict(quiet, objective="binary"), lightgbm.Dataset(x, y), 2))
+    values.append(attempt(lambda: lightgbm.cv(
+        dict(quiet, objective="binary"), lightgbm.Dataset(x, y), 2, return_cvbooster=True)["cvbooster"]))
+    return pickle_all([("models", values), ("empty objects of plain classes", empty_objects("lightgbm"))])
+
+
+def catboost_dumps():
+    import catboost
+    import numpy
+
+    x = numpy.random.RandomState(0).rand(40, 4)
+    y = (x[:, 0] > 0.5).astype(int)
+    given = {"iterations": 2, "verbose": False, "allow_writing_files": False}
+    values = [catboost.CatBoostClassifier(), catboost.CatBoostRegressor(), catboost.CatBoost(),
+              catboost.CatBoostRegressor(**given).fit(x, x[:, 0]), catboost.CatBoost(given).fit(x, y),
+              catboost.CatBoostClassifier(**given).fit(x, y, eval_set=(x, y)),
+              catboost.CatBoostClassifier(**given).fit(x, numpy.array(["a", "b"])[y])]
+    if hasattr(catboost, "CatBoostRanker"):
+        values.append(catboost.CatBoostRanker(**given).fit(x, y, group_id=[0] * 20 + [1] * 20))
+    return pickle_all([("models", values)])
+
+
+# ---- transformers and accelerate ------------------------------------------------------------------------------------
+
+
+def saved(values, label):
+    """The pickles of what torch.save writes."""
+    import torch
+
+    for value in values:
+        for zipped in (True, False):
+            out = io.BytesIO()
+            try:
+                torch.save(value, out, _use_new_zipfile_serialization=zipped)
+            except Exception:  # what cannot be pickled
+                continue
+            yield label, pickles_of_checkpoint(out, zipped)
+
+
+def transformers_dumps():
+    import tempfile
+
+    import torch
+    import transformers
+
+    encoding = {"input_ids": torch.ones(1, 2)}
+    values = [transformers.BatchEncoding(encoding), transformers.BatchFeature(encoding),
+              transformers.GenerationConfig(max_length=3)]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("TrainingArguments", "Seq2SeqTrainingArguments"):
+            cls = getattr(transformers, name)
+            for given in ({}, {"use_cpu": True}, {"use_cpu": True, "eval_strategy": "epoch", "save_strategy": "epoch"}):
+                values.append(attempt(lambda: cls(folder, report_to=[], **given)))
+    for name in ("BertConfig", "GPT2Config", "T5Config", "RobertaConfig", "DistilBertConfig", "ViTConfig"):
+        values.append(attempt(getattr(transformers, name, None)))
+    values = [value for value in values if value is not None]
+    every = values + list(empty_objects("transformers")) + list(members("transformers"))
+    for pair in list(saved(values, "training arguments and encodings")) + list(pickle_all([("the same", every)])):
+        yield pair
+
+
+def accelerate_dumps():
+    import random
+    import tempfile
+
+    import accelerate
+    import numpy
+    import torch
+
+    accelerator = accelerate.Accelerator(cpu=True)
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.AdamW(model.parameters())
+    model, optimizer, scheduler = accelerator.prepare(
+        model, optimizer, torch.optim.lr_scheduler.StepLR(optimizer, 1))
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    scheduler.step()
+    with tempfile.TemporaryDirectory() as folder:
+        accelerator.save_state(folder, safe_serialization=False)
+        for path in sorted(pathlib.Path(folder).iterdir()):
+            data = io.BytesIO(path.read_bytes())
+            if zipfile.is_zipfile(data):
+                yield "save_state, " + path.name, pickles_of_checkpoint(data, True)
+    states = {"random_state": random.getstate(), "numpy_random_seed": numpy.random.get_state(),
+              "torch_manual_seed": torch.get_rng_state()}
+    every = list(empty_objects("accelerate")) + list(members("accelerate"))
+    for pair in list(saved([states], "random states")) + list(pickle_all([("plain classes", every)])):
+        yield pair
+
+
+# ---- other picklers -------------------------------------------------------------------------------------------------
+
+
+def dill_dumps():
+    import collections
+
+    import dill
+    import numpy
+
+    plain = [{"a": [1, 2.0, "x"]}, numpy.ones(3), numpy.array(["a", 1], object), numpy.float32(1.5), int, dict,
+             collections.OrderedDict(a=1), range(3), Ellipsis, NotImplemented, numpy.ma.array([1, 2], mask=[0, 1])]
+    for value in plain:
+        for protocol in PROTOCOLS:
+            try:
+                yield "plain objects", [dill.dumps(value, protocol)]
+            except Exception:  # what a protocol cannot write
+                continue
+
+
 def sources():
     yield "CPython", "sys", lambda: pickle_all(python_values())
     yield "numpy", "numpy", lambda: pickle_all(numpy_values())
@@ -456,3 +848,11 @@ def sources():
     yield "scikit-learn", "sklearn", sklearn_dumps
     yield "joblib", "joblib", joblib_dumps
     yield "torch", "torch", torch_dumps
+    yield "torch", "torch", torch_pickles
+    yield "xgboost", "xgboost", xgboost_dumps
+    yield "lightgbm", "lightgbm", lightgbm_dumps
+    yield "catboost", "catboost", catboost_dumps
+    yield "transformers", "transformers", transformers_dumps
+    yield "accelerate", "accelerate", accelerate_dumps
+    # Last, because importing it changes how the others are pickled.
+    yield "dill", "dill", dill_dumps

@@ -159,6 +159,10 @@ pub(crate) struct Scan {
     /// Files, and directories to walk.
     #[arg(required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
+    /// A file of names that you allow pickles to use, besides those that are built in; may be
+    /// given more than once.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) allow: Vec<PathBuf>,
 }
 
 /// Look into one model file.

@@ -1,12 +1,15 @@
 //! Settings, from the file that the caller names.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::Read,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use casemate_artifact::{Allowlist, AllowlistError};
 use casemate_policy::Exception;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +34,8 @@ pub(crate) struct AssessSettings {
     pub(crate) repository: Option<String>,
     /// A directory of Rego and data that overlays the built-in policy, relative to this file.
     pub(crate) policy: Option<PathBuf>,
+    /// Files of names that pickles may use besides those that are built in, relative to this file.
+    pub(crate) allow: Vec<PathBuf>,
     /// The directory of the report, relative to the working directory.
     pub(crate) out: Option<PathBuf>,
 }
@@ -45,8 +50,11 @@ impl Configuration {
         let text = read_bounded(file)?;
         let mut configuration = Self::parse(&text)
             .with_context(|| format!("{} is not a Casemate configuration", file.display()))?;
-        if let (Some(policy), Some(parent)) = (&mut configuration.assess.policy, file.parent()) {
-            *policy = parent.join(&*policy);
+        if let Some(parent) = file.parent() {
+            let assess = &mut configuration.assess;
+            for path in assess.policy.iter_mut().chain(&mut assess.allow) {
+                *path = parent.join(&*path);
+            }
         }
         Ok(configuration)
     }
@@ -54,18 +62,34 @@ impl Configuration {
     fn parse(text: &str) -> Result<Self> {
         match toml::from_str(text) {
             Ok(configuration) => Ok(configuration),
-            Err(error) => {
-                // The library would quote the line, and somebody may have named the wrong file.
-                let before = error.span().and_then(|span| text.get(..span.start));
-                let line = 1 + before.unwrap_or_default().matches('\n').count();
-                match suggestion(error.message()) {
-                    Some(field) => {
-                        bail!("line {line}: {}; did you mean `{field}`?", error.message())
-                    }
-                    None => bail!("line {line}: {}", error.message()),
-                }
-            }
+            Err(error) => bail!(mistake(text, error.span(), error.message())),
         }
+    }
+}
+
+/// The built-in allowlist with the rows of the caller's own files.
+pub(crate) fn allowlist(files: &[PathBuf]) -> Result<Cow<'static, Allowlist>> {
+    let mut list = Cow::Borrowed(Allowlist::builtin());
+    for file in files {
+        let text = read_bounded(file)?;
+        let extended = list.with_overlay(&text).map_err(|error| match error {
+            AllowlistError::Toml(error) => anyhow!(mistake(&text, error.span(), error.message())),
+            error => anyhow!(error),
+        });
+        let refused = || format!("{} is not an allowlist", file.display());
+        list = Cow::Owned(extended.with_context(refused)?);
+    }
+    Ok(list)
+}
+
+/// What is wrong with a file, and where. The library would quote the line, and somebody may have
+/// named the wrong file.
+fn mistake(text: &str, span: Option<Range<usize>>, message: &str) -> String {
+    let before = span.and_then(|span| text.get(..span.start));
+    let line = 1 + before.unwrap_or_default().matches('\n').count();
+    match suggestion(message) {
+        Some(field) => format!("line {line}: {message}; did you mean `{field}`?"),
+        None => format!("line {line}: {message}"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Result;
-use casemate_artifact::ArtifactCheck;
+use casemate_artifact::{ArtifactCheck, Limits};
 use casemate_core::{
     AssetId, Coverage, Decision, Finding, Outcome, PathText, Status, Timestamp, Verdict, aggregate,
 };
@@ -20,7 +20,7 @@ use crate::{
     NEGATIVE, catalogue,
     cli::{self, Global},
     clock,
-    config::Configuration,
+    config::{self, Configuration},
     output, policies,
     progress::Ticker,
     report_dir::ReportDir,
@@ -71,7 +71,8 @@ pub(crate) fn run(
 
 /// Puts every file of the tree before every check.
 fn take_inventory(global: &Global, settings: &Settings, report: &ReportDir) -> Result<Inventory> {
-    let artifact = ArtifactCheck::default();
+    let allowlist = config::allowlist(&settings.allow)?.into_owned();
+    let artifact = ArtifactCheck::new(allowlist, Limits::default());
     let secrets = SecretsCheck::builtin();
     let options = Options {
         repository: settings.repository.clone(),
@@ -99,6 +100,7 @@ struct Settings {
     /// The file that the exceptions stand in.
     config: PathText,
     policy: Option<PathBuf>,
+    allow: Vec<PathBuf>,
     out: PathBuf,
     /// Where the settings come from, for the report.
     sources: Vec<String>,
@@ -137,6 +139,7 @@ impl Settings {
             exceptions,
             config: global.config.as_deref().map(path_text).unwrap_or_default(),
             policy,
+            allow: chosen.allow,
             out: out.unwrap_or_else(|| PathBuf::from("casemate-report")),
             sources,
             now: clock::of(global)?.now(),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use casemate_artifact::{Allowlist, Limits, Verdict, examine};
+use casemate_artifact::{Limits, Verdict, examine};
 use casemate_core::{AssetId, Coverage, Rule};
 use casemate_inventory::{Entry, Options, Unreadable, each_file};
 use casemate_report::{Artifact, Judgement, Scan};
@@ -11,21 +11,23 @@ use casemate_report::{Artifact, Judgement, Scan};
 use crate::{
     NEGATIVE, catalogue,
     cli::{self, Global},
-    output,
+    config, output,
     progress::Ticker,
 };
 
 /// Judges every regular file under the paths.
 pub(crate) fn run(global: &Global, arguments: &cli::Scan) -> Result<ExitCode> {
     let options = Options::default();
-    let allowlist = Allowlist::builtin();
+    let allowlist = config::allowlist(&arguments.allow)?;
     let limits = Limits::default();
     let judge = |entry: &Entry, source: &dyn casemate_core::Source| {
         let id = AssetId::File {
             repository: options.repository.clone(),
             path: entry.path.clone(),
         };
-        let examination = examine(source, allowlist, &limits);
+        let examination = examine(source, &allowlist, &limits);
+        let allowances = examination.allowances();
+        let allowed = allowances.map(|names| format!("allowed by you: {names}"));
         let findings = (examination.findings.into_iter())
             .map(|observation| observation.into_finding(&id, &entry.path, &entry.file))
             .collect();
@@ -34,7 +36,7 @@ pub(crate) fn run(global: &Global, arguments: &cli::Scan) -> Result<ExitCode> {
             format: examination.format.to_owned(),
             verdict: judgement(examination.verdict),
             coverage: examination.coverage,
-            reason: examination.reason,
+            reason: examination.reason.or(allowed),
             findings,
         }
     };

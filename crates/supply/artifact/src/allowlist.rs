@@ -11,8 +11,11 @@ use std::{
 use serde::Deserialize;
 
 use crate::{
-    operators::{ClassRow, DangerousRow, NamespaceRow, OperatorRows, Operators},
-    pickle::value::{Kind, KindSet},
+    operators::{ClassRow, DangerousRow, NamespaceRow, OperatorRows, Operators, OverlayOperators},
+    pickle::{
+        effect::Mutation,
+        value::{Kind, KindSet},
+    },
 };
 
 /// What may be named, and how it may be used.
@@ -43,6 +46,14 @@ pub enum AllowlistError {
         /// What stands there.
         kind: String,
     },
+    /// A row of an overlay says what it must not.
+    #[error("{name} {why}")]
+    Refused {
+        /// The row's module and name.
+        name: String,
+        /// What is wrong: the predicate of a sentence.
+        why: String,
+    },
 }
 
 impl Allowlist {
@@ -68,17 +79,74 @@ impl Allowlist {
         &BUILTIN
     }
 
-    /// The built-in allowlist with the rows of `overlay` added, in the same form as the files under
-    /// `content/allowlists`. A row of the overlay replaces a built-in one of the same name; a name
-    /// that it allows is no gadget any more.
+    /// The same with the rows of `overlay` added, which are a caller's own: `[[allow]]` tables of
+    /// `module`, `name`, `kind`, `call`, `build`, `args`, `names`, `texts`, and a `reason`; and
+    /// `[[operators]]` tables of `namespace`, `names` and a `reason`. What a function may be given
+    /// has to be said; names that are on the list, or known to be dangerous, cannot be added.
     ///
     /// # Errors
     ///
-    /// Where `overlay` is not of that form.
-    pub fn with_overlay(overlay: &str) -> Result<Self, AllowlistError> {
-        let mut list = Self::builtin().clone();
-        list.add(overlay)?;
+    /// Where `overlay` is not of that form, or says what it must not.
+    pub fn with_overlay(&self, overlay: &str) -> Result<Self, AllowlistError> {
+        let mut list = self.clone();
+        let file: OverlayFile = toml::from_str(overlay)?;
+        for own in file.allow {
+            list.add_own(own)?;
+        }
+        for own in file.operators {
+            Arc::make_mut(&mut list.operators).add_own(own)?;
+        }
         Ok(list)
+    }
+
+    fn add_own(&mut self, own: OverlayRow) -> Result<(), AllowlistError> {
+        let name = format!("{}.{}", own.module, own.name);
+        let refuse = |why: String| AllowlistError::Refused {
+            name: name.clone(),
+            why,
+        };
+        if self.row(&own.module, &own.name).is_some() {
+            return Err(refuse("is on the allowlist already".to_owned()));
+        }
+        if let Some(gadget) = self.gadget(&own.module, &own.name) {
+            return Err(refuse(format!("{}, and cannot be allowed", gadget.what)));
+        }
+        if !matches!(own.kind.as_str(), "class" | "function" | "value") {
+            return Err(refuse(format!(
+                "has no kind `{}`; there are `class`, `function` and `value`",
+                own.kind
+            )));
+        }
+        if let Some(how) = own.call.iter().find(|how| !MANNERS.contains(&how.as_str())) {
+            return Err(refuse(format!(
+                "cannot be called by `{how}`; there are `reduce`, `newobj` and `inst`"
+            )));
+        }
+        if own.call.iter().any(|how| how != "newobj") && own.args.is_none() {
+            return Err(refuse(
+                "is called and has no `args`, which say with what".to_owned(),
+            ));
+        }
+        if own.reason.trim().is_empty() {
+            return Err(refuse("has an empty `reason`".to_owned()));
+        }
+        let reason = own.reason.clone();
+        let row = FileRow {
+            module: own.module,
+            name: own.name,
+            kind: own.kind,
+            call: own.call,
+            build: own.build,
+            args: own.args,
+            names: own.names,
+            texts: own.texts,
+            fill: None,
+            _evidence: String::new(),
+        };
+        let (module, path, mut row) = row.judged()?;
+        row.reason = Some(reason.into());
+        self.rows.entry(module).or_default().insert(path, row);
+        Ok(())
     }
 
     /// The same without the gadgets. Nothing may become clean by it; it is there to prove that.
@@ -115,6 +183,9 @@ impl Allowlist {
                 // So torch writes the members of an enumeration.
                 bare: true,
                 names: None,
+                texts: None,
+                fill: None,
+                reason: None,
             };
             let rows = list.rows.entry(module.to_owned()).or_default();
             rows.insert(name.to_owned(), row);
@@ -171,6 +242,14 @@ impl Allowlist {
         None
     }
 
+    /// The gadget that a module is, or the first of those in it.
+    pub(crate) fn gadget_of_module(&self, module: &str) -> Option<&Gadget> {
+        self.gadget(module, "*").or_else(|| {
+            let inside = self.gadgets.get(module)?;
+            inside.iter().min_by_key(|(name, _)| *name).map(|row| row.1)
+        })
+    }
+
     /// Whether a module is of the standard library, by its first segment.
     pub(crate) fn is_stdlib(&self, module: &str) -> bool {
         self.stdlib.binary_search(&top(module)).is_ok()
@@ -190,27 +269,17 @@ impl Allowlist {
     fn add(&mut self, text: &str) -> Result<(), AllowlistError> {
         let file: File = toml::from_str(text)?;
         for row in file.allow {
-            let arguments = row.contract()?;
-            if let Some(gadgets) = self.gadgets.get_mut(&row.module) {
-                gadgets.remove(&row.name);
-            }
-            let uses = |how: &str| row.call.iter().any(|call| call == how);
-            let judged = Row {
-                is_class: row.kind == "class",
-                reduce: uses("reduce"),
-                new: uses("newobj"),
-                instance: uses("inst"),
-                build: row.build,
-                is_value: row.kind == "value",
-                arguments,
-                bare: false,
-                names: row.names,
-            };
-            self.rows
-                .entry(row.module)
-                .or_default()
-                .insert(row.name, judged);
+            let (module, path, row) = row.judged()?;
+            self.rows.entry(module).or_default().insert(path, row);
         }
+        // Objects that are made empty and then get their dictionary.
+        self.add_group(file.plain, |row| (row.new, row.build) = (true, true));
+        // Tuples of their arguments.
+        self.add_group(file.tuple, |row| {
+            (row.new, row.arguments) = (true, Contract::anything());
+        });
+        // What is only referred to.
+        self.add_group(file.named, |_| {});
         for gadget in file.gadget {
             self.gadgets.entry(gadget.module).or_default().insert(
                 gadget.name,
@@ -244,6 +313,104 @@ pub(crate) struct Row {
     /// What the globals and the objects among the arguments may be, by their dotted names: for what
     /// constructs or calls what it is given.
     pub(crate) names: Option<Vec<String>>,
+    /// What the strings among the arguments may be: for what looks something up by them.
+    pub(crate) texts: Option<Texts>,
+    /// How picklers put items into its objects, where they do.
+    pub(crate) fill: Option<Fill>,
+    /// Why the caller allows it, where it is not built in.
+    pub(crate) reason: Option<Box<str>>,
+}
+
+/// How items are put into an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Fill {
+    /// As into a dictionary.
+    Key,
+    /// As into a list.
+    Order,
+}
+
+impl Allowlist {
+    fn add_group(&mut self, groups: Vec<FileGroup>, allow: impl Fn(&mut Row)) {
+        for group in groups {
+            let module = self.rows.entry(group.module).or_default();
+            for name in group.names {
+                let mut row = Row::named(&group.kind);
+                allow(&mut row);
+                module.entry(name).or_insert(row);
+            }
+        }
+    }
+}
+
+impl Row {
+    /// Whether picklers put items into its objects in this way.
+    pub(crate) fn is_filled(&self, how: Mutation) -> bool {
+        match how {
+            Mutation::SetItem => self.fill == Some(Fill::Key),
+            Mutation::Append => self.fill == Some(Fill::Order),
+            Mutation::Add => false,
+        }
+    }
+
+    /// What may be referred to and no more; a class, unless `kind` says otherwise.
+    fn named(kind: &str) -> Self {
+        Self {
+            is_class: matches!(kind, "class" | ""),
+            reduce: false,
+            new: false,
+            instance: false,
+            build: false,
+            is_value: kind == "value",
+            arguments: Contract {
+                fixed: Vec::new(),
+                rest: None,
+            },
+            bare: false,
+            names: None,
+            texts: None,
+            fill: None,
+            reason: None,
+        }
+    }
+}
+
+/// Texts that are allowed.
+#[derive(Clone, Debug)]
+pub(crate) struct Texts(Vec<String>);
+
+impl Texts {
+    /// Whether `text` is one of them, or of a form among them.
+    pub(crate) fn allow(&self, text: &str) -> bool {
+        self.0.iter().any(|allowed| match allowed.as_str() {
+            "<zone>" => is_zone(text),
+            "<range>" => is_range(text),
+            allowed => allowed == text,
+        })
+    }
+}
+
+/// Whether a text names a time zone and, as a path, leads nowhere else.
+fn is_zone(text: &str) -> bool {
+    let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+');
+    text.len() < 64
+        && text
+            .split('/')
+            .all(|part| !part.is_empty() && part.chars().all(sound))
+}
+
+/// Whether a text is the call of `range` with numbers, as `repr` writes it.
+fn is_range(text: &str) -> bool {
+    let numbers = |inner: &str| {
+        inner
+            .split(", ")
+            .all(|number| number.parse::<i64>().is_ok())
+    };
+    let inner = text
+        .strip_prefix("range(")
+        .and_then(|rest| rest.strip_suffix(')'));
+    inner.is_some_and(numbers)
 }
 
 /// What a dangerous name does.
@@ -300,6 +467,12 @@ struct File {
     #[serde(default)]
     allow: Vec<FileRow>,
     #[serde(default)]
+    plain: Vec<FileGroup>,
+    #[serde(default)]
+    tuple: Vec<FileGroup>,
+    #[serde(default)]
+    named: Vec<FileGroup>,
+    #[serde(default)]
     gadget: Vec<FileGadget>,
     #[serde(default)]
     operators: Vec<NamespaceRow>,
@@ -321,7 +494,21 @@ struct FileRow {
     build: bool,
     args: Option<Vec<String>>,
     names: Option<Vec<String>>,
+    texts: Option<Vec<String>>,
+    fill: Option<Fill>,
     /// Where a real file was seen to need the row; for readers of the data.
+    #[serde(rename = "evidence")]
+    _evidence: String,
+}
+
+/// Names of one module that are allowed the same.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileGroup {
+    module: String,
+    #[serde(default)]
+    kind: String,
+    names: Vec<String>,
     #[serde(rename = "evidence")]
     _evidence: String,
 }
@@ -336,7 +523,52 @@ struct FileGadget {
     references: Vec<String>,
 }
 
+/// An overlay: nothing but rows of single names.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OverlayFile {
+    #[serde(default)]
+    allow: Vec<OverlayRow>,
+    #[serde(default)]
+    operators: Vec<OverlayOperators>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OverlayRow {
+    module: String,
+    name: String,
+    kind: String,
+    call: Vec<String>,
+    #[serde(default)]
+    build: bool,
+    args: Option<Vec<String>>,
+    names: Option<Vec<String>>,
+    texts: Option<Vec<String>>,
+    reason: String,
+}
+
 impl FileRow {
+    fn judged(self) -> Result<(String, String, Row), AllowlistError> {
+        let arguments = self.contract()?;
+        let uses = |how: &str| self.call.iter().any(|call| call == how);
+        let row = Row {
+            is_class: self.kind == "class",
+            reduce: uses("reduce"),
+            new: uses("newobj"),
+            instance: uses("inst"),
+            build: self.build,
+            is_value: self.kind == "value",
+            arguments,
+            bare: false,
+            names: self.names,
+            texts: self.texts.map(Texts),
+            fill: self.fill,
+            reason: None,
+        };
+        Ok((self.module, self.name, row))
+    }
+
     fn contract(&self) -> Result<Contract, AllowlistError> {
         let Some(arguments) = &self.args else {
             return Ok(Contract::anything());
@@ -408,6 +640,8 @@ fn lines(list: &'static str) -> Vec<&'static str> {
     lines
 }
 
+/// How a stream may call what is allowed.
+const MANNERS: &[&str] = &["reduce", "newobj", "inst"];
 const ANY: KindSet = KindSet(u16::MAX);
 
 const BUILTIN_FILES: &[&str] = &[
@@ -419,6 +653,12 @@ const BUILTIN_FILES: &[&str] = &[
     include_str!("../../../../content/allowlists/joblib.toml"),
     include_str!("../../../../content/allowlists/torch.toml"),
     include_str!("../../../../content/allowlists/torchscript.toml"),
+    include_str!("../../../../content/allowlists/xgboost.toml"),
+    include_str!("../../../../content/allowlists/lightgbm.toml"),
+    include_str!("../../../../content/allowlists/catboost.toml"),
+    include_str!("../../../../content/allowlists/transformers.toml"),
+    include_str!("../../../../content/allowlists/accelerate.toml"),
+    include_str!("../../../../content/allowlists/dill.toml"),
     include_str!("../../../../content/allowlists/gadgets.toml"),
 ];
 const STDLIB: &str = include_str!("../../../../content/allowlists/stdlib.txt");
@@ -445,6 +685,8 @@ mod tests {
                 build: false,
                 args: Some(kinds.iter().map(|&kind| kind.to_owned()).collect()),
                 names: None,
+                texts: None,
+                fill: None,
                 _evidence: String::new(),
             };
             row.contract().expect("a contract")
@@ -471,19 +713,54 @@ mod tests {
         assert!(list.gadget("pdbx", "run").is_none());
     }
 
+    const OWN: &str = "[[allow]]\nmodule = 'acme'\nname = 'Model'\nkind = 'class'\ncall = ['newobj']\n\
+                       reason = 'ours'\n";
+
+    fn refusal(from: &str, to: &str) -> String {
+        assert!(OWN.contains(from), "{from}");
+        let own = OWN.replace(from, to);
+        let error = Allowlist::builtin().with_overlay(&own);
+        error.expect_err("refused").to_string()
+    }
+
     #[test]
     fn an_overlay_adds_to_what_is_built_in_and_its_mistakes_are_told() {
-        let row = "[[allow]]\nmodule = 'acme'\nname = 'Model'\nkind = 'class'\nevidence = 'ours'\n";
-        let list = Allowlist::with_overlay(row).expect("sound");
+        let list = Allowlist::builtin().with_overlay(OWN).expect("sound");
         assert_eq!(list.len(), Allowlist::builtin().len() + 1);
         assert!(list.row("acme", "Model").is_some() && list.row("acme", "Model.x").is_none());
-        assert!(Allowlist::with_overlay(&row.replace("kind", "kin")).is_err());
-        let wrong = format!("{row}args = ['text']\n");
-        let error = Allowlist::with_overlay(&wrong).expect_err("no such kind");
+        assert!(refusal("kind", "kin").contains("unknown field `kin`"));
+        assert!(refusal("reason = 'ours'", "").contains("missing field `reason`"));
+        assert!(refusal("call = ['newobj']", "").contains("missing field `call`"));
+        assert_eq!(refusal("'ours'", "' '"), "acme.Model has an empty `reason`");
         assert_eq!(
-            error.to_string(),
+            refusal("['newobj']", "['reduce']"),
+            "acme.Model is called and has no `args`, which say with what"
+        );
+        assert_eq!(
+            refusal("['newobj']", "['newobj']\nargs = ['text']"),
             "acme.Model: there is no argument kind `text`"
         );
+        assert!(list.with_overlay(OWN).is_err(), "twice the same");
+    }
+
+    #[test]
+    fn no_overlay_allows_what_is_known_to_be_dangerous() {
+        for (module, name) in [("os", "system"), ("builtins", "eval"), ("subprocess", "x")] {
+            let own = OWN.replace("acme", module).replace("Model", name);
+            let error = Allowlist::builtin()
+                .with_overlay(&own)
+                .expect_err("refused");
+            assert!(
+                error.to_string().ends_with("and cannot be allowed"),
+                "{error}"
+            );
+        }
+        assert!(refusal("'acme'", "'torch'\nname = 'Size'\n").contains("duplicate"));
+        let own = OWN.replace("acme", "torch").replace("Model", "Size");
+        let error = Allowlist::builtin()
+            .with_overlay(&own)
+            .expect_err("refused");
+        assert_eq!(error.to_string(), "torch.Size is on the allowlist already");
     }
 
     #[test]

@@ -82,6 +82,12 @@ fn tell(examination: Examination, subject: &Subject, outcome: &mut Outcome) {
         (Verdict::Unknown, _) | (_, Coverage::Partial) => Status::Undetermined,
         (Verdict::Inert | Verdict::Known, Coverage::Complete) => Status::Pass,
     };
+    if !examination.allowed.is_empty() {
+        let allowed = examination.allowances().unwrap_or_default();
+        outcome
+            .facts
+            .insert("allowed by the caller".to_owned(), allowed);
+    }
     outcome.reason = examination.reason;
     let kind = subject.asset.kind.as_str().to_owned();
     outcome.facts.insert("kind".to_owned(), kind);

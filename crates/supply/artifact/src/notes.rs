@@ -18,6 +18,8 @@ pub(crate) struct Notes<'a> {
     verdict: Verdict,
     coverage: Coverage,
     reason: Option<String>,
+    /// Names that only the caller's own rows allow, and why they do.
+    allowed: BTreeMap<String, String>,
     members: Vec<String>,
     listed: BTreeMap<Key, Listed>,
     unlisted: u64,
@@ -40,6 +42,7 @@ impl<'a> Notes<'a> {
             verdict: Verdict::Inert,
             coverage: Coverage::Complete,
             reason: None,
+            allowed: BTreeMap::new(),
             members: Vec::new(),
             listed: BTreeMap::new(),
             unlisted: 0,
@@ -181,6 +184,22 @@ impl<'a> Notes<'a> {
         self.observe(&NOT_COVERED, Verdict::Unknown, region, what, reason);
     }
 
+    /// Notes that a name is allowed because the caller says so.
+    pub(crate) fn allow(&mut self, name: String, reason: &str) {
+        if self.allowed.len() < self.limits.findings {
+            self.allowed
+                .entry(name)
+                .or_insert_with(|| reason.to_owned());
+        }
+    }
+
+    /// Takes over what the notes of something inside say of that.
+    pub(crate) fn allow_all(&mut self, inner: &mut Notes<'_>) {
+        for (name, reason) in std::mem::take(&mut inner.allowed) {
+            self.allow(name, &reason);
+        }
+    }
+
     /// Notes that the medium failed, so that nothing more is read where the notes stand.
     pub(crate) fn leave_out_unread(&mut self, error: &std::io::Error) {
         self.leave_out("unreadable", None, format!("cannot be read: {error}"));
@@ -255,6 +274,7 @@ impl<'a> Notes<'a> {
             verdict: self.verdict,
             coverage: self.coverage,
             reason: self.reason,
+            allowed: self.allowed.into_iter().collect(),
             findings,
         }
     }

@@ -7,6 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
+use crate::AllowlistError;
+
 /// What is known of operators.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Operators {
@@ -60,6 +62,29 @@ impl Operators {
         self.dangerous.clear();
     }
 
+    /// Adds a caller's own operators.
+    ///
+    /// # Errors
+    ///
+    /// Where one is known already, whether it is allowed or not, or no reason is given.
+    pub(crate) fn add_own(&mut self, own: OverlayOperators) -> Result<(), AllowlistError> {
+        for name in &own.names {
+            let why = match self.operator(&own.namespace, name) {
+                Operator::Unheard if own.reason.trim().is_empty() => "has an empty `reason`",
+                Operator::Unheard => continue,
+                Operator::Allowed => "is on the allowlist already",
+                Operator::Dangerous(_) | Operator::Refused => "is torch's own, and not allowed",
+            };
+            return Err(AllowlistError::Refused {
+                name: format!("{}.{name}", own.namespace),
+                why: why.to_owned(),
+            });
+        }
+        let names = self.names.entry(own.namespace).or_default();
+        names.extend(own.names.into_iter().map(|name| (name, true)));
+        Ok(())
+    }
+
     pub(crate) fn add(&mut self, rows: OperatorRows) {
         for row in rows.operators {
             let names = self.names.entry(row.namespace).or_default();
@@ -101,6 +126,15 @@ pub(crate) struct NamespaceRow {
     _evidence: String,
 }
 
+/// A caller's own operators, and why they are allowed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OverlayOperators {
+    namespace: String,
+    names: Vec<String>,
+    reason: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DangerousRow {
@@ -138,10 +172,19 @@ mod tests {
 
     #[test]
     fn an_overlay_may_allow_an_operator_of_a_library() {
-        let row = "[[operators]]\nnamespace = 'torchvision'\nnames = ['nms']\nevidence = 'ours'\n";
-        let list = Allowlist::with_overlay(row).expect("sound");
+        let row = "[[operators]]\nnamespace = 'torchvision'\nnames = ['nms']\nreason = 'ours'\n";
+        let list = Allowlist::builtin().with_overlay(row).expect("sound");
         let says = |name| list.operators().operator("torchvision", name);
         assert_eq!(says("nms"), Operator::Allowed);
         assert_eq!(says("roi_align"), Operator::Unheard);
+        for wrong in [
+            row.replace("'nms'", "'nms', 'roi_align'")
+                .replace("ours", " "),
+            row.replace("torchvision", "aten").replace("nms", "save"),
+            row.replace("torchvision", "aten").replace("nms", "add"),
+        ] {
+            let list = Allowlist::builtin().with_overlay(&wrong);
+            assert!(list.is_err(), "{wrong}");
+        }
     }
 }

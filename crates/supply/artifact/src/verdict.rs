@@ -95,9 +95,20 @@ pub struct Examination {
     pub coverage: Coverage,
     /// Why coverage is partial.
     pub reason: Option<String>,
+    /// Names that only the caller's own rows allow, each with the reason given there.
+    pub allowed: Vec<(String, String)>,
     /// What was seen that is not as it should be. Never empty where the verdict is
     /// [`Verdict::Unknown`] or worse, or coverage is partial.
     pub findings: Vec<Observation>,
+}
+
+impl Examination {
+    /// What the caller's own rows allowed in it, in words; nothing where they did not.
+    pub fn allowances(&self) -> Option<String> {
+        let told = |(name, reason): &(String, String)| format!("{name} ({reason})");
+        let allowed: Vec<String> = self.allowed.iter().map(told).collect();
+        (!allowed.is_empty()).then(|| allowed.join(", "))
+    }
 }
 
 /// One thing seen in a file; a [`Finding`](casemate_core::Finding) once the file has a name.

@@ -16,6 +16,8 @@ pub(crate) enum Effect {
     Import(SymbolId),
     /// Something is called.
     Call(Call),
+    /// A call that does no more than name something; the import of that follows.
+    Folded { callee: Ref },
     /// BUILD: `object` is given `state`.
     State { object: Ref, state: Ref },
     /// Something is put into an object that the stream's opcodes did not make.

@@ -140,11 +140,13 @@ impl Heap {
         }
     }
 
-    pub(crate) fn set_built(&mut self, of: Ref) {
+    /// Notes that an object has got its state, and what is to be kept of that.
+    pub(crate) fn set_built(&mut self, of: Ref, kept: Option<Ref>) {
         if let Some(at) = of.index()
-            && let Value::Called { built, .. } = &mut self.values[at]
+            && let Value::Called { built, state, .. } = &mut self.values[at]
         {
             *built = true;
+            *state = kept.unwrap_or(*state);
         }
     }
 
@@ -176,10 +178,14 @@ impl Heap {
                         }
                     }
                     Value::Called {
-                        callee, arguments, ..
+                        callee,
+                        arguments,
+                        state,
+                        ..
                     } => {
                         visit(callee, &mut pending);
                         visit(arguments, &mut pending);
+                        visit(state, &mut pending);
                     }
                     Value::Persistent(id) => visit(id, &mut pending),
                     _ => {}

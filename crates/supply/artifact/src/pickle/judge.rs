@@ -6,23 +6,25 @@ use std::collections::BTreeMap;
 use casemate_core::{Evidence, Rule};
 
 use super::{
+    carried::{Makes, constructs_when_called, is_as_written, makes, only_prepares, suspect},
     dtype,
     effect::{Call, Effect, Effects, FrameFault, Manner, Mutation, View},
+    fold::class_of_persistent_id,
     rules::{
         CHANGED_IMPORT, COMPUTED_CALL, CONFUSED_NAME, CONFUSED_STATE, CONTRACT, DANGEROUS_CALL,
         DANGEROUS_IMPORT, DOTTED_PATH, FRAME, OUTSIDE_OBJECT, RESOURCES, UNLISTED_CALL,
         UNLISTED_IMPORT,
     },
-    slots::{Slots, planted, slots},
-    standing::{Standing, is_filled, standing},
+    slots::{Slots, planted, sets_plain_attributes, slots},
+    standing::{Standing, Through, is_filled, standing},
     storage::Storage,
     suspicion::suspicion,
     symbol::{Symbol, Symbols},
-    value::{Kind, KindSet, Ref, Shape, SymbolId, Value},
+    value::{Form, Kind, KindSet, Ref, Shape, SymbolId, Value},
 };
 use crate::{
     Allowlist, Verdict,
-    allowlist::Row,
+    allowlist::{Row, Texts},
     cursor::Extent,
     notes::{Notes, bytes, evidence, plain},
 };
@@ -37,8 +39,23 @@ pub(crate) struct Judge<'a, 'n, 'l> {
     pub(crate) storages: Vec<Storage>,
     /// Bytes that may be pickles, to be looked at once the stream around them is done.
     pub(crate) nested: Vec<Extent>,
+    /// Bytes that torch loads as a file of its own, likewise.
+    pub(crate) files: Vec<Carried>,
+    /// What code in the stream refers to that runs programs.
+    suspect: Option<String>,
+    /// Whether objects are made of a class that the stream carries.
+    instances: Option<u64>,
     /// Where other readers go on, and which opcode's operand they read there.
     pub(crate) resumptions: Vec<(u64, Option<u8>)>,
+}
+
+/// Bytes of the stream that are a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) extent: Extent,
+    /// Whether they are text, of which each letter stands for a byte: how bytes are written below
+    /// protocol 3.
+    pub(crate) as_text: bool,
 }
 
 /// What the program that loads the file makes of persistent ids.
@@ -63,6 +80,11 @@ struct Record<'a> {
     last_call: u64,
     /// What makes a call of it an attack.
     suspicion: Option<String>,
+    /// How many calls named something and did no more, and prepared a call and did no more.
+    folded: u64,
+    last_folded: u64,
+    prepared: u64,
+    last_prepared: u64,
 }
 
 impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
@@ -78,6 +100,9 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
             records: BTreeMap::new(),
             storages: Vec::new(),
             nested: Vec::new(),
+            files: Vec::new(),
+            suspect: None,
+            instances: None,
             resumptions: Vec::new(),
         }
     }
@@ -88,8 +113,14 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
 
     /// Notes what was done with each symbol. To be called once, when all streams are done.
     pub(crate) fn conclude(&mut self, symbols: &Symbols) {
+        self.conclude_code();
+        let carries = self.carries_functions(symbols);
         for (&id, record) in &self.records {
             let symbol = symbols.symbol(id);
+            if record.only_names() {
+                self.notes.raise(Verdict::Known);
+                continue;
+            }
             let name = plain(&symbol.dotted());
             let called = record.calls > 0;
             let at = if called {
@@ -98,10 +129,36 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
                 record.imported_at
             };
             let (rule, verdict, message) = match record.standing {
-                Standing::Listed(_) => {
+                Standing::Listed(row) => {
+                    self.notes.raise(Verdict::Known);
+                    if let Some(reason) = &row.reason {
+                        self.notes.allow(name, reason);
+                    }
+                    continue;
+                }
+                Standing::Module => {
                     self.notes.raise(Verdict::Known);
                     continue;
                 }
+                Standing::Gadget(gadget) if record.is_harmless(symbol, carries) => (
+                    if called {
+                        &UNLISTED_CALL
+                    } else {
+                        &UNLISTED_IMPORT
+                    },
+                    Verdict::Unknown,
+                    match makes(symbol) {
+                        Some(_) => format!(
+                            "this file carries code of its own, rebuilt by {name}, which nobody \
+                             has judged"
+                        ),
+                        None => format!(
+                            "this file refers to {name}, which {}, and loading it does not use \
+                             that",
+                            gadget.what
+                        ),
+                    },
+                ),
                 Standing::Gadget(gadget) if called => (
                     &DANGEROUS_CALL,
                     Verdict::Dangerous,
@@ -112,9 +169,15 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
                     Verdict::Dangerous,
                     format!("this file refers to {name}, which {}", gadget.what),
                 ),
-                Standing::Reaching => (
+                Standing::Reaching(through) => (
                     &DOTTED_PATH,
-                    Verdict::Dangerous,
+                    match through {
+                        // A method, which picklers write wherever an object keeps one.
+                        Through::Class if !called || !self.allowlist.is_stdlib(&symbol.module) => {
+                            Verdict::Unknown
+                        }
+                        _ => Verdict::Dangerous,
+                    },
                     format!(
                         "this file reaches through the module {} for {}, which is not on the \
                          allowlist",
@@ -164,6 +227,10 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
             calls: 0,
             last_call: 0,
             suspicion: None,
+            folded: 0,
+            last_folded: 0,
+            prepared: 0,
+            last_prepared: 0,
         })
     }
 
@@ -181,6 +248,7 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
         };
         self.symbol_call(at, callee, call.manner, view);
         let symbol = view.symbols.symbol(callee);
+        self.carried(at, callee, call, view);
         let allowlist = self.allowlist;
         let record = self.record(at, callee, view.symbols);
         if matches!(record.standing, Standing::Unlisted) && record.suspicion.is_none() {
@@ -189,6 +257,9 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
         let Some(row) = self.row(callee) else {
             return;
         };
+        if symbol.loads_a_file() {
+            self.file(at, symbol, call, view);
+        }
         if let Some(class) = constructed(symbol, call.arguments, view) {
             match class {
                 Some(class) => self.symbol_call(at, class, Manner::New, view),
@@ -200,11 +271,16 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
             Arguments::Summary(count, kinds) => row.arguments.allows_all(count, kinds),
             Arguments::None => row.bare,
         };
-        let named = row
-            .names
-            .as_ref()
-            .is_none_or(|names| self.gets_only(names, call, view));
-        if !kept || !named {
+        let applied = symbol.applies_its_argument();
+        let named = (row.names.as_ref()).is_none_or(|names| match applied {
+            Some((function, _)) => is_named(function, names, call, view),
+            None => self.gets_only(names, call, view),
+        });
+        let worded = (row.texts.as_ref()).is_none_or(|texts| texts_fit(texts, call, view));
+        if let Some((function, arguments)) = applied {
+            self.applied(at, function, arguments, call, view);
+        }
+        if !kept || !named || !worded {
             self.breach(
                 at,
                 symbol,
@@ -266,13 +342,152 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
     fn breach(&mut self, at: u64, symbol: &Symbol, how: &str) {
         let name = plain(&symbol.dotted());
         let message = format!("{name} {how}");
-        self.note(&CONTRACT, Verdict::Unknown, at, name, message);
+        self.note(&CONTRACT, Verdict::Unknown, at, name.clone(), message);
+        // What is called in its stead, or the file that is loaded, is judged for itself.
+        if symbol.applies_its_argument().is_some() || symbol.loads_a_file() {
+            return;
+        }
+        // What is allowed within limits that it now leaves may be what attackers use.
+        if let Some(gadget) = self.allowlist.gadget(&symbol.module, &symbol.path) {
+            let message = format!("loading this file calls {name}, which {}", gadget.what);
+            self.note(&DANGEROUS_CALL, Verdict::Dangerous, at, name, message);
+        }
+    }
+
+    /// Notes what a call tells of the code that the stream carries.
+    fn carried(&mut self, at: u64, callee: SymbolId, call: Call, view: &View<'_>) {
+        let symbol = view.symbols.symbol(callee);
+        let made = makes(symbol);
+        if made.is_none()
+            && !matches!(
+                self.record(at, callee, view.symbols).standing,
+                Standing::Gadget(_)
+            )
+        {
+            return;
+        }
+        if self.suspect.is_none() {
+            self.suspect = suspect(symbol, call, view);
+        }
+        let prepares = match made {
+            Some(made) => is_as_written(made, call, view),
+            None => only_prepares(symbol, call, view),
+        };
+        let record = self.record(at, callee, view.symbols);
+        if prepares && record.last_prepared < at {
+            record.last_prepared = at;
+            record.prepared += 1;
+        }
+    }
+
+    /// Whether the streams make functions of code that they carry.
+    fn carries_functions(&self, symbols: &Symbols) -> bool {
+        self.records.iter().any(|(&id, record)| {
+            let function = makes(symbols.symbol(id)) == Some(Makes::Function);
+            function && record.calls > 0 && record.prepared == record.calls
+        })
+    }
+
+    /// An object of a class that the stream carries runs what that class's code is; where the code
+    /// says what that could be, it is told.
+    fn conclude_code(&mut self) {
+        if let Some((at, name)) = self.instances.zip(self.suspect.take()) {
+            let name = plain(&name);
+            let message = format!(
+                "loading this file makes objects of a class that it carries, and code in it refers \
+                 to {name}"
+            );
+            self.note(
+                &COMPUTED_CALL,
+                Verdict::Dangerous,
+                at,
+                "carried class",
+                message,
+            );
+        }
+    }
+
+    /// A call that calls an argument of its own with others.
+    fn applied(&mut self, at: u64, function: usize, arguments: usize, call: Call, view: &View<'_>) {
+        let Some(items) = view.heap.items(call.arguments) else {
+            return;
+        };
+        let (Some(&callee), Some(&arguments)) = (items.get(function), items.get(arguments)) else {
+            return;
+        };
+        let is_again = view
+            .global(callee)
+            .is_some_and(|id| view.symbols.symbol(id).applies_its_argument().is_some());
+        if is_again {
+            return;
+        }
+        let inner = Call {
+            manner: Manner::Reduce,
+            callee,
+            arguments,
+            keywords: None,
+        };
+        self.call(at, inner, view);
+        if let Some(&state) = items.get(3)
+            && !sets_plain_attributes(state, view)
+        {
+            let name = (view.global(callee)).map(|id| plain(&view.symbols.symbol(id).dotted()));
+            let name = name.unwrap_or_default();
+            let message = format!("the state beside {name} sets attributes of other names");
+            self.confused(at, format!("attributes beside {name}"), message);
+        }
+    }
+
+    /// Bytes that a call loads as a file: they are judged as one.
+    fn file(&mut self, at: u64, symbol: &Symbol, call: Call, view: &View<'_>) {
+        let bytes = view.heap.items(call.arguments).and_then(|it| it.first());
+        let carried = match bytes.map(|&bytes| view.value(bytes)) {
+            Some(Value::Blob { len, at }) => Some((len, at, false)),
+            Some(Value::Called {
+                callee, arguments, ..
+            }) if encodes(callee, view) => {
+                let text = view.heap.items(arguments).and_then(|it| it.first());
+                match text.map(|&text| view.value(text)) {
+                    Some(Value::Str {
+                        form: Form::Utf8,
+                        len,
+                        at,
+                    }) => Some((len, at, true)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        let Some((len, place, as_text)) = carried.filter(|_| self.files.len() < MOST_FILES) else {
+            self.breach(at, symbol, "loads bytes that cannot be looked at");
+            return;
+        };
+        self.nested.retain(|nested| nested.at != place);
+        let extent = Extent {
+            at: place,
+            len: len.into(),
+        };
+        let file = Carried { extent, as_text };
+        if !self.files.contains(&file) {
+            self.files.push(file);
+        }
     }
 
     fn computed_call(&mut self, at: u64, callee: Value, view: &View<'_>) {
         let (verdict, what) = match callee {
-            Value::Called { callee, .. } => (
-                Verdict::Dangerous,
+            Value::Called {
+                callee, arguments, ..
+            } => (
+                match view.global(callee).map(|id| view.symbols.symbol(id)) {
+                    Some(maker) if makes(maker) == Some(Makes::Class) => {
+                        self.instances.get_or_insert(at);
+                        Verdict::Unknown
+                    }
+                    Some(maker) if constructs_when_called(maker, arguments, view) => {
+                        Verdict::Unknown
+                    }
+                    _ => Verdict::Dangerous,
+                },
                 match view.global(callee) {
                     Some(symbol) => {
                         let name = plain(&view.symbols.symbol(symbol).dotted());
@@ -335,12 +550,18 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
             let message = format!("the state of an object of {name} is set a second time");
             self.confused(at, format!("second state of {name}"), message);
         }
-        let is_dtype = view.symbols.symbol(class).dotted() == "numpy.dtype";
-        if is_dtype && !dtype::keeps_its_size(object, state, view) {
-            let symbol = view.symbols.symbol(class);
+        let symbol = view.symbols.symbol(class);
+        if symbol.is_dtype() && dtype::layout_with(object, state, view).is_none() {
             self.breach(at, symbol, "is given a state that its code does not tell");
         }
-        match slots(state, view) {
+        if symbol.names_a_file() && !names_a_neighbour(state, view) {
+            self.breach(at, symbol, "names a file that is not beside it");
+        }
+        let is_dictionary = |class| {
+            self.row(class)
+                .is_some_and(|row| row.is_filled(Mutation::SetItem))
+        };
+        match slots(state, view, is_dictionary) {
             Slots::Ordinary => {}
             Slots::Special(attribute) => {
                 let attribute = plain(&attribute);
@@ -374,12 +595,12 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
                 return;
             }
         };
-        if self.row(class).is_none() {
+        let Some(row) = self.row(class) else {
             return;
-        }
+        };
         let symbol = view.symbols.symbol(class);
         let name = plain(&symbol.dotted());
-        if !is_filled(symbol, how) {
+        if !is_filled(symbol, how) && !row.is_filled(how) {
             let message = format!("items are put into an object of {name}, which holds none");
             let verdict = match symbol.rebuilds_a_tensor() {
                 // A loader that takes this for a dictionary writes where it should not.
@@ -407,6 +628,9 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
     }
 
     fn persistent(&mut self, at: u64, id: Ref, view: &View<'_>) {
+        if self.persistence == Persistence::Torch && class_of_persistent_id(id, view).is_some() {
+            return;
+        }
         if self.persistence != Persistence::Unknown {
             let storage = match self.persistence {
                 Persistence::TorchTar => Storage::of_number(id, at, view),
@@ -484,6 +708,15 @@ impl Effects for Judge<'_, '_, '_> {
                 }
             }
             Effect::Call(call) => self.call(at, call, view),
+            Effect::Folded { callee } => {
+                if let Some(symbol) = view.global(callee) {
+                    let record = self.record(at, symbol, view.symbols);
+                    if record.folded == 0 || at > record.last_folded {
+                        record.last_folded = at;
+                        record.folded += 1;
+                    }
+                }
+            }
             Effect::State { object, state } => self.state(at, object, state, view),
             Effect::Mutate { how, object } => self.mutate(at, how, object, view),
             Effect::Persistent { id } => self.persistent(at, id, view),
@@ -537,6 +770,21 @@ impl Effects for Judge<'_, '_, '_> {
 }
 
 impl Record<'_> {
+    /// Whether all that was done with it is to name other things.
+    fn only_names(&self) -> bool {
+        self.calls == 0 && self.folded > 0 && self.folded >= self.imports
+    }
+
+    /// Whether a dangerous name is used as picklers do, which write it without harm.
+    fn is_harmless(&self, symbol: &Symbol, carries: bool) -> bool {
+        // Code that no function is made of is not how picklers write one.
+        let is_code = (&*symbol.module, &*symbol.path) == ("types", "CodeType");
+        if self.calls == 0 || is_code && self.prepared >= self.calls {
+            return carries;
+        }
+        self.prepared >= self.calls
+    }
+
     fn evidence(&self, symbol: &Symbol) -> Vec<Evidence> {
         let mut facts = Vec::new();
         if let Some((module, path)) = &symbol.written {
@@ -554,6 +802,39 @@ impl Record<'_> {
         }
         facts
     }
+}
+
+/// Whether every string among the arguments, and in tuples among them, is one of `texts`.
+fn texts_fit(texts: &Texts, call: Call, view: &View<'_>) -> bool {
+    let Some(arguments) = view.heap.items(call.arguments) else {
+        return false;
+    };
+    arguments
+        .iter()
+        .all(|&argument| match view.value(argument) {
+            Value::Str { .. } => view.text(argument).is_some_and(|text| texts.allow(&text)),
+            _ => true,
+        })
+}
+
+/// Whether the argument that a call applies is one of `names`.
+fn is_named(at: usize, names: &[String], call: Call, view: &View<'_>) -> bool {
+    let argument = view
+        .heap
+        .items(call.arguments)
+        .and_then(|items| items.get(at));
+    let symbol = argument.and_then(|&argument| view.global(argument));
+    symbol.is_some_and(|id| names.contains(&view.symbols.symbol(id).dotted()))
+}
+
+/// Whether the state of one of joblib's old wrappers names a file in its own directory.
+fn names_a_neighbour(state: Ref, view: &View<'_>) -> bool {
+    let name = view
+        .entry(state, "filename")
+        .and_then(|name| view.text(name));
+    let sound = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | ' ');
+    view.has_plain_keys(state)
+        && name.is_some_and(|name| !name.starts_with('.') && name.chars().all(sound))
 }
 
 /// Where `symbol` is a function that constructs its first argument: that class, or nothing where
@@ -576,14 +857,15 @@ enum Arguments {
 /// The kind of an argument. Below protocol 3, `bytes` are text that a call encodes.
 fn argument_kind(argument: Ref, view: &View<'_>) -> Kind {
     let value = view.value(argument);
-    let Value::Called { callee, .. } = value else {
-        return value.kind();
-    };
-    let symbol = view.global(callee).map(|id| view.symbols.symbol(id));
-    match symbol.map(|symbol| (&*symbol.module, &*symbol.path)) {
-        Some(("_codecs", "encode")) => Kind::Bytes,
+    match value {
+        Value::Called { callee, .. } if encodes(callee, view) => Kind::Bytes,
         _ => value.kind(),
     }
+}
+
+fn encodes(callee: Ref, view: &View<'_>) -> bool {
+    let symbol = view.global(callee).map(|id| view.symbols.symbol(id));
+    symbol.is_some_and(|symbol| &*symbol.module == "_codecs" && &*symbol.path == "encode")
 }
 
 fn argument_kinds(call: Call, view: &View<'_>) -> Arguments {
@@ -626,4 +908,5 @@ fn argument_kinds(call: Call, view: &View<'_>) -> Arguments {
 /// A checkpoint of a hundred layers for each of a thousand experts has fewer.
 const MOST_STORAGES: usize = 1 << 20;
 const MOST_NESTED: usize = 1 << 16;
+const MOST_FILES: usize = 1 << 12;
 const MOST_RESUMPTIONS: usize = 1 << 16;

@@ -8,8 +8,10 @@
 //!           scan ──┘                 └─► Notes
 //! ```
 
+mod carried;
 mod dtype;
 pub(crate) mod effect;
+mod fold;
 mod heap;
 mod judge;
 pub(crate) mod machine;

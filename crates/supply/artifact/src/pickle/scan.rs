@@ -8,12 +8,13 @@ mod tests;
 
 use std::io;
 
-use casemate_core::{Source, Window};
+use casemate_container::Budget;
+use casemate_core::{MemorySource, Region, Source, Window};
 
 pub(crate) use look::{is_active, is_believable, is_loadable, is_one_stream};
 
 use super::{
-    judge::{Judge, Persistence},
+    judge::{Carried, Judge, Persistence},
     machine::{Fault, Halt, Machine, Surroundings},
     opcode,
     rules::{BROKEN, NESTED_PICKLE, READERS_DISAGREE, TRAILING},
@@ -26,6 +27,7 @@ use super::{
 use crate::{
     Allowlist, Verdict,
     cursor::Cursor,
+    examine::Examiner,
     notes::{Notes, bytes},
     witness::{Interpreted, Origin},
 };
@@ -145,6 +147,10 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
     }
 
     fn nested(&mut self) -> io::Result<()> {
+        for file in std::mem::take(&mut self.judge.files) {
+            let notes = &mut *self.judge.notes;
+            nested_file(self.source, file, self.allowlist, notes, self.depth)?;
+        }
         for extent in std::mem::take(&mut self.judge.nested) {
             let notes = &mut *self.judge.notes;
             nested_pickle(self.source, extent, self.allowlist, notes, self.depth)?;
@@ -385,6 +391,68 @@ impl Source for Spliced<'_> {
     }
 }
 
+/// Judges bytes inside of a pickle that its loader takes for a file.
+fn nested_file(
+    source: &dyn Source,
+    file: Carried,
+    allowlist: &Allowlist,
+    notes: &mut Notes<'_>,
+    depth: u8,
+) -> io::Result<()> {
+    let Carried { extent, as_text } = file;
+    let region = bytes(extent.at, extent.len);
+    let Some(depth) = depth.checked_sub(1) else {
+        notes.leave_out("nested file", region, "files are nested too deeply");
+        return Ok(());
+    };
+    let window = Window::new(source, extent.at, extent.len);
+    let decoded = if as_text {
+        let Some(decoded) = decoded(&window)? else {
+            let reason = "a string that is loaded as a file cannot be looked at";
+            notes.leave_out("nested file", region, reason);
+            return Ok(());
+        };
+        Some(MemorySource(decoded))
+    } else {
+        None
+    };
+    let inner = notes.within(extent.at);
+    let mut budget = Budget::default();
+    budget.members = notes.limits.members;
+    // What torch writes is not compressed.
+    budget.total = extent.len.saturating_mul(2).max(SMALLEST_BUDGET);
+    budget.search = notes.limits.search;
+    let mut examiner = Examiner {
+        allowlist,
+        notes: inner,
+        budget,
+    };
+    let looked = match &decoded {
+        Some(decoded) => examiner.look(decoded, depth),
+        None => examiner.look(&window, depth),
+    };
+    let mut inner = examiner.notes;
+    match &looked {
+        Err(error) => inner.leave_out_unread(error),
+        Ok(format) if !format.starts_with("torch") => inner.observe(
+            &NESTED_PICKLE,
+            Verdict::Unknown,
+            None,
+            "format",
+            "the file is none of torch's",
+        ),
+        Ok(_) => {}
+    }
+    notes.rejoin(&mut inner);
+    merge(
+        inner,
+        region,
+        "a string is a file that torch loads; in it",
+        notes,
+    );
+    Ok(())
+}
+
 /// Judges bytes inside of a pickle that may be one.
 fn nested_pickle(
     source: &dyn Source,
@@ -416,6 +484,27 @@ fn nested_pickle(
         depth,
     );
     notes.rejoin(&mut inner);
+    merge(inner, region, "a string is a pickle itself; in it", notes);
+    scanned.map(|_| ())
+}
+
+/// The bytes that text stands for, a letter each; nothing where it is too long to be kept, or does
+/// not stand for any.
+fn decoded(text: &dyn Source) -> io::Result<Option<Vec<u8>>> {
+    let Some(len) = usize::try_from(text.len())
+        .ok()
+        .filter(|&it| it <= MOST_DECODED)
+    else {
+        return Ok(None);
+    };
+    let text = String::from_utf8(text.read_vec(0, len)?).ok();
+    let bytes = text.map(|text| text.chars().map(|c| u8::try_from(c).ok()).collect());
+    Ok(bytes.flatten())
+}
+
+/// Tells what was found inside of something.
+fn merge(mut inner: Notes<'_>, region: Option<Region>, place: &str, notes: &mut Notes<'_>) {
+    notes.allow_all(&mut inner);
     let verdict = inner.verdict();
     let inner = inner.finish("pickle");
     notes.raise(verdict.min(Verdict::Known));
@@ -424,15 +513,18 @@ fn nested_pickle(
         .iter()
         .filter(|found| found.verdict > Verdict::Known);
     for found in effects {
-        let message = format!("a string is a pickle itself; in it, {}", found.message);
+        let message = format!("{place}, {}", found.message);
         let anchor = format!("nested {}", found.anchor);
         notes.observe(&NESTED_PICKLE, found.verdict, region, anchor, message);
     }
-    scanned.map(|_| ())
 }
 
 /// More streams than any file has, of which each is explained.
 const MOST_BEGUN: usize = 1 << 16;
+/// How long a string may be that is decoded in memory.
+const MOST_DECODED: usize = 64 << 20;
+/// A small file takes no less.
+const SMALLEST_BUDGET: u64 = 1 << 20;
 /// How far a first look goes.
 const SURVEY_OPCODES: u64 = 100_000;
 /// What it takes to begin a first look, in opcodes.

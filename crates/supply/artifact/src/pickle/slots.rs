@@ -4,7 +4,7 @@
 use super::{
     effect::{Mutation, View},
     standing::is_filled,
-    value::{Kind, Ref, Shape, Value},
+    value::{Kind, Ref, Shape, SymbolId, Value},
 };
 
 /// The attributes that a state sets with `setattr`.
@@ -48,8 +48,35 @@ pub(super) fn planted(state: Ref, view: &View<'_>) -> Option<&'static str> {
     })
 }
 
-/// Reads the attributes that `state` sets.
-pub(super) fn slots(state: Ref, view: &View<'_>) -> Slots {
+/// Whether a state of which every entry is set with `setattr` leaves alone what Python looks up by
+/// special names: nothing, a dictionary, or a pair of them.
+pub(super) fn sets_plain_attributes(state: Ref, view: &View<'_>) -> bool {
+    let plain = |state: Ref| match view.value(state) {
+        Value::None => true,
+        Value::Container {
+            shape: Shape::Dict, ..
+        } => view.heap.items(state).is_some_and(|items| {
+            let keys = items.iter().step_by(2);
+            keys.map(|&key| view.text(key))
+                .all(|key| key.is_some_and(|key| !key.starts_with("__")))
+        }),
+        _ => false,
+    };
+    match view.heap.items(state) {
+        Some(&[first, second]) if view.value(state).kind() == Kind::Tuple => {
+            plain(first) && plain(second)
+        }
+        _ => plain(state),
+    }
+}
+
+/// Reads the attributes that `state` sets. `is_dictionary` says of a class that its objects are
+/// filled like one.
+pub(super) fn slots(
+    state: Ref,
+    view: &View<'_>,
+    is_dictionary: impl Fn(SymbolId) -> bool,
+) -> Slots {
     let Value::Container {
         shape: Shape::Tuple,
         count: 2,
@@ -68,8 +95,10 @@ pub(super) fn slots(state: Ref, view: &View<'_>) -> Slots {
         } => {}
         // A dictionary with a class of its own passes for one, and its entries are not kept.
         Value::Called { callee, .. } => {
-            let class = view.global(callee).map(|id| view.symbols.symbol(id));
-            return match class.is_some_and(|class| is_filled(class, Mutation::SetItem)) {
+            let is_one = |class| {
+                is_filled(view.symbols.symbol(class), Mutation::SetItem) || is_dictionary(class)
+            };
+            return match view.global(callee).is_some_and(is_one) {
                 true => Slots::Unread,
                 false => Slots::Ordinary,
             };

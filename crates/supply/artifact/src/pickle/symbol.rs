@@ -81,6 +81,31 @@ impl Symbol {
         &*self.path == "NumpyArrayWrapper" && WRAPPERS.contains(&&*self.module)
     }
 
+    /// Whether its objects say what an array's elements are.
+    pub(crate) fn is_dtype(&self) -> bool {
+        &*self.module == "numpy" && &*self.path == "dtype"
+    }
+
+    /// Whether it is torch's function that loads the bytes it is given as a file.
+    pub(crate) fn loads_a_file(&self) -> bool {
+        &*self.module == "torch.storage" && &*self.path == "_load_from_bytes"
+    }
+
+    /// Where the function stands among its arguments that it calls, and what it calls it with.
+    pub(crate) fn applies_its_argument(&self) -> Option<(usize, usize)> {
+        match (&*self.module, &*self.path) {
+            ("dill._dill" | "dill.dill", "_create_array") => Some((0, 1)),
+            ("torch._tensor", "_rebuild_from_type_v2") => Some((0, 2)),
+            _ => None,
+        }
+    }
+
+    /// Whether its objects are joblib's placeholders for arrays in files beside the pickle.
+    pub(crate) fn names_a_file(&self) -> bool {
+        matches!(&*self.path, "NDArrayWrapper" | "ZNDArrayWrapper")
+            && OLD_WRAPPERS.contains(&&*self.module)
+    }
+
     /// Whether it is a function that makes an object of its first argument, which is a class.
     pub(crate) fn constructs_its_argument(&self) -> bool {
         matches!(&*self.module, "copyreg" | "copy_reg")
@@ -111,6 +136,13 @@ fn clipped(name: &str) -> Box<str> {
 const WRAPPERS: &[&str] = &[
     "joblib.numpy_pickle",
     "sklearn.externals.joblib.numpy_pickle",
+];
+/// Where versions before 0.10 keep theirs, and later ones what reads them.
+const OLD_WRAPPERS: &[&str] = &[
+    "joblib.numpy_pickle",
+    "joblib.numpy_pickle_compat",
+    "sklearn.externals.joblib.numpy_pickle",
+    "sklearn.externals.joblib.numpy_pickle_compat",
 ];
 const MOST: usize = 1 << 15;
 const LONGEST: usize = 512;

@@ -31,6 +31,11 @@ pub(crate) enum Value {
     },
     /// `bytes` and `bytearray` alike.
     Bytes,
+    /// Bytes that may be a file of their own, and where they lie.
+    Blob {
+        len: u32,
+        at: u64,
+    },
     /// An object made by the stream itself, as [`Container`] has it; spelled out, because a
     /// variant with a struct in it takes eight bytes more.
     Container {
@@ -46,6 +51,8 @@ pub(crate) enum Value {
     Called {
         callee: Ref,
         arguments: Ref,
+        /// What a dtype's state makes of it, in a number; of others nothing.
+        state: Ref,
         /// Whether its state has been set.
         built: bool,
     },
@@ -146,7 +153,7 @@ impl Value {
             Self::Int(_) | Self::BigInt => Kind::Int,
             Self::Float => Kind::Float,
             Self::Str { .. } => Kind::Str,
-            Self::Bytes => Kind::Bytes,
+            Self::Bytes | Self::Blob { .. } => Kind::Bytes,
             Self::Container { shape, .. } => shape.kind(),
             Self::Global(_) => Kind::Global,
             Self::Called { .. } => Kind::Object,
@@ -173,6 +180,14 @@ impl Value {
                 detail,
             }),
             _ => None,
+        }
+    }
+
+    /// Bytes too long to say how long are none that anybody could look at.
+    pub(crate) fn blob(extent: Extent) -> Self {
+        match u32::try_from(extent.len) {
+            Ok(len) => Self::Blob { len, at: extent.at },
+            Err(_) => Self::Bytes,
         }
     }
 

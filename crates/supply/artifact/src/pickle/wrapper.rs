@@ -37,17 +37,17 @@ impl Array {
             };
             count = count.checked_mul(u64::try_from(extent).ok()?)?;
         }
-        let code = dtype::code(view.entry(state, "dtype")?, view)?;
-        let Some(size) = dtype::item_size(&code) else {
-            return code.starts_with('O').then_some(Self::Pickle);
-        };
+        let layout = dtype::layout(view.entry(state, "dtype")?, view)?;
+        if layout.objects {
+            return Some(Self::Pickle);
+        }
         let alignment = view.entry(state, "numpy_array_alignment_bytes");
         let aligned = match alignment.map(|of| view.value(of)) {
             None | Some(Value::None) => false,
             Some(Value::Int(_)) => true,
             Some(_) => return None,
         };
-        let len = count.checked_mul(size)?;
+        let len = count.checked_mul(layout.size)?;
         Some(Self::Bytes { len, aligned })
     }
 

@@ -6,11 +6,13 @@ mod stack;
 use std::io;
 
 use super::{
+    dtype,
     effect::{Call, Effect, Effects, Manner, Mutation, View, string},
+    fold::{class_of_persistent_id, fold},
     heap::Heap,
     memo::Memo,
     opcode::{self as op, Operand, OperandError},
-    symbol::Symbols,
+    symbol::{Symbol, Symbols},
     text::{self, Integer},
     value::{Form, Ref, Shape, Value},
 };
@@ -336,10 +338,8 @@ impl Machine {
                 self.look_inside(at, bytes, around)?;
                 self.heap.insert(Value::text(Form::Python2, bytes))
             }
-            _ => {
-                self.look_inside(at, bytes, around)?;
-                Ref::BYTES
-            }
+            _ if self.look_inside(at, bytes, around)? => self.heap.insert(Value::blob(bytes)),
+            _ => Ref::BYTES,
         };
         self.push(value);
         Ok(())
@@ -456,11 +456,22 @@ impl Machine {
             arguments,
             keywords,
         };
+        let folded = fold(call, &self.view(around.input, around.symbols));
+        if let Some((module, path)) = folded {
+            self.report(at, Effect::Folded { callee }, around);
+            // What is looked up while loading is looked up under the name that it has today.
+            let symbol = around.symbols.intern(&module, &path, op::HIGHEST_PROTOCOL);
+            self.report(at, Effect::Import(symbol), around);
+            let global = self.heap.insert(Value::Global(symbol));
+            self.push(global);
+            return;
+        }
         self.report(at, Effect::Call(call), around);
         let callee = self.class_of_result(callee, arguments, around.symbols);
         let result = self.heap.insert(Value::Called {
             callee,
             arguments,
+            state: Ref::NONE,
             built: false,
         });
         self.push(result);
@@ -489,29 +500,38 @@ impl Machine {
         let Value::Called { callee, built, .. } = self.heap.value(object) else {
             return Ok(None);
         };
-        self.heap.set_built(object);
-        let wraps = match self.heap.value(callee) {
-            Value::Global(symbol) => around.symbols.symbol(symbol).wraps_an_array(),
-            _ => false,
+        let class = match self.heap.value(callee) {
+            Value::Global(symbol) => Some(around.symbols.symbol(symbol)),
+            _ => None,
         };
+        let wraps = class.is_some_and(Symbol::wraps_an_array);
+        let layout = class.filter(|class| class.is_dtype()).and_then(|_| {
+            let view = self.view(around.input, around.symbols);
+            dtype::layout_with(object, state, &view)?.number()
+        });
+        let layout = layout.map(|number| self.heap.int(number));
+        self.heap.set_built(object, layout);
         Ok((wraps && !built).then_some(Halt::Array { state }))
     }
 
     fn persistent(&mut self, at: u64, id: Ref, around: &mut Surroundings<'_, '_>) {
         self.report(at, Effect::Persistent { id }, around);
-        let object = self.heap.insert(Value::Persistent(id));
+        let object = match class_of_persistent_id(id, &self.view(around.input, around.symbols)) {
+            Some(class) => class,
+            None => self.heap.insert(Value::Persistent(id)),
+        };
         self.push(object);
     }
 
-    /// Reports bytes that look like the beginning of a pickle.
+    /// Reports bytes that look like the beginning of a pickle, and says whether they may be a file.
     fn look_inside(
         &mut self,
         at: u64,
         bytes: Extent,
         around: &mut Surroundings<'_, '_>,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         if bytes.len < SMALLEST_NESTED {
-            return Ok(());
+            return Ok(false);
         }
         let head = around.input.read(bytes, 2).map_err(Fault::Io)?;
         let may_be = match head[..] {
@@ -523,7 +543,7 @@ impl Machine {
         if may_be {
             self.report(at, Effect::Nested(bytes), around);
         }
-        Ok(())
+        Ok(may_be || head == *b"PK")
     }
 
     fn report(&self, at: u64, effect: Effect, around: &mut Surroundings<'_, '_>) {

@@ -5,7 +5,7 @@ use std::io;
 
 use super::{SURVEY_OPCODES, Scanner};
 use crate::{
-    Verdict,
+    Allowlist, Verdict,
     cursor::Cursor,
     notes::bytes,
     pickle::{
@@ -41,7 +41,21 @@ impl Scanner<'_, '_, '_> {
         if is_pickle {
             return self.go_on(machine.clone(), at);
         }
-        let mut witness = Witness::default();
+        let end = match array {
+            // Padding is a byte that says how long it is, and as many.
+            Some(Array::Bytes { len, aligned }) => {
+                at.saturating_add(len) + if aligned { 256 } else { 0 }
+            }
+            _ => u64::MAX,
+        };
+        let mut witness = Witness {
+            allowlist: self.allowlist,
+            end,
+            acts: false,
+            acts_later: false,
+            foreign: false,
+            stuck: false,
+        };
         let mut opcodes = self.judge.notes.opcodes.min(SURVEY_OPCODES);
         let before = opcodes;
         let mut input = Cursor::new(self.source, at);
@@ -57,6 +71,22 @@ impl Scanner<'_, '_, '_> {
         let verdict = match halt {
             Halt::Broken(Fault::Io(error)) => return Err(error),
             _ if witness.acts => Verdict::Dangerous,
+            // Bytes by chance begin a line that ends in the pickle behind the array, whose opcodes
+            // are judged for what they are. Somebody may have meant it so, if another name than
+            // those that are allowed is imported.
+            _ if witness.acts_later && !witness.foreign => return Ok(()),
+            _ if witness.acts_later => {
+                let message = "bytes that joblib takes for an array begin an opcode to plain \
+                               pickle, which ends behind them";
+                self.judge.notes.observe(
+                    &READERS_DISAGREE,
+                    Verdict::Unknown,
+                    bytes(at, 1),
+                    "behind",
+                    message,
+                );
+                return Ok(());
+            }
             // Chance may end a stream after a few opcodes. Whoever reads on finds another there.
             Halt::Stop if taken <= BY_CHANCE => {
                 self.judge.resume(input.position(), None);
@@ -82,6 +112,7 @@ impl Scanner<'_, '_, '_> {
         let mut input = Cursor::new(self.source, at);
         let mut opcodes = self.judge.notes.opcodes;
         let mut effects = UntilRefused {
+            allowlist: self.allowlist,
             judge: &mut self.judge,
             refused: false,
         };
@@ -150,21 +181,29 @@ fn may_act(input: &mut Cursor<'_>) -> io::Result<bool> {
 
 /// Whether a stream does something that CPython would not refuse: bytes by chance name nothing that
 /// could be imported, and put together what does not fit.
-#[derive(Default)]
-struct Witness {
+struct Witness<'a> {
+    allowlist: &'a Allowlist,
+    /// Where the array ends.
+    end: u64,
     acts: bool,
+    /// Whether it does so only behind the array.
+    acts_later: bool,
+    /// Whether it imports what is not on the allowlist.
+    foreign: bool,
     /// Whether CPython has given up: at a name that is no text.
     stuck: bool,
 }
 
-impl Effects for Witness {
-    fn effect(&mut self, _at: u64, effect: Effect, view: &View<'_>) {
+impl Effects for Witness<'_> {
+    fn effect(&mut self, at: u64, effect: Effect, view: &View<'_>) {
         if self.stuck {
             return;
         }
-        self.acts |= match effect {
+        let acts = match effect {
             Effect::Import(id) => {
                 let symbol = view.symbols.symbol(id);
+                let row = self.allowlist.row(&symbol.module, &symbol.path);
+                self.foreign |= row.is_none();
                 let garbled =
                     |name: &str| name.contains(|c: char| c.is_control() || c == '\u{fffd}');
                 self.stuck = garbled(&symbol.module) || garbled(&symbol.path);
@@ -179,6 +218,8 @@ impl Effects for Witness {
             Effect::Mutate { object, .. } => view.global(object).is_some(),
             _ => false,
         };
+        self.acts |= acts && at < self.end;
+        self.acts_later |= acts;
     }
 }
 
@@ -227,6 +268,7 @@ const ACTING: &[u8] = &[
 /// Passes effects on up to the first that CPython refuses with an error: what a memo that belongs to
 /// another stream makes of an array's objects is mostly that, and nothing after it happens.
 struct UntilRefused<'e> {
+    allowlist: &'e Allowlist,
     judge: &'e mut dyn Effects,
     refused: bool,
 }
@@ -236,6 +278,16 @@ impl Effects for UntilRefused<'_> {
         self.refused |= match effect {
             Effect::NotAName { module, name } => {
                 !may_be_text(module, view) || !may_be_text(name, view)
+            }
+            // A memo that belongs to another stream gives words of this one for modules' names.
+            Effect::Import(id) => {
+                let symbol = view.symbols.symbol(id);
+                let (module, path) = (&*symbol.module, &*symbol.path);
+                let is_numpys = self.allowlist.row("numpy", path).is_some();
+                let exists = self.allowlist.is_stdlib(module)
+                    || self.allowlist.gadget_of_module(module).is_some()
+                    || self.allowlist.row(module, path).is_some();
+                is_numpys && !exists
             }
             Effect::Call(call) => !may_be_called(call.callee, view),
             _ => false,

@@ -37,6 +37,7 @@ impl Effects for Log {
                 Effect::Persistent { .. } => "persistent".to_owned(),
                 Effect::Extension { code } => format!("extension {code}"),
                 Effect::NotAName { .. } => "not a name".to_owned(),
+                Effect::Folded { .. } => FOLDED.to_owned(),
                 _ => return,
             },
         ));
@@ -58,6 +59,16 @@ fn by_machine(source: &dyn Source) -> Option<(Vec<(u64, String)>, bool)> {
         return None;
     }
     Some((log.0, matches!(halt, Halt::Stop)))
+}
+
+/// What only the machine says: the tree shows a call for what it is. From there on, they differ.
+const FOLDED: &str = "folded";
+
+fn until_folded(machine: &mut Vec<(u64, String)>, tree: &mut Vec<(u64, String)>) {
+    if let Some(place) = machine.iter().position(|(_, act)| act == FOLDED) {
+        machine.truncate(place);
+        tree.truncate(place);
+    }
 }
 
 fn by_tree(tree: &Tree<'_>) -> (Vec<(u64, String)>, bool) {
@@ -100,9 +111,11 @@ fn tricks_do_the_same_in_the_tree() {
     for (path, bytes) in fixtures("pickle-tricks") {
         let source = MemorySource(&bytes);
         let tree = Tree::read(&source, 0).expect("memory");
-        if let Some(expected) = by_machine(&source) {
+        if let Some(mut expected) = by_machine(&source) {
             compared += usize::from(!expected.0.is_empty());
-            assert_eq!(by_tree(&tree), expected, "{}", path.display());
+            let mut told = by_tree(&tree);
+            until_folded(&mut expected.0, &mut told.0);
+            assert_eq!(told, expected, "{}", path.display());
         }
     }
     assert!(compared > 150, "{compared}");

@@ -1,0 +1,242 @@
+//! Rows that real dumps need and that an attacker would like: each within its contract, and beyond.
+
+use casemate_artifact::{Allowlist, Limits, Verdict, examine};
+use casemate_core::MemorySource;
+
+use Verdict::{Dangerous, Known, Unknown};
+
+/// A stream of protocol 4 that ends with what `body` leaves.
+fn stream(body: &[&[u8]]) -> Vec<u8> {
+    [b"\x80\x04", &body.concat()[..], b"."].concat()
+}
+
+fn import(name: &str) -> Vec<u8> {
+    let (module, path) = name.split_once('/').expect("module/path");
+    format!("c{module}\n{path}\n").into_bytes()
+}
+
+fn text(text: &str) -> Vec<u8> {
+    let len = u32::try_from(text.len()).expect("short").to_le_bytes();
+    [b"X", &len[..], text.as_bytes()].concat()
+}
+
+fn binary(bytes: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(bytes.len()).expect("short").to_le_bytes();
+    [b"B", &len[..], bytes].concat()
+}
+
+fn tuple(items: &[&[u8]]) -> Vec<u8> {
+    [b"(", &items.concat()[..], b"t"].concat()
+}
+
+fn call(function: &[u8], arguments: &[&[u8]]) -> Vec<u8> {
+    [function, &tuple(arguments), b"R"].concat()
+}
+
+fn attribute(of: &[u8], name: &str) -> Vec<u8> {
+    call(&import("builtins/getattr"), &[of, &text(name)])
+}
+
+fn verdict(bytes: Vec<u8>) -> Verdict {
+    let allowlist = Allowlist::builtin();
+    let limits = Limits::default();
+    let seen = examine(&MemorySource(bytes.clone()), allowlist, &limits);
+    let bare = examine(&MemorySource(bytes), &allowlist.without_gadgets(), &limits);
+    let clean = |verdict| verdict <= Known;
+    assert_eq!(clean(seen.verdict), clean(bare.verdict), "gadgets decide");
+    seen.verdict
+}
+
+#[track_caller]
+fn expect(expected: Verdict, body: &[&[u8]]) {
+    assert_eq!(verdict(stream(body)), expected);
+}
+
+#[test]
+fn an_attribute_of_an_import_is_judged_by_its_name() {
+    let zone = attribute(&import("zoneinfo/ZoneInfo"), "_unpickle");
+    expect(Known, &[&call(&zone, &[&text("Europe/Rome"), b"K\x01"])]);
+    for key in ["../../etc/passwd", "/etc/passwd", "a//b", "a.b", ""] {
+        let told = verdict(stream(&[&call(&zone, &[&text(key), b"K\x01"])]));
+        assert!(told >= Unknown, "{key}");
+    }
+    let ordered = import("collections/OrderedDict");
+    let fromkeys = attribute(&ordered, "fromkeys");
+    assert!(verdict(stream(&[&call(&fromkeys, &[b")"])])) >= Unknown);
+    let globals = attribute(&attribute(&ordered, "__init__"), "__globals__");
+    expect(Dangerous, &[&globals]);
+    let module = import("collections/abc");
+    let system = attribute(&attribute(&module, "sys"), "modules");
+    assert!(verdict(stream(&[&system])) >= Unknown);
+    let system = attribute(&import("os/path"), "os");
+    expect(
+        Dangerous,
+        &[&call(&attribute(&system, "system"), &[&text("id")])],
+    );
+    // Names that are computed are looked up, whatever they are.
+    let computed = call(&import("builtins/str"), &[&text("system")]);
+    let function = call(&import("builtins/getattr"), &[&ordered, &computed]);
+    expect(Dangerous, &[&call(&function, &[b")"])]);
+}
+
+#[test]
+fn names_that_other_picklers_have_for_types_stand_for_those() {
+    let of_dill = |name| call(&import("dill._dill/_load_type"), &[&text(name)]);
+    expect(Known, &[&of_dill("DictType")]);
+    expect(Dangerous, &[&call(&of_dill("CodeType"), &[b")"])]);
+    expect(Dangerous, &[&of_dill("FileType")]);
+    let ufunc = import("numpy.core/_ufunc_reconstruct");
+    expect(Known, &[&call(&ufunc, &[&text("numpy"), &text("log1p")])]);
+    let system = call(&ufunc, &[&text("os"), &text("system")]);
+    expect(Dangerous, &[&call(&system, &[&text("id")])]);
+    expect(
+        Dangerous,
+        &[&call(
+            &import("cloudpickle.cloudpickle/subimport"),
+            &[&text("os")],
+        )],
+    );
+    let unheard = call(&import("dill._dill/_import_module"), &[&text("evil")]);
+    assert!(verdict(stream(&[&unheard])) >= Unknown);
+}
+
+#[test]
+fn what_a_call_applies_is_judged_as_a_call() {
+    let create = import("dill._dill/_create_array");
+    let reconstruct = import("numpy.core.multiarray/_reconstruct");
+    let given = tuple(&[&import("numpy/ndarray"), &tuple(&[b"K\0"]), &binary(b"b")]);
+    let dtype = call(&import("numpy/dtype"), &[&text("i4"), b"\x89", b"\x88"]);
+    let state = tuple(&[b"K\x01", &tuple(&[b"K\0"]), &dtype, b"\x89", &binary(b"")]);
+    expect(
+        Known,
+        &[&call(&create, &[&reconstruct, &given, &state, b"N"])],
+    );
+    let system = tuple(&[&text("id")]);
+    expect(
+        Dangerous,
+        &[&call(
+            &create,
+            &[&import("os/system"), &system, &state, b"N"],
+        )],
+    );
+    let hostile = tuple(&[&import("acme/Evil"), &tuple(&[b"K\0"]), &binary(b"b")]);
+    assert!(
+        verdict(stream(&[&call(
+            &create,
+            &[&reconstruct, &hostile, &state, b"N"]
+        )])) >= Unknown
+    );
+
+    let rebuild = import("torch._tensor/_rebuild_from_type_v2");
+    let tensor = import("torch/Tensor");
+    expect(
+        Dangerous,
+        &[&call(
+            &rebuild,
+            &[&import("os/system"), &tensor, &system, b"}"],
+        )],
+    );
+    let inner = tuple(&[&import("builtins/eval"), &tensor, &system, b"}"]);
+    let twice = call(&rebuild, &[&rebuild, &tensor, &inner, b"}"]);
+    expect(Dangerous, &[&twice]);
+}
+
+#[test]
+fn bytes_that_torch_loads_are_judged_as_a_file() {
+    let load = import("torch.storage/_load_from_bytes");
+    let evil = stream(&[&call(&import("os/system"), &[&text("id")])]);
+    expect(Dangerous, &[&call(&load, &[&binary(&evil)])]);
+    assert!(verdict(stream(&[&call(&load, &[&binary(b"short")])])) >= Unknown);
+    let latin = String::from_utf8(evil.iter().map(|_| b'a').collect()).expect("ASCII");
+    let encoded = call(&import("_codecs/encode"), &[&text(&latin), &text("latin1")]);
+    assert!(verdict(stream(&[&call(&load, &[&encoded])])) >= Unknown);
+    let evil: String = evil.iter().map(|&byte| char::from(byte)).collect();
+    let encoded = call(&import("_codecs/encode"), &[&text(&evil), &text("latin1")]);
+    expect(Dangerous, &[&call(&load, &[&encoded])]);
+}
+
+#[test]
+fn code_that_is_carried_is_unknown_and_dangerous_once_it_is_called() {
+    let code_type = call(
+        &import("cloudpickle.cloudpickle/_builtin_type"),
+        &[&text("CodeType")],
+    );
+    let code = |name| call(&code_type, &[b"K\0", &binary(b"x"), &tuple(&[&text(name)])]);
+    let function = |name| {
+        let make = import("cloudpickle.cloudpickle/_make_function");
+        call(&make, &[&code(name), b"}", b"N", b"N", b"N"])
+    };
+    expect(Unknown, &[&function("log")]);
+    expect(Unknown, &[&function("system")]);
+    expect(Dangerous, &[&call(&function("log"), &[])]);
+    let make = import("cloudpickle.cloudpickle/_make_skeleton_class");
+    let class = call(
+        &make,
+        &[&import("builtins/type"), &text("A"), b")", b"}", b"N", b"N"],
+    );
+    let object = [&class[..], b")\x81"].concat();
+    expect(Unknown, &[b"(", &function("log"), &object, b"t"]);
+    expect(Dangerous, &[b"(", &function("system"), &object, b"t"]);
+    expect(Dangerous, &[&code("log")]);
+}
+
+#[test]
+fn strings_that_are_looked_up_are_bound() {
+    let repr = import("dill._dill/_eval_repr");
+    expect(Known, &[&call(&repr, &[&text("range(0, 3)")])]);
+    expect(
+        Dangerous,
+        &[&call(&repr, &[&text("__import__('os').system('id')")])],
+    );
+    expect(
+        Dangerous,
+        &[&call(&repr, &[&text("range(0, 3) or exit()")])],
+    );
+    let zone = import("pytz/_p");
+    expect(
+        Known,
+        &[&call(
+            &zone,
+            &[&text("US/Eastern"), b"J\0\0\0\0", b"K\0", &text("LMT")],
+        )],
+    );
+    assert!(verdict(stream(&[&call(&zone, &[&text("../x")])])) >= Unknown);
+}
+
+#[test]
+fn old_wrappers_of_joblib_name_a_neighbour() {
+    let wrapper = [
+        import("joblib.numpy_pickle/NDArrayWrapper"),
+        b")\x81".to_vec(),
+    ]
+    .concat();
+    let build = |name| [b"}", &text("filename")[..], &text(name), b"sb"].concat();
+    expect(Known, &[&wrapper, &build("dump.pkl_01.npy")]);
+    for name in ["/etc/passwd", "../x.npy", "a/b", ".."] {
+        assert!(
+            verdict(stream(&[&wrapper, &build(name)])) >= Unknown,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn plain_classes_get_a_dictionary_and_nothing_else() {
+    let class = import("sklearn.model_selection._split/_CVIterableWrapper");
+    expect(Known, &[&class, b")\x81}", &text("cv"), b"Nsb"]);
+    assert!(verdict(stream(&[&call(&class, &[b"K\0"])])) >= Unknown);
+    assert!(verdict(stream(&[&class, &tuple(&[b"K\0"]), b"\x81"])) >= Unknown);
+}
+
+#[test]
+fn a_method_is_unknown_until_it_is_called() {
+    expect(Unknown, &[&import("configparser/ConfigParser.get")]);
+    expect(
+        Dangerous,
+        &[&call(
+            &import("configparser/ConfigParser.read"),
+            &[&text("x")],
+        )],
+    );
+    expect(Dangerous, &[&import("numpy/f2py.os.system")]);
+}
