@@ -236,7 +236,8 @@ def pandas_values():
     yield "scalars", [pandas.Timestamp("2024"), pandas.Timestamp("2024", tz="UTC"), pandas.Timedelta("1D"),
                       pandas.Period("2024", "M"), pandas.NaT, pandas.Interval(0, 1), getattr(pandas, "NA", None)]
     names = ("Int8 Int16 Int32 Int64 UInt8 UInt16 UInt32 UInt64 boolean string category Float32 Float64 Sparse[int] "
-             "Sparse[float] string[python] string[pyarrow] int64[pyarrow] float64[pyarrow] bool[pyarrow]").split()
+             "Sparse[float] string[python] string[pyarrow] int64[pyarrow] float64[pyarrow] bool[pyarrow] timestamp[ns][pyarrow] "
+             "date32[day][pyarrow] large_string[pyarrow] int32[pyarrow] float32[pyarrow] duration[ns][pyarrow]").split()
     extended = []
     for name in names:
         try:

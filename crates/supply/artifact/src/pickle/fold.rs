@@ -100,7 +100,7 @@ fn type_of_dill(name: String) -> (String, String) {
                 .iter()
                 .any(|of| name.trim_start_matches("Py").starts_with(of)) =>
         {
-            ("io", name)
+            ("io", "FileIO".to_owned())
         }
         Err(_) if name.ends_with("Type") => ("types", name),
         Err(_) => ("builtins", name),

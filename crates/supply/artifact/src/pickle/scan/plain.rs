@@ -285,7 +285,7 @@ impl Effects for UntilRefused<'_> {
                 let (module, path) = (&*symbol.module, &*symbol.path);
                 let is_numpys = self.allowlist.row("numpy", path).is_some();
                 let exists = self.allowlist.is_stdlib(module)
-                    || self.allowlist.gadget_of_module(module).is_some()
+                    || self.allowlist.gadget(module, path).is_some()
                     || self.allowlist.row(module, path).is_some();
                 is_numpys && !exists
             }
