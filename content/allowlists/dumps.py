@@ -439,6 +439,10 @@ def sklearn_compositions():
             for model in fitted(instance):
                 yield cls.__name__, model
     x = numpy.random.RandomState(0).rand(20, 3)
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    three = GradientBoostingClassifier(n_estimators=2).fit(x, numpy.arange(20) % 3)
+    yield "GradientBoostingClassifier of three classes", three
     metrics = "euclidean manhattan chebyshev minkowski haversine hamming canberra braycurtis jaccard dice".split()
     for tree in (KDTree, BallTree):
         for metric in metrics:

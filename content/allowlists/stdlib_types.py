@@ -16,6 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 RECONSTRUCTORS = [
     ("_codecs.encode", "bytes, below protocol 3"),
     ("_ctypes._unpickle", "arrays and structures of C"),
+    ("_operator.getitem", "typing.Union and its kin"),
     ("array._array_reconstructor", "array.array"),
     ("builtins.getattr", "bound methods, and classes inside of classes"),
     ("builtins.iter", "iterators of lists, tuples and strings"),
@@ -25,6 +26,7 @@ RECONSTRUCTORS = [
     ("copyreg.pickle_complex", "complex"),
     ("functools.reduce", "functools.partial of Python 2"),
     ("logging.getLogger", "logging.Logger"),
+    ("operator.getitem", "typing.Union and its kin"),
     ("re._compile", "re.Pattern"),
     ("sre_compile.compile", "re.Pattern of old versions"),
 ]

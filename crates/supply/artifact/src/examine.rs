@@ -261,11 +261,12 @@ impl Examiner<'_, '_> {
 
     fn raw(&mut self, source: &dyn Source, depth: u8) -> io::Result<()> {
         let head = source.read_vec(0, 2)?;
-        let proto = matches!(
+        let begins = matches!(
             head[..],
             [pickle::opcode::PROTO, 0..=pickle::opcode::HIGHEST_PROTOCOL]
+                | [pickle::opcode::GLOBAL | pickle::opcode::MARK, _]
         );
-        if proto && self.believes(source, 0)? {
+        if begins && self.believes(source, 0)? {
             opaque::note_polyglot("tensor", "pickle", 0, &mut self.notes);
             self.pickle(source, 0, depth)?;
         }

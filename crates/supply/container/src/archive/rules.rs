@@ -72,7 +72,7 @@ pub(super) static LINK_CLIMBS: Rule = Rule {
 pub(super) static LINK_ABSOLUTE: Rule = Rule {
     id: RuleId::new("CM-ARC-003"),
     title: Cow::Borrowed("A symbolic link to an absolute path"),
-    severity: Severity::Low,
+    severity: Severity::Medium,
     confidence: Confidence::High,
     description: Cow::Borrowed(
         "A symbolic link leads to an absolute path. That is usual in the layers of a container \
