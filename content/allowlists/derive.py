@@ -126,7 +126,6 @@ PARAMETERS = {
     ("dill._dill", "_eval_repr"): ["str"],
     ("torch.storage", "_load_from_bytes"): ["bytes"],
     ("torch._tensor", "_rebuild_from_type_v2"): ["global", "global", "tuple", "any"],
-    ("torch.jit._pickle", "build_intlist"): ["list|tuple"],
     ("random", "Random"): ["any*"],
     ("builtins", "range"): ["int", "int", "int"],
     ("builtins", "set"): ["list|tuple*"],
@@ -174,15 +173,9 @@ READ = [
     ("builtins", "NoneType", "class", {}, "dill: its name for the class of None"),
     ("sklearn.externals.joblib.numpy_pickle", "NDArrayWrapper", "class", {"newobj": [], "build": []}, "scikit-learn before 0.19: its copy of joblib 0.9"),
     ("sklearn.externals.joblib.numpy_pickle", "ZNDArrayWrapper", "class", {"newobj": [], "build": []}, "scikit-learn before 0.19: its copy of joblib 0.9"),
-    ("torch.jit._pickle", "build_intlist", "function", {"reduce": []}, "torch: gives back its argument (torch/jit/_pickle.py)"),
-    ("torch.jit._pickle", "build_doublelist", "function", {"reduce": []}, "torch: gives back its argument (torch/jit/_pickle.py)"),
-    ("torch.jit._pickle", "build_boollist", "function", {"reduce": []}, "torch: gives back its argument (torch/jit/_pickle.py)"),
-    ("torch.jit._pickle", "build_tensorlist", "function", {"reduce": []}, "torch: gives back its argument (torch/jit/_pickle.py)"),
 ]
 READ += [("torch", _name, "value", {}, "torch: a memory format, pickled by its name")
          for _name in ("channels_last", "channels_last_3d", "contiguous_format", "preserve_format")]
-for _name in "doublelist boollist tensorlist".split():
-    PARAMETERS["torch.jit._pickle", "build_" + _name] = ["list|tuple"]
 for _module in ("joblib.numpy_pickle", "joblib.numpy_pickle_compat"):
     for _name in ("NDArrayWrapper", "ZNDArrayWrapper"):
         READ.append((_module, _name, "class", {"newobj": [], "build": []},

@@ -247,3 +247,54 @@ fn by_path(scan: &Value) -> BTreeMap<String, &Value> {
 fn text(value: &Value) -> &str {
     value.as_str().expect("a string")
 }
+
+/// A class of somebody's own, restored by its dictionary.
+const OWN: &[u8] = b"\x80\x04cacme.models\nRanker\n)\x81}X\x01\0\0\0aK\x01sb.";
+
+#[test]
+fn names_of_your_own_are_allowed_with_a_reason_that_is_told() {
+    let row: &[u8] = b"[[allow]]\nmodule = 'acme.models'\nname = 'Ranker'\nkind = 'class'\n\
+                       call = ['newobj']\nbuild = true\nreason = 'read in November'\n";
+    let dir = tree(&[(b"ranker.pkl", OWN), (b"own.toml", row)]);
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let model = at("ranker.pkl");
+    casemate(["scan", &model]).ended_with(1);
+    let scan = casemate([
+        "scan",
+        &model,
+        "--allow",
+        &at("own.toml"),
+        "--format",
+        "json",
+    ])
+    .ended_with(0)
+    .json();
+    let artifact = &by_path(&scan)[&model];
+    assert_eq!(artifact["verdict"], "known");
+    assert_eq!(
+        artifact["reason"],
+        "allowed by you: acme.models.Ranker (read in November)"
+    );
+}
+
+#[test]
+fn an_allowlist_of_your_own_cannot_allow_what_is_dangerous_and_its_typos_are_told() {
+    let row = "[[allow]]\nmodule = 'os'\nname = 'system'\nkind = 'function'\n\
+               call = ['reduce']\nargs = ['str']\nreason = 'x'\n";
+    let typo = row.replace("reason", "raeson");
+    let dir = tree(&[
+        (b"os.toml", row.as_bytes()),
+        (b"typo.toml", typo.as_bytes()),
+    ]);
+    for (file, told) in [
+        (
+            "os.toml",
+            "os.system runs a shell command, and cannot be allowed",
+        ),
+        ("typo.toml", "did you mean `reason`?"),
+    ] {
+        let file = dir.path().join(file).display().to_string();
+        let run = casemate(["scan", "content/casemate.toml", "--allow", &file]).ended_with(2);
+        assert!(run.err.contains(told), "{}", run.err);
+    }
+}

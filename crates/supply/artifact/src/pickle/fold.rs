@@ -96,9 +96,10 @@ fn type_of_dill(name: String) -> (String, String) {
         Err(_) if name == "ItemGetterType" => ("operator", "itemgetter".to_owned()),
         Err(_) if name == "AttrGetterType" => ("operator", "attrgetter".to_owned()),
         Err(_)
-            if FILES
-                .iter()
-                .any(|of| name.trim_start_matches("Py").starts_with(of)) =>
+            if name.ends_with("Type")
+                && FILES
+                    .iter()
+                    .any(|of| name.trim_start_matches("Py").starts_with(of)) =>
         {
             ("io", "FileIO".to_owned())
         }
