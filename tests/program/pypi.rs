@@ -31,7 +31,7 @@ const PACKAGES: &[Package] = &[
         digest: "7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8",
         weights: &[
             ("silero_vad_16k.safetensors", "safetensors", "inert"),
-            ("silero_vad.jit", "torchscript", "unknown"),
+            ("silero_vad.jit", "torchscript", "known"),
             ("silero_vad.onnx", "binary", "unknown"),
         ],
     },
@@ -109,6 +109,7 @@ const JUDGED: &[&str] = &[
     "text",
     "torch-legacy",
     "torch-zip",
+    "torchscript",
 ];
 
 fn verdicts(scan: &Value) -> BTreeMap<String, (String, String)> {

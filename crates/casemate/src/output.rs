@@ -31,9 +31,9 @@ pub(crate) fn hint(global: &Global, text: &str) {
 }
 
 /// Prints a detail on standard error, if the caller wants to know more.
-pub(crate) fn detail(global: &Global, text: &str) {
+pub(crate) fn detail(global: &Global, text: impl FnOnce() -> String) {
     if global.verbose {
-        hint(global, text);
+        hint(global, &text());
     }
 }
 

@@ -35,16 +35,15 @@ pub(crate) fn run(
     let settings = Settings::new(global, configuration, arguments)?;
     let bundle = policies::load(settings.policy.as_deref())?;
     for file in bundle.files() {
-        output::detail(global, &format!("policy: {file}"));
+        output::detail(global, || format!("policy: {file}"));
     }
     let report = ReportDir::create(&settings.out)?;
 
     let mut inventory = take_inventory(global, &settings, &report)?;
     for path in &inventory.skipped {
-        output::detail(
-            global,
-            &format!("left out, since it is about to be replaced: {path}"),
-        );
+        output::detail(global, || {
+            format!("left out, since it is about to be replaced: {path}")
+        });
     }
     if !settings.exceptions.is_empty() {
         let accepted = settings.accept(&mut inventory.outcomes);

@@ -43,14 +43,10 @@ pub(crate) fn run(global: &Global, arguments: &cli::Scan) -> Result<ExitCode> {
     let ticker = Ticker::new(global.quiet);
     let seen = each_file(&arguments.paths, &options, judge, Ticker::progress(&ticker))?;
     drop(ticker);
-    output::detail(
-        global,
-        &format!(
-            "{} files, against {} rows of the allowlist",
-            seen.len(),
-            allowlist.len()
-        ),
-    );
+    output::detail(global, || {
+        let rows = allowlist.len();
+        format!("{} files, against {rows} rows of the allowlist", seen.len())
+    });
     let artifacts = seen
         .into_iter()
         .map(|(entry, result)| result.unwrap_or_else(|error| unreadable(&entry, &error)))
