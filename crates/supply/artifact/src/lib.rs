@@ -12,6 +12,10 @@
 //! is a [`Verdict`], and whether everything was looked at: what cannot be understood is never
 //! called clean. Pickles are run by an abstract interpreter that reports effects; a judge compares
 //! those with an [`Allowlist`], by default denying what is not on it.
+//!
+//! What is judged in constant memory is also read in full for those who ask: [`explain()`] tells
+//! what loading would do, line by line, with the findings of the same examination; [`inspect()`]
+//! lists what a file holds; a [`Plan`] writes its tensors as safetensors.
 #![forbid(unsafe_code)]
 
 mod allowlist;
