@@ -130,13 +130,18 @@ impl<'a> Input<'a> {
 
     /// The next `N` bytes, left where they are; fewer where the member ends.
     pub(crate) fn peek<const N: usize>(&mut self) -> io::Result<Vec<u8>> {
-        let held = &self.buffer[self.used..];
-        if let Some(bytes) = held.get(..N) {
-            return Ok(bytes.to_vec());
+        if self.buffer.len() - self.used < N {
+            self.buffer.drain(..self.used);
+            self.used = 0;
+            let held = self.buffer.len();
+            let want = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+            self.buffer.resize(held + want.min(CHUNK), 0);
+            let read = self.source.read_at(self.at, &mut self.buffer[held..]);
+            self.buffer.truncate(held + *read.as_ref().unwrap_or(&0));
+            self.at += read? as u64;
         }
-        let at = self.start + self.position();
-        let there = usize::try_from(self.end - at).unwrap_or(usize::MAX);
-        self.source.read_vec(at, N.min(there))
+        let ahead = &self.buffer[self.used..];
+        Ok(ahead[..ahead.len().min(N)].to_vec())
     }
 
     /// Why a decoder that reads this by itself gave up: `what` is broken, unless the medium failed

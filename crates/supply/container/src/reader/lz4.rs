@@ -25,6 +25,8 @@ pub(super) struct Lz4 {
     history: Vec<u8>,
     wrong: bool,
     out: u64,
+    /// How many blocks in a row gave nothing.
+    empty: u32,
     content: XxHash32,
 }
 
@@ -99,6 +101,11 @@ impl Lz4 {
             lz4_flex::block::decompress_into_with_dict(&self.packed, block, history)
                 .map_err(|_| Failure::Broken(BROKEN))?
         };
+        // No writer makes empty blocks; as many as fit would take time and give nothing.
+        self.empty = if len == 0 { self.empty + 1 } else { 0 };
+        if self.empty > MOST_EMPTY {
+            return Err(Failure::Broken(BROKEN).into());
+        }
         self.ready = 0..len;
         self.out = self.out.saturating_add(len as u64);
         let block = &self.block[..len];
@@ -211,4 +218,5 @@ const STORED: u32 = 1 << 31;
 /// The blocks of the legacy format.
 const LEGACY: usize = 8 << 20;
 const HISTORY: usize = 64 << 10;
+const MOST_EMPTY: u32 = 1 << 10;
 const BROKEN: &str = "LZ4 frame";

@@ -167,7 +167,10 @@ impl<'a> Xz<'a> {
 impl<'a> Codec<'a> for Xz<'a> {
     fn begin(&mut self, input: &mut Input<'a>) -> Result<bool, Fault> {
         let start = input.position();
-        while input.peek::<4>()? == [0; 4] && start > 0 {
+        for _ in 0..MOST_PADDING {
+            if start == 0 || input.peek::<4>()? != [0; 4] {
+                break;
+            }
             input.skip(4);
         }
         let head = input.peek::<12>()?;
@@ -384,3 +387,6 @@ static CRC64: [u64; 256] = {
     }
     table
 };
+
+/// In words of four bytes: more than any writer leaves between streams.
+const MOST_PADDING: u32 = 1 << 18;

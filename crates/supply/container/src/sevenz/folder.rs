@@ -52,12 +52,12 @@ fn chain(folder: &FolderHeader) -> Result<(Coder, Vec<Filter>), Cow<'static, str
     let base = base(first, size.copied().unwrap_or(0));
     let base = base.ok_or_else(|| method_name(first.method))?;
     let mut filters = Vec::new();
+    let mut left = folder.coders.len();
     while let Some(&(input, _)) = folder.bonds.iter().find(|(_, output)| *output == at) {
         at = input;
         let next = coder(at)?;
-        if filters.len() >= folder.coders.len() {
-            return Err(LOOSE.into());
-        }
+        // Bonds may lead in a circle.
+        left = left.checked_sub(1).ok_or(LOOSE)?;
         if next.method != COPY {
             filters.push(filter(next).ok_or_else(|| method_name(next.method))?);
         }

@@ -352,7 +352,8 @@ fn files(reader: &mut Reader<'_>, limit: usize) -> Option<Vec<File>> {
                 }
             }
             NAMES => names(&mut property, &mut files)?,
-            ATTRIBUTES => attributes(&mut property, &mut files, count)?,
+            // Of an archive with too many files no more than that is told.
+            ATTRIBUTES if count == files.len() => attributes(&mut property, &mut files)?,
             _ => {}
         }
     }
@@ -380,8 +381,8 @@ fn names(reader: &mut Reader<'_>, files: &mut [File]) -> Option<()> {
     Some(())
 }
 
-fn attributes(reader: &mut Reader<'_>, files: &mut [File], count: usize) -> Option<()> {
-    let known = reader.all_or_bits(count)?;
+fn attributes(reader: &mut Reader<'_>, files: &mut [File]) -> Option<()> {
+    let known = reader.all_or_bits(files.len())?;
     if reader.byte()? != 0 {
         return None;
     }
