@@ -140,6 +140,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The first two bytes of `extent`, or as many as it has.
+    #[inline]
+    pub(crate) fn start_of(&self, extent: Extent) -> Result<[u8; 2], ReadError> {
+        let mut start = [0; 2];
+        let len = usize::try_from(extent.len).unwrap_or(2).min(2);
+        let here = extent.at.checked_sub(self.base);
+        let here = here.and_then(|from| usize::try_from(from).ok());
+        if let Some(bytes) = here.and_then(|from| self.bytes().get(from..from + len)) {
+            start[..len].copy_from_slice(bytes);
+        } else {
+            self.source.read_at(extent.at, &mut start[..len])?;
+        }
+        Ok(start)
+    }
+
     /// The first `limit` bytes of `extent`, from the window where they are in it.
     pub(crate) fn read(&self, extent: Extent, limit: usize) -> io::Result<Vec<u8>> {
         let len = usize::try_from(extent.len).unwrap_or(limit).min(limit);

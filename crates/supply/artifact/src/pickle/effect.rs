@@ -21,7 +21,12 @@ pub(crate) enum Effect {
     /// BUILD: `object` is given `state`.
     State { object: Ref, state: Ref },
     /// Something is put into an object that the stream's opcodes did not make.
-    Mutate { how: Mutation, object: Ref },
+    Mutate {
+        how: Mutation,
+        object: Ref,
+        /// Whether an import is put under a key that may name something special.
+        special: bool,
+    },
     /// The loading program is asked for the object of a persistent id.
     Persistent { id: Ref },
     /// `copyreg`'s registry is asked for the object of a number.
@@ -145,7 +150,7 @@ impl View<'_> {
 
 /// The text of a string value.
 pub(crate) fn string(value: Value, input: &Cursor<'_>) -> Option<String> {
-    let Value::Str { form, len, at } = value else {
+    let Value::Str { form, len, at, .. } = value else {
         return None;
     };
     let len = u64::from(len);

@@ -38,6 +38,7 @@ impl Heap {
         let nothing = Container {
             shape: Shape::Tuple,
             elements: KindSet::default(),
+            special: false,
             count: 0,
             weight: 1.0,
             detail: 0,
@@ -113,6 +114,7 @@ impl Heap {
         let mut container = Container {
             shape,
             elements: KindSet::default(),
+            special: false,
             count: 0,
             weight: 1.0,
             detail: 0,
@@ -205,6 +207,21 @@ impl Heap {
         self.due = self.due.max(live * 2).max(FIRST_SWEEP);
     }
 
+    /// Whether one of these keys and values, by turns, may be set under a special name.
+    fn has_special_key(&self, items: &[Ref]) -> bool {
+        let keys = items.iter().step_by(2);
+        keys.into_iter()
+            .any(|&key| matches!(self.value(key), Value::Str { special: true, .. }))
+    }
+
+    /// Whether one of these keys may be a special name, and its value an import.
+    pub(crate) fn plants(&self, items: &[Ref]) -> bool {
+        items.chunks_exact(2).any(|pair| {
+            matches!(self.value(pair[0]), Value::Str { special: true, .. })
+                && matches!(self.value(pair[1]), Value::Global(_))
+        })
+    }
+
     fn add(&mut self, container: &mut Container, items: &[Ref]) {
         let mut weight = container.weight;
         for &item in items {
@@ -216,6 +233,9 @@ impl Heap {
             };
         }
         container.weight = weight;
+        if container.shape == Shape::Dict && !container.special {
+            container.special = self.has_special_key(items);
+        }
         container.detail = if container.count == 0 {
             self.details.start(items)
         } else {

@@ -70,6 +70,29 @@ pub(super) fn sets_plain_attributes(state: Ref, view: &View<'_>) -> bool {
     }
 }
 
+/// The special attribute that the dictionary of a state sets: its name, where it can be told.
+pub(super) fn special(state: Ref, view: &View<'_>) -> Option<Option<String>> {
+    let attributes = match view.value(state) {
+        Value::Container {
+            shape: Shape::Tuple,
+            count: 2,
+            ..
+        } => *view.heap.items(state)?.first()?,
+        _ => state,
+    };
+    let Value::Container { special: true, .. } = view.value(attributes) else {
+        return None;
+    };
+    let keys = view.heap.items(attributes).unwrap_or_default().iter();
+    let mut names = keys.step_by(2).filter_map(|&key| view.text(key));
+    // What begins with an escape may be an ordinary name after all.
+    let name = names.find(|name| name.starts_with("__") && name.ends_with("__"));
+    match view.heap.items(attributes) {
+        Some(_) => name.map(Some),
+        None => Some(None),
+    }
+}
+
 /// Reads the attributes that `state` sets. `is_dictionary` says of a class that its objects are
 /// filled like one.
 pub(super) fn slots(

@@ -31,7 +31,7 @@ impl Effects for Log {
                 format!("{how} {} {count}", of(call.callee))
             }
             Effect::State { object, .. } => format!("state {}", of(object)),
-            Effect::Mutate { how, object } => format!("{how:?} {}", of(object)),
+            Effect::Mutate { how, object, .. } => format!("{how:?} {}", of(object)),
             Effect::Persistent { id } => format!("persistent {}", of(id)),
             other => format!("{other:?}"),
         });

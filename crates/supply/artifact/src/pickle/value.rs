@@ -26,6 +26,9 @@ pub(crate) enum Value {
     /// Text, where it lies and how it is written there.
     Str {
         form: Form,
+        /// Whether it may name one of an object's special methods or attributes: it begins with
+        /// two underscores, or with an escape.
+        special: bool,
         len: u32,
         at: u64,
     },
@@ -41,6 +44,8 @@ pub(crate) enum Value {
     Container {
         shape: Shape,
         elements: KindSet,
+        /// Whether a key of it may be special, of a dictionary.
+        special: bool,
         count: u16,
         weight: f32,
         detail: u32,
@@ -84,6 +89,8 @@ pub(crate) struct Container {
     pub(crate) shape: Shape,
     /// The kinds of its elements; of keys and values alike for a dictionary.
     pub(crate) elements: KindSet,
+    /// Whether a key may name something special, of a dictionary.
+    pub(crate) special: bool,
     /// How many elements, up to 65,535; keys and values count each.
     pub(crate) count: u16,
     /// How many objects one would visit who follows every reference.
@@ -169,12 +176,14 @@ impl Value {
             Self::Container {
                 shape,
                 elements,
+                special,
                 count,
                 weight,
                 detail,
             } => Some(Container {
                 shape,
                 elements,
+                special,
                 count,
                 weight,
                 detail,
@@ -191,9 +200,13 @@ impl Value {
         }
     }
 
-    pub(crate) fn text(form: Form, extent: Extent) -> Self {
+    /// Text at `extent` that begins with `start`, of which two bytes are enough.
+    pub(crate) fn text(form: Form, extent: Extent, start: &[u8]) -> Self {
         Self::Str {
             form,
+            special: start.starts_with(b"__")
+                || matches!(form, Form::RawUnicodeEscape | Form::StringEscape)
+                    && start.contains(&b'\\'),
             // Only a name's beginning is ever read, so a longer length would tell nothing.
             len: u32::try_from(extent.len).unwrap_or(u32::MAX),
             at: extent.at,
@@ -206,6 +219,7 @@ impl From<Container> for Value {
         let Container {
             shape,
             elements,
+            special,
             count,
             weight,
             detail,
@@ -213,6 +227,7 @@ impl From<Container> for Value {
         Self::Container {
             shape,
             elements,
+            special,
             count,
             weight,
             detail,

@@ -138,7 +138,13 @@ impl<'a> Input<'a> {
             self.buffer.resize(held + want.min(CHUNK), 0);
             let read = self.source.read_at(self.at, &mut self.buffer[held..]);
             self.buffer.truncate(held + *read.as_ref().unwrap_or(&0));
-            self.at += read? as u64;
+            let Ok(read) = read else {
+                // The medium may fail behind what is asked for.
+                let at = self.at - held as u64;
+                let there = usize::try_from(self.end - at).unwrap_or(usize::MAX);
+                return self.source.read_vec(at, N.min(there));
+            };
+            self.at += read as u64;
         }
         let ahead = &self.buffer[self.used..];
         Ok(ahead[..ahead.len().min(N)].to_vec())

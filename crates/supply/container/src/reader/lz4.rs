@@ -218,5 +218,5 @@ const STORED: u32 = 1 << 31;
 /// The blocks of the legacy format.
 const LEGACY: usize = 8 << 20;
 const HISTORY: usize = 64 << 10;
-const MOST_EMPTY: u32 = 1 << 10;
+const MOST_EMPTY: u32 = 1 << 16;
 const BROKEN: &str = "LZ4 frame";

@@ -203,6 +203,7 @@ impl Judge<'_, '_, '_> {
                         form: Form::Utf8,
                         len,
                         at,
+                        ..
                     }) => Some((len, at, true)),
                     _ => None,
                 }

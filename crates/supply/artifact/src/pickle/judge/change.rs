@@ -8,7 +8,7 @@ use crate::{
         dtype,
         effect::{Mutation, View},
         rules::{CHANGED_IMPORT, CONFUSED_STATE},
-        slots::{Slots, planted, slots},
+        slots::{Slots, planted, slots, special},
         standing::is_filled,
         value::{Ref, SymbolId, Value},
     },
@@ -16,7 +16,8 @@ use crate::{
 
 impl Judge<'_, '_, '_> {
     pub(super) fn state(&mut self, at: u64, object: Ref, state: Ref, view: &View<'_>) {
-        if let Some(hook) = planted(state, view) {
+        let hook = planted(state, view);
+        if let Some(hook) = hook {
             let message = format!("the state of an object replaces its {hook}");
             self.note(&CONFUSED_STATE, Verdict::Dangerous, at, hook, message);
         }
@@ -55,6 +56,18 @@ impl Judge<'_, '_, '_> {
         if symbol.names_a_file() && !names_a_neighbour(state, view) {
             self.breach(at, symbol, "names a file that is not beside it");
         }
+        if hook.is_none()
+            && let Some(attribute) = special(state, view)
+        {
+            let verdict = match attribute.as_deref() {
+                Some(attribute) if REPLACED.contains(&attribute) => Verdict::Dangerous,
+                _ => Verdict::Unknown,
+            };
+            let attribute = plain(attribute.as_deref().unwrap_or("special attributes"));
+            let message = format!("the state of an object of {name} sets its {attribute}");
+            let anchor = format!("{attribute} in {name}");
+            self.note(&CONFUSED_STATE, verdict, at, anchor, message);
+        }
         let is_dictionary = |class| {
             self.row(class)
                 .is_some_and(|row| row.is_filled(Mutation::SetItem))
@@ -76,7 +89,14 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    pub(super) fn mutate(&mut self, at: u64, how: Mutation, object: Ref, view: &View<'_>) {
+    pub(super) fn mutate(
+        &mut self,
+        at: u64,
+        how: Mutation,
+        object: Ref,
+        special: bool,
+        view: &View<'_>,
+    ) {
         let (class, built) = match view.value(object) {
             Value::Global(symbol) => {
                 self.changed_import(at, symbol, "puts items into", view);
@@ -98,6 +118,10 @@ impl Judge<'_, '_, '_> {
         };
         let symbol = view.symbols.symbol(class);
         let name = plain(&symbol.dotted());
+        if special {
+            let message = format!("an import is put into an object of {name} under a special name");
+            self.confused(at, format!("special item of {name}"), message);
+        }
         if !is_filled(symbol, how) && !row.is_filled(how) {
             let message = format!("items are put into an object of {name}, which holds none");
             let verdict = match symbol.rebuilds_a_tensor() {
@@ -135,3 +159,15 @@ fn names_a_neighbour(state: Ref, view: &View<'_>) -> bool {
     view.has_plain_keys(state)
         && name.is_some_and(|name| !name.starts_with('.') && name.chars().all(sound))
 }
+
+/// What changes what an object is, or where its bytes are taken from.
+const REPLACED: &[&str] = &[
+    "__array_interface__",
+    "__array_struct__",
+    "__class__",
+    "__getattr__",
+    "__getattribute__",
+    "__reduce__",
+    "__reduce_ex__",
+    "__setstate__",
+];

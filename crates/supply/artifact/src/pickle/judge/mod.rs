@@ -210,7 +210,11 @@ impl Effects for Judge<'_, '_, '_> {
                 }
             }
             Effect::State { object, state } => self.state(at, object, state, view),
-            Effect::Mutate { how, object } => self.mutate(at, how, object, view),
+            Effect::Mutate {
+                how,
+                object,
+                special,
+            } => self.mutate(at, how, object, special, view),
             Effect::Persistent { id } => self.persistent(at, id, view),
             Effect::Extension { code } => self.note(
                 &OUTSIDE_OBJECT,

@@ -187,7 +187,7 @@ impl Machine {
             Operand::Bytes(extent) => self.counted(at, code, extent, around)?,
             Operand::Line(line) => self.line(at, code, line, around)?,
             Operand::TwoLines(module, name) => {
-                let read = |line| string(Value::text(Form::Utf8, line), around.input);
+                let read = |line| string(Value::text(Form::Utf8, line, b""), around.input);
                 let names = read(module).zip(read(name));
                 let (module, name) = names.ok_or(Fault::Operand(opcode.name))?;
                 if module.is_empty() || name.is_empty() {
@@ -332,11 +332,13 @@ impl Machine {
                 }
             }
             op::SHORT_BINUNICODE | op::BINUNICODE | op::BINUNICODE8 => {
-                self.heap.insert(Value::text(Form::Utf8, bytes))
+                let start = around.input.start_of(bytes)?;
+                self.heap.insert(Value::text(Form::Utf8, bytes, &start))
             }
             op::BINSTRING | op::SHORT_BINSTRING => {
                 self.look_inside(at, bytes, around)?;
-                self.heap.insert(Value::text(Form::Python2, bytes))
+                let start = around.input.start_of(bytes)?;
+                self.heap.insert(Value::text(Form::Python2, bytes, &start))
             }
             _ if self.look_inside(at, bytes, around)? => self.heap.insert(Value::blob(bytes)),
             _ => Ref::BYTES,
@@ -354,7 +356,10 @@ impl Machine {
         around: &mut Surroundings<'_, '_>,
     ) -> Result<(), Fault> {
         if code == op::UNICODE {
-            let value = self.heap.insert(Value::text(Form::RawUnicodeEscape, line));
+            let start = around.input.start_of(line)?;
+            let value = self
+                .heap
+                .insert(Value::text(Form::RawUnicodeEscape, line, &start));
             self.push(value);
             return Ok(());
         }
@@ -391,11 +396,14 @@ impl Machine {
                     len: line.len - 2,
                 };
                 self.look_inside(at, inside, around)?;
-                let value = self.heap.insert(Value::text(Form::StringEscape, inside));
+                let start = around.input.start_of(inside)?;
+                let value = self
+                    .heap
+                    .insert(Value::text(Form::StringEscape, inside, &start));
                 self.push(value);
             }
             op::PERSID => {
-                let id = self.heap.insert(Value::text(Form::Line, line));
+                let id = self.heap.insert(Value::text(Form::Line, line, b""));
                 self.persistent(at, id, around);
             }
             op::GET | op::PUT => {

@@ -32,6 +32,7 @@ impl Machine {
             _ => false,
         };
         let empty = items.is_empty();
+        let special = how == Mutation::SetItem && self.heap.plants(items);
         if fits {
             self.heap.extend(object, items);
         }
@@ -39,7 +40,12 @@ impl Machine {
         if fits {
             self.weigh(at, object, around);
         } else if !empty {
-            self.report(at, Effect::Mutate { how, object }, around);
+            let effect = Effect::Mutate {
+                how,
+                object,
+                special,
+            };
+            self.report(at, effect, around);
         }
         Ok(())
     }
