@@ -86,7 +86,10 @@ pub(super) fn special(state: Ref, view: &View<'_>) -> Option<Option<String>> {
     let keys = view.heap.items(attributes).unwrap_or_default().iter();
     let mut names = keys.step_by(2).filter_map(|&key| view.text(key));
     // What begins with an escape may be an ordinary name after all.
-    let name = names.find(|name| name.starts_with("__") && name.ends_with("__"));
+    let is_special = |name: &String| {
+        name.starts_with("__") && name.ends_with("__") && !HARMLESS.contains(&name.as_str())
+    };
+    let name = names.find(is_special);
     match view.heap.items(attributes) {
         Some(_) => name.map(Some),
         None => Some(None),
@@ -144,3 +147,6 @@ pub(super) fn slots(
 
 /// What `BUILD`, `APPEND`, `APPENDS` and `ADDITEMS` look up in an object and call.
 const HOOKS: &[&str] = &["__setstate__", "append", "extend", "add"];
+
+/// What real objects keep, and nothing looks up in them to act on it.
+const HARMLESS: &[&str] = &["__doc__", "__module__", "__name__", "__qualname__"];
