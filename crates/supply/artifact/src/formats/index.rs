@@ -19,6 +19,8 @@ use crate::{
 pub(super) struct Index {
     place: Place,
     tensors: HashSet<[u8; 16]>,
+    /// Whether there were more of them than are told apart.
+    is_full: bool,
     /// Whether there is one at all.
     pub(super) is_there: bool,
     /// Where a size stands that is none, until it is told.
@@ -54,7 +56,7 @@ impl Index {
                 self.is_there |= self.place == Place::Map;
             }
             (Token::ObjectEnds, 1, _) => self.place = Place::Elsewhere,
-            (Token::Key, 2, Place::Map) if !self.tensors.insert(hashed(key)) => {
+            (Token::Key, 2, Place::Map) if self.is_twice(key, notes) => {
                 let name = plain(key);
                 let message = format!("the index has the tensor {name} twice");
                 notes.observe(&ELSEWHERE, Verdict::Unknown, bytes(at, 0), name, message);
@@ -90,6 +92,20 @@ impl Index {
             let message = "the index gives a size that no checkpoint has";
             notes.observe(&ELSEWHERE, Verdict::Unknown, bytes(at, 0), "size", message);
         }
+    }
+
+    /// Whether the map had the tensor before.
+    fn is_twice(&mut self, tensor: &str, notes: &mut Notes<'_>) -> bool {
+        let tensor = hashed(tensor);
+        if self.tensors.len() < MOST_TENSORS {
+            return !self.tensors.insert(tensor);
+        }
+        if !self.is_full {
+            self.is_full = true;
+            let reason = "the index has more tensors than are told apart";
+            notes.leave_out("index", None, reason);
+        }
+        self.tensors.contains(&tensor)
     }
 }
 
@@ -130,6 +146,8 @@ static ELSEWHERE: Rule = rule(
 
 pub(crate) static RULES: &[&Rule] = &[&ELSEWHERE];
 
+/// The largest real checkpoints have some hundred thousand.
+const MOST_TENSORS: usize = 1 << 20;
 /// An exbibyte.
 const LARGEST: f64 = 1_152_921_504_606_846_976.0;
 
@@ -200,6 +218,21 @@ mod tests {
         }
         let other = "{\"metadata\": {\"total_size\": \"large\"}}";
         assert_eq!(judge(other).1, Verdict::Inert);
+    }
+
+    #[test]
+    fn an_index_of_too_many_tensors_is_covered_in_part() {
+        let mut text = String::from("{\"weight_map\": {");
+        for number in 0..MOST_TENSORS {
+            text += &format!("\"{number}\":\"a\",");
+        }
+        let whole = format!("{}}}}}", text.trim_end_matches(','));
+        assert_eq!(judge(&whole).1, Verdict::Inert);
+        text += "\"w\": \"a\"}}";
+        let source = MemorySource(text.as_bytes());
+        let judged = examine(&source, Allowlist::builtin(), &Limits::default());
+        assert_eq!(judged.verdict, Verdict::Unknown);
+        assert_eq!(judged.coverage, casemate_core::Coverage::Partial);
     }
 
     #[test]

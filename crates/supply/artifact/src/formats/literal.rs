@@ -44,6 +44,7 @@ impl Literals {
             stack: Vec::new(),
             marks: Vec::new(),
             memo: HashMap::new(),
+            text: MOST_TEXT,
         };
         match reader.run() {
             Ok(root) => {
@@ -84,6 +85,8 @@ struct Reader<'a> {
     stack: Vec<usize>,
     marks: Vec<usize>,
     memo: HashMap<i64, usize>,
+    /// How many bytes of text may still be kept.
+    text: u64,
 }
 
 enum Stop {
@@ -102,7 +105,8 @@ impl From<ReadError> for Stop {
 
 impl Reader<'_> {
     fn run(&mut self) -> Result<usize, Stop> {
-        loop {
+        // An opcode adds to any table at most once, so that this bounds all of them.
+        for _ in 0..MOST_OPCODES {
             let code = self.input.byte()?;
             let opcode = opcode::opcode(code).ok_or(Stop::NotPlain)?;
             let operand = match opcode.operand.read(&mut self.input) {
@@ -115,6 +119,7 @@ impl Reader<'_> {
             }
             self.step(code, operand)?;
         }
+        Err(Stop::NotPlain)
     }
 
     fn step(&mut self, code: u8, operand: Operand) -> Result<(), Stop> {
@@ -193,9 +198,6 @@ impl Reader<'_> {
     }
 
     fn push(&mut self, literal: Literal) -> Result<(), Stop> {
-        if self.nodes.len() >= MOST_NODES {
-            return Err(Stop::NotPlain);
-        }
         self.stack.push(self.nodes.len());
         self.nodes.push(literal);
         Ok(())
@@ -225,9 +227,6 @@ impl Reader<'_> {
             return Err(Stop::NotPlain);
         };
         list.extend(items);
-        if list.len() > MOST_NODES {
-            return Err(Stop::NotPlain);
-        }
         Ok(())
     }
 
@@ -237,10 +236,11 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn text(&self, extent: Extent) -> Result<String, Stop> {
+    fn text(&mut self, extent: Extent) -> Result<String, Stop> {
         if extent.len > LONGEST_TEXT {
             return Err(Stop::NotPlain);
         }
+        self.text = self.text.checked_sub(extent.len).ok_or(Stop::NotPlain)?;
         let limit = usize::try_from(extent.len).map_err(|_| Stop::NotPlain)?;
         let bytes = self.input.read(extent, limit).map_err(Stop::Medium)?;
         String::from_utf8(bytes).map_err(|_| Stop::NotPlain)
@@ -257,8 +257,9 @@ impl Reader<'_> {
     }
 }
 
-/// A checkpoint has fewer storages than that.
-const MOST_NODES: usize = 1 << 22;
+/// A checkpoint has fewer storages than that, at three opcodes each.
+const MOST_OPCODES: usize = 1 << 22;
+const MOST_TEXT: u64 = 64 << 20;
 const LONGEST_TEXT: u64 = 4096;
 
 #[cfg(test)]
@@ -302,5 +303,23 @@ mod tests {
         ] {
             assert!(read(bytes).is_none(), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn no_table_grows_with_the_pickle() {
+        for (begin, each, end) in [
+            (&b"K\x01"[..], &b"("[..], &b"K\x01."[..]),
+            (b"K\x01q\0", b"h\0", b"."),
+            (b"K\x01", b"\x94", b"."),
+            (b"](", b"N", b"e."),
+        ] {
+            let pickle = |times| [begin, &each.repeat(times), end].concat();
+            assert!(read(&pickle(1000)).is_some(), "{each:?}");
+            assert!(read(&pickle(MOST_OPCODES)).is_none(), "{each:?}");
+        }
+        let text = [&b"X\0\x10\0\0"[..], &[b'a'; 4096]].concat();
+        let texts = |times| [&b"]("[..], &text.repeat(times), b"e."].concat();
+        assert!(read(&texts(1 << 14)).is_some());
+        assert!(read(&texts((1 << 14) + 1)).is_none());
     }
 }

@@ -5,6 +5,7 @@
 //! have the graph in `serialized_exported_program.json`, and the rest in checkpoints beside it.
 
 mod evaluated;
+mod growth;
 mod payload;
 
 use std::{collections::BTreeMap, io};
@@ -71,7 +72,9 @@ pub(crate) fn examine(
         for (name, payload) in read.unwrap_or_default() {
             let record = format!("{}{name}", place.copied().unwrap_or_default());
             let record = record.to_ascii_lowercase();
-            payloads.entry(record).or_default().merge(&payload);
+            if !payload::add(&mut payloads, record, &payload) {
+                examiner.notes.leave_out("pt2", None, payload::FULL);
+            }
         }
     }
     for (inside, member, is_placed) in rest {

@@ -5,6 +5,7 @@
 
 use casemate_core::MemorySource;
 
+use super::growth::is_bounded;
 use crate::{
     cursor::Cursor,
     formats::torchscript::lexer::{Kind, Lexer, Token},
@@ -41,15 +42,19 @@ fn arithmetic(
     methods: &[&str],
     brackets: &str,
 ) -> Result<(), Fault> {
-    let tokens: Vec<Token<'_>> = Lexer::new(text).collect();
-    let dangerous = |token: &Token<'_>| {
-        token.kind == Kind::Name && (token.text.starts_with("__") || RUNS.contains(&token.text))
-    };
     // In strings too: they are put into the code that is run.
-    if tokens.iter().any(dangerous) || ["__", "exec", "eval"].iter().any(|w| text.contains(w)) {
+    if ["__", "exec", "eval"].iter().any(|w| text.contains(w)) {
+        return Err(Fault::Dangerous);
+    }
+    let runs = |token: Token<'_>| token.kind == Kind::Name && RUNS.contains(&token.text);
+    if Lexer::new(text).any(runs) {
         return Err(Fault::Dangerous);
     }
     if text.contains(['"', '\\', '#', '\n', '\r', ';', '{', '}', '`', '@']) {
+        return Err(Fault::Unknown);
+    }
+    let tokens: Vec<Token<'_>> = Lexer::new(text).take(MOST_TOKENS + 1).collect();
+    if tokens.len() > MOST_TOKENS || !is_bounded(&tokens) {
         return Err(Fault::Unknown);
     }
     for (at, token) in tokens.iter().enumerate() {
@@ -140,6 +145,9 @@ const SYMBOLS: [&str; 23] = [
 const WORDS: [&str; 10] = [
     "and", "or", "not", "True", "False", "true", "false", "oo", "int_oo", "inf",
 ];
+
+/// A guard of a large model has some thousand.
+const MOST_TOKENS: usize = 1 << 18;
 
 /// What guards call the inputs.
 const INPUTS: &str = "L";
@@ -318,6 +326,8 @@ mod tests {
             "f'{s0}'",
             "chr(1)",
             "s0\n",
+            &"'\\".repeat(1 << 19),
+            &"(".repeat(MOST_TOKENS + 1),
         ] {
             assert_eq!(expression(text), Err(Fault::Unknown), "{text}");
         }

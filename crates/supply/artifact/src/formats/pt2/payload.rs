@@ -42,9 +42,10 @@ pub(super) fn read(
     let mut records: BTreeMap<String, Payload> = BTreeMap::new();
     let mut name = None;
     let mut tensor = Tensor::default();
+    let mut is_full = false;
     let mut finish = |tensor: Tensor| {
         if let Some((record, payload)) = tensor.payload() {
-            records.entry(record).or_default().merge(&payload);
+            is_full |= !add(&mut records, record, &payload);
         }
     };
     let read = scalars(source, |path, text, _| {
@@ -61,8 +62,28 @@ pub(super) fn read(
         tensor.take(field, rest, text);
     });
     finish(tensor);
+    if is_full {
+        notes.leave_out("pt2", None, FULL);
+    }
     note_unread(read, "the table of tensors", notes)?;
     Ok(records)
+}
+
+/// Adds what is said of a record, unless its name is too long or there are too many.
+pub(super) fn add(
+    records: &mut BTreeMap<String, Payload>,
+    record: String,
+    payload: &Payload,
+) -> bool {
+    if let Some(known) = records.get_mut(&record) {
+        known.merge(payload);
+        return true;
+    }
+    if records.len() >= MOST_RECORDS || record.len() > LONGEST_RECORD {
+        return false;
+    }
+    records.entry(record).or_default().merge(payload);
+    true
 }
 
 /// One tensor under way.
@@ -93,7 +114,9 @@ impl Tensor {
                 self.strides.push(number());
             }
             // A size that is computed.
-            ("tensor_meta", ["sizes" | "strides", ..]) => self.sizes.push(None),
+            ("tensor_meta", ["sizes" | "strides", ..]) if self.sizes.len() <= MOST => {
+                self.sizes.push(None);
+            }
             ("tensor_meta", ["storage_offset", "as_int"]) => self.offset = number(),
             _ => {}
         }
@@ -139,10 +162,39 @@ fn item_size(dtype: u64) -> Option<u64> {
 
 /// No tensor has more dimensions than torch takes, which is 64.
 const MOST: usize = 65;
+/// Each is a member of the zip.
+const MOST_RECORDS: usize = 1 << 17;
+const LONGEST_RECORD: usize = 512;
+/// Why a record is left out.
+pub(super) const FULL: &str = "the table of tensors has more records than are read";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_beyond_the_table_are_left_out() {
+        let limits = crate::Limits::default();
+        let judged = |names: &mut dyn Iterator<Item = String>| {
+            let tensors: Vec<String> = names
+                .map(|name| format!("\"{name}\":{{\"path_name\":\"{name}\"}}"))
+                .collect();
+            let text = format!("{{\"config\":{{{}}}}}", tensors.join(","));
+            let mut notes = Notes::new(&limits);
+            let source = casemate_core::MemorySource(text.as_bytes());
+            let records = read(&source, &mut notes).expect("memory");
+            (records.len(), notes.finish("pt2").coverage)
+        };
+        use casemate_core::Coverage::{Complete, Partial};
+        let numbers = |count: usize| (0..count).map(|number| number.to_string());
+        assert_eq!(judged(&mut numbers(1000)), (1000, Complete));
+        assert_eq!(
+            judged(&mut numbers(MOST_RECORDS + 9)),
+            (MOST_RECORDS, Partial)
+        );
+        let long = "a".repeat(LONGEST_RECORD + 1);
+        assert_eq!(judged(&mut [long].into_iter()), (0, Partial));
+    }
 
     #[test]
     fn a_tensor_reaches_to_its_last_element() {

@@ -28,6 +28,37 @@ pub(super) struct Reading {
     pub(super) faults: BTreeMap<String, usize>,
     /// Whether the bytes are not even tokens.
     pub(super) is_foreign: bool,
+    /// Why some of the code was not followed.
+    pub(super) left_out: BTreeSet<&'static str>,
+    /// How many bytes the names of the archive's other files may still take.
+    pub(super) room: usize,
+}
+
+impl Reading {
+    /// Takes room for a name of `length` bytes, if there is any.
+    pub(super) fn takes(&mut self, length: usize) -> bool {
+        let Some(room) = self.room.checked_sub(length.saturating_add(ENTRY)) else {
+            self.left_out
+                .insert("the code has more names than are followed");
+            return false;
+        };
+        self.room = room;
+        true
+    }
+
+    fn define(&mut self, name: &str, is_outermost: bool) {
+        let is_new = match is_outermost {
+            true => !self.definitions.contains(name),
+            false => !self.methods.contains(name),
+        };
+        if is_new && self.takes(name.len()) {
+            let defined = match is_outermost {
+                true => &mut self.definitions,
+                false => &mut self.methods,
+            };
+            defined.insert(name.to_owned());
+        }
+    }
 }
 
 /// What is used.
@@ -43,19 +74,38 @@ pub(super) enum Use {
     Defined(String),
 }
 
-/// Reads a file.
-pub(super) fn read(text: &str) -> Reading {
+impl Use {
+    fn length(&self) -> usize {
+        match self {
+            Self::Operator(namespace, name) => namespace.len() + name.len(),
+            Self::Method(name) | Self::Mention(name) | Self::Defined(name) => name.len(),
+        }
+    }
+}
+
+/// Reads a file, whose names may take `room` bytes.
+pub(super) fn read(text: &str, room: usize) -> Reading {
     let mut reader = Reader::default();
+    reader.reading.room = room;
     let mut line = Vec::new();
     let mut nested = 0_usize;
+    let mut is_overlong = false;
     for token in Lexer::new(text) {
+        if line.len() >= MOST_TOKENS {
+            reader.leave_out("a statement of the code is longer than is followed");
+            reader.mentions(&line);
+            // An attribute may follow its point.
+            line.drain(..MOST_TOKENS - 1);
+            is_overlong = true;
+        }
         match (token.kind, token.text) {
             (Kind::Fault, _) => {
                 reader.reading.is_foreign = true;
                 reader.fault("has a byte that begins no token", token.at);
             }
             (Kind::Newline, _) if nested == 0 => {
-                reader.statement(&line, text);
+                reader.end(&line, text, is_overlong);
+                is_overlong = false;
                 line.clear();
             }
             (Kind::Newline, _) => {}
@@ -70,7 +120,7 @@ pub(super) fn read(text: &str) -> Reading {
             _ => line.push(token),
         }
     }
-    reader.statement(&line, text);
+    reader.end(&line, text, is_overlong);
     reader.reading
 }
 
@@ -87,11 +137,36 @@ pub(super) struct Reader<'t> {
 
 impl<'t> Reader<'t> {
     pub(super) fn fault(&mut self, what: impl Into<String>, at: usize) {
-        self.reading.faults.entry(what.into()).or_insert(at);
+        let what = what.into();
+        if !self.reading.faults.contains_key(&what) && self.reading.takes(what.len()) {
+            self.reading.faults.insert(what, at);
+        }
     }
 
     pub(super) fn used(&mut self, what: Use, at: usize) {
-        self.reading.uses.entry(what).or_insert(at);
+        if !self.reading.uses.contains_key(&what) && self.reading.takes(what.length()) {
+            self.reading.uses.insert(what, at);
+        }
+    }
+
+    pub(super) fn leave_out(&mut self, why: &'static str) {
+        self.reading.left_out.insert(why);
+    }
+
+    fn alias(&mut self, name: &'t str, attribute: Option<&'t str>) {
+        if self.aliases.len() < MOST_ALIASES {
+            self.aliases.insert(name, attribute);
+        } else {
+            self.leave_out("a function of the code has more names than are followed");
+        }
+    }
+
+    /// The end of a statement; of one that is too long, `line` is only what is left.
+    fn end(&mut self, line: &[Token<'t>], text: &str, is_overlong: bool) {
+        match is_overlong {
+            true => self.mentions(line),
+            false => self.statement(line, text),
+        }
     }
 
     fn statement(&mut self, line: &[Token<'t>], text: &str) {
@@ -116,7 +191,7 @@ impl<'t> Reader<'t> {
             _ => match alias(line) {
                 Some((name, attribute)) => {
                     self.expression(&line[2..], Statement::Plain);
-                    self.aliases.insert(name, attribute);
+                    self.alias(name, attribute);
                 }
                 None => self.expression(line, Statement::Plain),
             },
@@ -135,7 +210,7 @@ impl<'t> Reader<'t> {
         let named = line.get(1).filter(|token| token.kind == Kind::Name);
         match named {
             Some(name) if BASES.contains(&base) => {
-                self.reading.definitions.insert(name.text.to_owned());
+                self.reading.define(name.text, true);
             }
             _ => self.fault(
                 "has a class of a form that torch does not write",
@@ -160,15 +235,11 @@ impl<'t> Reader<'t> {
         let column = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1);
         if self.column.is_some_and(|outer| column > outer) {
             // A function within another, as `fork` is given.
-            self.aliases.insert(name.text, None);
+            self.alias(name.text, None);
         } else {
             self.aliases.clear();
             self.column = Some(column);
-            let defined = match column {
-                0 => &mut self.reading.definitions,
-                _ => &mut self.reading.methods,
-            };
-            defined.insert(name.text.to_owned());
+            self.reading.define(name.text, column == 0);
         }
         self.expression(&line[2..], Statement::Definition);
     }
@@ -218,6 +289,15 @@ fn alias<'t>(line: &[Token<'t>]) -> Option<(&'t str, Option<&'t str>)> {
         _ => Some((name.text, Some(path.last()?.text))),
     }
 }
+
+/// How many bytes the names of an archive may take: those of real ones take some hundred thousand.
+pub(super) const ROOM: usize = 32 << 20;
+/// What a name takes beside its text.
+const ENTRY: usize = 64;
+/// Torch writes constants elsewhere, so that its statements are short.
+pub(super) const MOST_TOKENS: usize = 1 << 20;
+/// Names of one function that stand for something else.
+const MOST_ALIASES: usize = 1 << 18;
 
 /// What a class may be based on.
 const BASES: [&str; 6] = [

@@ -250,6 +250,12 @@ impl<'t> Walk<'_, 't> {
     }
 
     fn open(&mut self, bracket: Bracket) -> Taken {
+        if self.open.len() >= DEEPEST {
+            let reason = "has brackets that are nested deeper than is followed";
+            self.reader
+                .leave_out("brackets of the code are nested deeper than is followed");
+            return Err(reason);
+        }
         self.open.push(Open {
             bracket,
             commas: 0,
@@ -528,6 +534,9 @@ const BUILTINS: [&str; 38] = [
     "frozenset",
     "slice",
 ];
+
+/// Torch's own parser calls itself at each bracket, and takes far fewer.
+const DEEPEST: usize = 10_000;
 
 const KEYWORDS: [&str; 17] = [
     "lambda", "yield", "async", "await", "try", "except", "finally", "global", "nonlocal",

@@ -19,7 +19,7 @@ pub(crate) enum Kind {
     Symbol,
     /// The end of a line.
     Newline,
-    /// A byte that begins no token.
+    /// A character that begins no token, or a string that does not end.
     Fault,
 }
 
@@ -43,16 +43,17 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// What ends a string that begins at `start`, and where it ends; a line ends it too, unless
-    /// there are three quotes.
+    /// The string that begins at `start`. A line ends it too, unless there are three quotes; then all
+    /// that was read is a fault, so that no byte is read twice.
     fn string(&mut self, start: usize) -> Token<'t> {
         let bytes = self.text.as_bytes();
-        let quote = &bytes[start..=start];
-        let tripled = bytes[start..].starts_with(&quote.repeat(3));
+        let quote = bytes[start];
+        let is_tripled = |at: usize| bytes[at..].starts_with(&[quote; 3]);
+        let tripled = is_tripled(start);
         let width = if tripled { 3 } else { 1 };
         let mut end = start + width;
         while let Some(&byte) = bytes.get(end) {
-            if bytes[end..].starts_with(&quote.repeat(width)) {
+            if byte == quote && (!tripled || is_tripled(end)) {
                 let mut token = self.token(Kind::String, start + width, end);
                 token.at = start;
                 self.at = end + width;
@@ -64,7 +65,7 @@ impl<'t> Lexer<'t> {
                 _ => end += 1,
             }
         }
-        self.token(Kind::Fault, start, start + 1)
+        self.token(Kind::Fault, start, end.min(bytes.len()))
     }
 
     /// Where the number ends that begins at `start`: digits, a point, an exponent, a `j`.
@@ -190,5 +191,27 @@ mod tests {
             assert_eq!(read(open)[0].0, Fault, "{open}");
         }
         assert_eq!(read("# type: (Tensor)")[0].0, Fault);
+    }
+
+    #[test]
+    fn a_string_without_an_end_is_one_fault() {
+        use Kind::{Fault, Name, Newline};
+        for open in ["'\\", "\"\\", "'''\\"] {
+            let text = open.repeat(100_000);
+            let faults = read(&text);
+            assert_eq!(faults, [(Fault, &text[..])], "{open}");
+        }
+        assert_eq!(
+            read("'a\nb\n\"\\\u{e9}\nc"),
+            [
+                (Fault, "'a"),
+                (Newline, "\n"),
+                (Name, "b"),
+                (Newline, "\n"),
+                (Fault, "\"\\\u{e9}"),
+                (Newline, "\n"),
+                (Name, "c")
+            ]
+        );
     }
 }

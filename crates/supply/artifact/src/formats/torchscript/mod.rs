@@ -12,21 +12,32 @@ use casemate_core::{Reference, Rule, Severity, Source};
 use self::code::{Reading, Use};
 use crate::{
     Allowlist, Verdict,
-    cursor::{Cursor, Extent},
+    cursor::{Cursor, Extent, ReadError},
     examine::Examiner,
     notes::{Notes, bytes, plain, quoted},
     operators::Operator,
-    pickle::opcode::{self, Operand},
+    pickle::opcode::{self, Operand, OperandError},
     rules::{example, rule},
 };
 
 /// The code of an archive.
-#[derive(Default)]
 pub(crate) struct Script {
     /// The name of each member, and what it says.
     files: Vec<(String, Reading)>,
     /// What the archive defines, by its whole name.
     defined: BTreeSet<String>,
+    /// How many bytes the names of further files may take.
+    room: usize,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            files: Vec::new(),
+            defined: BTreeSet::new(),
+            room: code::ROOM,
+        }
+    }
 }
 
 impl Script {
@@ -55,7 +66,7 @@ impl Script {
         }
         let length = usize::try_from(source.len()).unwrap_or(0);
         let bytes = source.read_vec(0, length)?;
-        let mut reading = code::read(&String::from_utf8_lossy(&bytes));
+        let mut reading = code::read(&String::from_utf8_lossy(&bytes), self.room);
         let module = module(inside);
         if reading.is_foreign || module.is_none() {
             // Whatever it is, it is not what torch writes there.
@@ -64,15 +75,18 @@ impl Script {
         // Only what is under `__torch__` may be named by the state: no such module can be imported.
         match module {
             Some(module) => {
-                let names = reading.definitions.iter();
-                self.defined
-                    .extend(names.map(|name| format!("{module}.{name}")));
+                for name in &std::mem::take(&mut reading.definitions) {
+                    if reading.takes(module.len() + name.len()) {
+                        self.defined.insert(format!("{module}.{name}"));
+                    }
+                }
             }
             None => {
                 let fault = "stands where torch writes none".to_owned();
                 reading.faults.insert(fault, 0);
             }
         }
+        self.room = reading.room;
         self.files.push((member.to_owned(), reading));
         Ok(())
     }
@@ -109,6 +123,9 @@ impl Script {
             let notes = &mut examiner.notes;
             notes.enter(member, None);
             notes.raise(Verdict::Known);
+            for why in &reading.left_out {
+                notes.leave_out("code", None, *why);
+            }
             for (what, &at) in &reading.faults {
                 let message = format!("the code {what}");
                 let region = bytes(at as u64, 1);
@@ -130,13 +147,24 @@ impl Script {
 pub(crate) fn bytecode(source: &dyn Source, examiner: &mut Examiner<'_, '_>) -> io::Result<()> {
     let mut input = Cursor::new(source, 0);
     let mut names = BTreeSet::new();
-    while let Ok(code) = input.byte() {
-        let Some(opcode) = opcode::opcode(code) else {
-            break;
+    let mut is_whole = false;
+    loop {
+        let start = input.position();
+        let (code, operand) = match next(&mut input) {
+            Ok(Some(read)) => read,
+            Ok(None) if is_whole => break,
+            Err(ReadError::Io(error)) => return Err(error),
+            Ok(None) | Err(ReadError::End) => {
+                let reason = "the bytecode cannot be read to its end";
+                examiner
+                    .notes
+                    .leave_out("bytecode", bytes(start, 1), reason);
+                break;
+            }
         };
-        let at = input.position();
-        let (Ok(Operand::Bytes(text)), true) = (opcode.operand.read(&mut input), is_text(code))
-        else {
+        is_whole = code == opcode::STOP;
+        let at = start + 1;
+        let (Operand::Bytes(text), true) = (operand, is_text(code)) else {
             if is_line_of_text(code) {
                 let reason = "the bytecode has text in a form that torch does not write";
                 examiner.notes.leave_out("bytecode", bytes(at, 1), reason);
@@ -150,7 +178,7 @@ pub(crate) fn bytecode(source: &dyn Source, examiner: &mut Examiner<'_, '_>) -> 
         let text = input.read(short, usize::from(u8::MAX))?;
         let text = String::from_utf8_lossy(&text);
         if let Some((namespace, name)) = text.split_once("::")
-            && names.insert(text.clone().into_owned())
+            && (names.len() >= MOST_OPERATORS || names.insert(text.clone().into_owned()))
         {
             let operators = examiner.allowlist.operators();
             let operator = operators.operator(namespace, name);
@@ -159,6 +187,24 @@ pub(crate) fn bytecode(source: &dyn Source, examiner: &mut Examiner<'_, '_>) -> 
     }
     examiner.notes.raise(Verdict::Known);
     Ok(())
+}
+
+/// The opcode at the cursor and its operand; nothing where the bytes end.
+///
+/// # Errors
+///
+/// What the medium says, or that no opcode stands there, or one without all of its operand.
+fn next(input: &mut Cursor<'_>) -> Result<Option<(u8, Operand)>, ReadError> {
+    if input.window()?.is_empty() {
+        return Ok(None);
+    }
+    let code = input.byte()?;
+    let opcode = opcode::opcode(code).ok_or(ReadError::End)?;
+    match opcode.operand.read(input) {
+        Ok(operand) => Ok(Some((code, operand))),
+        Err(OperandError::Read(error)) => Err(error),
+        Err(OperandError::NegativeLength) => Err(ReadError::End),
+    }
 }
 
 /// Notes an operator that is not allowed.
@@ -327,10 +373,20 @@ const BUILT_IN: &str = "__torch__.torch.classes.";
 /// The largest real ones have some megabytes.
 const LONGEST_CODE: u64 = 64 << 20;
 const LONGEST_OPERATOR: u64 = 200;
+/// Any further one is judged each time that it is named.
+const MOST_OPERATORS: usize = 1 << 16;
 
 #[cfg(test)]
 mod tests {
-    use super::{code::read, *};
+    use casemate_container::Budget;
+    use casemate_core::{Coverage, MemorySource};
+
+    use super::{code::Reading, *};
+    use crate::{Limits, notes::Notes};
+
+    fn read(text: &str) -> Reading {
+        code::read(text, code::ROOM)
+    }
 
     fn uses(text: &str) -> Vec<Use> {
         let reading = read(text);
@@ -411,6 +467,125 @@ mod tests {
             "x = (a.b + c.d)(1)\n",
         ] {
             assert!(!read(text).faults.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_the_limits_is_left_out_and_said() {
+        let deep = read(&format!("x = {}", "(".repeat(20_000)));
+        assert_eq!(deep.left_out.len(), 1);
+        // What a long statement mentions is seen at either end, and what follows it.
+        let long = "x, ".repeat(code::MOST_TOKENS / 2);
+        let reading = read(&format!("x = [y.first, {long}y.last]\nz = torch.add(1)\n"));
+        assert_eq!(reading.left_out.len(), 1);
+        for name in ["first", "last"] {
+            let mention = Use::Mention(name.to_owned());
+            assert!(reading.uses.contains_key(&mention), "{name}");
+        }
+        assert!(reading.uses.contains_key(&operator("aten", "add")));
+        for of in ["def f", "class A", "x = torch.f", "x = y.f", "x = y "] {
+            let line = |number| match of {
+                "class A" => format!("class A{number}:\n"),
+                _ => format!("{of}{number}():\n"),
+            };
+            let text: String = (0..3).map(line).collect();
+            let whole = code::read(&text, 1000);
+            assert!(whole.left_out.is_empty(), "{of}: {:?}", whole.left_out);
+            let text: String = (0..100).map(line).collect();
+            let part = code::read(&text, 1000);
+            assert_eq!(part.left_out.len(), 1, "{of}");
+            let kept = part.uses.len() + part.definitions.len() + part.faults.len();
+            assert!(kept < 20, "{of}: {kept}");
+        }
+    }
+
+    /// What an examination says, as far as `look` goes.
+    fn examined(
+        look: impl FnOnce(&mut Examiner<'_, '_>) -> io::Result<()>,
+    ) -> io::Result<crate::Examination> {
+        let limits = Limits::default();
+        let mut budget = Budget::default();
+        budget.total = limits.bytes;
+        budget.members = limits.members;
+        let mut examiner = Examiner {
+            allowlist: Allowlist::builtin(),
+            notes: Notes::new(&limits),
+            budget,
+        };
+        look(&mut examiner)?;
+        Ok(examiner.notes.finish("torch"))
+    }
+
+    #[test]
+    fn an_archive_has_one_room_for_the_names_of_all_its_files() {
+        let text: String = (0..150_000).map(|n| format!("def f{n}():\n")).collect();
+        let read = |files: usize| {
+            examined(|examiner| {
+                let mut script = Script::default();
+                for file in 0..files {
+                    let name = format!("code/__torch__/a{file}.py");
+                    script.read(&name, &name, &MemorySource(text.as_bytes()), examiner, 0)?;
+                }
+                assert!(script.defined.len() < 400_000);
+                script.conclude(examiner);
+                Ok(())
+            })
+            .expect("memory")
+        };
+        assert_eq!(read(1).coverage, Coverage::Complete);
+        let judged = read(3);
+        assert_eq!(judged.coverage, Coverage::Partial);
+        assert_eq!(judged.verdict, Verdict::Unknown);
+    }
+
+    #[test]
+    fn bytecode_is_read_to_its_end_or_said_not_to_be() {
+        let add = b"\x80\x02\x8c\x09aten::add";
+        let read = |end: &[u8]| {
+            let bytes = [add, end].concat();
+            examined(|examiner| bytecode(&MemorySource(&bytes), examiner)).expect("memory")
+        };
+        let whole = read(b".");
+        assert_eq!(
+            (whole.coverage, whole.verdict),
+            (Coverage::Complete, Verdict::Known)
+        );
+        for end in [
+            &b""[..],
+            b"\xff.",
+            b"X\xff\0\0\0aten::save",
+            b"T\xff\xff\xff\xff.",
+        ] {
+            let judged = read(end);
+            assert_eq!(judged.coverage, Coverage::Partial, "{end:?}");
+            assert_eq!(judged.verdict, Verdict::Unknown, "{end:?}");
+        }
+    }
+
+    /// A medium that has nothing beyond a few bytes.
+    struct Failing(Vec<u8>);
+
+    impl Source for Failing {
+        fn len(&self) -> u64 {
+            1 << 20
+        }
+
+        fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+            let at = usize::try_from(offset).expect("small");
+            let rest = self.0.get(at..).filter(|rest| !rest.is_empty());
+            let rest = rest.ok_or_else(|| io::Error::other("the medium failed"))?;
+            let length = rest.len().min(buf.len());
+            buf[..length].copy_from_slice(&rest[..length]);
+            Ok(length)
+        }
+    }
+
+    #[test]
+    fn a_medium_that_fails_is_no_end_of_bytecode() {
+        for begin in [&b"\x80\x02]."[..], b"\x80\x02X", b"\x80\x02J\0"] {
+            let source = Failing(begin.to_vec());
+            let judged = examined(|examiner| bytecode(&source, examiner));
+            assert!(judged.is_err(), "{begin:?}");
         }
     }
 
