@@ -31,6 +31,14 @@ pub(crate) struct Place<'p> {
     pub(crate) within: &'p [u64],
 }
 
+impl Place<'_> {
+    /// The members that have names: what a gzip stream holds has none.
+    pub(crate) fn named(&self) -> Vec<String> {
+        let members = self.members.iter().filter(|name| !name.is_empty());
+        members.cloned().collect()
+    }
+}
+
 /// One thing that is noted.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen<'s> {

@@ -1,14 +1,49 @@
 //! Text in the arguments of a call that deserves a look of its own: source code, commands, what
 //! Base64 hides, and what code objects name.
 
+use std::collections::HashSet;
+
 use super::{Block, Bounds, literal};
 use crate::pickle::{
     tree::{Id, Node, Tree},
     value::Shape,
 };
 
-/// The texts in what a call gets.
-pub(super) fn of_call(tree: &Tree<'_>, id: Id, bounds: &Bounds) -> Vec<Block> {
+/// What the blocks of one explanation have in common.
+pub(super) struct Ration {
+    /// How many bytes of text there may still be.
+    left: usize,
+    /// What of the stream has been looked through, and whether for what `marshal` reads in it.
+    seen: HashSet<(Id, bool)>,
+}
+
+impl Ration {
+    pub(super) fn of(bounds: &Bounds) -> Self {
+        Self {
+            left: bounds.blocks,
+            seen: HashSet::new(),
+        }
+    }
+
+    /// Begins a stream, whose values are not those of the one before.
+    pub(super) fn begin(&mut self) {
+        self.seen.clear();
+    }
+
+    /// Cuts blocks to what there may still be.
+    fn cut(&mut self, blocks: &mut [Block]) {
+        for block in blocks {
+            let len = block.text.floor_char_boundary(self.left);
+            block.left_out += (block.text.len() - len) as u64;
+            block.text.truncate(len);
+            block.text.shrink_to_fit();
+            self.left -= len;
+        }
+    }
+}
+
+/// The texts in what a call gets, apart from those that another call got before it.
+pub(super) fn of_call(tree: &Tree<'_>, id: Id, bounds: &Bounds, ration: &mut Ration) -> Vec<Block> {
     let Some(called) = tree.called(id) else {
         return Vec::new();
     };
@@ -20,8 +55,11 @@ pub(super) fn of_call(tree: &Tree<'_>, id: Id, bounds: &Bounds) -> Vec<Block> {
         true => short,
         false => "what is called",
     };
+    let is_marshal = module == "marshal";
     let mut blocks = Vec::new();
-    blocks.extend(code_object(tree, called.arguments));
+    if !ration.seen.contains(&(called.arguments, is_marshal)) {
+        blocks.extend(code_object(tree, called.arguments));
+    }
     let mut queue: Vec<Id> = called.keywords.into_iter().collect();
     queue.push(called.arguments);
     let mut visits = 0;
@@ -29,6 +67,9 @@ pub(super) fn of_call(tree: &Tree<'_>, id: Id, bounds: &Bounds) -> Vec<Block> {
         visits += 1;
         if visits > MOST_VISITS || blocks.len() >= MOST_BLOCKS {
             break;
+        }
+        if !ration.seen.insert((id, is_marshal)) {
+            continue;
         }
         let (bytes, len) = match tree.node(id) {
             Node::Container { items, .. } => {
@@ -45,7 +86,7 @@ pub(super) fn of_call(tree: &Tree<'_>, id: Id, bounds: &Bounds) -> Vec<Block> {
             ),
             _ => continue,
         };
-        if module == "marshal" {
+        if is_marshal {
             blocks.extend(marshalled(&bytes));
             continue;
         }
@@ -65,6 +106,7 @@ pub(super) fn of_call(tree: &Tree<'_>, id: Id, bounds: &Bounds) -> Vec<Block> {
         decoded(&text, DEEPEST, &mut blocks);
     }
     blocks.truncate(MOST_BLOCKS);
+    ration.cut(&mut blocks);
     blocks
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
-    Block, Bounds, Effect, Mark, Statement, Stream, closure, names::Names, scribe::Marks,
-    uses::Uses, value::Line,
+    Block, Bounds, Effect, Mark, Statement, Stream, block::Ration, closure, names::Names,
+    scribe::Marks, uses::Uses, value::Line,
 };
 use crate::{
     Verdict,
@@ -22,7 +22,9 @@ pub(super) fn draft(
     stream: &Interpreted<'_>,
     bounds: Bounds,
     marks: &mut Marks,
+    spent: &mut Spent,
 ) -> Stream {
+    spent.blocks.begin();
     let uses = Uses::of(tree);
     let forced = match tree.steps().len() > bounds.statements {
         true => closure::forced(tree, &uses, marks, bounds.forced),
@@ -34,6 +36,7 @@ pub(super) fn draft(
         names: Names::of(tree),
         bounds,
         marks,
+        spent,
         is_torch: stream.is_torch,
         labels: HashMap::new(),
         defined: HashSet::new(),
@@ -66,6 +69,22 @@ pub(super) fn draft(
     }
 }
 
+/// What the streams of one explanation share.
+pub(super) struct Spent {
+    /// How many bytes of lines there are.
+    lines: usize,
+    pub(super) blocks: Ration,
+}
+
+impl Spent {
+    pub(super) fn new(bounds: &Bounds) -> Self {
+        Self {
+            lines: 0,
+            blocks: Ration::of(bounds),
+        }
+    }
+}
+
 /// A stream half written.
 pub(super) struct Draft<'t, 'a> {
     pub(super) tree: &'t Tree<'a>,
@@ -73,6 +92,7 @@ pub(super) struct Draft<'t, 'a> {
     pub(super) names: Names,
     pub(super) bounds: Bounds,
     pub(super) marks: &'t mut Marks,
+    pub(super) spent: &'t mut Spent,
     pub(super) is_torch: bool,
     labels: HashMap<Id, usize>,
     /// Containers whose line has been written.
@@ -95,11 +115,11 @@ struct Pending {
 }
 
 /// A statement without its line.
-pub(super) struct Kind<'b> {
+pub(super) struct Kind {
     pub(super) at: u64,
     pub(super) effect: Effect,
     pub(super) marks: Vec<Mark>,
-    pub(super) blocks: &'b [Block],
+    pub(super) blocks: Vec<Block>,
 }
 
 impl<'t> Draft<'t, '_> {
@@ -150,7 +170,7 @@ impl<'t> Draft<'t, '_> {
             at,
             effect,
             marks,
-            blocks: &[],
+            blocks: Vec::new(),
         };
         self.emit(kind, line);
         self.flush();
@@ -179,13 +199,13 @@ impl<'t> Draft<'t, '_> {
     pub(super) fn flush(&mut self) {
         for waits in std::mem::take(&mut self.pending) {
             let text = self.result(waits.id) + &waits.text;
-            self.write(waits.at, waits.effect, text, Vec::new(), &[]);
+            self.write(waits.at, waits.effect, text, Vec::new(), Vec::new());
         }
     }
 
     /// Writes a statement, after the lines of the containers in it that have names.
-    pub(super) fn emit(&mut self, kind: Kind<'_>, line: Line) {
-        let mut marks = kind.marks;
+    pub(super) fn emit(&mut self, kind: Kind, line: Line) {
+        let (mut marks, mut blocks) = (kind.marks, kind.blocks);
         let mut open = vec![(None, line)];
         while let Some((of, line)) = open.last_mut() {
             let Some(id) = line.named.pop() else {
@@ -196,7 +216,7 @@ impl<'t> Draft<'t, '_> {
                     .collect();
                 if of.is_some() {
                     self.flush();
-                    self.write(kind.at, Effect::Name, line.text, strings, &[]);
+                    self.write(kind.at, Effect::Name, line.text, strings, Vec::new());
                 } else {
                     marks.extend(strings);
                     self.flush();
@@ -205,7 +225,7 @@ impl<'t> Draft<'t, '_> {
                         kind.effect,
                         line.text,
                         std::mem::take(&mut marks),
-                        kind.blocks,
+                        std::mem::take(&mut blocks),
                     );
                 }
                 continue;
@@ -230,20 +250,24 @@ impl<'t> Draft<'t, '_> {
         effect: Effect,
         text: String,
         marks: Vec<Mark>,
-        blocks: &[Block],
+        blocks: Vec<Block>,
     ) {
         let usual = match effect {
             Effect::Name | Effect::Return | Effect::Break | Effect::Remark => Verdict::Inert,
             _ => Verdict::Known,
         };
         let verdict = marks.iter().map(|mark| mark.verdict).max();
+        self.spent.lines = self.spent.lines.saturating_add(text.len());
+        if self.spent.lines > self.bounds.lines {
+            self.bounds = self.bounds.with_short_lines();
+        }
         self.statements.push(Statement {
             at,
             effect,
             text,
             verdict: verdict.unwrap_or_default().max(usual),
             marks,
-            blocks: blocks.to_vec(),
+            blocks,
             left_out_before: std::mem::take(&mut self.gap),
         });
     }

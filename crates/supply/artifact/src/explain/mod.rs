@@ -49,11 +49,20 @@ pub fn explain(
     limits: &Limits,
     detail: Detail,
 ) -> io::Result<Explanation> {
-    let mut scribe = scribe::Scribe::new(detail);
+    explain_within(source, allowlist, limits, Bounds::of(detail))
+}
+
+fn explain_within(
+    source: &dyn Source,
+    allowlist: &Allowlist,
+    limits: &Limits,
+    bounds: Bounds,
+) -> io::Result<Explanation> {
+    let mut scribe = scribe::Scribe::new(bounds);
     let notes = Notes::attended(limits, Attendance::new(&mut scribe));
     let examination = examine_into(source, allowlist, notes)?;
     let explanation = scribe.conclude(examination);
-    let mut excerpts = excerpt::excerpts(source, &explanation, &Bounds::of(detail));
+    let mut excerpts = excerpt::excerpts(source, &explanation, &bounds);
     excerpts.extend(explanation.excerpts);
     Ok(Explanation {
         excerpts,
@@ -216,10 +225,27 @@ struct Bounds {
     marked_string: usize,
     items: usize,
     depth: u8,
+    /// Bytes of a block.
     block: usize,
+    /// Bytes of the blocks of all streams.
+    blocks: usize,
+    /// Bytes of the lines of all streams, after which lines are short.
+    lines: usize,
 }
 
 impl Bounds {
+    /// The same number of lines, each no longer than a person reads.
+    fn with_short_lines(self) -> Self {
+        Self {
+            streams: self.streams,
+            statements: self.statements,
+            forced: self.forced,
+            block: self.block,
+            blocks: self.blocks,
+            ..Self::of(Detail::Brief)
+        }
+    }
+
     const fn of(detail: Detail) -> Self {
         match detail {
             Detail::Brief => Self {
@@ -233,6 +259,8 @@ impl Bounds {
                 items: 12,
                 depth: 6,
                 block: 4 << 10,
+                blocks: 1 << 20,
+                lines: 16 << 20,
             },
             Detail::Full => Self {
                 streams: 10_000,
@@ -245,6 +273,8 @@ impl Bounds {
                 items: 2000,
                 depth: 24,
                 block: 256 << 10,
+                blocks: 16 << 20,
+                lines: 64 << 20,
             },
         }
     }

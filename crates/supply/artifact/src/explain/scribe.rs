@@ -1,12 +1,13 @@
 //! Who listens to the examination and writes down each stream with what was found in it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    rc::Rc,
+};
 
 use casemate_core::{Region, Source};
 
-use super::{
-    Bounds, Detail, Effect, Excerpt, Explanation, Mark, Statement, Stream, draft, excerpt,
-};
+use super::{Bounds, Effect, Excerpt, Explanation, Mark, Statement, Stream, draft, excerpt};
 use crate::{
     Examination, Verdict,
     pickle::{rules, tree::Tree},
@@ -16,6 +17,7 @@ use crate::{
 /// The witness that explains.
 pub(super) struct Scribe {
     bounds: Bounds,
+    spent: draft::Spent,
     /// What was noted in each place.
     heard: BTreeMap<u32, Heard>,
     notes: usize,
@@ -25,8 +27,16 @@ pub(super) struct Scribe {
     told: HashSet<(u32, u64)>,
 }
 
-/// What was noted in one place: where, of which rule, and what recognises it.
-type Heard = BTreeMap<(u64, &'static str, String), Note>;
+/// What was noted in one place.
+#[derive(Default)]
+struct Heard {
+    notes: BTreeMap<Key, Note>,
+    names: Rc<Named>,
+}
+
+/// Names of which a finding tells once, whatever is done with them how often: the last such
+/// finding, and where it is.
+type Named = HashMap<String, (u64, Mark)>;
 
 /// Something that was noted at some byte.
 struct Note {
@@ -44,18 +54,20 @@ pub(super) struct Marks {
     steps: BTreeMap<u64, Vec<(Mark, Key)>>,
     /// Marks of strings, by where their text begins.
     strings: BTreeMap<u64, Vec<(Mark, Key)>>,
-    /// Names of which a finding tells once, whatever is done with them how often.
-    names: HashMap<String, Mark>,
+    /// The names that were noted anywhere in the place.
+    names: Rc<Named>,
     /// The marks that stand at a statement.
     placed: HashSet<Key>,
 }
 
+/// Where something was noted, of which rule, and what recognises it.
 type Key = (u64, &'static str, String);
 
 impl Scribe {
-    pub(super) fn new(detail: Detail) -> Self {
+    pub(super) fn new(bounds: Bounds) -> Self {
         Self {
-            bounds: Bounds::of(detail),
+            bounds,
+            spent: draft::Spent::new(&bounds),
             heard: BTreeMap::new(),
             notes: 0,
             streams: Vec::new(),
@@ -70,7 +82,7 @@ impl Scribe {
         self.streams.sort_by_key(|(place, _)| *place);
         self.remark();
         let mut placed = HashSet::new();
-        for ((_, rule, anchor), note) in self.heard.values().flatten() {
+        for ((_, rule, anchor), note) in self.heard.values().flat_map(|heard| &heard.notes) {
             if note.is_placed {
                 placed.insert((&note.members[..], *rule, &anchor[..]));
             }
@@ -105,7 +117,8 @@ impl Scribe {
                 .map(|(_, stream)| stream)
                 .collect();
             here.sort_by_key(|stream| stream.start);
-            for ((at, rule, _), note) in heard.iter_mut().filter(|(_, note)| !note.is_placed) {
+            for ((at, rule, _), note) in heard.notes.iter_mut().filter(|(_, note)| !note.is_placed)
+            {
                 let after = here.partition_point(|stream| stream.start <= *at);
                 let Some(stream) = after.checked_sub(1).map(|last| &mut *here[last]) else {
                     continue;
@@ -141,26 +154,45 @@ impl Scribe {
 
     /// What was noted in `place` from `start` to `end`.
     fn marks(&self, place: u32, start: u64, end: u64) -> Marks {
-        let mut marks = Marks::default();
-        for (key, note) in self.heard.get(&place).into_iter().flatten() {
-            let (at, rule, anchor) = key;
-            let mark = note.mark(rule);
-            if IN_NAMES.iter().any(|named| named.id.as_str() == *rule) {
-                let again = Mark {
-                    message: None,
-                    ..mark.clone()
-                };
-                marks.names.insert(anchor.clone(), again);
+        let Some(heard) = self.heard.get(&place) else {
+            return Marks::default();
+        };
+        let mut marks = Marks {
+            names: Rc::clone(&heard.names),
+            ..Marks::default()
+        };
+        let from = (start, "", String::new());
+        for (key, note) in heard.notes.range(from..) {
+            let (at, rule, _) = key;
+            if *at > end {
+                break;
             }
-            if (start..=end).contains(at) {
-                let marks = match *rule == rules::NESTED_PICKLE.id.as_str() {
-                    true => &mut marks.strings,
-                    false => &mut marks.steps,
-                };
-                marks.entry(*at).or_default().push((mark, key.clone()));
-            }
+            let marks = match *rule == rules::NESTED_PICKLE.id.as_str() {
+                true => &mut marks.strings,
+                false => &mut marks.steps,
+            };
+            let mark = (note.mark(rule), key.clone());
+            marks.entry(*at).or_default().push(mark);
         }
         marks
+    }
+}
+
+impl Heard {
+    /// Remembers what was found of a name.
+    fn name(&mut self, at: u64, seen: &Seen<'_>) {
+        let rule = seen.rule.id.as_str();
+        let last = self.names.get(seen.anchor);
+        if last.is_some_and(|(last, mark)| (*last, &mark.rule[..]) >= (at, rule)) {
+            return;
+        }
+        let mark = Mark {
+            rule: rule.to_owned(),
+            verdict: seen.verdict,
+            message: None,
+        };
+        // While a stream is being written nothing is noted, and nobody else holds the names.
+        Rc::make_mut(&mut self.names).insert(seen.anchor.to_owned(), (at, mark));
     }
 }
 
@@ -180,15 +212,18 @@ impl Witness for Scribe {
             return;
         };
         let heard = self.heard.entry(place.number).or_default();
-        if heard.len() >= MOST_NOTES_IN_A_PLACE || self.notes >= MOST_NOTES {
+        if heard.notes.len() >= MOST_NOTES_IN_A_PLACE || self.notes >= MOST_NOTES {
             return;
         }
         self.notes += 1;
+        if IN_NAMES.iter().any(|named| named.id == seen.rule.id) {
+            heard.name(start, &seen);
+        }
         let key = (start, seen.rule.id.as_str(), seen.anchor.to_owned());
-        heard.entry(key).or_insert_with(|| Note {
+        heard.notes.entry(key).or_insert_with(|| Note {
             verdict: seen.verdict,
             message: seen.message.to_owned(),
-            members: named(place),
+            members: place.named(),
             is_placed: false,
         });
     }
@@ -213,14 +248,14 @@ impl Witness for Scribe {
             return;
         }
         let written = Stream {
-            members: named(place),
+            members: place.named(),
             within: place.within.to_vec(),
-            ..draft::draft(&tree, stream, self.bounds, &mut marks)
+            ..draft::draft(&tree, stream, self.bounds, &mut marks, &mut self.spent)
         };
         self.streams.push((place.number, written));
         if let Some(heard) = self.heard.get_mut(&place.number) {
             for key in marks.placed {
-                if let Some(note) = heard.get_mut(&key) {
+                if let Some(note) = heard.notes.get_mut(&key) {
                     note.is_placed = true;
                 }
             }
@@ -237,7 +272,7 @@ impl Witness for Scribe {
 impl Scribe {
     fn program(&mut self, place: &Place<'_>, source: &dyn Source) {
         if self.excerpts.len() < MOST_PROGRAMS {
-            let excerpt = excerpt::program(source, named(place), self.bounds.block);
+            let excerpt = excerpt::program(source, place.named(), self.bounds.block);
             self.excerpts.extend(excerpt);
         }
     }
@@ -269,7 +304,7 @@ impl Marks {
 
     /// What was found of a name somewhere in the file.
     pub(super) fn of_name(&self, name: &str) -> Option<&Mark> {
-        self.names.get(name)
+        self.names.get(name).map(|(_, mark)| mark)
     }
 }
 
@@ -277,12 +312,6 @@ fn take(from: &BTreeMap<u64, Vec<(Mark, Key)>>, at: u64, placed: &mut HashSet<Ke
     let here = from.get(&at).into_iter().flatten();
     let new = here.filter(|(_, key)| placed.insert(key.clone()));
     new.map(|(mark, _)| mark.clone()).collect()
-}
-
-/// The members that have names: what a gzip stream holds has none.
-fn named(place: &Place<'_>) -> Vec<String> {
-    let members = place.members.iter().filter(|name| !name.is_empty());
-    members.cloned().collect()
 }
 
 /// Rules of which a finding stands for all that is done with a name.
@@ -296,3 +325,34 @@ const IN_NAMES: &[&casemate_core::Rule] = &[
 const MOST_PROGRAMS: usize = 8;
 const MOST_NOTES_IN_A_PLACE: usize = 20_000;
 const MOST_NOTES: usize = 200_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Detail;
+
+    #[test]
+    fn marks_are_those_of_the_stream_and_names_are_not_copied() {
+        let mut scribe = Scribe::new(Bounds::of(Detail::Full));
+        let place = Place {
+            number: 7,
+            members: &[],
+            within: &[],
+        };
+        for start in 0..1000 {
+            let seen = Seen {
+                rule: &rules::UNLISTED_IMPORT,
+                verdict: Verdict::Unknown,
+                region: Some(Region::Bytes { start, length: 1 }),
+                anchor: &format!("foo{start}.bar"),
+                message: "",
+            };
+            scribe.observed(&place, seen);
+        }
+        let marks = scribe.marks(7, 10, 12);
+        assert_eq!(marks.places().collect::<Vec<_>>(), [10, 11, 12]);
+        assert!(marks.of_name("foo999.bar").is_some());
+        assert!(Rc::ptr_eq(&marks.names, &scribe.heard[&7].names));
+        assert_eq!(scribe.marks(8, 10, 12).places().count(), 0);
+    }
+}

@@ -36,7 +36,7 @@ impl Draft<'_, '_> {
                 }
                 if marks.is_empty() {
                     // A known import in the middle of a call does not take the call apart.
-                    return self.write(at, Effect::Import, line.text, marks, &[]);
+                    return self.write(at, Effect::Import, line.text, marks, Vec::new());
                 }
                 Effect::Import
             }
@@ -85,7 +85,7 @@ impl Draft<'_, '_> {
                 at,
                 effect,
                 marks,
-                blocks: &blocks,
+                blocks,
             },
             line,
         );
@@ -125,7 +125,7 @@ impl Draft<'_, '_> {
             at,
             effect: Effect::Call,
             marks,
-            blocks: &blocks,
+            blocks,
         };
         self.emit(kind, line);
     }
@@ -162,7 +162,7 @@ impl Draft<'_, '_> {
             at,
             effect: Effect::Ask,
             marks,
-            blocks: &[],
+            blocks: Vec::new(),
         };
         self.emit(kind, line);
     }
@@ -211,7 +211,7 @@ impl Draft<'_, '_> {
                 at,
                 effect: Effect::Put,
                 marks: marks.take().unwrap_or_default(),
-                blocks: &[],
+                blocks: Vec::new(),
             };
             self.emit(kind, line);
             if index == most {
@@ -244,7 +244,7 @@ impl Draft<'_, '_> {
             at,
             effect: Effect::Array,
             marks: Vec::new(),
-            blocks: &[],
+            blocks: Vec::new(),
         };
         self.emit(kind, line);
     }
@@ -261,10 +261,12 @@ impl Draft<'_, '_> {
     }
 
     /// The text in a step with a finding that deserves a look of its own.
-    fn blocks(&self, act: Act, marks: &[Mark]) -> Vec<Block> {
+    fn blocks(&mut self, act: Act, marks: &[Mark]) -> Vec<Block> {
         let is_marked = marks.iter().any(|mark| mark.verdict >= Verdict::Unknown);
         match act {
-            Act::Call(id) if is_marked => block::of_call(self.tree, id, &self.bounds),
+            Act::Call(id) if is_marked => {
+                block::of_call(self.tree, id, &self.bounds, &mut self.spent.blocks)
+            }
             _ => Vec::new(),
         }
     }

@@ -5,12 +5,17 @@ use std::{collections::BTreeSet, fmt::Write, fs, path::PathBuf};
 use casemate_core::{MemorySource, Region};
 use proptest::prelude::*;
 
-use super::{Detail, Explanation, explain};
+use super::{Bounds, Detail, Explanation, explain, explain_within};
 use crate::{Allowlist, Limits, Verdict, examine, pickle::opcode as op};
 
 fn explained(bytes: &[u8], detail: Detail) -> Explanation {
     let limits = Limits::default();
     explain(&MemorySource(bytes), Allowlist::builtin(), &limits, detail).expect("memory")
+}
+
+fn explained_within(bytes: &[u8], bounds: Bounds) -> Explanation {
+    let limits = Limits::default();
+    explain_within(&MemorySource(bytes), Allowlist::builtin(), &limits, bounds).expect("memory")
 }
 
 fn told(explanation: &Explanation) -> String {
@@ -312,5 +317,92 @@ proptest! {
     #[test]
     fn programs_are_told_with_all_that_is_found(bytes in programs()) {
         assert_told(&bytes, Detail::Brief);
+    }
+}
+
+/// `calls` calls of one name, all with the same string.
+fn calls(calls: usize, string: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(string.len()).expect("short");
+    [
+        b"\x80\x02cfoo\nbar\nq\0X",
+        &len.to_le_bytes()[..],
+        string,
+        b"\x85q\x010](",
+        &b"h\0h\x01R".repeat(calls),
+        b"e.",
+    ]
+    .concat()
+}
+
+#[test]
+fn a_string_is_shown_once_however_often_it_is_used() {
+    let explanation = explained(&calls(300, &b"print(1)\n".repeat(4000)), Detail::Full);
+    let statements = &explanation.streams[0].statements;
+    let texts: Vec<usize> = (statements.iter())
+        .flat_map(|told| &told.blocks)
+        .map(|block| block.text.len())
+        .collect();
+    assert_eq!(texts, [36_000]);
+    assert!(statements.len() > 300);
+}
+
+#[test]
+fn blocks_are_cut_where_there_are_many_and_say_so() {
+    let source = b"print(1)\n".repeat(1000);
+    let mut all = b"\x80\x02".to_vec();
+    for at in 0..40 {
+        all.extend(format!("cfoo{at}\nbar\nX").as_bytes());
+        all.extend(9000u32.to_le_bytes());
+        all.extend(&source);
+        all.extend(b"\x85R");
+    }
+    all.push(b'.');
+    let most = 100_000;
+    let explanation = explained_within(
+        &all,
+        Bounds {
+            blocks: most,
+            ..Bounds::of(Detail::Full)
+        },
+    );
+    let statements = &explanation.streams[0].statements;
+    let blocks: Vec<_> = statements.iter().flat_map(|told| &told.blocks).collect();
+    assert_eq!(blocks.len(), 40);
+    let shown: usize = blocks.iter().map(|block| block.text.len()).sum();
+    assert_eq!(shown, most);
+    for block in blocks {
+        assert_eq!(block.text.len() as u64 + block.left_out, 9000);
+    }
+}
+
+#[test]
+fn long_lines_become_short_where_there_are_many() {
+    let bounds = Bounds {
+        lines: 100_000,
+        ..Bounds::of(Detail::Full)
+    };
+    let explanation = explained_within(&calls(1000, &[b'x'; 4096]), bounds);
+    let statements = &explanation.streams[0].statements;
+    let told: usize = statements.iter().map(|told| told.text.len()).sum();
+    assert!(statements.len() >= 1000);
+    assert!(told > 100_000 && told < 500_000, "{told}");
+}
+
+#[test]
+fn a_stream_is_given_the_notes_that_are_its_own() {
+    let streams = 4000;
+    let all: Vec<u8> = (0..streams)
+        .flat_map(|at| [b"\x80\x02", format!("cfoo{at}\nbar\n.").as_bytes()].concat())
+        .collect();
+    let explanation = explained(&all, Detail::Full);
+    assert_eq!(explanation.streams.len(), streams);
+    for stream in &explanation.streams {
+        let marks: Vec<_> = stream
+            .statements
+            .iter()
+            .flat_map(|told| &told.marks)
+            .collect();
+        assert_eq!(marks.len(), 1);
+        assert!(marks[0].message.is_some());
     }
 }

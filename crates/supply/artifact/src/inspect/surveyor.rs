@@ -14,7 +14,7 @@ use crate::{
     notes::Notes,
     pickle::{
         standing::{Standing, standing},
-        tree::{Act, Tree},
+        tree::{Act, Id, Tree},
     },
     tensor::{self, Place as Lies, Tensor, walk},
     witness::{Interpreted, Origin, Place, Seen, Witness},
@@ -87,7 +87,7 @@ impl<'a> Surveyor<'a> {
         if self.outlines.len() < MOST_OUTLINES {
             let (lines, left_out) = outline::outline(tree, root, self.detail);
             let outline = Outline {
-                members: named(place),
+                members: place.named(),
                 within: place.within.to_vec(),
                 origin: stream.origin,
                 start: stream.start,
@@ -101,19 +101,7 @@ impl<'a> Surveyor<'a> {
         if matches!(stream.origin, Origin::Hidden | Origin::Resumed) {
             return;
         }
-        let mut entries = Vec::new();
-        let text = match self.detail {
-            Detail::Brief => MOST_TEXT_IN_BRIEF,
-            Detail::Full => MOST_TEXT,
-        };
-        let walked = walk::walk_within(tree, root, self.allowlist, text, |entry| {
-            if entries.len() < MOST_TENSORS {
-                entries.push(entry);
-            }
-        });
-        if walked.is_err() {
-            self.left_out.insert("values");
-        }
+        let entries = self.entries(tree, root, MOST_TENSORS);
         // A value that is all there is in a pickle has no name.
         let is_whole = walk::pairs(tree, root).is_none() && entries.len() == 1;
         for mut entry in entries {
@@ -122,6 +110,32 @@ impl<'a> Surveyor<'a> {
             }
             self.entry(place, stream.start, entry);
         }
+    }
+
+    /// The first `most` entries of what a pickle gives.
+    fn entries(&mut self, tree: &Tree<'_>, root: Id, most: usize) -> Vec<walk::Entry> {
+        let mut entries = Vec::new();
+        let text = match self.detail {
+            Detail::Brief => MOST_TEXT_IN_BRIEF,
+            Detail::Full => MOST_TEXT,
+        };
+        let left_out = &mut self.left_out;
+        let walked = walk::walk_within(tree, root, self.allowlist, text, |entry| {
+            match entry.content {
+                _ if entries.len() < most => entries.push(entry),
+                walk::Content::Tensor(_) => {
+                    left_out.insert("tensors");
+                }
+                walk::Content::Plain(_) | walk::Content::Text(_) => {
+                    left_out.insert("values");
+                }
+                walk::Content::Refused(_) => {}
+            }
+        });
+        if walked.is_err() {
+            self.left_out.insert("values");
+        }
+        entries
     }
 
     fn symbols(&mut self, tree: &Tree<'_>) {
@@ -164,7 +178,7 @@ impl<'a> Surveyor<'a> {
     }
 
     fn entry(&mut self, place: &Place<'_>, start: u64, entry: walk::Entry) {
-        let members = named(place);
+        let members = place.named();
         let name = entry.name;
         match entry.content {
             walk::Content::Tensor(tensor) => self.tensor(place, start, name, &tensor),
@@ -208,7 +222,7 @@ impl<'a> Surveyor<'a> {
             .views
             .insert((storage, tensor.offset(), shape, strides));
         let row = TensorRow {
-            members: named(place),
+            members: place.named(),
             name,
             dtype: tensor.dtype().torch().to_owned(),
             shape: tensor.shape().to_vec(),
@@ -238,7 +252,7 @@ impl<'a> Surveyor<'a> {
             return;
         }
         self.content.metadata.push(Metadata {
-            members: named(place),
+            members: place.named(),
             key,
             kind,
             value,
@@ -257,7 +271,7 @@ impl Witness for Surveyor<'_> {
     }
 
     fn entered(&mut self, place: &Place<'_>, size: Option<u64>) {
-        let path = named(place);
+        let path = place.named();
         if path.is_empty() {
             return;
         }
@@ -310,7 +324,7 @@ impl Witness for Surveyor<'_> {
                     bytes,
                 } => {
                     let row = TensorRow {
-                        members: named(place),
+                        members: place.named(),
                         name,
                         dtype: kind.to_owned(),
                         shape,
@@ -348,12 +362,6 @@ fn count(totals: &mut Totals, row: &TensorRow, elements: Option<u64>) {
     of.bytes = of.bytes.saturating_add(bytes);
 }
 
-/// The members that have names: what a gzip stream holds has none.
-fn named(place: &Place<'_>) -> Vec<String> {
-    let members = place.members.iter().filter(|name| !name.is_empty());
-    members.cloned().collect()
-}
-
 /// The plain values of a checkpoint are some kilobytes.
 const MOST_TEXT: usize = 8 << 20;
 const MOST_TEXT_IN_BRIEF: usize = 256 << 10;
@@ -362,3 +370,22 @@ const MOST_VALUES: usize = 1 << 16;
 const MOST_OUTLINES: usize = 64;
 const MOST_IMPORTS: usize = 1 << 15;
 const MOST_MEMBERS: usize = 1 << 18;
+
+#[cfg(test)]
+mod tests {
+    use casemate_core::MemorySource;
+
+    use super::*;
+
+    #[test]
+    fn entries_beyond_the_bound_are_said_to_be_left_out() {
+        let source = MemorySource(b"\x80\x02}(X\x01\0\0\0aK\x01X\x01\0\0\0bK\x02u.");
+        let tree = Tree::read(&source, 0).expect("memory");
+        let root = tree.root().expect("a whole pickle");
+        let mut surveyor = Surveyor::new(Allowlist::builtin(), Detail::Full);
+        assert_eq!(surveyor.entries(&tree, root, 2).len(), 2);
+        assert!(surveyor.left_out.is_empty());
+        assert_eq!(surveyor.entries(&tree, root, 1).len(), 1);
+        assert!(surveyor.left_out.contains("values"));
+    }
+}

@@ -76,12 +76,10 @@ pub(crate) fn walk_within(
         left: MOST_VISITS,
         text,
     };
-    let mut next = Some(walker.look(root));
+    let mut next = Some(walker.look(root)?);
     loop {
         match next.take() {
             Some(Found::Children(children)) if walker.frames.len() < DEEPEST => {
-                let left = walker.left.checked_sub(children.len());
-                walker.left = left.ok_or(TooMany)?;
                 let outer = walker.path.len();
                 let children = children.into_iter();
                 walker.frames.push(Frame { children, outer });
@@ -98,8 +96,11 @@ pub(crate) fn walk_within(
             walker.frames.pop();
             continue;
         };
-        next = Some(match walker.enter(&key) {
-            Ok(()) => walker.look(child),
+        let entered = walker.enter(&key);
+        // An entry has a copy of its whole name.
+        walker.charge(walker.path.len() / BYTES_OF_A_VISIT)?;
+        next = Some(match entered {
+            Ok(()) => walker.look(child)?,
             Err(refusal) => Found::Content(Content::Refused(refusal)),
         });
     }
@@ -115,7 +116,8 @@ struct Walker<'t, 'a> {
     allowlist: &'t Allowlist,
     path: String,
     frames: Vec<Frame>,
-    /// How many values may still be visited.
+    /// How many values may still be visited, those among them that are looked at and then give
+    /// no entry: what many objects share is looked at once for each.
     left: usize,
     /// How much JSON may still be written.
     text: usize,
@@ -134,32 +136,37 @@ enum Key {
 }
 
 enum Found {
-    Children(Vec<(Key, Id)>),
+    Children(Children),
     Content(Content),
 }
 
+type Children = Vec<(Key, Id)>;
+
 impl Walker<'_, '_> {
-    fn look(&mut self, id: Id) -> Found {
+    fn charge(&mut self, visits: usize) -> Result<(), TooMany> {
+        self.left = self.left.checked_sub(visits).ok_or(TooMany)?;
+        Ok(())
+    }
+
+    fn look(&mut self, id: Id) -> Result<Found, TooMany> {
         let tree = self.tree;
+        self.charge(size(tree, id))?;
         let tensor = torch::tensor(tree, id).or_else(|| numpy::array(tree, id));
         if let Some(tensor) = tensor {
-            return Found::Content(tensor.into());
+            return Ok(Found::Content(tensor.into()));
         }
         if let Some(pairs) = pairs(tree, id)
             && !pairs.is_empty()
         {
-            let children = pairs
-                .into_iter()
-                .map(|(key, value)| (Key::Node(key), value));
-            return Found::Children(children.collect());
+            return Ok(Found::Children(children(pairs)));
         }
         if let Some(json) = plain::json(tree, id, &mut self.text) {
-            return Found::Content(match json {
+            return Ok(Found::Content(match json {
                 Ok(json) => Content::Plain(json),
                 Err(refusal) => Content::Refused(refusal),
-            });
+            }));
         }
-        match tree.node(id) {
+        Ok(match tree.node(id) {
             Node::Container {
                 shape: Shape::List | Shape::Tuple,
                 items,
@@ -167,41 +174,90 @@ impl Walker<'_, '_> {
                 let children = items.iter().enumerate();
                 Found::Children(children.map(|(at, &item)| (Key::Index(at), item)).collect())
             }
-            Node::Called(called) => match self.object(id, called) {
+            Node::Called(called) => match self.object(id, called)? {
                 Ok(children) => Found::Children(children),
                 Err(refusal) => Found::Content(Content::Refused(refusal)),
             },
             _ => Found::Content(Content::Refused(self.refusal(id))),
-        }
+        })
     }
 
     /// What an object has under the names that it would give in a state dictionary.
-    fn object(&self, id: Id, called: &Called) -> Result<Vec<(Key, Id)>, Refusal> {
+    fn object(&mut self, id: Id, called: &Called) -> Result<Result<Children, Refusal>, TooMany> {
         let tree = self.tree;
-        let class = class(tree, id).ok_or(Refusal::Called)?;
+        let Some(class) = class(tree, id) else {
+            return Ok(Err(Refusal::Called));
+        };
         let row = self.allowlist.row(&class.module, &class.path);
         if row.is_none_or(|row| !row.is_class) {
-            return Err(Refusal::NotAllowed(class.dotted()));
+            return Ok(Err(Refusal::NotAllowed(class.dotted())));
         }
-        let other = || Refusal::Object(class.dotted());
-        let &[state] = &called.states[..] else {
-            return Err(other());
-        };
-        if !called.items.is_empty() {
-            return Err(other());
-        }
-        let pairs = pairs(tree, state).ok_or_else(other)?;
         let is_namespace = matches!(
             (&*class.module, &*class.path),
             ("argparse", "Namespace") | ("types", "SimpleNamespace")
         );
-        if is_namespace {
-            return Ok(pairs
-                .into_iter()
-                .map(|(key, value)| (Key::Node(key), value))
-                .collect());
+        let children = match called.states[..] {
+            [state] if called.items.is_empty() => match is_namespace {
+                true => self.pairs(state)?.map(children),
+                false => self.module(state)?,
+            },
+            _ => None,
+        };
+        Ok(children.ok_or_else(|| Refusal::Object(class.dotted())))
+    }
+
+    /// What `torch.nn.Module.state_dict` has of a module with this state, one level down.
+    fn module(&mut self, state: Id) -> Result<Option<Children>, TooMany> {
+        let tree = self.tree;
+        let (mut parameters, mut buffers, mut modules, mut transient) = (None, None, None, None);
+        for (key, value) in self.pairs(state)?.unwrap_or_default() {
+            let name = tree.text_within(key, LONGEST_ATTRIBUTE);
+            match name.as_deref() {
+                Some("_parameters") => parameters = Some(value),
+                Some("_buffers") => buffers = Some(value),
+                Some("_modules") => modules = Some(value),
+                Some("_non_persistent_buffers_set") => transient = Some(value),
+                _ => {}
+            }
         }
-        module(tree, state).ok_or_else(other)
+        let (Some(parameters), Some(modules)) = (parameters, modules) else {
+            return Ok(None);
+        };
+        let (parameters, modules) = (self.pairs(parameters)?, self.pairs(modules)?);
+        let transient = match transient {
+            Some(set) => members(tree, set),
+            None => Some(&[][..]),
+        };
+        let (Some(parameters), Some(modules), Some(transient)) = (parameters, modules, transient)
+        else {
+            return Ok(None);
+        };
+        let mut names = HashSet::new();
+        for &name in transient {
+            names.insert(self.name(name)?);
+        }
+        let mut all = parameters;
+        if let Some(buffers) = buffers {
+            for (key, value) in self.pairs(buffers)?.unwrap_or_default() {
+                if !names.contains(&self.name(key)?) {
+                    all.push((key, value));
+                }
+            }
+        }
+        all.extend(modules);
+        all.retain(|&(_, value)| !matches!(tree.node(value), Node::None));
+        Ok(Some(children(all)))
+    }
+
+    fn pairs(&mut self, id: Id) -> Result<Option<Vec<(Id, Id)>>, TooMany> {
+        self.charge(size(self.tree, id))?;
+        Ok(pairs(self.tree, id))
+    }
+
+    fn name(&mut self, id: Id) -> Result<Option<String>, TooMany> {
+        let name = self.tree.text(id);
+        self.charge(1 + name.as_ref().map_or(0, String::len) / BYTES_OF_A_VISIT)?;
+        Ok(name)
     }
 
     fn refusal(&self, id: Id) -> Refusal {
@@ -262,6 +318,30 @@ impl Walker<'_, '_> {
     }
 }
 
+fn children(pairs: Vec<(Id, Id)>) -> Children {
+    let children = pairs.into_iter();
+    children
+        .map(|(key, value)| (Key::Node(key), value))
+        .collect()
+}
+
+/// How many values one look at a node goes over: its elements, or those of what it is made from.
+fn size(tree: &Tree<'_>, id: Id) -> usize {
+    let of = |id: Id| match tree.node(id) {
+        Node::Container { shape, items } => match shape {
+            Shape::Dict => items.len() / 2,
+            _ => items.len(),
+        },
+        _ => 0,
+    };
+    let Some(called) = tree.called(id) else {
+        return of(id);
+    };
+    let arguments = tree.items(called.arguments).unwrap_or_default();
+    let first = arguments.first().map_or(0, |&first| of(first));
+    called.items.len() / 2 + arguments.len() + first
+}
+
 /// The keys and values of a dictionary, whichever class of the standard library it is of.
 pub(crate) fn pairs(tree: &Tree<'_>, id: Id) -> Option<Vec<(Id, Id)>> {
     let of = |items: &[Id]| {
@@ -312,25 +392,6 @@ fn of_dictionary(tree: &Tree<'_>, id: Id) -> Option<Vec<(Id, Id)>> {
             .map(|pair| (pair[0], pair[1]))
             .collect(),
     )
-}
-
-/// What `torch.nn.Module.state_dict` has of a module with this state, one level down.
-fn module(tree: &Tree<'_>, state: Id) -> Option<Vec<(Key, Id)>> {
-    let of = |name| pairs(tree, tree.entry(state, name)?);
-    let (parameters, modules) = (of("_parameters")?, of("_modules")?);
-    let transient = tree.entry(state, "_non_persistent_buffers_set");
-    let transient = match transient {
-        Some(set) => members(tree, set)?,
-        None => &[],
-    };
-    let transient: HashSet<_> = transient.iter().map(|&name| tree.text(name)).collect();
-    let mut buffers = of("_buffers").unwrap_or_default();
-    buffers.retain(|&(key, _)| !transient.contains(&tree.text(key)));
-    let all = [parameters, buffers, modules].concat();
-    let there = all
-        .into_iter()
-        .filter(|&(_, value)| !matches!(tree.node(value), Node::None));
-    Some(there.map(|(key, value)| (Key::Node(key), value)).collect())
 }
 
 /// The elements of a set, as either of its opcodes or `set` writes it.
@@ -384,7 +445,96 @@ fn class<'t>(tree: &'t Tree<'_>, id: Id) -> Option<&'t Symbol> {
 pub(crate) const ALONE: &str = "tensor";
 /// As long as the text of a pickle that is read whole.
 const LONGEST_NAME: usize = 4096;
+/// As long as the names of a module's own dictionaries are, even with each character escaped.
+const LONGEST_ATTRIBUTE: usize = 320;
+/// How many bytes of names cost as much as one visit.
+const BYTES_OF_A_VISIT: usize = 64;
 const DEEPEST: usize = 64;
 const MOST_VISITS: usize = 1 << 21;
 /// The metadata of a checkpoint are some kilobytes, and a header may have a hundred megabytes.
 const MOST_TEXT: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use casemate_core::MemorySource;
+
+    use super::*;
+
+    fn entries(bytes: &[u8]) -> Result<usize, TooMany> {
+        let source = MemorySource(bytes);
+        let tree = Tree::read(&source, 0).expect("memory");
+        let root = tree.root().expect("a whole pickle");
+        let mut entries = 0;
+        walk(&tree, root, Allowlist::builtin(), |_| entries += 1)?;
+        Ok(entries)
+    }
+
+    /// `objects` linear layers with one state, whose buffers that do not last are `names`.
+    fn modules(objects: usize, state: &[&[u8]]) -> Vec<u8> {
+        let text = |text: &str| {
+            let len = u8::try_from(text.len()).expect("short");
+            [b"\x8c", &[len][..], text.as_bytes()].concat()
+        };
+        let parts = [
+            "_parameters",
+            "_modules",
+            "_buffers",
+            "_non_persistent_buffers_set",
+        ];
+        let mut bytes = b"\x80\x04ctorch.nn.modules.linear\nLinear\nq\0}(".to_vec();
+        for (name, value) in parts.iter().zip(state) {
+            bytes.extend(text(name));
+            bytes.extend(*value);
+        }
+        bytes.extend(b"uq\x010](");
+        bytes.extend(b"h\0)\x81h\x01b".repeat(objects));
+        bytes.extend(b"e.");
+        bytes
+    }
+
+    #[test]
+    fn what_objects_share_is_counted_for_each_of_them() {
+        let names = [&b"\x8f(\x8c\x01aq\x02"[..], &b"h\x02".repeat(1999), b"\x90"].concat();
+        let none = [&b"}(\x8c\x01aq\x02N"[..], &b"h\x02N".repeat(1999), b"u"].concat();
+        for state in [[b"}", b"}", b"}", &names[..]], [&none, b"}", b"}", b"\x8f"]] {
+            assert_eq!(entries(&modules(100, &state)).ok(), Some(0));
+            assert!(entries(&modules(2000, &state)).is_err());
+        }
+    }
+
+    #[test]
+    fn what_lies_too_deep_is_counted_too() {
+        let wide = |times: usize| {
+            let wide = [
+                &b"\x80\x04](c_\n_\nq\0"[..],
+                &b"h\0".repeat(1999),
+                b"eq\x010",
+            ];
+            let deep = b"]".repeat(DEEPEST);
+            let close = b"a".repeat(DEEPEST - 1);
+            [
+                &wide.concat()[..],
+                &deep,
+                b"(",
+                &b"h\x01".repeat(times),
+                b"e",
+                &close,
+                b".",
+            ]
+            .concat()
+        };
+        assert_eq!(entries(&wide(100)).ok(), Some(100));
+        assert!(entries(&wide(2000)).is_err());
+    }
+
+    #[test]
+    fn long_names_are_few() {
+        let named = |times: usize| {
+            let name = [&b"X\0\x0f\0\0"[..], &b"n".repeat(0xf00), b"q\0"].concat();
+            let pairs = b"h\0c_\n_\n".repeat(times);
+            [&b"\x80\x04}("[..], &name, b"N", &pairs, b"u."].concat()
+        };
+        assert_eq!(entries(&named(1000)).ok(), Some(1001));
+        assert!(entries(&named(60_000)).is_err());
+    }
+}
