@@ -222,17 +222,23 @@ mod tests {
 
     #[test]
     fn an_index_of_too_many_tensors_is_covered_in_part() {
-        let mut text = String::from("{\"weight_map\": {");
+        let limits = Limits::default();
+        let mut notes = Notes::new(&limits);
+        let mut index = Index::default();
+        index.take(Token::ObjectBegins, 2, "weight_map", b"", 0, &mut notes);
         for number in 0..MOST_TENSORS {
-            text += &format!("\"{number}\":\"a\",");
+            let key = number.to_string();
+            index.take(Token::Key, 2, &key, key.as_bytes(), 0, &mut notes);
         }
-        let whole = format!("{}}}}}", text.trim_end_matches(','));
-        assert_eq!(judge(&whole).1, Verdict::Inert);
-        text += "\"w\": \"a\"}}";
-        let source = MemorySource(text.as_bytes());
-        let judged = examine(&source, Allowlist::builtin(), &Limits::default());
+        assert!(notes.is_empty());
+        for key in ["v", "w"] {
+            index.take(Token::Key, 2, key, key.as_bytes(), 0, &mut notes);
+        }
+        assert_eq!(index.tensors.len(), MOST_TENSORS);
+        let judged = notes.finish("shard-index");
         assert_eq!(judged.verdict, Verdict::Unknown);
         assert_eq!(judged.coverage, casemate_core::Coverage::Partial);
+        assert_eq!(judged.findings.len(), 1);
     }
 
     #[test]

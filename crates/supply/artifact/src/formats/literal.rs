@@ -258,7 +258,7 @@ impl Reader<'_> {
 }
 
 /// A checkpoint has fewer storages than that, at three opcodes each.
-const MOST_OPCODES: usize = 1 << 22;
+const MOST_OPCODES: usize = 1 << 21;
 const MOST_TEXT: u64 = 64 << 20;
 const LONGEST_TEXT: u64 = 4096;
 
