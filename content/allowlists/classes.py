@@ -1,8 +1,9 @@
 """Dumps of empty objects of every plain class of a library.
 
 A class is plain if its objects are made by `object.__new__` (or as a tuple, for named tuples) and restored by writing
-their dictionary: it defines no `__reduce__`, no `__del__`, and no `__setstate__` but those of REVIEWED. Loading such an
-object runs nothing of the library, whatever the stream says.
+their dictionary: it defines no `__reduce__`, no `__del__`, no `__setstate__` but those of REVIEWED, and no
+`__getattr__` but those of REVIEWED_LOOKUPS, since BUILD asks an object for its `__setstate__`. Loading such an object
+runs nothing of the library, whatever the stream says.
 """
 
 import abc
@@ -34,6 +35,15 @@ LEFT_OUT = ("conftest", "setup", "tests", "testing", "_testing", "_testutils", "
 # they compare a version, put the state into the dictionary of the object, and add entries that are missing.
 REVIEWED = ("sklearn.base.BaseEstimator", "sklearn.base._HTMLDocumentationLinkMixin", "torch.nn.modules.module.Module",
             "torch.optim.optimizer.Optimizer")
+# Classes whose `__getattr__` was read for what it answers when BUILD asks for `__setstate__`: it raises, or the class
+# has a `__setstate__` of its own and is not asked.
+REVIEWED_LOOKUPS = ("torch.nn.modules.module.Module", "scipy.optimize._shgo_lib._vertex.VertexBase",
+                    "accelerate.state.AcceleratorState", "accelerate.state.PartialState",
+                    "lightgbm.engine.CVBooster", "pandas.core.generic.NDFrame", "sklearn.frozen._frozen.FrozenEstimator",
+                    "sklearn.utils._bunch.Bunch", "sklearn.utils.Bunch", "torch.ScriptObject",
+                    "sklearn.utils._metadata_requests.MetadataRequest",
+                    "transformers.feature_extraction_utils.BatchFeature",
+                    "transformers.tokenization_utils_base.BatchEncoding")
 
 
 def modules_of(name):
@@ -53,8 +63,20 @@ def definition(cls, name):
     return next((base for base in cls.__mro__ if name in vars(base)), None)
 
 
+def answers_for_itself(cls):
+    """Whether a class looks attributes up by Python code of its own that was not reviewed."""
+    for name in ("__getattr__", "__getattribute__"):
+        found = definition(cls, name)
+        is_code = found is not None and hasattr(vars(found)[name], "__code__")
+        if is_code and "%s.%s" % (found.__module__, found.__qualname__) not in REVIEWED_LOOKUPS:
+            return True
+    return False
+
+
 def is_plain(cls):
     if type(cls) not in (type, abc.ABCMeta) or issubclass(cls, (BaseException, type)) or hasattr(cls, "__del__"):
+        return False
+    if answers_for_itself(cls):
         return False
     if definition(cls, "__reduce__") is not object or definition(cls, "__reduce_ex__") is not object:
         return False

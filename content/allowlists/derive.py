@@ -22,6 +22,7 @@ import sys
 import warnings
 
 sys.dont_write_bytecode = True
+from classes import answers_for_itself
 from dumps import sources
 from tracer import Tracer
 
@@ -60,6 +61,19 @@ DENIED = [
     ("numpy._core.memmap", "*", "maps a file"),
     ("__main__", "*", "defined by the program, not by a library"),
     ("__mp_main__", "*", "defined by the program, not by a library"),
+    ("scipy.spatial._qhull", "*", "__del__ calls `close`, which the state may set to anything"),
+    ("scipy.spatial.qhull", "*", "__del__ calls `close`, which the state may set to anything"),
+    ("scipy.spatial._ckdtree", "cKDTree", "__setstate__ takes offsets into memory from the state"),
+    ("scipy.spatial.ckdtree", "cKDTree", "__setstate__ takes offsets into memory from the state"),
+    ("scipy.spatial.ckdtree", "new_object", "makes a cKDTree, which takes offsets into memory from its state"),
+    ("scipy.spatial._kdtree", "KDTree", "is a cKDTree, which takes offsets into memory from its state"),
+    ("scipy.spatial.kdtree", "KDTree", "is a cKDTree, which takes offsets into memory from its state"),
+    ("pyarrow.lib", "_restore_array", "trusts the offsets and lengths in buffers that the stream fills"),
+    ("pyarrow.lib", "py_buffer", "makes the raw buffers that _restore_array trusts"),
+    ("transformers.models", "*", "a config's __getattribute__ looks `__setstate__` up in an `attribute_map` of the state"),
+    ("pandas.api.typing", "*", "__getattr__ looks `__setstate__` up in an `obj` of the state"),
+    ("pandas.core.groupby", "*", "__getattr__ looks `__setstate__` up in an `obj` of the state"),
+    ("pandas.core.window", "*", "__getattr__ looks `__setstate__` up in an `obj` of the state"),
 ]
 
 # Names that DENIED covers and that are allowed all the same, within their contract: read one by one.
@@ -74,7 +88,7 @@ KEPT = [
     ("torch._tensor", "_rebuild_from_type_v2"),
     # The same with its second.
     ("dill._dill", "_create_array"),
-    # `eval` of a range or of a constant, which `texts` spells out.
+    # `eval` of a range or of a constant, which `texts` spells out. No row may let a state or an item call what it is.
     ("dill._dill", "_eval_repr"),
     # Reads the array from a file beside the pickle; a state that names any other is refused.
     ("joblib.numpy_pickle", "NDArrayWrapper"),
@@ -94,11 +108,24 @@ KEPT = [
 NEVER_CALLED = [("numpy", "memmap"), ("numpy.core.memmap", "memmap"), ("numpy._core.memmap", "memmap"),
                 ("zoneinfo", "ZoneInfo")]
 
+# Objects that are made and filled and get no state: they look `__setstate__` up among their items.
+NEVER_BUILT = [("scipy.optimize._zeros_py", "RootResults"), ("scipy.optimize.zeros", "RootResults")]
+
 # What strings a call may be given, where it looks something up by them: texts, or `<form>`.
 TEXTS = {
     ("zoneinfo", "ZoneInfo._unpickle"): ["<zone>"],
     ("pytz", "_p"): ["<zone>"],
     ("dill._dill", "_eval_repr"): ["<range>", "Ellipsis", "NotImplemented"],
+    # Of a string that names a zone of dateutil, pandas opens the file; a type, a frequency or a zone is none.
+    ("pandas.core.indexes.base", "_new_Index"): ["<type>"],
+    ("pandas.core.indexes.datetimes", "_new_DatetimeIndex"): ["<type>"],
+    ("pandas.core.indexes.interval", "_new_IntervalIndex"): ["<type>"],
+    ("pandas.core.indexes.timedeltas", "_new_TimedeltaIndex"): ["<type>"],
+    ("pandas._libs.tslib", "Timestamp"): ["<type>"],
+    ("pandas._libs.tslibs.timestamps", "Timestamp"): ["<type>"],
+    ("pandas._libs.tslibs.timestamps", "_unpickle_timestamp"): ["<type>"],
+    # With an exponent, a short text is a number that fills the memory.
+    ("fractions", "Fraction"): ["<fraction>"],
 }
 
 # What positional arguments a call must have; every observation is checked against these.
@@ -133,6 +160,7 @@ PARAMETERS = {
     ("collections", "OrderedDict"): ["list|tuple*"],
     ("collections", "deque"): ["list|tuple|int|none*"],
     ("decimal", "Decimal"): ["str"],
+    ("fractions", "Fraction"): ["int|str", "int*"],
     ("collections", "defaultdict"): ["any*"],
     ("numpy", "dtype"): ["any", "any*"],
     ("numpy", "ndarray"): ["any*"],
@@ -153,6 +181,9 @@ PARAMETERS = {
     ("torch._utils", "_rebuild_device_tensor_from_cpu_tensor"): ["object", "any", "any", "bool"],
     ("torch._utils", "_rebuild_wrapper_subclass"): ["global", "any*"],
     ("pandas.core.indexes.base", "_new_Index"): ["global", "dict"],
+    ("pandas.core.indexes.datetimes", "_new_DatetimeIndex"): ["global", "dict"],
+    ("pandas.core.indexes.interval", "_new_IntervalIndex"): ["global", "dict"],
+    ("pandas.core.indexes.timedeltas", "_new_TimedeltaIndex"): ["global", "dict"],
     ("array", "_array_reconstructor"): ["global", "str", "int", "bytes"],
     ("re", "_compile"): ["any", "int"],
     ("numpy.ma.core", "_mareconstruct"): ["global", "global", "tuple", "any"],
@@ -164,6 +195,13 @@ for _core in ("numpy.core", "numpy._core"):
     PARAMETERS[_core + ".multiarray", "_reconstruct"] = ["global", "tuple", "any"]
     PARAMETERS[_core + ".multiarray", "scalar"] = ["object", "any*"]
     PARAMETERS[_core + ".numeric", "_frombuffer"] = ["any", "object", "tuple", "str"]
+# Each makes an empty object of its argument: of the classes of its own module, see `write`.
+TREES = ["sklearn." + name for name in (
+    "metrics._dist_metrics", "neighbors._ball_tree", "neighbors._dist_metrics", "neighbors._kd_tree",
+    "neighbors.ball_tree", "neighbors.dist_metrics", "neighbors.kd_tree")]
+for _module in TREES:
+    PARAMETERS[_module, "newObj"] = ["global"]
+PARAMETERS["sklearn.metrics._dist_metrics", "__pyx_unpickle_DistanceMetric"] = ["global", "int", "any"]
 for _paths in ("pathlib", "pathlib._local"):
     for _class in ("PosixPath", "PurePosixPath", "PureWindowsPath"):
         PARAMETERS[_paths, _class] = ["str*"]
@@ -232,7 +270,10 @@ def observe(path, libraries):
     rows = []
     for key, row in sorted(seen.items()):
         try:
-            rows.append(dict(row, module=key[0], name=key[1], kind=kind_of_global(*key)))
+            kind = kind_of_global(*key)
+            if kind == "class" and answers_for_itself(resolve(*key)) and row["uses"].pop("build", None) is not None:
+                print("%s.%s: looks attributes up by code that nobody reviewed" % key, file=sys.stderr)
+            rows.append(dict(row, module=key[0], name=key[1], kind=kind))
         except (ImportError, AttributeError, ValueError) as error:
             print("%s.%s: %s" % (key + (error,)), file=sys.stderr)
     with open(path, "w") as out:
@@ -394,7 +435,7 @@ def table(module, name, row):
         calls = []
     lines = ["[[allow]]", 'module = "%s"' % module, 'name = "%s"' % name, 'kind = "%s"' % row["kind"],
              "call = [%s]" % ", ".join('"%s"' % how for how in calls),
-             "build = %s" % ("true" if "build" in row["uses"] else "false")]
+             "build = %s" % ("true" if "build" in row["uses"] and (module, name) not in NEVER_BUILT else "false")]
     contract = PARAMETERS.get((module, name))
     if contract:
         for kinds in [k for how in calls for k in row["uses"][how]]:
@@ -433,7 +474,7 @@ PLAIN = "empty objects of plain classes"
 def form(key, row):
     """The kind of table that a row is written in, and what its group shares."""
     uses = {how for how in row["uses"] if how != "named"}
-    bound = key in PARAMETERS or key in NAMES or key in TEXTS or key in NEVER_CALLED
+    bound = key in PARAMETERS or key in NAMES or key in TEXTS or key in NEVER_CALLED + NEVER_BUILT
     if not uses and not bound:
         return "named", row["kind"]
     if row["dump"] == PLAIN and not bound:
@@ -508,8 +549,18 @@ def write(paths):
     for row in rows.values():
         row.setdefault("evidence", "")
         row["evidence"] = row["evidence"] or evidence(row)
-    indexes = sorted("%s.%s" % key for key in rows if file_of(key[0]) == "pandas" and key[1].endswith("Index"))
-    NAMES["pandas.core.indexes.base", "_new_Index"] = indexes
+    indexes = sorted("%s.%s" % key for key in rows if file_of(key[0]) == "pandas" and key[1].endswith("Index")
+                     and not key[1].startswith("_"))
+    for module, kind in (("base", ""), ("datetimes", "Datetime"), ("interval", "Interval"), ("timedeltas", "Timedelta")):
+        NAMES["pandas.core.indexes." + module, "_new_%sIndex" % kind] = [
+            name for name in indexes if name.endswith(kind + "Index")]
+    for module in TREES:
+        # One that calls a function of the state is none of them.
+        classes = ["%s.%s" % key for key, row in sorted(rows.items())
+                   if key[0] == module and row["kind"] == "class" and not key[1].startswith("PyFunc")]
+        NAMES[module, "newObj"] = classes
+        if (module, "__pyx_unpickle_DistanceMetric") in rows:
+            NAMES[module, "__pyx_unpickle_DistanceMetric"] = classes
     for path in paths:
         with open(path) as handle:
             for library, version in json.load(handle)["versions"].items():

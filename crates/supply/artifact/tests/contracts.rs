@@ -240,3 +240,99 @@ fn a_method_is_unknown_until_it_is_called() {
     );
     expect(Dangerous, &[&import("numpy/f2py.os.system")]);
 }
+
+#[test]
+fn objects_that_answer_from_their_items_get_no_state() {
+    let load = import("torch.storage/_load_from_bytes");
+    for name in [
+        "scipy.optimize._zeros_py/RootResults",
+        "scipy.optimize.zeros/RootResults",
+        "transformers.models.bert.configuration_bert/BertConfig",
+        "pandas.core.window.rolling/Rolling",
+    ] {
+        let filled = [
+            &import(name)[..],
+            b")\x81",
+            &text("__setstate__"),
+            &load,
+            b"s",
+        ]
+        .concat();
+        let told = verdict(stream(&[&filled, &binary(b"evil"), b"b"]));
+        assert!(told >= Unknown, "{name}");
+        let told = verdict(stream(&[&import(name), b")\x81}", &text("a"), b"Nsb"]));
+        assert!(told >= Unknown, "{name}");
+    }
+    let results = import("scipy.optimize._zeros_py/RootResults");
+    expect(Known, &[&results, b")\x81", &text("root"), b"K\x01s"]);
+}
+
+#[test]
+fn what_makes_trees_makes_nothing_else() {
+    let make = import("sklearn.metrics._dist_metrics/newObj");
+    let metric = import("sklearn.metrics._dist_metrics/EuclideanDistance64");
+    expect(Known, &[&call(&make, &[&metric])]);
+    let namespace = call(&import("types/SimpleNamespace"), &[]);
+    let others = [
+        namespace,
+        import("sklearn.metrics._dist_metrics/PyFuncDistance"),
+        import("collections/OrderedDict"),
+        text("EuclideanDistance64"),
+    ];
+    for other in others {
+        assert!(verdict(stream(&[&call(&make, &[&other])])) >= Unknown);
+    }
+}
+
+#[test]
+fn an_index_names_no_file() {
+    let index = import("pandas/DatetimeIndex");
+    let new = import("pandas.core.indexes.datetimes/_new_DatetimeIndex");
+    let made = |key: &str, value: &[u8]| {
+        let state = [b"}", &text(key)[..], value, b"s"].concat();
+        verdict(stream(&[&call(&new, &[&index, &state])]))
+    };
+    for (key, value) in [
+        ("tz", "UTC"),
+        ("tz", "Europe/Rome"),
+        ("freq", "W-SUN"),
+        ("dtype", "datetime64[ns, America/New_York]"),
+        ("name", "km/h"),
+    ] {
+        assert_eq!(made(key, &text(value)), Known, "{value}");
+    }
+    for value in [
+        "dateutil//etc/passwd",
+        "dateutil/Europe/Rome",
+        "/etc/passwd",
+        "../x",
+        "datetime64[ns, dateutil//etc/passwd]",
+        "datetime64[ns,dateutil//x]",
+        "a\\b",
+    ] {
+        for key in ["tz", "freq", "dtype"] {
+            assert!(made(key, &text(value)) >= Unknown, "{value}");
+        }
+    }
+    let dtype = call(&import("numpy/dtype"), &[&text("U9"), b"\x89", b"\x88"]);
+    let scalar = import("numpy.core.multiarray/scalar");
+    let hidden = call(&scalar, &[&dtype, &binary(b"dateutil//x")]);
+    assert!(made("tz", &hidden) >= Unknown);
+    let long = format!("{}dateutil//x", " ".repeat(1 << 16));
+    assert!(made("tz", &text(&long)) >= Unknown);
+}
+
+#[test]
+fn a_fraction_has_no_exponent() {
+    let fraction = import("fractions/Fraction");
+    for sound in ["1/3", "-5", "22/7"] {
+        expect(Known, &[&call(&fraction, &[&text(sound)])]);
+    }
+    expect(Known, &[&call(&fraction, &[b"K\x01", b"K\x03"])]);
+    for hostile in ["1e999999999", "1E9/2", "", "/", "1.5"] {
+        let told = verdict(stream(&[&call(&fraction, &[&text(hostile)])]));
+        assert!(told >= Unknown, "{hostile}");
+    }
+    let decimal = call(&import("decimal/Decimal"), &[&text("1e999999999")]);
+    assert!(verdict(stream(&[&call(&fraction, &[&decimal])])) >= Unknown);
+}

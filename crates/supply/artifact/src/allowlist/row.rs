@@ -82,6 +82,8 @@ impl Texts {
         self.0.iter().any(|allowed| match allowed.as_str() {
             "<zone>" => is_zone(text),
             "<range>" => is_range(text),
+            "<type>" => is_type(text),
+            "<fraction>" => is_fraction(text),
             allowed => allowed == text,
         })
     }
@@ -94,6 +96,23 @@ fn is_zone(text: &str) -> bool {
         && text
             .split('/')
             .all(|part| !part.is_empty() && part.chars().all(sound))
+}
+
+/// Whether a text names a type, a frequency or a time zone as pandas writes them, and leads to no
+/// file: a `/` stands in the name of a plain zone only, which is none of `dateutil`'s.
+fn is_type(text: &str) -> bool {
+    let sound = |word: &str| {
+        !word.contains(['/', '\\']) || (is_zone(word) && !word.starts_with("dateutil/"))
+    };
+    text.split([' ', ',', '[', ']']).all(sound)
+}
+
+/// Whether a text is an integer or a quotient of two, with no exponent.
+fn is_fraction(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (numerator, denominator) = unsigned.split_once('/').unwrap_or((unsigned, "1"));
+    digits(numerator) && digits(denominator)
 }
 
 /// Whether a text is the call of `range` with numbers, as `repr` writes it.

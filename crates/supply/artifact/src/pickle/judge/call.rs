@@ -270,17 +270,44 @@ impl Judge<'_, '_, '_> {
     }
 }
 
-/// Whether every string among the arguments, and in tuples among them, is one of `texts`.
+/// The longest string that is compared with texts: what is longer is read in part.
+const LONGEST_TEXT: u32 = 512;
+
+/// Whether every string among the arguments, and in tuples and dictionaries among them, is one of
+/// `texts`.
 fn texts_fit(texts: &Texts, call: Call, view: &View<'_>) -> bool {
-    let Some(arguments) = view.heap.items(call.arguments) else {
-        return false;
+    let positional = view.heap.items(call.arguments);
+    let fit = positional.is_some_and(|items| items.iter().all(|&it| text_fits(texts, it, view)));
+    fit && (call.keywords).is_none_or(|keywords| text_fits(texts, keywords, view))
+}
+
+/// The same for one argument and what it holds.
+fn text_fits(texts: &Texts, argument: Ref, view: &View<'_>) -> bool {
+    let one = |item: Ref| match view.value(item) {
+        Value::Str { len, .. } => {
+            len <= LONGEST_TEXT && view.text(item).is_some_and(|text| texts.allow(&text))
+        }
+        // A scalar of numpy may be a string.
+        Value::Called { callee, .. } => {
+            let symbol = view.global(callee).map(|id| view.symbols.symbol(id));
+            symbol.is_some_and(|symbol| &*symbol.path != "scalar")
+        }
+        _ => true,
     };
-    arguments
-        .iter()
-        .all(|&argument| match view.value(argument) {
-            Value::Str { .. } => view.text(argument).is_some_and(|text| texts.allow(&text)),
-            _ => true,
-        })
+    let Value::Container { shape, .. } = view.value(argument) else {
+        return one(argument);
+    };
+    match (shape, view.heap.items(argument)) {
+        (Shape::Tuple, Some(items)) => items.iter().all(|&item| one(item)),
+        (Shape::Dict, Some(items)) => items.chunks_exact(2).all(|pair| {
+            // What an index is called is a label, whatever it reads like; so are its bounds numbers.
+            let key = view.text(pair[0]);
+            let is_label = matches!(key.as_deref(), Some("name" | "start" | "stop" | "step"));
+            key.is_some() && (is_label || one(pair[1]))
+        }),
+        (Shape::Tuple | Shape::Dict, None) => false,
+        _ => true,
+    }
 }
 
 /// Whether the argument that a call applies is one of `names`.
