@@ -25,7 +25,7 @@ fn converted(data: &[u8]) -> Vec<Vec<u8>> {
         source: &source,
     };
     let options = Options::default();
-    let Ok(plan) = Plan::new(&[file], Allowlist::builtin(), &limits(), &options) else {
+    let Ok(plan) = Plan::new(&[file], None, Allowlist::builtin(), &limits(), &options) else {
         return Vec::new();
     };
     assert!(plan.tensors().all(|tensor| !tensor.dtype.is_empty()));

@@ -1,7 +1,7 @@
 //! `casemate model convert`: bit by bit what torch and NumPy load, as
 //! `tests/fixtures/convert/make.py` has written it down.
 
-use std::path::Path;
+use std::{os::unix::ffi::OsStrExt, path::Path};
 
 use casemate_core::Digest;
 use serde_json::Value;
@@ -164,4 +164,74 @@ fn nothing_is_overwritten_and_nothing_is_left_behind() {
     assert_eq!(entries.count(), 1);
     convert("expected.json", &place.path().join("x"), &[]).ended_with(1);
     convert("missing.pt", &place.path().join("x"), &[]).ended_with(2);
+}
+
+#[test]
+fn a_tensor_that_the_index_promises_and_no_shard_has_is_refused() {
+    let place = tree(&[]);
+    let shards = ["00001", "00002"].map(|nth| format!("pytorch_model-{nth}-of-00002.bin"));
+    for shard in &shards {
+        let bytes = read(format!("{FIXTURES}/shards/{shard}"));
+        std::fs::write(place.path().join(shard), bytes).expect("written");
+    }
+    let map = serde_json::json!({"weight_map": {
+        "layer.0.weight": shards[0], "layer.1.weight": shards[1],
+        "layer.2.weight": shards[1], "layer.3.weight": shards[1], "ghost": shards[0],
+    }});
+    let index = place.path().join("model.bin.index.json");
+    std::fs::write(&index, map.to_string()).expect("written");
+    let out = place.path().join("out.safetensors");
+    let [from, to] = [&index, &out].map(|path| path.to_str().expect("UTF-8"));
+    let words = ["model", "convert", from, to, "--format", "json"];
+    let told = casemate(words).ended_with(1).json();
+    let refused = told["refused"].as_array().expect("a list").iter();
+    let names: Vec<&str> = refused
+        .filter_map(|refused| refused["name"].as_str())
+        .collect();
+    assert_eq!(names, ["layer.1.weight", "ghost"]);
+    assert_eq!(told["inputs"][0]["format"], "shard-index");
+    assert!(!out.exists());
+    casemate(words.iter().chain(&["--skip-refused"])).ended_with(1);
+    assert_eq!(
+        tensors(&read(&out)).as_object().map(|map| map.len()),
+        Some(3)
+    );
+}
+
+#[test]
+fn what_was_found_is_told_where_nothing_can_be_converted() {
+    let place = tree(&[]);
+    let out = place.path().join("x").display().to_string();
+    let words = [
+        "model",
+        "convert",
+        "tests/fixtures/pickle-tricks/seven-zip.7z",
+        &out,
+    ];
+    let run = casemate(words).ended_with(1);
+    assert!(run.out.contains(", dangerous\n  CM-"), "{}", run.out);
+}
+
+#[test]
+fn names_that_are_no_text_are_kept_and_told_escaped() {
+    let place = tree(&[]);
+    let out = place
+        .path()
+        .join(std::ffi::OsStr::from_bytes(b"out\xff.safetensors"));
+    let input = format!("{FIXTURES}/dtypes.pt");
+    let words = ["model", "convert", "--format", "json", &input].map(std::ffi::OsStr::new);
+    let told = casemate(words.iter().chain(&[out.as_os_str()]))
+        .ended_with(0)
+        .json();
+    let path = told["outputs"][0]["path"].as_str().expect("a path");
+    assert!(path.ends_with("out%FF.safetensors"), "{path}");
+    assert!(out.exists());
+    let words = words.iter().copied().chain([
+        out.as_os_str(),
+        "--force".as_ref(),
+        "--max-shard-size".as_ref(),
+        "1B".as_ref(),
+    ]);
+    let run = casemate(words).ended_with(2);
+    assert!(run.err.contains("no text"), "{}", run.err);
 }

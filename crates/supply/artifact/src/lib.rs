@@ -39,7 +39,10 @@ mod witness;
 
 pub use allowlist::{Allowlist, AllowlistError};
 pub use check::{ArtifactCheck, identify};
-pub use convert::{ConvertError, Convertible, Obstacle, Options, Plan, Planned, Refused, Sink};
+pub use convert::{
+    ConvertError, Convertible, Failure, Index as ShardIndex, Obstacle, Options, Plan, Planned,
+    Refused, Sink,
+};
 pub use examine::{examine, try_examine};
 pub use explain::{Block, Detail, Effect, Excerpt, Explanation, Mark, Statement, Stream, explain};
 pub use inspect::{

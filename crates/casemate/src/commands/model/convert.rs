@@ -1,17 +1,22 @@
 //! `casemate model convert`.
 
-use std::{collections::BTreeMap, fmt::Write, process::ExitCode};
+use std::{collections::BTreeMap, fmt::Write, os::unix::ffi::OsStrExt, process::ExitCode};
 
 use anyhow::{Result, anyhow, bail};
 use casemate_artifact::{
-    Allowlist, ConvertError, Convertible, Limits, Obstacle, Options, Plan, Verdict,
+    Allowlist, ConvertError, Convertible, Examination, Failure, Limits, Obstacle, Options, Plan,
+    ShardIndex, Verdict,
 };
+use casemate_core::PathText;
 use casemate_inventory::Progress;
 use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{destination::Destination, origin};
+use super::{
+    destination::Destination,
+    origin::{self, Origin},
+};
 use crate::{
     NEGATIVE,
     cli::{Convert, Format, Global},
@@ -25,7 +30,7 @@ pub(crate) struct Conversion {
     /// The version of this form.
     #[schemars(extend("const" = SCHEMA))]
     schema: &'static str,
-    /// What was converted.
+    /// What was converted; an index of shards comes before them.
     inputs: Vec<Input>,
     /// Whether anything was written.
     written: bool,
@@ -96,26 +101,28 @@ pub(crate) fn run(global: &Global, arguments: &Convert) -> Result<ExitCode> {
         bail!("a conversion is told of as text or json");
     }
     let origins = origin::open(&arguments.input)?;
-    let files: Vec<Convertible<'_>> = origins
-        .iter()
-        .map(|origin| Convertible {
-            name: &origin.name,
-            source: &origin.source,
-        })
-        .collect();
+    let files: Vec<Convertible<'_>> = origins.files.iter().map(convertible).collect();
+    let index = origins.index.as_ref().map(|(index, map)| ShardIndex {
+        file: convertible(index),
+        map,
+    });
     let options = Options {
         only: arguments.only.clone(),
         strip_prefix: arguments.strip_prefix.clone(),
         max_shard_size: arguments.max_shard_size,
     };
-    let plan = match Plan::new(&files, Allowlist::builtin(), &Limits::default(), &options) {
+    let (allowlist, limits) = (Allowlist::builtin(), Limits::default());
+    let plan = match Plan::new(&files, index, allowlist, &limits, &options) {
         Ok(plan) => plan,
-        Err(ConvertError::Io(error)) => {
+        Err(Failure {
+            error: ConvertError::Io(error),
+            ..
+        }) => {
             return Err(
                 anyhow!(error).context(format!("cannot read {}", arguments.input.display()))
             );
         }
-        Err(error) => return refuse_all(global, &files, &error),
+        Err(failure) => return refuse_all(global, &failure),
     };
     let mut destination = Destination::new(&arguments.output, plan.sizes().len(), arguments.force)?;
     let reason = reason(&plan, arguments);
@@ -131,6 +138,13 @@ pub(crate) fn run(global: &Global, arguments: &Convert) -> Result<ExitCode> {
     } else {
         ExitCode::from(NEGATIVE)
     })
+}
+
+fn convertible(origin: &Origin) -> Convertible<'_> {
+    Convertible {
+        name: &origin.name,
+        source: &origin.source,
+    }
 }
 
 /// Why nothing is written, if nothing is to be.
@@ -155,6 +169,7 @@ fn write(global: &Global, plan: &Plan<'_>, destination: &mut Destination) -> Res
     for (nth, len) in plan.sizes().enumerate() {
         let mut out = destination.create(nth, len)?;
         plan.write(nth, &mut out, &mut |bytes| progress.done(0, bytes))?;
+        out.finish()?;
         progress.done(1, 0);
     }
     let map = plan.tensors().map(|tensor| (tensor.name, tensor.shard));
@@ -163,22 +178,12 @@ fn write(global: &Global, plan: &Plan<'_>, destination: &mut Destination) -> Res
 }
 
 /// A file that nothing can be taken from.
-fn refuse_all(
-    global: &Global,
-    files: &[Convertible<'_>],
-    error: &ConvertError,
-) -> Result<ExitCode> {
-    let input = |file: &Convertible<'_>| Input {
-        path: file.name.to_owned(),
-        format: "unknown",
-        verdict: Verdict::Unknown.as_str(),
-        findings: Vec::new(),
-    };
+fn refuse_all(global: &Global, failure: &Failure) -> Result<ExitCode> {
     let conversion = Conversion {
         schema: SCHEMA,
-        inputs: files.iter().map(input).collect(),
+        inputs: failure.examinations.iter().map(judged).collect(),
         written: false,
-        reason: Some(error.to_string()),
+        reason: Some(failure.error.to_string()),
         outputs: Vec::new(),
         tensors: Vec::new(),
         metadata: BTreeMap::new(),
@@ -189,19 +194,24 @@ fn refuse_all(
     Ok(ExitCode::from(NEGATIVE))
 }
 
-fn told(plan: &Plan<'_>, destination: &Destination, reason: Option<String>) -> Conversion {
-    let inputs = plan.examinations().iter().map(|(name, examination)| Input {
+/// What was found in an input.
+fn judged((name, examination): &(String, Examination)) -> Input {
+    let findings = examination.findings.iter();
+    let findings = findings.filter(|found| found.verdict >= Verdict::Unknown);
+    Input {
         path: name.clone(),
         format: examination.format,
         verdict: examination.verdict.as_str(),
-        findings: (examination.findings.iter())
-            .filter(|found| found.verdict >= Verdict::Unknown)
+        findings: findings
             .map(|found| Finding {
                 rule: found.rule.id.to_string(),
                 message: found.message.clone(),
             })
             .collect(),
-    });
+    }
+}
+
+fn told(plan: &Plan<'_>, destination: &Destination, reason: Option<String>) -> Conversion {
     let outputs = destination.names().iter().zip(plan.sizes());
     let tensors = plan.tensors().map(|tensor| Tensor {
         name: tensor.name.to_owned(),
@@ -217,12 +227,12 @@ fn told(plan: &Plan<'_>, destination: &Destination, reason: Option<String>) -> C
     });
     Conversion {
         schema: SCHEMA,
-        inputs: inputs.collect(),
+        inputs: plan.examinations().iter().map(judged).collect(),
         written: reason.is_none(),
         reason,
         outputs: outputs
             .map(|(name, bytes)| Output {
-                path: name.display().to_string(),
+                path: PathText::from_bytes(name.as_os_str().as_bytes()).to_string(),
                 bytes,
             })
             .collect(),

@@ -1,39 +1,57 @@
 //! The files that a model is in: one, or the shards that an index names.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
+    os::unix::ffi::OsStrExt,
     path::{Component, Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
-use casemate_core::FileSource;
+use casemate_core::{FileSource, PathText};
 use serde::Deserialize;
 
 use crate::config::read_bounded;
 
 /// One file, open.
 pub(crate) struct Origin {
-    /// As the user would name it.
+    /// As the user would name it; what is no text in it is escaped.
     pub(crate) name: String,
     pub(crate) source: FileSource,
 }
 
+/// All files of a model.
+pub(crate) struct Origins {
+    pub(crate) files: Vec<Origin>,
+    /// The index, and which of the files it says each tensor is in.
+    pub(crate) index: Option<(Origin, BTreeMap<String, usize>)>,
+}
+
 /// Opens the file, or the shards of the index that `path` is or that is in the directory `path`.
-pub(crate) fn open(path: &Path) -> Result<Vec<Origin>> {
+pub(crate) fn open(path: &Path) -> Result<Origins> {
     let path = match path.is_dir() {
         true => index_in(path)?,
         false => path.to_owned(),
     };
     if !is_index(&path) {
-        return Ok(vec![open_one(&path)?]);
+        return Ok(Origins {
+            files: vec![open_one(&path)?],
+            index: None,
+        });
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let shards = shards(&path)?;
-    shards
-        .iter()
-        .map(|shard| open_one(&folder.join(shard)))
-        .collect()
+    let index = open_one(&path)?;
+    let map = weight_map(&path)?;
+    let shards = shards(&path, &map)?;
+    let nth: BTreeMap<&str, usize> = (shards.iter().enumerate())
+        .map(|(nth, shard)| (*shard, nth))
+        .collect();
+    let said = |(name, shard): (&String, &String)| (name.clone(), nth[shard.as_str()]);
+    let files = shards.iter().map(|shard| open_one(&folder.join(shard)));
+    Ok(Origins {
+        files: files.collect::<Result<_>>()?,
+        index: Some((index, map.iter().map(said).collect())),
+    })
 }
 
 fn open_one(path: &Path) -> Result<Origin> {
@@ -44,7 +62,7 @@ fn open_one(path: &Path) -> Result<Origin> {
     }
     let file = File::open(path).with_context(context)?;
     Ok(Origin {
-        name: path.display().to_string(),
+        name: PathText::from_bytes(path.as_os_str().as_bytes()).to_string(),
         source: FileSource::new(file).with_context(context)?,
     })
 }
@@ -75,17 +93,22 @@ fn index_in(folder: &Path) -> Result<PathBuf> {
 
 #[derive(Deserialize)]
 struct Index {
-    weight_map: std::collections::BTreeMap<String, String>,
+    weight_map: BTreeMap<String, String>,
+}
+
+/// Which file an index says each tensor is in.
+fn weight_map(path: &Path) -> Result<BTreeMap<String, String>> {
+    let index: Index = serde_json::from_str(&read_bounded(path)?)
+        .with_context(|| format!("{} is no index of shards", path.display()))?;
+    Ok(index.weight_map)
 }
 
 /// The files that an index names, each once. Names that lead out of its directory are refused.
-fn shards(path: &Path) -> Result<BTreeSet<String>> {
-    let index: Index = serde_json::from_str(&read_bounded(path)?)
-        .with_context(|| format!("{} is no index of shards", path.display()))?;
-    let shards: BTreeSet<String> = index.weight_map.into_values().collect();
+fn shards<'m>(path: &Path, map: &'m BTreeMap<String, String>) -> Result<BTreeSet<&'m str>> {
+    let shards: BTreeSet<&str> = map.values().map(String::as_str).collect();
     for shard in &shards {
         let mut parts = Path::new(shard).components();
-        let plain = matches!(parts.next(), Some(Component::Normal(name)) if name == shard.as_str());
+        let plain = matches!(parts.next(), Some(Component::Normal(name)) if name == *shard);
         if !plain || parts.next().is_some() || shard.contains('\\') {
             bail!(
                 "{} names {shard:?}, which is no file beside it",

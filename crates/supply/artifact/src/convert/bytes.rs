@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use casemate_container::{Loaded, Member};
+use casemate_container::{ContainerError, Exceeded, Loaded, Member};
 use casemate_core::{MemorySource, Source, Window};
 
 use crate::spool::Spool;
@@ -27,17 +27,28 @@ pub(super) enum Bytes<'a> {
 }
 
 impl<'a> Bytes<'a> {
-    /// The bytes of a member; nothing where they cannot be had.
-    pub(super) fn of_member(member: &Member<'a>) -> Option<Self> {
+    /// The bytes of a member, or why they cannot be had.
+    ///
+    /// # Errors
+    ///
+    /// What the medium says.
+    pub(super) fn of_member(member: &Member<'a>) -> io::Result<Result<Self, String>> {
         if let Some(window) = member.stored() {
-            return Some(Self::Window(window));
+            return Ok(Ok(Self::Window(window)));
         }
-        member.read().ok()?;
-        Some(Self::Packed {
+        match member.read() {
+            Ok(_) => {}
+            Err(ContainerError::Io(error)) if is_of_the_medium(&error) => return Err(error),
+            Err(error) => return Ok(Err(error.to_string())),
+        }
+        let Some(len) = member.size else {
+            return Ok(Err("its size is not told".to_owned()));
+        };
+        Ok(Ok(Self::Packed {
             member: Arc::new(member.clone()),
             at: 0,
-            len: member.size?,
-        })
+            len,
+        }))
     }
 
     /// A part of them, cut to what there is.
@@ -71,6 +82,15 @@ impl<'a> Bytes<'a> {
             Self::Memory { pickle, at, len } => work(&Window::new(&**pickle, *at, *len)),
         }
     }
+}
+
+/// Whether it is the medium that failed, and not that what it gave is broken or too much.
+pub(super) fn is_of_the_medium(error: &io::Error) -> bool {
+    let broken = matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof
+    );
+    !broken && Exceeded::of(error).is_none()
 }
 
 /// What is around the description of a tensor, so that extents of it can be had.

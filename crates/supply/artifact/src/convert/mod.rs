@@ -11,6 +11,7 @@
 //! memory, however large they are.
 
 mod bytes;
+mod cause;
 mod gather;
 mod layout;
 mod open;
@@ -21,7 +22,7 @@ mod tests;
 
 use std::io;
 
-pub use plan::{Convertible, Obstacle, Options, Plan, Planned, Refused};
+pub use plan::{Convertible, Failure, Index, Obstacle, Options, Plan, Planned, Refused};
 
 /// Where a safetensors file is written: anywhere in it, each byte once.
 pub trait Sink {

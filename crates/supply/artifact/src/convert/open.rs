@@ -1,7 +1,7 @@
 //! What is in a file, whichever format it has: entries, and where the bytes of their tensors are.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     io,
 };
 
@@ -10,7 +10,8 @@ use casemate_core::{Source, Window};
 
 use super::{
     ConvertError,
-    bytes::{Around, Bytes},
+    bytes::{Around, Bytes, is_of_the_medium},
+    cause,
 };
 use crate::{
     Allowlist, Limits,
@@ -32,6 +33,8 @@ pub(super) struct Opened<'a> {
     pub(super) framework: Option<&'static str>,
     /// The member that the entries are described in, where the file is an archive.
     pub(super) described_in: Option<String>,
+    /// Where findings begin that are about entries which are refused.
+    pub(super) explained: BTreeSet<u64>,
     pub(super) found: Vec<Found<'a>>,
 }
 
@@ -50,7 +53,7 @@ pub(super) enum Thing<'a> {
     Refused(Refusal),
 }
 
-/// Opens a file.
+/// Opens a file. Findings about it begin at `places`.
 ///
 /// # Errors
 ///
@@ -59,12 +62,13 @@ pub(super) fn open<'a>(
     source: &'a dyn Source,
     allowlist: &Allowlist,
     limits: &Limits,
+    places: &BTreeSet<u64>,
 ) -> Result<Opened<'a>, ConvertError> {
     let magic = sniff(source)?.magic;
     match magic {
-        Magic::Zip => zip(source, allowlist, limits),
-        Magic::Pickle(_) if torch_legacy::is_legacy(source)? => legacy(source, allowlist),
-        Magic::Pickle(_) => pickle(source, allowlist),
+        Magic::Zip => zip(source, allowlist, limits, places),
+        Magic::Pickle(_) if torch_legacy::is_legacy(source)? => legacy(source, allowlist, places),
+        Magic::Pickle(_) => pickle(source, allowlist, places),
         Magic::Safetensors => {
             let mut entries = Vec::new();
             safetensors::entries(source, |entry| entries.push(entry))?;
@@ -72,6 +76,7 @@ pub(super) fn open<'a>(
             Ok(Opened {
                 framework: None,
                 described_in: None,
+                explained: BTreeSet::new(),
                 found: located(entries, |place| here.find(place)),
             })
         }
@@ -85,6 +90,7 @@ pub(super) fn open<'a>(
             Ok(Opened {
                 framework: Some(NUMPY),
                 described_in: None,
+                explained: BTreeSet::new(),
                 found: located(vec![entry], |place| here.find(place)),
             })
         }
@@ -165,18 +171,28 @@ impl<'a> Here<'a> {
 }
 
 /// A pickle by itself, as joblib or `pickle.dump` writes it.
-fn pickle<'a>(source: &'a dyn Source, allowlist: &Allowlist) -> Result<Opened<'a>, ConvertError> {
+fn pickle<'a>(
+    source: &'a dyn Source,
+    allowlist: &Allowlist,
+    places: &BTreeSet<u64>,
+) -> Result<Opened<'a>, ConvertError> {
     let tree = Tree::read(source, 0)?;
-    let entries = entries(&tree, allowlist)?;
+    let (entries, explained) = entries(&tree, allowlist, places)?;
     let mut here = Here::new(Around::File(source));
     Ok(Opened {
         framework: Some(NUMPY),
         described_in: None,
+        explained,
         found: located(entries, |place| here.find(place)),
     })
 }
 
-fn entries(tree: &Tree<'_>, allowlist: &Allowlist) -> Result<Vec<Entry>, ConvertError> {
+/// What a pickle holds, and which of the findings at `places` are about what of it is refused.
+fn entries(
+    tree: &Tree<'_>,
+    allowlist: &Allowlist,
+    places: &BTreeSet<u64>,
+) -> Result<(Vec<Entry>, BTreeSet<u64>), ConvertError> {
     let Some(root) = tree.root() else {
         let why = tree.fault().map(ToString::to_string);
         let why = format!("its pickle breaks off: {}", why.unwrap_or_default());
@@ -185,13 +201,15 @@ fn entries(tree: &Tree<'_>, allowlist: &Allowlist) -> Result<Vec<Entry>, Convert
     let mut entries = Vec::new();
     walk::walk(tree, root, allowlist, |entry| entries.push(entry))
         .map_err(|error| ConvertError::Broken(error.to_string()))?;
-    Ok(entries)
+    let explained = cause::explained(tree, root, &entries, places);
+    Ok((entries, explained))
 }
 
 fn zip<'a>(
     source: &'a dyn Source,
     allowlist: &Allowlist,
     limits: &Limits,
+    places: &BTreeSet<u64>,
 ) -> Result<Opened<'a>, ConvertError> {
     let mut budget = Budget::default();
     budget.members = limits.members;
@@ -199,14 +217,18 @@ fn zip<'a>(
     budget.total = limits.bytes.saturating_mul(64);
     budget.memory = LARGEST_PICKLE;
     let opened = casemate_container::open(source, Magic::Zip, &budget);
-    let contents = opened.map_err(|error| match error {
-        ContainerError::Io(error) => ConvertError::Io(error),
-        error => ConvertError::Broken(error.to_string()),
-    })?;
+    let contents = opened.map_err(broken)?;
     let contents = contents.ok_or(ConvertError::Format("zip"))?;
     match torch_zip::folder(&contents).map(str::to_owned) {
-        Some(folder) => torch(&contents, &folder, allowlist),
+        Some(folder) => torch(&contents, &folder, allowlist, places),
         None => npz(&contents),
+    }
+}
+
+fn broken(error: ContainerError) -> ConvertError {
+    match error {
+        ContainerError::Io(error) if is_of_the_medium(&error) => ConvertError::Io(error),
+        error => ConvertError::Broken(error.to_string()),
     }
 }
 
@@ -220,6 +242,7 @@ fn torch<'a>(
     contents: &Contents<'a>,
     folder: &str,
     allowlist: &Allowlist,
+    places: &BTreeSet<u64>,
 ) -> Result<Opened<'a>, ConvertError> {
     let mut records: HashMap<&str, &Member<'a>> = HashMap::new();
     let mut twice = HashSet::new();
@@ -230,16 +253,14 @@ fn torch<'a>(
             twice.insert(inside);
         }
     }
-    let broken = |error: ContainerError| match error {
-        ContainerError::Io(error) => ConvertError::Io(error),
-        error => ConvertError::Broken(error.to_string()),
-    };
     let description = records
         .get("data.pkl")
         .filter(|_| !twice.contains("data.pkl"));
     let description = description.ok_or(ConvertError::Format("zip"))?;
     let around = Around::loaded(description.load().map_err(broken)?);
-    let mut entries = entries(&Tree::read(around.source(), 0)?, allowlist)?;
+    let tree = Tree::read(around.source(), 0)?;
+    let (mut entries, explained) = entries(&tree, allowlist, places)?;
+    drop(tree);
     if let Some(order) = records.get("byteorder") {
         let order = order.load().map_err(broken)?.read_vec(0, 16)?;
         match &order[..] {
@@ -250,6 +271,7 @@ fn torch<'a>(
     }
     let sizes = Sizes::of(&entries);
     let mut here = Here::new(around);
+    let mut failure = None;
     let found = located(entries, |place| {
         let Place::Key(key) = place else {
             return here.find(place);
@@ -261,12 +283,22 @@ fn torch<'a>(
         if twice.contains(record.as_str()) || sizes.differ.contains(key) {
             return Err(Refusal::Sizes(key.clone()));
         }
-        let unreadable = || Refusal::Unreadable(key.clone(), "it is packed".to_owned());
-        Bytes::of_member(member).ok_or_else(unreadable)
+        let unreadable = |why| Refusal::Unreadable(key.clone(), why);
+        Bytes::of_member(member)
+            .unwrap_or_else(|error| {
+                let why = error.to_string();
+                failure.get_or_insert(error);
+                Err(why)
+            })
+            .map_err(unreadable)
     });
+    if let Some(failure) = failure {
+        return Err(failure.into());
+    }
     Ok(Opened {
         framework: Some(TORCH),
         described_in: Some(description.name.as_str().to_owned()),
+        explained,
         found,
     })
 }
@@ -306,7 +338,11 @@ impl Sizes {
 
 /// What torch wrote before version 1.6: five pickles, then the storages one after another, each
 /// behind its number of elements.
-fn legacy<'a>(source: &'a dyn Source, allowlist: &Allowlist) -> Result<Opened<'a>, ConvertError> {
+fn legacy<'a>(
+    source: &'a dyn Source,
+    allowlist: &Allowlist,
+    places: &BTreeSet<u64>,
+) -> Result<Opened<'a>, ConvertError> {
     let mut at = 0;
     for _ in 0..3 {
         let tree = Tree::read(source, at)?;
@@ -314,7 +350,7 @@ fn legacy<'a>(source: &'a dyn Source, allowlist: &Allowlist) -> Result<Opened<'a
         at = tree.end();
     }
     let tree = Tree::read(source, at)?;
-    let entries = entries(&tree, allowlist)?;
+    let (entries, explained) = entries(&tree, allowlist, places)?;
     let keys = Tree::read(source, tree.end())?;
     unbroken(&keys)?;
     let windows = storages(source, &tree, &keys)?;
@@ -331,6 +367,7 @@ fn legacy<'a>(source: &'a dyn Source, allowlist: &Allowlist) -> Result<Opened<'a
     Ok(Opened {
         framework: Some(TORCH),
         described_in: None,
+        explained,
         found,
     })
 }
@@ -414,15 +451,19 @@ fn npz<'a>(contents: &Contents<'a>) -> Result<Opened<'a>, ConvertError> {
     Ok(Opened {
         framework: Some(NUMPY),
         described_in: None,
+        explained: BTreeSet::new(),
         found,
     })
 }
 
 fn array<'a>(member: &Member<'a>) -> io::Result<Thing<'a>> {
-    let Some(bytes) = Bytes::of_member(member) else {
+    let unreadable = |why| {
         let name = member.name.as_str().to_owned();
-        let refusal = Refusal::Unreadable(name, "it is packed".to_owned());
-        return Ok(Thing::Refused(refusal));
+        Thing::Refused(Refusal::Unreadable(name, why))
+    };
+    let bytes = match Bytes::of_member(member)? {
+        Ok(bytes) => bytes,
+        Err(why) => return Ok(unreadable(why)),
     };
     let tensor = bytes.with(|source| {
         let mut magic = [0; 6];
@@ -431,7 +472,11 @@ fn array<'a>(member: &Member<'a>) -> io::Result<Thing<'a>> {
             return Ok(Err(Refusal::NotAnArray));
         }
         npy::tensor(source)
-    })?;
+    });
+    let tensor = match tensor {
+        Err(error) if !is_of_the_medium(&error) => return Ok(unreadable(error.to_string())),
+        tensor => tensor?,
+    };
     Ok(match tensor {
         Ok(tensor) => {
             let bytes = match tensor.storage().place {

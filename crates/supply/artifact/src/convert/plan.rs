@@ -5,7 +5,7 @@ use std::{
     io,
 };
 
-use casemate_core::{Coverage, Source};
+use casemate_core::{Coverage, Region, Source};
 
 use super::{
     ConvertError, Sink,
@@ -27,6 +27,24 @@ pub struct Convertible<'a> {
     pub name: &'a str,
     /// Its bytes.
     pub source: &'a dyn Source,
+}
+
+/// The index that says which file each tensor is in.
+#[derive(Clone, Copy)]
+pub struct Index<'a> {
+    /// The index itself.
+    pub file: Convertible<'a>,
+    /// The place among the files of the one that each tensor is said to be in.
+    pub map: &'a BTreeMap<String, usize>,
+}
+
+/// Why there is no plan, and what was found out before that.
+#[derive(Debug)]
+pub struct Failure {
+    /// What was found when the files were judged, by their names.
+    pub examinations: Vec<(String, Examination)>,
+    /// What went wrong.
+    pub error: ConvertError,
 }
 
 /// What to convert, and into how many files.
@@ -89,41 +107,43 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Judges the files, and reads what they hold.
+    /// Judges the files, and their index if they have one, and reads what they hold.
     ///
     /// # Errors
     ///
     /// Where a file is of a format without tensors or broken as a whole, or what the medium says.
     pub fn new(
         files: &[Convertible<'a>],
+        index: Option<Index<'a>>,
         allowlist: &Allowlist,
         limits: &Limits,
         options: &Options,
-    ) -> Result<Self, ConvertError> {
-        let mut draft = Draft::new(options);
-        let mut examinations = Vec::new();
-        let mut suspicion = None;
-        for (origin, file) in files.iter().enumerate() {
+    ) -> Result<Self, Failure> {
+        let all = index.iter().map(|index| &index.file).chain(files);
+        let judge = |file: &Convertible<'_>| {
             let examination = examine(file.source, allowlist, limits);
-            let opened = open::open(file.source, allowlist, limits)?;
-            suspicion = suspicion.or_else(|| suspicious(&examination, &opened));
-            draft.add(origin, opened);
-            examinations.push((file.name.to_owned(), examination));
-        }
-        let unexplained = examinations
-            .iter()
-            .any(|(_, examination)| examination.verdict == Verdict::Unknown);
-        if unexplained && draft.refusals == 0 {
-            suspicion.get_or_insert_with(|| "it does something that no entry needs".to_owned());
-        }
-        draft.refuse_collisions();
-        draft.refuse_swollen();
+            (file.name.to_owned(), examination)
+        };
+        let examinations: Vec<(String, Examination)> = all.map(judge).collect();
+        let draft = Draft::of(files, index, &examinations, (allowlist, limits, options));
+        let laid_out = draft.and_then(|(draft, suspicion)| {
+            let files = draft.lay_out()?;
+            Ok((draft, suspicion, files))
+        });
+        let (draft, suspicion, files) = match laid_out {
+            Ok(laid_out) => laid_out,
+            Err(error) => {
+                return Err(Failure {
+                    examinations,
+                    error,
+                });
+            }
+        };
         let obstacle = match (suspicion, draft.refused.is_empty()) {
             (Some(why), _) => Some(Obstacle::File(why)),
             (None, false) => Some(Obstacle::Entries),
             (None, true) => None,
         };
-        let files = draft.lay_out()?;
         Ok(Self {
             examinations,
             tensors: draft.tensors,
@@ -236,8 +256,9 @@ impl Sink for Told<'_> {
     }
 }
 
-/// Why a file as a whole is not to be trusted, beyond what its entries are refused for.
-fn suspicious(examination: &Examination, opened: &Opened<'_>) -> Option<String> {
+/// Why a file as a whole is not to be trusted, beyond what its entries are refused for. An index
+/// has no entries.
+fn suspicious(examination: &Examination, opened: Option<&Opened<'_>>) -> Option<String> {
     if examination.verdict == Verdict::Dangerous {
         return Some("the file is dangerous".to_owned());
     }
@@ -245,25 +266,48 @@ fn suspicious(examination: &Examination, opened: &Opened<'_>) -> Option<String> 
         let reason = examination.reason.as_deref().unwrap_or_default();
         return Some(format!("the file could not be judged whole: {reason}"));
     }
-    let strange = examination
-        .findings
-        .iter()
-        .find(|found| found.verdict == Verdict::Unknown && !is_of_an_entry(found, opened))?;
-    Some(format!("{}: {}", strange.rule.id, strange.message))
+    let explains = |found: &Observation| opened.is_some_and(|opened| is_of_an_entry(found, opened));
+    let mut unknown = (examination.findings.iter()).filter(|f| f.verdict == Verdict::Unknown);
+    let strange = unknown.find(|found| !explains(found))?;
+    let (rule, message) = (&strange.rule.id, &strange.message);
+    Some(match rule.as_str() {
+        rule if OF_ENTRIES.contains(&rule) => {
+            format!("it does something that no entry needs: {rule}: {message}")
+        }
+        _ => format!("{rule}: {message}"),
+    })
 }
 
-/// Whether a finding is about what an entry is made of, so that refusing the entry is enough.
+/// Whether a finding is about what a refused entry is made of, so that leaving out the entry is
+/// enough.
 fn is_of_an_entry(found: &Observation, opened: &Opened<'_>) -> bool {
+    if found.rule.id.as_str() == "CM-PTH-001" {
+        return true;
+    }
     let here = match &opened.described_in {
         Some(member) => found.members == [member.as_str()],
         None => found.members.is_empty(),
     };
-    match found.rule.id.as_str() {
-        "CM-PTH-001" => true,
-        "CM-PKL-002" | "CM-PKL-006" | "CM-PKL-008" | "CM-PKL-009" | "CM-PKL-013" => here,
-        _ => false,
+    let explained = start(found).is_some_and(|at| opened.explained.contains(&at));
+    here && explained && OF_ENTRIES.contains(&found.rule.id.as_str())
+}
+
+/// Where in its file or member a finding begins.
+fn start(found: &Observation) -> Option<u64> {
+    match found.region {
+        Some(Region::Bytes { start, .. }) => Some(start),
+        _ => None,
     }
 }
+
+/// Rules about what a pickle makes objects of.
+const OF_ENTRIES: [&str; 5] = [
+    "CM-PKL-002",
+    "CM-PKL-006",
+    "CM-PKL-008",
+    "CM-PKL-009",
+    "CM-PKL-013",
+];
 
 /// A plan under way.
 struct Draft<'a, 'o> {
@@ -290,19 +334,106 @@ impl<'a, 'o> Draft<'a, 'o> {
         }
     }
 
+    /// What all files hold, and why one of them is not to be trusted.
+    fn of(
+        files: &[Convertible<'a>],
+        index: Option<Index<'a>>,
+        examinations: &[(String, Examination)],
+        (allowlist, limits, options): (&Allowlist, &Limits, &'o Options),
+    ) -> Result<(Self, Option<String>), ConvertError> {
+        let mut draft = Self::new(options);
+        let mut suspicion = None;
+        let (of_index, of_files) = examinations.split_at(usize::from(index.is_some()));
+        if let [(_, examination)] = of_index {
+            suspicion = suspicious(examination, None);
+        }
+        let mut seen = BTreeSet::new();
+        for (origin, (file, (_, examination))) in files.iter().zip(of_files).enumerate() {
+            let begin = examination.findings.iter().filter_map(start).collect();
+            let mut opened = open::open(file.source, allowlist, limits, &begin)?;
+            suspicion = suspicion.or_else(|| suspicious(examination, Some(&opened)));
+            if let Some(index) = &index {
+                draft.compare(origin, &mut opened, index, files, &mut seen);
+            }
+            let before = draft.refusals;
+            draft.add(origin, opened);
+            if examination.verdict == Verdict::Unknown && draft.refusals == before {
+                suspicion.get_or_insert_with(|| "it does something that no entry needs".to_owned());
+            }
+        }
+        if let Some(index) = &index {
+            for (name, _) in index
+                .map
+                .iter()
+                .filter(|(name, _)| !seen.contains(name.as_str()))
+            {
+                let why = "named by the index, and in none of the files";
+                draft.refuse_named(name, why.to_owned());
+            }
+        }
+        draft.refuse_collisions();
+        draft.refuse_swollen();
+        Ok((draft, suspicion))
+    }
+
+    /// Refuses what the index says is in another file than it is in.
+    fn compare<'i>(
+        &mut self,
+        origin: usize,
+        opened: &mut Opened<'a>,
+        index: &Index<'i>,
+        files: &[Convertible<'a>],
+        seen: &mut BTreeSet<&'i str>,
+    ) {
+        opened.found.retain(|found| {
+            if !matches!(found.thing, Thing::Tensor(..) | Thing::Refused(_)) {
+                return true;
+            }
+            let Some((name, &said)) = index.map.get_key_value(&found.name) else {
+                return true;
+            };
+            seen.insert(name.as_str());
+            if said == origin {
+                return true;
+            }
+            let [said, here] = [said, origin].map(|at| files.get(at).map_or("", |file| file.name));
+            self.refuse_named(
+                name,
+                format!("in {here}, and the index says it is in {said}"),
+            );
+            false
+        });
+    }
+
+    /// Refuses an entry by the name that it has in the input, if anybody asked for it.
+    fn refuse_named(&mut self, name: &str, reason: String) {
+        self.refusals += 1;
+        if self.is_wanted(name) {
+            let name = self.stripped(name.to_owned());
+            self.refused.push(Refused { name, reason });
+        }
+    }
+
+    fn is_wanted(&self, name: &str) -> bool {
+        let only = &self.options.only;
+        only.is_empty() || only.iter().any(|only| select::fits(name, only))
+    }
+
+    fn stripped(&self, name: String) -> String {
+        match name.strip_prefix(&self.options.strip_prefix) {
+            Some(rest) if !rest.is_empty() => rest.to_owned(),
+            _ => name,
+        }
+    }
+
     fn add(&mut self, origin: usize, opened: Opened<'a>) {
         if let Some(framework) = opened.framework {
             self.metadata
                 .insert("format".to_owned(), framework.to_owned());
         }
         for found in opened.found {
-            let only = &self.options.only;
-            let wanted = only.is_empty() || only.iter().any(|only| select::fits(&found.name, only));
-            let stripped = found.name.strip_prefix(&self.options.strip_prefix);
-            let name = match stripped {
-                Some(rest) if !rest.is_empty() => rest.to_owned(),
-                _ => found.name,
-            };
+            let wanted = self.is_wanted(&found.name);
+            let name = self.stripped(found.name);
             match found.thing {
                 Thing::Refused(refusal) if wanted => self.refuse(name, &refusal),
                 Thing::Refused(_) => self.refusals += 1,

@@ -115,7 +115,14 @@ fn plan(bytes: &[u8], options: &Options) -> Result<Outcome, ConvertError> {
         name: "m",
         source: &source,
     };
-    let plan = Plan::new(&[file], Allowlist::builtin(), &Limits::default(), options)?;
+    let plan = Plan::new(
+        &[file],
+        None,
+        Allowlist::builtin(),
+        &Limits::default(),
+        options,
+    )
+    .map_err(|failure| failure.error)?;
     let write = |nth: usize| {
         let mut out = Vec::new();
         plan.write(nth, &mut out, &mut |_| ()).expect("memory");
@@ -348,6 +355,114 @@ fn what_no_entry_explains_stands_in_the_way_of_all() {
         outcome.refused[0].1,
         "an object of os.system, which is not on the allowlist"
     );
+}
+
+#[test]
+fn a_refusal_explains_its_own_findings_and_no_others() {
+    let tensor = || view("0", 8, 0, &[8], &[1]);
+    let net = || b"cacme\nNet\n)R".to_vec();
+    let sparse = || b"ctorch._utils\n_rebuild_sparse_tensor\n)R".to_vec();
+    let dropped = |object: Vec<u8>, entries: &[(Vec<u8>, Vec<u8>)]| {
+        converted(&[object, b"0".to_vec(), dictionary(entries)].concat()).obstacle
+    };
+    let good = || (text("w"), tensor());
+    for obstacle in [
+        dropped(net(), &[good()]),
+        dropped(net(), &[good(), (text("s"), sparse())]),
+        // The same name, once in an entry and once in none.
+        dropped(net(), &[good(), (text("x"), net())]),
+    ] {
+        assert!(
+            matches!(&obstacle, Some(Obstacle::File(why)) if why.contains("acme.Net")),
+            "{obstacle:?}"
+        );
+    }
+    // What is in an object is refused with it, and found with it.
+    let inner = [&b"cacme\nNet\n)R}X\x01\0\0\0ocacme\nOther\n)Rsb"[..]].concat();
+    let whole = dictionary(&[good(), (text("x"), inner)]);
+    assert_eq!(converted(&whole).obstacle, Some(Obstacle::Entries));
+}
+
+#[test]
+fn a_refusal_explains_nothing_about_another_file() {
+    let tensor = view("0", 8, 0, &[8], &[1]);
+    let net = b"cacme\nNet\n)R".to_vec();
+    let refused = checkpoint(&dictionary(&[(text("a"), net.clone())]));
+    let dropped = [net, b"0".to_vec(), dictionary(&[(text("b"), tensor)])].concat();
+    let sources = [refused, checkpoint(&dropped)].map(MemorySource);
+    let files = [0, 1].map(|at| Convertible {
+        name: "m",
+        source: &sources[at],
+    });
+    let (allowlist, limits) = (Allowlist::builtin(), Limits::default());
+    let plan = Plan::new(&files, None, allowlist, &limits, &Options::default());
+    let plan = plan.map_err(|failure| failure.error).expect("checkpoints");
+    assert!(matches!(plan.obstacle(), Some(Obstacle::File(_))));
+}
+
+#[test]
+fn what_the_index_says_is_compared_with_the_files() {
+    let tensor = |name| (text(name), view("0", 8, 0, &[8], &[1]));
+    let first = checkpoint(&dictionary(&[tensor("a"), tensor("moved")]));
+    let sources = [first, checkpoint(&dictionary(&[tensor("b")]))].map(MemorySource);
+    let files = [0, 1].map(|at| Convertible {
+        name: ["one", "two"][at],
+        source: &sources[at],
+    });
+    let said = [("a", 0), ("b", 1), ("ghost", 0), ("moved", 1)];
+    let map = said.map(|(name, at)| (name.to_owned(), at)).into();
+    let text = MemorySource(br#"{"weight_map": {"a": "../one"}}"#);
+    let index = super::Index {
+        file: Convertible {
+            name: "index",
+            source: &text,
+        },
+        map: &map,
+    };
+    let (allowlist, limits) = (Allowlist::builtin(), Limits::default());
+    let plan = Plan::new(&files, Some(index), allowlist, &limits, &Options::default());
+    let plan = plan.map_err(|failure| failure.error).expect("checkpoints");
+    let refused: Vec<_> = (plan.refused().iter())
+        .map(|refused| (&refused.name[..], &refused.reason[..]))
+        .collect();
+    let moved = "in one, and the index says it is in two";
+    let ghost = "named by the index, and in none of the files";
+    assert_eq!(refused, [("moved", moved), ("ghost", ghost)]);
+    assert_eq!(plan.tensors().count(), 2);
+    // What is found in the index is about no entry.
+    assert!(matches!(plan.obstacle(), Some(Obstacle::File(why)) if why.starts_with("CM-STN-005")));
+}
+
+#[test]
+fn what_was_found_is_kept_where_nothing_can_be_converted() {
+    let source = MemorySource(b"\x80\x04cos\nsystem\n(X\x02\0\0\0idtR");
+    let file = Convertible {
+        name: "m",
+        source: &source,
+    };
+    let (allowlist, limits) = (Allowlist::builtin(), Limits::default());
+    let failure = Plan::new(&[file], None, allowlist, &limits, &Options::default()).err();
+    let failure = failure.expect("it breaks off");
+    assert!(matches!(failure.error, ConvertError::Broken(_)));
+    assert_eq!(failure.examinations[0].1.verdict, Verdict::Dangerous);
+}
+
+#[test]
+fn what_cannot_be_unpacked_is_refused_with_the_reason() {
+    let pickle = [
+        b"\x80\x02",
+        &dictionary(&[(text("w"), view("0", 8, 0, &[8], &[1]))])[..],
+        b".",
+    ];
+    let pickle = pickle.concat();
+    let mut file = zip(&[("m/data.pkl", &pickle), ("m/data/0", &[0; 8])]);
+    // The method of the storage, in its local and its central header: one that nobody decodes.
+    let names: Vec<usize> = memchr::memmem::find_iter(&file, b"m/data/0").collect();
+    file[names[0] - 22] = 97;
+    file[names[1] - 36] = 97;
+    let outcome = plan(&file, &Options::default()).expect("a checkpoint");
+    let reason = &outcome.refused[0].1;
+    assert!(reason.contains("which is not supported"), "{reason}");
 }
 
 #[test]
