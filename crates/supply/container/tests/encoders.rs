@@ -86,7 +86,14 @@ proptest! {
             let (twice, well) = read(&bytes.repeat(2), magic);
             prop_assert!(twice == body.repeat(2) && well, "{} twice", magic);
             let (part, well) = read(&bytes[..cut.index(bytes.len())], magic);
-            prop_assert!(body.starts_with(&part), "{} cut: {} of {}", magic, part.len(), body.len());
+            // Where its bytes end, the range decoder of LZMA may have read one symbol from less than
+            // it takes: a match, of at most 273 bytes.
+            let sure = match magic {
+                Magic::Lzma => part.len().saturating_sub(273),
+                _ => part.len(),
+            };
+            let same = body.iter().zip(&part).take_while(|(a, b)| a == b).count();
+            prop_assert!(same >= sure, "{} cut: {} of {} of {}", magic, same, part.len(), body.len());
             // A stream that knows its size may have a byte more than it takes.
             prop_assert!(!well || part == body, "{} cut", magic);
         }

@@ -203,6 +203,7 @@ const SUFFIX: &str = ".safetensors";
 const MOST: u32 = 1000;
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the files are the tests' own")]
 mod tests {
     use super::*;
 
