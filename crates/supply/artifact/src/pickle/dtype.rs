@@ -2,7 +2,8 @@
 
 use super::{
     effect::View,
-    value::{Ref, Value},
+    symbol::Symbol,
+    value::{Ref, Shape, Value},
 };
 
 /// What an array of a dtype is made of.
@@ -48,11 +49,13 @@ pub(crate) fn layout(dtype: Ref, view: &View<'_>) -> Option<Layout> {
 }
 
 /// The layout that a dtype has with `state`: version, order, subarray, names, fields, size,
-/// alignment, flags (`arraydescr_setstate` in NumPy's descriptor.c). Nothing where the state
-/// contradicts the code that the dtype is made with. A size of -1 stands for the code's own.
+/// alignment, flags, metadata (`arraydescr_setstate` in NumPy's descriptor.c). Nothing where the
+/// state contradicts the code that the dtype is made with, or itself: NumPy believes it, and takes
+/// bytes for pointers. A size of -1 stands for the code's own.
 pub(crate) fn layout_with(dtype: Ref, state: Ref, view: &View<'_>) -> Option<Layout> {
     let code = code(dtype, view)?;
-    let &[_, _, subarray, names, _, size, _, ref rest @ ..] = view.heap.items(state)? else {
+    let &[version, _, subarray, names, fields, size, _, ref rest @ ..] = view.heap.items(state)?
+    else {
         return None;
     };
     let said = match view.value(size) {
@@ -60,36 +63,173 @@ pub(crate) fn layout_with(dtype: Ref, state: Ref, view: &View<'_>) -> Option<Lay
         Value::Int(size) => Some(u64::try_from(size).ok()?),
         _ => return None,
     };
-    let flags = match rest.first().map(|&flags| view.value(flags)) {
-        // Versions 1 and 2, which say nothing of flags: NumPy looks at the fields then.
-        None => None,
-        Some(Value::Int(flags)) => Some(flags & 1 == 1),
-        Some(_) => return None,
+    let flags = Flags::read(version, rest, view)?;
+    let is_none = |of| matches!(view.value(of), Value::None);
+    let own = match code {
+        Code::Letters(code) if !code.starts_with('V') => {
+            let objects = code.starts_with('O');
+            let size = if objects { 8 } else { item_size(&code)? };
+            let size_fits = match said {
+                None => !code.starts_with(['S', 'U']),
+                Some(said) => said == size,
+            };
+            if !size_fits || ![subarray, names, fields].into_iter().all(is_none) {
+                return None;
+            }
+            Layout { size, objects }
+        }
+        Code::Letters(code) if item_size(&code) != said => return None,
+        Code::Letters(_) | Code::Record => {
+            let size = said?;
+            let objects = match (is_none(subarray), is_none(names) && is_none(fields)) {
+                (true, true) => false,
+                (true, false) => fields_have_objects(names, fields, size, view)?,
+                (false, true) => subarray_has_objects(subarray, size, view)?,
+                (false, false) => return None,
+            };
+            // Without flags NumPy looks for objects itself, and overlooks those in subarrays.
+            if objects && flags == Flags::NotSaid {
+                return None;
+            }
+            Layout { size, objects }
+        }
     };
-    let Code::Letters(code) = code else {
-        return Some(Layout {
-            size: said?,
-            objects: flags?,
-        });
+    let flags_fit = match flags {
+        Flags::NotSaid => true,
+        Flags::Said { objects } => objects == own.objects,
     };
-    if code.starts_with('V') {
-        let has_fields = !matches!(view.value(names), Value::None);
-        return Some(Layout {
-            size: said.filter(|&said| item_size(&code) == Some(said))?,
-            objects: flags.or((!has_fields).then_some(false))?,
-        });
+    flags_fit.then_some(own)
+}
+
+/// What a state's flags say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flags {
+    /// The state is of a version that has none.
+    NotSaid,
+    Said {
+        objects: bool,
+    },
+}
+
+impl Flags {
+    fn read(version: Ref, rest: &[Ref], view: &View<'_>) -> Option<Self> {
+        let Value::Int(version) = view.value(version) else {
+            return None;
+        };
+        match (version, rest) {
+            (0..=2, []) => Some(Self::NotSaid),
+            (3..=4, [flags] | [flags, _]) => {
+                let Value::Int(flags) = view.value(*flags) else {
+                    return None;
+                };
+                match flags & OBJECT_FLAGS {
+                    0 => Some(Self::Said { objects: false }),
+                    OBJECT_FLAGS => Some(Self::Said { objects: true }),
+                    // Objects that are copied like bytes, or bytes that are counted as objects.
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
     }
-    if !matches!(view.value(subarray), Value::None) {
+}
+
+/// Where a field lies, and what it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Field {
+    at: u64,
+    end: u64,
+    objects: bool,
+}
+
+/// Whether there are objects among the fields of an element of `size` bytes; nothing where a field
+/// cannot be read, leaves the element, or shares an object's bytes with another.
+fn fields_have_objects(names: Ref, fields: Ref, size: u64, view: &View<'_>) -> Option<bool> {
+    let is =
+        |of, shape| matches!(view.value(of), Value::Container { shape: is, .. } if is == shape);
+    if !is(names, Shape::Tuple) || !is(fields, Shape::Dict) || !view.has_plain_keys(fields) {
         return None;
     }
-    let objects = code.starts_with('O');
-    let own = if objects { 8 } else { item_size(&code)? };
-    let size_fits = match said {
-        None => !code.starts_with(['S', 'U']),
-        Some(said) => said == own,
+    let names: Option<Vec<String>> = (view.heap.items(names)?.iter())
+        .map(|&name| view.text(name))
+        .collect();
+    let mut names = names?;
+    names.sort_unstable();
+    let (mut named, mut titled) = (Vec::new(), Vec::new());
+    for pair in view.heap.items(fields)?.chunks_exact(2) {
+        let field = Field::read(pair[1], view).filter(|field| field.end <= size)?;
+        match names.binary_search(&view.text(pair[0])?) {
+            Ok(_) => named.push(field),
+            Err(_) => titled.push(field),
+        }
+    }
+    // Keys differ, so as many fields as names are one for each. A title is a second key of a field.
+    if named.len() != names.len() || !titled.iter().all(|field| named.contains(field)) {
+        return None;
+    }
+    let objects = named.iter().any(|field| field.objects);
+    named.sort_unstable_by_key(|field| (field.at, field.end));
+    let overlap = named.windows(2).any(|pair| pair[1].at < pair[0].end);
+    (!objects || !overlap).then_some(objects)
+}
+
+impl Field {
+    fn read(field: Ref, view: &View<'_>) -> Option<Self> {
+        let &[dtype, offset, ref title @ ..] = view.heap.items(field)? else {
+            return None;
+        };
+        let Value::Int(offset) = view.value(offset) else {
+            return None;
+        };
+        let layout = layout(dtype, view).filter(|_| title.len() < 2 && is_dtype(dtype, view))?;
+        let at = u64::try_from(offset).ok()?;
+        Some(Self {
+            at,
+            end: at.checked_add(layout.size)?,
+            objects: layout.objects,
+        })
+    }
+}
+
+/// Whether a subarray, a dtype and a shape, has objects; nothing where it does not take `size` bytes.
+fn subarray_has_objects(subarray: Ref, size: u64, view: &View<'_>) -> Option<bool> {
+    let &[dtype, shape] = view.heap.items(subarray)? else {
+        return None;
     };
-    let flags_fit = flags.is_none_or(|flags| flags == objects);
-    (size_fits && flags_fit).then_some(Layout { size: own, objects })
+    let count = match view.value(shape) {
+        Value::Int(count) => u64::try_from(count).ok()?,
+        _ => elements(shape, view)?,
+    };
+    let layout = layout(dtype, view).filter(|_| is_dtype(dtype, view))?;
+    (layout.size.checked_mul(count)? == size).then_some(layout.objects)
+}
+
+/// How many elements an array of `shape` has; nothing where that is no tuple of numbers that could
+/// be read.
+pub(crate) fn elements(shape: Ref, view: &View<'_>) -> Option<u64> {
+    let Value::Container {
+        shape: Shape::Tuple,
+        ..
+    } = view.value(shape)
+    else {
+        return None;
+    };
+    let mut count = 1u64;
+    for &extent in view.heap.items(shape)? {
+        let Value::Int(extent) = view.value(extent) else {
+            return None;
+        };
+        count = count.checked_mul(u64::try_from(extent).ok()?)?;
+    }
+    Some(count)
+}
+
+fn is_dtype(of: Ref, view: &View<'_>) -> bool {
+    let Value::Called { callee, .. } = view.value(of) else {
+        return false;
+    };
+    let class = view.global(callee).map(|id| view.symbols.symbol(id));
+    class.is_some_and(Symbol::is_dtype)
 }
 
 impl Layout {
@@ -146,6 +286,9 @@ pub(crate) fn item_size(code: &str) -> Option<u64> {
     }
 }
 
+/// NumPy's `NPY_ITEM_REFCOUNT` and `NPY_LIST_PICKLE`: that elements hold objects, and that they are
+/// pickled as a list. Each without the other is a lie.
+const OBJECT_FLAGS: i64 = 0b11;
 /// The scalars of record arrays, by the names that versions of NumPy have for them.
 const RECORDS: &[&str] = &[
     "numpy.record",

@@ -17,6 +17,7 @@ mod judge;
 pub(crate) mod machine;
 mod memo;
 mod names;
+mod ndarray;
 pub(crate) mod opcode;
 pub(crate) mod rules;
 mod scan;

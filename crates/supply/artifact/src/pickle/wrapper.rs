@@ -29,14 +29,7 @@ impl Array {
         if !view.has_plain_keys(state) {
             return None;
         }
-        let shape = view.heap.items(view.entry(state, "shape")?)?;
-        let mut count = 1u64;
-        for &extent in shape {
-            let Value::Int(extent) = view.value(extent) else {
-                return None;
-            };
-            count = count.checked_mul(u64::try_from(extent).ok()?)?;
-        }
+        let count = dtype::elements(view.entry(state, "shape")?, view)?;
         let layout = dtype::layout(view.entry(state, "dtype")?, view)?;
         if layout.objects {
             return Some(Self::Pickle);

@@ -9,6 +9,7 @@ use crate::{
     pickle::{
         carried::{Makes, constructs_when_called, is_as_written, makes, only_prepares, suspect},
         effect::{Call, Manner, View},
+        ndarray,
         rules::{COMPUTED_CALL, CONTRACT, DANGEROUS_CALL},
         slots::sets_plain_attributes,
         standing::Standing,
@@ -58,7 +59,8 @@ impl Judge<'_, '_, '_> {
         if let Some((function, arguments)) = applied {
             self.applied(at, function, arguments, call, view);
         }
-        if !kept || !named || !worded {
+        let built = ndarray::is_built_soundly(symbol, call, view);
+        if !kept || !named || !worded || !built {
             self.breach(
                 at,
                 symbol,

@@ -7,6 +7,7 @@ use crate::{
     pickle::{
         dtype,
         effect::{Mutation, View},
+        ndarray,
         rules::{CHANGED_IMPORT, CONFUSED_STATE},
         slots::{Slots, planted, slots, special},
         standing::is_filled,
@@ -52,6 +53,13 @@ impl Judge<'_, '_, '_> {
         let symbol = view.symbols.symbol(class);
         if symbol.is_dtype() && dtype::layout_with(object, state, view).is_none() {
             self.breach(at, symbol, "is given a state that its code does not tell");
+        }
+        if ndarray::makes_an_array(symbol) && !ndarray::is_sound(state, view) {
+            self.breach(
+                at,
+                symbol,
+                "makes an array of a state that NumPy would not write",
+            );
         }
         if symbol.names_a_file() && !names_a_neighbour(state, view) {
             self.breach(at, symbol, "names a file that is not beside it");
