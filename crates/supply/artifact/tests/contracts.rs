@@ -520,6 +520,34 @@ fn an_array_holds_as_much_as_its_shape_says() {
 }
 
 #[test]
+fn an_array_of_more_lists_than_are_remembered_keeps_its_shape() {
+    // As many as the heap has details of, and more.
+    let count = 40_000_u32;
+    let extent = [&b"J"[..], &count.to_le_bytes()].concat();
+    let list = |items: u32| {
+        let item = b"](K\x01K\x02e".repeat(items as usize);
+        [b"](", &item[..], b"e"].concat()
+    };
+    let object = plain_dtype("O8", 63);
+    expect(Known, &[&array(&tuple(&[&extent]), &object, &list(count))]);
+    let short = array(&tuple(&[&extent]), &object, &list(count - 1));
+    assert!(verdict(stream(&[&short])) >= Unknown);
+}
+
+#[test]
+fn a_special_name_that_is_computed_is_special() {
+    let class = import("sklearn.linear_model._base/LinearRegression");
+    let made = |state: &[u8]| [&class[..], b")\x81", state, b"b"].concat();
+    expect(Known, &[&made(&[b"}", &text("n")[..], b"K\x01s"].concat())]);
+    let computed = call(
+        &import("_codecs/encode"),
+        &[&text("__class__"), &text("latin1")],
+    );
+    let state = [b"}", &computed[..], b"K\x01s"].concat();
+    assert!(verdict(stream(&[&made(&state)])) >= Unknown);
+}
+
+#[test]
 fn a_scalar_is_of_a_dtype_that_has_been_told() {
     let scalar = import("numpy.core.multiarray/scalar");
     let (float, object) = (plain_dtype("f8", 0), plain_dtype("O8", 63));

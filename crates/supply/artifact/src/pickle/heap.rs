@@ -1,7 +1,7 @@
 //! The objects of a stream, in one flat table: no recursion to drop them, a bound on their number,
 //! and a sweep for those that nothing refers to any more.
 
-use super::value::{Container, KindSet, Ref, Shape, Value};
+use super::value::{Container, Kind, KindSet, Ref, Shape, Value};
 
 /// The table.
 #[derive(Clone)]
@@ -64,7 +64,7 @@ impl Heap {
 
     /// How many places a copy of it takes, free ones and remembered elements included.
     pub(crate) fn size(&self) -> usize {
-        self.values.len() + self.details.ring.len()
+        self.values.len() + self.details.ring.kept.len() + self.details.shapes.kept.len()
     }
 
     /// Whether objects have been lost for want of memory.
@@ -207,11 +207,16 @@ impl Heap {
         self.due = self.due.max(live * 2).max(FIRST_SWEEP);
     }
 
-    /// Whether one of these keys and values, by turns, may be set under a special name.
+    /// Whether one of these keys and values, by turns, may be set under a special name: a computed
+    /// one may be any.
     fn has_special_key(&self, items: &[Ref]) -> bool {
         let keys = items.iter().step_by(2);
-        keys.into_iter()
-            .any(|&key| matches!(self.value(key), Value::Str { special: true, .. }))
+        keys.into_iter().any(|&key| {
+            matches!(
+                self.value(key),
+                Value::Str { special: true, .. } | Value::Called { .. } | Value::Lost
+            )
+        })
     }
 
     /// Whether one of these keys may be a special name, and its value an import.
@@ -237,7 +242,8 @@ impl Heap {
             container.special = self.has_special_key(items);
         }
         container.detail = if container.count == 0 {
-            self.details.start(items)
+            let is_shape = container.shape == Shape::Tuple && container.elements == INTEGERS;
+            self.details.start(items, is_shape)
         } else {
             self.details.append(container.detail, items)
         };
@@ -250,39 +256,64 @@ impl Heap {
 /// headers are read from, which follow at once. Older and larger ones are known by their summary.
 #[derive(Clone, Default)]
 struct Details {
-    ring: Vec<(u32, Vec<Ref>)>,
+    ring: Ring,
+    /// Tuples of integers: an array's shape stands before all of its objects and is asked for
+    /// behind them.
+    shapes: Ring,
+}
+
+#[derive(Clone, Default)]
+struct Ring {
+    kept: Vec<(u32, Vec<Ref>)>,
     last: u32,
 }
 
 impl Details {
     fn items(&self, detail: u32) -> Option<&[Ref]> {
-        let (owner, items) = self.ring.get(detail as usize % RING)?;
+        let ring = match detail & SHAPE {
+            0 => &self.ring,
+            _ => &self.shapes,
+        };
+        let (owner, items) = ring.kept.get(detail as usize % RING)?;
         (detail != 0 && *owner == detail).then_some(items)
     }
 
-    fn start(&mut self, items: &[Ref]) -> u32 {
+    fn start(&mut self, items: &[Ref], is_shape: bool) -> u32 {
         if items.is_empty() || items.len() > MOST_ITEMS {
             return 0;
         }
-        self.last = self.last.checked_add(1).unwrap_or(1);
-        let at = self.last as usize % RING;
-        if at >= self.ring.len() {
-            self.ring.resize_with(at + 1, Default::default);
+        match is_shape {
+            true => self.shapes.keep(items, SHAPE),
+            false => self.ring.keep(items, 0),
         }
-        let (owner, kept) = &mut self.ring[at];
-        *owner = self.last;
-        kept.clear();
-        kept.extend_from_slice(items);
-        self.last
     }
 
+    /// Adds to a container that grows, which no tuple does.
     fn append(&mut self, detail: u32, items: &[Ref]) -> u32 {
-        let Some((owner, kept)) = self.ring.get_mut(detail as usize % RING) else {
+        let Some((owner, kept)) = self.ring.kept.get_mut(detail as usize % RING) else {
             return 0;
         };
         if detail == 0 || *owner != detail || kept.len() + items.len() > MOST_ITEMS {
             return 0;
         }
+        kept.extend_from_slice(items);
+        detail
+    }
+}
+
+impl Ring {
+    fn keep(&mut self, items: &[Ref], mark: u32) -> u32 {
+        self.last = (self.last + 1) & !SHAPE;
+        // Nothing is at zero.
+        self.last = self.last.max(1);
+        let detail = self.last | mark;
+        let at = detail as usize % RING;
+        if at >= self.kept.len() {
+            self.kept.resize_with(at + 1, Default::default);
+        }
+        let (owner, kept) = &mut self.kept[at];
+        *owner = detail;
+        kept.clear();
         kept.extend_from_slice(items);
         detail
     }
@@ -295,6 +326,9 @@ const FIRST_SWEEP: usize = 1 << 18;
 const MOST_VALUES: usize = 1 << 22;
 /// How many containers' elements are remembered.
 const RING: usize = 1 << 14;
+/// What tells the details of a shape from others.
+const SHAPE: u32 = 1 << 31;
+const INTEGERS: KindSet = KindSet::of(Kind::Int);
 /// How many elements are remembered of one container; a dictionary has two for each entry.
 const MOST_ITEMS: usize = 48;
 

@@ -71,7 +71,11 @@ pub(super) fn sets_plain_attributes(state: Ref, view: &View<'_>) -> bool {
 }
 
 /// The special attribute that the dictionary of a state sets: its name, where it can be told.
-pub(super) fn special(state: Ref, view: &View<'_>) -> Option<Option<String>> {
+pub(super) fn special(
+    state: Ref,
+    view: &View<'_>,
+    is_dictionary: impl Fn(SymbolId) -> bool,
+) -> Option<Option<String>> {
     let attributes = match view.value(state) {
         Value::Container {
             shape: Shape::Tuple,
@@ -80,20 +84,37 @@ pub(super) fn special(state: Ref, view: &View<'_>) -> Option<Option<String>> {
         } => *view.heap.items(state)?.first()?,
         _ => state,
     };
-    let Value::Container { special: true, .. } = view.value(attributes) else {
-        return None;
-    };
-    let keys = view.heap.items(attributes).unwrap_or_default().iter();
-    let mut names = keys.step_by(2).filter_map(|&key| view.text(key));
-    // What begins with an escape may be an ordinary name after all.
-    let is_special = |name: &String| {
-        name.starts_with("__") && name.ends_with("__") && !HARMLESS.contains(&name.as_str())
-    };
-    let name = names.find(is_special);
-    match view.heap.items(attributes) {
-        Some(_) => name.map(Some),
-        None => Some(None),
+    match view.value(attributes) {
+        Value::Container { special: true, .. } => {}
+        Value::Called { callee, .. } => {
+            let is_one = |class| passes_for_a_dictionary(class, view, &is_dictionary);
+            return view.global(callee).is_some_and(is_one).then_some(None);
+        }
+        _ => return None,
     }
+    let Some(items) = view.heap.items(attributes) else {
+        return Some(None);
+    };
+    // What begins with an escape may be an ordinary name after all; what is computed is any name.
+    let names = items.iter().step_by(2).map(|&key| match view.value(key) {
+        Value::Called { .. } | Value::Lost => None,
+        _ => Some(view.text(key).unwrap_or_default()),
+    });
+    let is_special = |name: &Option<String>| {
+        name.as_ref().is_none_or(|name| {
+            name.starts_with("__") && name.ends_with("__") && !HARMLESS.contains(&name.as_str())
+        })
+    };
+    names.into_iter().find(is_special)
+}
+
+/// A dictionary with a class of its own passes for one, and its entries are not kept.
+fn passes_for_a_dictionary(
+    class: SymbolId,
+    view: &View<'_>,
+    is_dictionary: impl Fn(SymbolId) -> bool,
+) -> bool {
+    is_filled(view.symbols.symbol(class), Mutation::SetItem) || is_dictionary(class)
 }
 
 /// Reads the attributes that `state` sets. `is_dictionary` says of a class that its objects are
@@ -119,11 +140,8 @@ pub(super) fn slots(
         Value::Container {
             shape: Shape::Dict, ..
         } => {}
-        // A dictionary with a class of its own passes for one, and its entries are not kept.
         Value::Called { callee, .. } => {
-            let is_one = |class| {
-                is_filled(view.symbols.symbol(class), Mutation::SetItem) || is_dictionary(class)
-            };
+            let is_one = |class| passes_for_a_dictionary(class, view, &is_dictionary);
             return match view.global(callee).is_some_and(is_one) {
                 true => Slots::Unread,
                 false => Slots::Ordinary,

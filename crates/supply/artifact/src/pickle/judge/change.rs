@@ -22,22 +22,9 @@ impl Judge<'_, '_, '_> {
             let message = format!("the state of an object replaces its {hook}");
             self.note(&CONFUSED_STATE, Verdict::Dangerous, at, hook, message);
         }
-        let (class, built) = match view.value(object) {
-            Value::Global(symbol) => {
-                self.changed_import(at, symbol, "sets the state of", view);
-                return;
-            }
-            Value::Called { callee, built, .. } => match view.global(callee) {
-                Some(class) => (class, built),
-                // Whatever was called here has a finding of its own.
-                None => return,
-            },
-            other => {
-                let kind = other.kind();
-                let message = format!("the state of a value of kind {kind:?} is set");
-                self.confused(at, format!("state of {kind:?}"), message);
-                return;
-            }
+        let Some((class, built)) = self.changed(at, object, "sets the state of", "state", view)
+        else {
+            return;
         };
         let Some(row) = self.row(class) else {
             return;
@@ -64,9 +51,13 @@ impl Judge<'_, '_, '_> {
         if symbol.names_a_file() && !names_a_neighbour(state, view) {
             self.breach(at, symbol, "names a file that is not beside it");
         }
-        if hook.is_none()
-            && let Some(attribute) = special(state, view)
-        {
+        let is_dictionary = |class| {
+            self.row(class)
+                .is_some_and(|row| row.is_filled(Mutation::SetItem))
+        };
+        let attribute = special(state, view, is_dictionary);
+        let slots = slots(state, view, is_dictionary);
+        if let Some(attribute) = attribute.filter(|_| hook.is_none()) {
             let verdict = match attribute.as_deref() {
                 Some(attribute) if REPLACED.contains(&attribute) => Verdict::Dangerous,
                 _ => Verdict::Unknown,
@@ -76,11 +67,7 @@ impl Judge<'_, '_, '_> {
             let anchor = format!("{attribute} in {name}");
             self.note(&CONFUSED_STATE, verdict, at, anchor, message);
         }
-        let is_dictionary = |class| {
-            self.row(class)
-                .is_some_and(|row| row.is_filled(Mutation::SetItem))
-        };
-        match slots(state, view, is_dictionary) {
+        match slots {
             Slots::Ordinary => {}
             Slots::Special(attribute) => {
                 let attribute = plain(&attribute);
@@ -105,21 +92,9 @@ impl Judge<'_, '_, '_> {
         special: bool,
         view: &View<'_>,
     ) {
-        let (class, built) = match view.value(object) {
-            Value::Global(symbol) => {
-                self.changed_import(at, symbol, "puts items into", view);
-                return;
-            }
-            Value::Called { callee, built, .. } => match view.global(callee) {
-                Some(class) => (class, built),
-                None => return,
-            },
-            other => {
-                let kind = other.kind();
-                let message = format!("items are put into a value of kind {kind:?}");
-                self.confused(at, format!("items of {kind:?}"), message);
-                return;
-            }
+        let Some((class, built)) = self.changed(at, object, "puts items into", "items", view)
+        else {
+            return;
         };
         let Some(row) = self.row(class) else {
             return;
@@ -143,6 +118,29 @@ impl Judge<'_, '_, '_> {
             let message = format!("items are put into an object of {name} after its state");
             self.confused(at, format!("late items of {name}"), message);
         }
+    }
+
+    /// The class of an object that is changed and whether it has a state already; nothing where
+    /// that is not what is changed, which is then said.
+    fn changed(
+        &mut self,
+        at: u64,
+        object: Ref,
+        does: &str,
+        what: &str,
+        view: &View<'_>,
+    ) -> Option<(SymbolId, bool)> {
+        match view.value(object) {
+            Value::Global(symbol) => self.changed_import(at, symbol, does, view),
+            // Whatever was called that is no import has a finding of its own.
+            Value::Called { callee, built, .. } => return Some((view.global(callee)?, built)),
+            other => {
+                let kind = other.kind();
+                let message = format!("loading this file {does} a value of kind {kind:?}");
+                self.confused(at, format!("{what} of {kind:?}"), message);
+            }
+        }
+        None
     }
 
     fn changed_import(&mut self, at: u64, symbol: SymbolId, does: &str, view: &View<'_>) {
