@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("inventory", &["container"]),
     ("artifact", &["container"]),
     ("secrets", &["container"]),
+    ("attest", &[]),
     ("policy", &["attest"]),
     ("report", &[]),
 ];
