@@ -11,9 +11,11 @@
 pub mod dsse;
 pub mod json;
 
+mod certificate;
 mod key;
 
 pub use self::{
+    certificate::{Certificate, CertificateError, PathError, verify_path},
     dsse::{Base64, Envelope},
     key::{BadSignature, KeyAlgorithm, KeyError, KeyId, PublicKey, SigningKey},
 };

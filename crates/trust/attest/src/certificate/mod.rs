@@ -1,0 +1,188 @@
+//! X.509 certificates (RFC 5280): what they say of a key, and the path from one to a root.
+
+mod algorithms;
+mod path;
+
+use casemate_core::{Digest, Timestamp};
+use der::{Decode as _, Encode as _, oid::AssociatedOid};
+use rustls_pki_types::CertificateDer;
+use x509_cert::{
+    ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, name::GeneralName},
+    time::Time,
+};
+
+pub use self::path::{PathError, verify_path};
+use crate::{KeyError, PublicKey};
+
+/// A certificate that could be parsed; nothing is said yet of who vouches for it.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    der: CertificateDer<'static>,
+    parsed: x509_cert::Certificate,
+}
+
+impl Certificate {
+    /// Reads every certificate of a PEM file, or the one of a DER file.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or more than 512, or one of them cannot be parsed.
+    pub fn read_all(bytes: &[u8]) -> Result<Vec<Self>, CertificateError> {
+        let blocks = match pem::parse_many(bytes) {
+            Ok(blocks) if !blocks.is_empty() => blocks,
+            _ => return Ok(vec![Self::from_der(bytes)?]),
+        };
+        let mut certificates = Vec::new();
+        for block in blocks.iter().filter(|block| block.tag() == "CERTIFICATE") {
+            if certificates.len() == MOST_CERTIFICATES {
+                return Err(CertificateError::Many);
+            }
+            certificates.push(Self::from_der(block.contents())?);
+        }
+        match certificates.is_empty() {
+            true => Err(CertificateError::None),
+            false => Ok(certificates),
+        }
+    }
+
+    /// Reads one certificate in DER.
+    ///
+    /// # Errors
+    ///
+    /// When it is none.
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        let parsed = x509_cert::Certificate::from_der(der)
+            .map_err(|error| CertificateError::Malformed(error.to_string()))?;
+        Ok(Self {
+            der: CertificateDer::from(der.to_vec()),
+            parsed,
+        })
+    }
+
+    /// Its DER, as it was read.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The SHA-256 digest of its DER.
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of(&self.der)
+    }
+
+    /// Its subject, as RFC 4514 writes names.
+    pub fn subject(&self) -> String {
+        self.parsed.tbs_certificate().subject().to_string()
+    }
+
+    /// Its issuer, likewise.
+    pub fn issuer(&self) -> String {
+        self.parsed.tbs_certificate().issuer().to_string()
+    }
+
+    /// Whether it says of itself that it is its own issuer.
+    pub fn is_self_issued(&self) -> bool {
+        let certificate = self.parsed.tbs_certificate();
+        certificate.subject() == certificate.issuer()
+    }
+
+    /// The key that it binds.
+    ///
+    /// # Errors
+    ///
+    /// When the key is of no supported algorithm.
+    pub fn public_key(&self) -> Result<PublicKey, KeyError> {
+        let info = self.parsed.tbs_certificate().subject_public_key_info();
+        let der = info
+            .to_der()
+            .map_err(|error| KeyError::Malformed(error.to_string()))?;
+        PublicKey::from_der(&der)
+    }
+
+    /// From when and until when it is valid, both included.
+    pub fn validity(&self) -> (Timestamp, Timestamp) {
+        let validity = self.parsed.tbs_certificate().validity();
+        (moment(validity.not_before), moment(validity.not_after))
+    }
+
+    /// The names that it binds beside its subject: mail addresses, URIs and DNS names.
+    pub fn identities(&self) -> Vec<String> {
+        let Some(names) = self.extension::<SubjectAltName>() else {
+            return Vec::new();
+        };
+        let text = |name: GeneralName| match name {
+            GeneralName::Rfc822Name(text) => Some(text.to_string()),
+            GeneralName::DnsName(text) => Some(text.to_string()),
+            GeneralName::UniformResourceIdentifier(text) => Some(text.to_string()),
+            _ => None,
+        };
+        names.0.into_iter().filter_map(text).collect()
+    }
+
+    /// Whether its key may sign models: its key usage has `digitalSignature`, or its extended key
+    /// usage has `codeSigning` (OpenSSF Model Signing).
+    pub fn may_sign(&self) -> bool {
+        let usage = self.extension::<KeyUsage>();
+        usage.is_some_and(|usage| usage.digital_signature()) || self.is_for(CODE_SIGNING)
+    }
+
+    /// Whether its extended key usage names `purpose`.
+    pub(crate) fn is_for(&self, purpose: der::asn1::ObjectIdentifier) -> bool {
+        let usage = self.extension::<ExtendedKeyUsage>();
+        usage.is_some_and(|usage| usage.0.contains(&purpose))
+    }
+
+    /// Whether its key may sign certificates, as far as its key usage says.
+    fn may_issue(&self) -> bool {
+        match self.parsed.tbs_certificate().get_extension::<KeyUsage>() {
+            Ok(usage) => usage.is_none_or(|(_, usage)| usage.key_cert_sign()),
+            Err(_) => false,
+        }
+    }
+
+    /// Whether it is of a certification authority.
+    pub fn is_authority(&self) -> bool {
+        self.extension::<BasicConstraints>().is_some_and(|it| it.ca)
+    }
+
+    /// An extension, unless it cannot be parsed or stands twice.
+    fn extension<T: for<'a> der::Decode<'a> + AssociatedOid>(&self) -> Option<T> {
+        let found = self.parsed.tbs_certificate().get_extension::<T>();
+        found.ok().flatten().map(|(_, extension)| extension)
+    }
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for Certificate {}
+
+fn moment(time: Time) -> Timestamp {
+    let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+}
+
+/// Why bytes are not certificates.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// No block of the file is one.
+    #[error("it holds no certificate")]
+    None,
+    /// There are too many.
+    #[error("it holds more than {MOST_CERTIFICATES} certificates")]
+    Many,
+    /// One cannot be parsed.
+    #[error("it holds something that is no certificate: {0}")]
+    Malformed(String),
+}
+
+/// How many certificates are read from one file.
+const MOST_CERTIFICATES: usize = 512;
+/// RFC 5280, `id-kp-codeSigning`.
+const CODE_SIGNING: der::asn1::ObjectIdentifier =
+    der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
+
+#[cfg(test)]
+mod tests;
