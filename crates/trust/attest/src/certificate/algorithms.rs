@@ -1,119 +1,95 @@
-//! What certificates may be signed with.
+//! What certificates may be signed with: ECDSA over the three curves, RSA from 2,048 bits, Ed25519;
+//! each with SHA-2 alone.
 
+use der::{Encode as _, asn1::ObjectIdentifier};
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
-use rustls_pki_types::{
-    AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
+use ring::signature::{
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
+    UnparsedPublicKey,
 };
+use rustls_pki_types::alg_id;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
-use webpki::ring;
+use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
-/// ECDSA over the three curves, RSA from 2,048 bits, Ed25519; with SHA-2 alone.
+use crate::{BadSignature, PublicKey};
+
+/// Verifies `signature` over `message` by the key that `info` holds.
 ///
-/// A certification authority's key is often of another curve than its digest is made for: OpenSSL
-/// signs with SHA-256 under P-521 unless it is told otherwise.
-pub(super) fn all() -> Vec<&'static dyn SignatureVerificationAlgorithm> {
-    let mut all: Vec<&'static dyn SignatureVerificationAlgorithm> = vec![
-        ring::ED25519,
-        ring::RSA_PKCS1_2048_8192_SHA256,
-        ring::RSA_PKCS1_2048_8192_SHA384,
-        ring::RSA_PKCS1_2048_8192_SHA512,
-        ring::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
-        ring::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
-        ring::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
-    ];
-    all.extend(
-        ECDSA
-            .iter()
-            .map(|it| it as &dyn SignatureVerificationAlgorithm),
-    );
-    all
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Ecdsa(Curve, Hash);
-
-#[derive(Clone, Copy, Debug)]
-enum Curve {
-    P256,
-    P384,
-    P521,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Hash {
-    Sha256,
-    Sha384,
-    Sha512,
-}
-
-static ECDSA: [Ecdsa; 9] = [
-    Ecdsa(Curve::P256, Hash::Sha256),
-    Ecdsa(Curve::P256, Hash::Sha384),
-    Ecdsa(Curve::P256, Hash::Sha512),
-    Ecdsa(Curve::P384, Hash::Sha256),
-    Ecdsa(Curve::P384, Hash::Sha384),
-    Ecdsa(Curve::P384, Hash::Sha512),
-    Ecdsa(Curve::P521, Hash::Sha256),
-    Ecdsa(Curve::P521, Hash::Sha384),
-    Ecdsa(Curve::P521, Hash::Sha512),
-];
-
-impl SignatureVerificationAlgorithm for Ecdsa {
-    fn verify_signature(
-        &self,
-        public_key: &[u8],
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), InvalidSignature> {
-        let digest = match self.1 {
-            Hash::Sha256 => Sha256::digest(message).to_vec(),
-            Hash::Sha384 => Sha384::digest(message).to_vec(),
-            Hash::Sha512 => Sha512::digest(message).to_vec(),
-        };
-        verify_prehash(self.0, public_key, &digest, signature).map_err(|_| InvalidSignature)
-    }
-
-    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-        match self.0 {
-            Curve::P256 => alg_id::ECDSA_P256,
-            Curve::P384 => alg_id::ECDSA_P384,
-            Curve::P521 => alg_id::ECDSA_P521,
-        }
-    }
-
-    fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        match self.1 {
-            Hash::Sha256 => alg_id::ECDSA_SHA256,
-            Hash::Sha384 => alg_id::ECDSA_SHA384,
-            Hash::Sha512 => alg_id::ECDSA_SHA512,
-        }
-    }
-}
-
-fn verify_prehash(
-    curve: Curve,
-    public_key: &[u8],
-    digest: &[u8],
+/// The key of an authority is often of another curve than its digest is made for: OpenSSL signs
+/// with SHA-256 under P-521 unless it is told otherwise.
+pub(super) fn verify(
+    info: &SubjectPublicKeyInfoOwned,
+    algorithm: &AlgorithmIdentifierOwned,
+    message: &[u8],
     signature: &[u8],
-) -> Result<(), p256::ecdsa::Error> {
-    match curve {
-        Curve::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(public_key)?.verify_prehash(
-            &widened::<32>(digest),
-            &p256::ecdsa::DerSignature::from_bytes(signature)?,
-        ),
-        Curve::P384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(public_key)?.verify_prehash(
-            &widened::<48>(digest),
-            &p384::ecdsa::DerSignature::from_bytes(signature)?,
-        ),
-        Curve::P521 => p521::ecdsa::VerifyingKey::from_sec1_bytes(public_key)?.verify_prehash(
-            &widened::<66>(digest),
-            &p521::ecdsa::DerSignature::from_bytes(signature)?,
-        ),
+) -> Result<(), BadSignature> {
+    if let Some(parameters) = rsa(algorithm) {
+        let key = info.subject_public_key.raw_bytes();
+        let is_rsa = info.algorithm.oid == RSA_ENCRYPTION;
+        let verified = UnparsedPublicKey::new(parameters, key).verify(message, signature);
+        return match is_rsa && verified.is_ok() {
+            true => Ok(()),
+            false => Err(BadSignature),
+        };
     }
+    let der = info.to_der().map_err(|_| BadSignature)?;
+    let key = PublicKey::from_der(&der).map_err(|_| BadSignature)?;
+    if algorithm.oid == ED25519 {
+        return match key {
+            PublicKey::Ed25519(_) => key.verify(message, signature),
+            _ => Err(BadSignature),
+        };
+    }
+    let digest = match algorithm.oid {
+        ECDSA_SHA256 => Sha256::digest(message).to_vec(),
+        ECDSA_SHA384 => Sha384::digest(message).to_vec(),
+        ECDSA_SHA512 => Sha512::digest(message).to_vec(),
+        _ => return Err(BadSignature),
+    };
+    match key {
+        PublicKey::P256(key) => p256::ecdsa::DerSignature::from_bytes(signature)
+            .and_then(|signature| key.verify_prehash(&widened(&digest, 32), &signature)),
+        PublicKey::P384(key) => p384::ecdsa::DerSignature::from_bytes(signature)
+            .and_then(|signature| key.verify_prehash(&widened(&digest, 48), &signature)),
+        PublicKey::P521(key) => p521::ecdsa::DerSignature::from_bytes(signature)
+            .and_then(|signature| key.verify_prehash(&widened(&digest, 66), &signature)),
+        PublicKey::Ed25519(_) => return Err(BadSignature),
+    }
+    .map_err(|_| BadSignature)
 }
 
 /// The digest, with zeros before it where it is shorter than the field (SEC 1, 4.1.3).
-fn widened<const FIELD: usize>(digest: &[u8]) -> Vec<u8> {
-    let zeros = FIELD.saturating_sub(digest.len());
-    [&[0; FIELD][..zeros], digest].concat()
+pub(crate) fn widened(digest: &[u8], field: usize) -> Vec<u8> {
+    [&vec![0; field.saturating_sub(digest.len())], digest].concat()
 }
+
+/// What an RSA signature is verified with. PSS has its digest in its parameters, which are compared
+/// whole: MGF1 with the same digest, and a salt as long as that.
+fn rsa(algorithm: &AlgorithmIdentifierOwned) -> Option<&'static RsaParameters> {
+    match algorithm.oid {
+        RSA_SHA256 => return Some(&RSA_PKCS1_2048_8192_SHA256),
+        RSA_SHA384 => return Some(&RSA_PKCS1_2048_8192_SHA384),
+        RSA_SHA512 => return Some(&RSA_PKCS1_2048_8192_SHA512),
+        _ => {}
+    }
+    let der = algorithm.to_der().ok()?;
+    [
+        (alg_id::RSA_PSS_SHA256, &RSA_PSS_2048_8192_SHA256),
+        (alg_id::RSA_PSS_SHA384, &RSA_PSS_2048_8192_SHA384),
+        (alg_id::RSA_PSS_SHA512, &RSA_PSS_2048_8192_SHA512),
+    ]
+    .into_iter()
+    // These are what stands inside of the sequence.
+    .find_map(|(known, parameters)| der.ends_with(known.as_ref()).then_some(parameters))
+}
+
+/// RFC 8017, RFC 5758 and RFC 8410.
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const RSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+const RSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
+const RSA_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
+const ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+const ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+const ECDSA_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");

@@ -1,23 +1,26 @@
 //! X.509 certificates (RFC 5280): what they say of a key, and the path from one to a root.
 
 mod algorithms;
+mod constraints;
 mod path;
 
 use casemate_core::{Digest, Timestamp};
-use der::{Decode as _, Encode as _, oid::AssociatedOid};
-use rustls_pki_types::CertificateDer;
+use der::{Decode as _, Encode as _, Reader as _, SliceReader, oid::AssociatedOid};
 use x509_cert::{
     ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, name::GeneralName},
     time::Time,
 };
 
+pub(crate) use self::algorithms::widened;
 pub use self::path::{PathError, verify_path};
 use crate::{KeyError, PublicKey};
 
 /// A certificate that could be parsed; nothing is said yet of who vouches for it.
 #[derive(Clone, Debug)]
 pub struct Certificate {
-    der: CertificateDer<'static>,
+    der: Vec<u8>,
+    /// Where the signed part lies in `der`.
+    signed: std::ops::Range<usize>,
     parsed: x509_cert::Certificate,
 }
 
@@ -51,10 +54,16 @@ impl Certificate {
     ///
     /// When it is none.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        let parsed = x509_cert::Certificate::from_der(der)
-            .map_err(|error| CertificateError::Malformed(error.to_string()))?;
+        let malformed = |error: der::Error| CertificateError::Malformed(error.to_string());
+        let parsed = x509_cert::Certificate::from_der(der).map_err(malformed)?;
+        let signed = signed_part(der).map_err(malformed)?;
+        if parsed.signature_algorithm() != parsed.tbs_certificate().signature() {
+            let told = "it names two algorithms for its signature".to_owned();
+            return Err(CertificateError::Malformed(told));
+        }
         Ok(Self {
-            der: CertificateDer::from(der.to_vec()),
+            der: der.to_vec(),
+            signed,
             parsed,
         })
     }
@@ -71,17 +80,17 @@ impl Certificate {
 
     /// Its subject, as RFC 4514 writes names.
     pub fn subject(&self) -> String {
-        self.parsed.tbs_certificate().subject().to_string()
+        self.tbs().subject().to_string()
     }
 
     /// Its issuer, likewise.
     pub fn issuer(&self) -> String {
-        self.parsed.tbs_certificate().issuer().to_string()
+        self.tbs().issuer().to_string()
     }
 
     /// Whether it says of itself that it is its own issuer.
     pub fn is_self_issued(&self) -> bool {
-        let certificate = self.parsed.tbs_certificate();
+        let certificate = self.tbs();
         certificate.subject() == certificate.issuer()
     }
 
@@ -91,7 +100,7 @@ impl Certificate {
     ///
     /// When the key is of no supported algorithm.
     pub fn public_key(&self) -> Result<PublicKey, KeyError> {
-        let info = self.parsed.tbs_certificate().subject_public_key_info();
+        let info = self.tbs().subject_public_key_info();
         let der = info
             .to_der()
             .map_err(|error| KeyError::Malformed(error.to_string()))?;
@@ -100,7 +109,7 @@ impl Certificate {
 
     /// From when and until when it is valid, both included.
     pub fn validity(&self) -> (Timestamp, Timestamp) {
-        let validity = self.parsed.tbs_certificate().validity();
+        let validity = self.tbs().validity();
         (moment(validity.not_before), moment(validity.not_after))
     }
 
@@ -133,20 +142,39 @@ impl Certificate {
 
     /// Whether its key may sign certificates, as far as its key usage says.
     fn may_issue(&self) -> bool {
-        match self.parsed.tbs_certificate().get_extension::<KeyUsage>() {
+        match self.tbs().get_extension::<KeyUsage>() {
             Ok(usage) => usage.is_none_or(|(_, usage)| usage.key_cert_sign()),
             Err(_) => false,
         }
     }
 
-    /// Whether it is of a certification authority.
-    pub fn is_authority(&self) -> bool {
-        self.extension::<BasicConstraints>().is_some_and(|it| it.ca)
+    /// Whether it is of an authority, and how many more may stand between it and a leaf; nothing where
+    /// it does not say.
+    fn basic_constraints(&self) -> der::Result<Option<(bool, Option<u8>)>> {
+        let found = self.tbs().get_extension::<BasicConstraints>()?;
+        Ok(found.map(|(_, it)| (it.ca, it.path_len_constraint)))
+    }
+
+    /// Whether the key of `issuer` made its signature.
+    fn is_signed_by(&self, issuer: &Self) -> bool {
+        let info = issuer.tbs().subject_public_key_info();
+        let signature = self.parsed.signature().as_bytes();
+        signature.is_some_and(|signature| {
+            let (algorithm, signed) = (
+                self.parsed.signature_algorithm(),
+                &self.der[self.signed.clone()],
+            );
+            algorithms::verify(info, algorithm, signed, signature).is_ok()
+        })
+    }
+
+    fn tbs(&self) -> &x509_cert::TbsCertificate {
+        self.parsed.tbs_certificate()
     }
 
     /// An extension, unless it cannot be parsed or stands twice.
     fn extension<T: for<'a> der::Decode<'a> + AssociatedOid>(&self) -> Option<T> {
-        let found = self.parsed.tbs_certificate().get_extension::<T>();
+        let found = self.tbs().get_extension::<T>();
         found.ok().flatten().map(|(_, extension)| extension)
     }
 }
@@ -158,6 +186,16 @@ impl PartialEq for Certificate {
 }
 
 impl Eq for Certificate {}
+
+/// Where the `TBSCertificate` lies: what the signature is over, as it was written.
+fn signed_part(der: &[u8]) -> der::Result<std::ops::Range<usize>> {
+    let mut reader = SliceReader::new(der)?;
+    let outer = der::Header::decode(&mut reader)?;
+    let start = usize::try_from(reader.position())?;
+    let signed = reader.tlv_bytes()?.len();
+    debug_assert_eq!(start + usize::try_from(outer.length())?, der.len());
+    Ok(start..start + signed)
+}
 
 fn moment(time: Time) -> Timestamp {
     let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);

@@ -1,23 +1,28 @@
-//! The path from a certificate to a root that the caller trusts (RFC 5280, section 6).
+//! The path from a certificate to a root that the caller trusts (RFC 5280, section 6, without
+//! policies).
+//!
+//! It is searched from the leaf upwards, and what is found is checked as a whole. webpki, which does
+//! this for TLS, refuses a leaf that is an authority's certificate; such leaves sign models, those of
+//! the reference implementation's first release among them.
 
-use std::time::Duration;
+use std::cell::Cell;
 
 use casemate_core::Timestamp;
-use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
-use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter};
+use der::asn1::ObjectIdentifier;
 
-use super::{Certificate, algorithms};
+use super::{Certificate, constraints};
 
 /// Finds a path from `leaf` over some of `intermediates` to one of `anchors` that holds at the moment
 /// `at`, and gives the anchor's number.
 ///
-/// Signatures, validity, basic and name constraints, path length, key usage of issuers and unknown
-/// critical extensions are checked, the anchor's own validity too. A certificate that is itself among
-/// `anchors` needs no path: the caller has named it. What the leaf may be used for is the caller's to ask.
+/// Checked are signatures, validity, basic and name constraints, path length, key usage of issuers and
+/// critical extensions; of the anchor its validity, constraints and key usage too. A certificate that is
+/// itself among `anchors` needs no path: the caller has named it. What the leaf may be used for is the
+/// caller's to ask.
 ///
 /// # Errors
 ///
-/// Why there is no path.
+/// Why there is no path: of the best one that was found, where there are several.
 pub fn verify_path(
     leaf: &Certificate,
     intermediates: &[Certificate],
@@ -28,56 +33,135 @@ pub fn verify_path(
         return Err(PathError::NoAnchor);
     }
     if intermediates.len() > MOST_INTERMEDIATES {
-        return Err(PathError::Invalid(format!(
-            "more than {MOST_INTERMEDIATES} certificates come with it"
-        )));
+        let told = format!("more than {MOST_INTERMEDIATES} certificates come with it");
+        return Err(PathError::Invalid(told));
     }
-    within_validity(leaf, at)?;
+    check_validity(leaf, at)?;
     if let Some(named) = anchors.iter().position(|anchor| anchor == leaf) {
         return Ok(named);
     }
-    let trusted = anchors
-        .iter()
-        .map(|anchor| webpki::anchor_from_trusted_cert(&anchor.der))
-        .collect::<Result<Vec<TrustAnchor<'_>>, Error>>()
-        .map_err(|error| PathError::Invalid(format!("a root cannot be used: {error}")))?;
-    let chain: Vec<CertificateDer<'_>> = intermediates
-        .iter()
-        .map(|it| CertificateDer::from(it.der()))
-        .collect();
-    let seconds = u64::try_from(at.as_second()).unwrap_or(0);
-    let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-    let issuers_may_issue = |path: &webpki::VerifiedPath<'_>| {
-        let issuers = path.intermediate_certificates();
-        let may_issue = |der: &[u8]| Certificate::from_der(der).is_ok_and(|it| it.may_issue());
-        match issuers.into_iter().all(|it| may_issue(&it.der())) {
-            true => Ok(()),
-            false => Err(Error::EndEntityUsedAsCa),
-        }
+    let search = Search {
+        intermediates,
+        anchors,
+        at,
+        signatures: Cell::new(0),
     };
-    let leaf_der = CertificateDer::from(leaf.der());
-    let end = EndEntityCert::try_from(&leaf_der).map_err(PathError::from)?;
-    let path = end.verify_for_usage(
-        &algorithms::all(),
-        &trusted,
-        &chain,
-        time,
-        AnyPurpose,
-        None,
-        Some(&issuers_may_issue),
-    )?;
-    let found = trusted.iter().position(|anchor| anchor == path.anchor());
-    let anchor = found.expect("the path ends at one of them");
-    within_validity(&anchors[anchor], at)?;
-    match anchors[anchor].may_issue() {
-        true => Ok(anchor),
-        false => Err(PathError::Invalid(
-            "its root may not issue certificates".into(),
-        )),
+    search.from(&mut vec![leaf])
+}
+
+struct Search<'a> {
+    intermediates: &'a [Certificate],
+    anchors: &'a [Certificate],
+    at: Timestamp,
+    /// How many have been verified.
+    signatures: Cell<usize>,
+}
+
+impl<'a> Search<'a> {
+    /// Goes on from the last certificate of `path`. The depth of the recursion is [`LONGEST_PATH`].
+    fn from(&self, path: &mut Vec<&'a Certificate>) -> Result<usize, PathError> {
+        let last = path[path.len() - 1];
+        let mut best = PathError::Untrusted;
+        for (number, anchor) in self.anchors.iter().enumerate() {
+            if self.issued(last, anchor)? {
+                path.push(anchor);
+                let held = check(path, self.at);
+                path.pop();
+                match held {
+                    Ok(()) => return Ok(number),
+                    Err(error) => best = error,
+                }
+            }
+        }
+        if path.len() > LONGEST_PATH {
+            return Err(best);
+        }
+        for issuer in self.intermediates {
+            if path.contains(&issuer) || !self.issued(last, issuer)? {
+                continue;
+            }
+            path.push(issuer);
+            let found = self.from(path);
+            path.pop();
+            match found {
+                Err(PathError::Untrusted) => {}
+                Err(error) => best = error,
+                found => return found,
+            }
+        }
+        Err(best)
+    }
+
+    fn issued(&self, certificate: &Certificate, issuer: &Certificate) -> Result<bool, PathError> {
+        let names = (certificate.tbs().issuer(), issuer.tbs().subject());
+        if names.0 != names.1 {
+            return Ok(false);
+        }
+        self.signatures.set(self.signatures.get() + 1);
+        match self.signatures.get() > MOST_SIGNATURES {
+            true => Err(PathError::Invalid("too many paths are possible".into())),
+            false => Ok(certificate.is_signed_by(issuer)),
+        }
     }
 }
 
-fn within_validity(certificate: &Certificate, at: Timestamp) -> Result<(), PathError> {
+/// Checks a path from a leaf to an anchor, of which each certificate is signed by the next.
+fn check(path: &[&Certificate], at: Timestamp) -> Result<(), PathError> {
+    let invalid = |certificate: &Certificate, how: &str| {
+        Err(PathError::Invalid(format!(
+            "the certificate of {} {how}",
+            certificate.subject()
+        )))
+    };
+    // Of certificates that issue and are not of the leaf; self-issued ones do not count.
+    let mut below = 0;
+    for (depth, certificate) in path.iter().enumerate() {
+        check_validity(certificate, at)?;
+        let extensions = certificate
+            .tbs()
+            .extensions()
+            .map_or(&[][..], Vec::as_slice);
+        let named = |oid| extensions.iter().filter(|it| it.extn_id == oid).count();
+        if extensions.iter().any(|it| named(it.extn_id) > 1) {
+            return invalid(certificate, "has an extension twice");
+        }
+        let understood = |oid: &ObjectIdentifier| UNDERSTOOD.contains(oid);
+        if extensions
+            .iter()
+            .any(|it| it.critical && !understood(&it.extn_id))
+        {
+            return invalid(
+                certificate,
+                "has a critical extension that is not understood",
+            );
+        }
+        if depth == 0 {
+            continue;
+        }
+        match certificate.basic_constraints() {
+            Ok(Some((true, longest))) => {
+                if longest.is_some_and(|longest| below > usize::from(longest)) {
+                    return invalid(certificate, "does not allow a path of this length");
+                }
+            }
+            // Roots from before the extension have none.
+            Ok(None) if depth + 1 == path.len() && extensions.is_empty() => {}
+            _ => return invalid(certificate, "is of no authority and issues certificates"),
+        }
+        if !certificate.may_issue() {
+            return invalid(certificate, "may not be used to issue certificates");
+        }
+        if !constraints::hold(certificate, &path[..depth]) {
+            return invalid(certificate, "does not allow the names below it");
+        }
+        if !certificate.is_self_issued() {
+            below += 1;
+        }
+    }
+    Ok(())
+}
+
+fn check_validity(certificate: &Certificate, at: Timestamp) -> Result<(), PathError> {
     let (from, until) = certificate.validity();
     let subject = certificate.subject();
     if at < from {
@@ -95,7 +179,7 @@ pub enum PathError {
     /// The caller trusts nobody.
     #[error("no root certificate is trusted; name one")]
     NoAnchor,
-    /// A certificate's time is over.
+    /// The time of a certificate is over.
     #[error("the certificate of {subject} expired at {until}")]
     Expired {
         /// Its subject.
@@ -103,7 +187,7 @@ pub enum PathError {
         /// The last moment at which it is valid.
         until: Timestamp,
     },
-    /// A certificate's time has not come.
+    /// The time of a certificate has not come.
     #[error("the certificate of {subject} is valid from {from}")]
     NotYetValid {
         /// Its subject.
@@ -111,43 +195,33 @@ pub enum PathError {
         /// The first moment at which it is valid.
         from: Timestamp,
     },
-    /// One on the way has expired or is not valid yet.
-    #[error("a certificate between it and its root is not valid at this time: {0}")]
-    Stale(String),
     /// Nobody trusted vouches for it.
     #[error("no trusted root vouches for it")]
     Untrusted,
     /// A rule of the path is broken.
-    #[error("its certificate path does not hold: {0}")]
+    #[error("its path to the root does not hold: {0}")]
     Invalid(String),
 }
 
-impl From<Error> for PathError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::UnknownIssuer => Self::Untrusted,
-            Error::CertExpired { .. } | Error::CertNotValidYet { .. } => {
-                Self::Stale(error.to_string())
-            }
-            Error::EndEntityUsedAsCa => {
-                Self::Invalid("one of its issuers may not issue certificates".into())
-            }
-            Error::InvalidSignatureForPublicKey => {
-                Self::Invalid("an issuer did not sign what carries its name".into())
-            }
-            other => Self::Invalid(other.to_string()),
-        }
-    }
+const fn oid(text: &str) -> ObjectIdentifier {
+    ObjectIdentifier::new_unwrap(text)
 }
 
-/// What a key may be used for, the caller asks of the leaf; in a path nothing forbids it.
-struct AnyPurpose;
-
-impl ExtendedKeyUsageValidator for AnyPurpose {
-    fn validate(&self, _: KeyPurposeIdIter<'_, '_>) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
+/// The extensions that may be critical: key usage, alternative names of subject and issuer, basic and
+/// name constraints, extended key usage; and policies, which nothing here requires.
+const UNDERSTOOD: &[ObjectIdentifier] = &[
+    oid("2.5.29.15"),
+    oid("2.5.29.17"),
+    oid("2.5.29.18"),
+    oid("2.5.29.19"),
+    oid("2.5.29.30"),
+    oid("2.5.29.32"),
+    oid("2.5.29.37"),
+];
 /// How many certificates a signature may bring besides its own.
 const MOST_INTERMEDIATES: usize = 32;
+/// How many may stand between a leaf and its root.
+const LONGEST_PATH: usize = 8;
+/// How many signatures are verified for one leaf: certificates under one name could ask for more
+/// than anybody has time for.
+const MOST_SIGNATURES: usize = 200;

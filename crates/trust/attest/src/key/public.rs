@@ -6,7 +6,7 @@ use p256::ecdsa::signature::{Verifier as _, hazmat::PrehashVerifier as _};
 use pkcs8::{LineEnding, SubjectPublicKeyInfoRef, der::Decode as _};
 use sha2::{Digest as _, Sha256};
 
-use super::{BadSignature, KeyAlgorithm, KeyError, KeyId};
+use super::{super::certificate::widened, BadSignature, KeyAlgorithm, KeyError, KeyId};
 
 /// A public key of a supported algorithm; its point is on the curve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,16 +130,13 @@ impl PublicKey {
     /// As [`verify`](Self::verify).
     pub fn verify_with_sha256(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
         let digest = Sha256::digest(message);
-        // A digest that is shorter than the field is filled with zeros before it (SEC 1, 4.1.3).
-        let mut field = [0; 66];
-        field[66 - digest.len()..].copy_from_slice(&digest);
         match self {
             Self::P256(key) => p256::ecdsa::DerSignature::from_bytes(signature)
                 .and_then(|signature| key.verify_prehash(&digest, &signature)),
             Self::P384(key) => p384::ecdsa::DerSignature::from_bytes(signature)
-                .and_then(|signature| key.verify_prehash(&field[66 - 48..], &signature)),
+                .and_then(|signature| key.verify_prehash(&widened(&digest, 48), &signature)),
             Self::P521(key) => p521::ecdsa::DerSignature::from_bytes(signature)
-                .and_then(|signature| key.verify_prehash(&field, &signature)),
+                .and_then(|signature| key.verify_prehash(&widened(&digest, 66), &signature)),
             Self::Ed25519(_) => return Err(BadSignature),
         }
         .map_err(|_| BadSignature)
