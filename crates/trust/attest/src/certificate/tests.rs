@@ -3,8 +3,9 @@ use super::*;
 /// A fixture by name; `tests/fixtures/certificates/make.py` made them.
 fn fixture(name: &str) -> Certificate {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/certificates");
-    let bytes = std::fs::read(format!("{dir}/{name}.pem")).expect("a fixture");
-    let mut all = Certificate::read_all(&bytes).expect("a certificate");
+    let file = std::fs::File::open(format!("{dir}/{name}.pem")).expect("a fixture");
+    let text = std::io::read_to_string(file).expect("PEM");
+    let mut all = Certificate::read_all(text.as_bytes()).expect("a certificate");
     assert_eq!(all.len(), 1);
     all.remove(0)
 }
