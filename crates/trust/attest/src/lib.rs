@@ -18,6 +18,7 @@ pub mod json;
 mod certificate;
 mod key;
 mod statement;
+mod store;
 
 pub use self::{
     bundle::{Bundle, BundleError, Material},
@@ -25,4 +26,5 @@ pub use self::{
     dsse::{Base64, Envelope},
     key::{BadSignature, KeyAlgorithm, KeyError, KeyId, PublicKey, SigningKey},
     statement::{ResourceDescriptor, STATEMENT_V1, Statement},
+    store::{Distrust, Signer, StoreError, TrustStore, matches},
 };

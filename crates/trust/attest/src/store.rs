@@ -1,0 +1,451 @@
+//! Whom a verifier trusts, for what, and until when.
+//!
+//! ```toml
+//! threshold = 2                      # so many of the signers below must have signed
+//!
+//! [[key]]
+//! name = "release"
+//! pem = """-----BEGIN PUBLIC KEY-----…"""
+//! not-after = "2027-06-30T00:00:00Z" # when it was retired
+//! subjects = ["models/*"]            # what it may sign
+//! revoked = { at = "2027-01-10T12:00:00Z", reason = "laptop lost" }
+//!
+//! [[root]]
+//! name = "company"
+//! pem = """-----BEGIN CERTIFICATE-----…"""
+//! identities = ["*@ml.example.org"]  # which of its certificates
+//! ```
+
+use std::collections::BTreeSet;
+
+use casemate_core::{Digest, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Bundle, Certificate, Envelope, Material, PathError, PublicKey, verify_path};
+
+/// The signers that a verifier trusts.
+#[derive(Clone, Debug)]
+pub struct TrustStore {
+    keys: Vec<TrustedKey>,
+    roots: Vec<TrustedRoot>,
+    threshold: usize,
+}
+
+/// A key that is trusted.
+#[derive(Clone, Debug)]
+struct TrustedKey {
+    name: String,
+    key: PublicKey,
+    terms: Terms,
+}
+
+/// A root certificate, and which of the certificates below it are trusted.
+#[derive(Clone, Debug)]
+struct TrustedRoot {
+    name: String,
+    certificate: Certificate,
+    identities: Vec<String>,
+    revoked_certificates: BTreeSet<Digest>,
+    terms: Terms,
+}
+
+/// For what, and from when until when, a signer is trusted.
+#[derive(Clone, Debug, Default)]
+struct Terms {
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+    revoked: Option<Revocation>,
+    subjects: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revocation {
+    at: Timestamp,
+    reason: String,
+}
+
+/// Who signed, and why they are trusted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Signer {
+    /// The name that the trust store has for the key or root.
+    pub name: String,
+    /// The digest of the signing key's `SubjectPublicKeyInfo`.
+    pub key: Digest,
+    /// The subject of the certificate, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// The other names of the certificate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<String>,
+}
+
+/// Why a signature does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// The signature does not verify.
+    #[error("{0}")]
+    BadSignature(String),
+    /// The signer is nobody that is trusted, or not for this.
+    #[error("{0}")]
+    Untrusted(String),
+    /// The signer's time is over, or has not come.
+    #[error("{0}")]
+    Expired(String),
+    /// The signer was revoked.
+    #[error("{0}")]
+    Revoked(String),
+}
+
+impl TrustStore {
+    /// Trusts one key for everything.
+    pub fn of_key(name: &str, key: PublicKey) -> Self {
+        Self {
+            keys: vec![TrustedKey {
+                name: name.to_owned(),
+                key,
+                terms: Terms::default(),
+            }],
+            roots: Vec::new(),
+            threshold: 1,
+        }
+    }
+
+    /// Trusts everybody for whom one of `roots` vouches. Each has a name for reports.
+    pub fn of_roots(roots: impl IntoIterator<Item = (String, Certificate)>) -> Self {
+        let root = |(name, certificate)| TrustedRoot {
+            name,
+            certificate,
+            identities: Vec::new(),
+            revoked_certificates: BTreeSet::new(),
+            terms: Terms::default(),
+        };
+        Self {
+            keys: Vec::new(),
+            roots: roots.into_iter().map(root).collect(),
+            threshold: 1,
+        }
+    }
+
+    /// Reads a store in TOML.
+    ///
+    /// # Errors
+    ///
+    /// What in it cannot be read or means nothing.
+    pub fn from_toml(text: &str) -> Result<Self, StoreError> {
+        let wire: Wire =
+            toml::from_str(text).map_err(|error| StoreError::Toml(error.to_string()))?;
+        let unusable = |name: &str, error: &dyn std::fmt::Display| {
+            StoreError::Entry(name.to_owned(), error.to_string())
+        };
+        let mut store = Self {
+            keys: Vec::new(),
+            roots: Vec::new(),
+            threshold: wire.threshold,
+        };
+        let mut names = BTreeSet::new();
+        for key in wire.key {
+            let parsed = PublicKey::read(key.pem.as_bytes());
+            store.keys.push(TrustedKey {
+                key: parsed.map_err(|error| unusable(&key.name, &error))?,
+                name: key.name,
+                terms: Terms {
+                    not_before: key.not_before,
+                    not_after: key.not_after,
+                    revoked: key.revoked,
+                    subjects: key.subjects,
+                },
+            });
+        }
+        for root in wire.root {
+            let parsed = Certificate::read_all(root.pem.as_bytes());
+            let mut parsed = parsed.map_err(|error| unusable(&root.name, &error))?;
+            if parsed.len() != 1 {
+                return Err(unusable(&root.name, &"an entry has one certificate"));
+            }
+            store.roots.push(TrustedRoot {
+                certificate: parsed.remove(0),
+                name: root.name,
+                identities: root.identities,
+                revoked_certificates: root.revoked_certificates.into_iter().collect(),
+                terms: Terms {
+                    not_before: root.not_before,
+                    not_after: root.not_after,
+                    revoked: root.revoked,
+                    subjects: root.subjects,
+                },
+            });
+        }
+        let all = store
+            .keys
+            .iter()
+            .map(|key| &key.name)
+            .chain(store.roots.iter().map(|it| &it.name));
+        for name in all {
+            if !names.insert(name) {
+                return Err(unusable(name, &"two entries have this name"));
+            }
+        }
+        if names.is_empty() {
+            return Err(StoreError::Empty);
+        }
+        match store.threshold {
+            0 => Err(StoreError::Threshold(0, names.len())),
+            // A root stands for many signers.
+            many if store.roots.is_empty() && many > names.len() => {
+                Err(StoreError::Threshold(many, names.len()))
+            }
+            _ => Ok(store),
+        }
+    }
+
+    /// How many different signers must have signed.
+    pub fn threshold(&self) -> usize {
+        self.threshold
+    }
+
+    /// Whether `bundle` is signed by somebody who is trusted to sign `subject`.
+    ///
+    /// `signed_at` is when it was signed, where somebody trusted says so; without, a signer must be
+    /// trusted `now`. `verify` says whether a key made the signature.
+    ///
+    /// # Errors
+    ///
+    /// Why the signature does not count.
+    pub fn judge(
+        &self,
+        bundle: &Bundle,
+        subject: &str,
+        signed_at: Option<Timestamp>,
+        now: Timestamp,
+        verify: &dyn Fn(&Envelope, &PublicKey) -> bool,
+    ) -> Result<Signer, Distrust> {
+        let at = signed_at.unwrap_or(now);
+        match &bundle.material {
+            Material::Key { .. } => self.judge_key(bundle, subject, at, verify),
+            Material::Chain(chain) => self.judge_chain(bundle, chain, subject, at, verify),
+            Material::Keyless(_) => Err(Distrust::Untrusted(
+                "it was signed without a key of its own (Sigstore), which is not supported".into(),
+            )),
+        }
+    }
+
+    fn judge_key(
+        &self,
+        bundle: &Bundle,
+        subject: &str,
+        at: Timestamp,
+        verify: &dyn Fn(&Envelope, &PublicKey) -> bool,
+    ) -> Result<Signer, Distrust> {
+        if self.keys.is_empty() {
+            let told = "it was signed with a bare key, and only certificates are trusted";
+            return Err(Distrust::Untrusted(told.into()));
+        }
+        let mut named = self
+            .keys
+            .iter()
+            .filter(|it| bundle.material.names(&it.key))
+            .peekable();
+        if named.peek().is_none() {
+            let told = "it says that another key signed it, and not one that is trusted";
+            return Err(Distrust::Untrusted(told.into()));
+        }
+        let Some(trusted) = named.find(|it| verify(&bundle.envelope, &it.key)) else {
+            let told = "the signature is not by the key it names over what it signs";
+            return Err(Distrust::BadSignature(told.into()));
+        };
+        trusted.terms.hold(&trusted.name, subject, at)?;
+        Ok(Signer {
+            name: trusted.name.clone(),
+            key: trusted.key.id(),
+            certificate: None,
+            identities: Vec::new(),
+        })
+    }
+
+    fn judge_chain(
+        &self,
+        bundle: &Bundle,
+        chain: &[Certificate],
+        subject: &str,
+        at: Timestamp,
+        verify: &dyn Fn(&Envelope, &PublicKey) -> bool,
+    ) -> Result<Signer, Distrust> {
+        if self.roots.is_empty() {
+            let told = "it was signed with a certificate, and only bare keys are trusted";
+            return Err(Distrust::Untrusted(told.into()));
+        }
+        let (leaf, intermediates) = chain.split_first().expect("a chain has a leaf");
+        let anchors: Vec<Certificate> =
+            self.roots.iter().map(|it| it.certificate.clone()).collect();
+        let anchor =
+            verify_path(leaf, intermediates, &anchors, at).map_err(|error| match error {
+                PathError::Expired { .. } | PathError::NotYetValid { .. } => {
+                    Distrust::Expired(error.to_string())
+                }
+                _ => Distrust::Untrusted(error.to_string()),
+            })?;
+        let root = &self.roots[anchor];
+        let untrusted = |told: String| Err(Distrust::Untrusted(told));
+        if !leaf.may_sign() {
+            return untrusted(format!(
+                "the certificate of {} is for neither digital signatures nor code signing",
+                leaf.subject()
+            ));
+        }
+        if chain
+            .iter()
+            .any(|it| root.revoked_certificates.contains(&it.fingerprint()))
+        {
+            let told = format!(
+                "the certificate of {} or one above it is revoked",
+                leaf.subject()
+            );
+            return Err(Distrust::Revoked(told));
+        }
+        let mut names = leaf.identities();
+        names.push(leaf.subject());
+        let fits = |pattern: &String| names.iter().any(|name| matches(pattern, name));
+        if !root.identities.is_empty() && !root.identities.iter().any(fits) {
+            return untrusted(format!("{} is not trusted to sign", leaf.subject()));
+        }
+        let key = leaf
+            .public_key()
+            .map_err(|error| Distrust::Untrusted(error.to_string()))?;
+        if !verify(&bundle.envelope, &key) {
+            let told = "the signature is not by the certificate's key over what it signs";
+            return Err(Distrust::BadSignature(told.into()));
+        }
+        root.terms.hold(&root.name, subject, at)?;
+        names.pop();
+        Ok(Signer {
+            name: root.name.clone(),
+            key: key.id(),
+            certificate: Some(leaf.subject()),
+            identities: names,
+        })
+    }
+}
+
+impl Terms {
+    fn hold(&self, name: &str, subject: &str, at: Timestamp) -> Result<(), Distrust> {
+        if let Some(revocation) = &self.revoked
+            && at >= revocation.at
+        {
+            let Revocation { at, reason } = revocation;
+            return Err(Distrust::Revoked(format!(
+                "`{name}` was revoked at {at}: {reason}"
+            )));
+        }
+        if let Some(from) = self.not_before.filter(|from| at < *from) {
+            return Err(Distrust::Expired(format!(
+                "`{name}` is trusted from {from}"
+            )));
+        }
+        if let Some(until) = self.not_after.filter(|until| at > *until) {
+            return Err(Distrust::Expired(format!(
+                "`{name}` was trusted until {until}"
+            )));
+        }
+        let fits = |pattern: &String| matches(pattern, subject);
+        if !self.subjects.is_empty() && !self.subjects.iter().any(fits) {
+            let told = format!("`{name}` is not trusted to sign {subject:?}");
+            return Err(Distrust::Untrusted(told));
+        }
+        Ok(())
+    }
+}
+
+/// Whether `text` fits `pattern`, in which `*` stands for any text and `?` for one character. In
+/// linear space and at most their product in time.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
+    let (mut at, mut place, mut star) = (0, 0, None);
+    while place < text.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, place));
+                at += 1;
+            }
+            Some(&c) if c == '?' || c == text[place] => {
+                at += 1;
+                place += 1;
+            }
+            _ => match star {
+                None => return false,
+                Some((began, taken)) => {
+                    star = Some((began, taken + 1));
+                    at = began + 1;
+                    place = taken + 1;
+                }
+            },
+        }
+    }
+    pattern[at..].iter().all(|&c| c == '*')
+}
+
+/// Why a text is no trust store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It is not TOML of this shape.
+    #[error("{0}")]
+    Toml(String),
+    /// An entry cannot be used.
+    #[error("`{0}`: {1}")]
+    Entry(String, String),
+    /// So many signers are asked for as there cannot be.
+    #[error("the threshold is {0}, and {1} signers are named")]
+    Threshold(usize, usize),
+    /// It names nobody.
+    #[error("it trusts nobody: it has neither a [[key]] nor a [[root]]")]
+    Empty,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    #[serde(default = "one")]
+    threshold: usize,
+    #[serde(default)]
+    key: Vec<WireKey>,
+    #[serde(default)]
+    root: Vec<WireRoot>,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WireKey {
+    name: String,
+    pem: String,
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+    revoked: Option<Revocation>,
+    #[serde(default)]
+    subjects: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WireRoot {
+    name: String,
+    pem: String,
+    #[serde(default)]
+    identities: Vec<String>,
+    /// The SHA-256 digests of certificates.
+    #[serde(default)]
+    revoked_certificates: Vec<Digest>,
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+    revoked: Option<Revocation>,
+    #[serde(default)]
+    subjects: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests;
