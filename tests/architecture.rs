@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("container", &[]),
     ("inventory", &["container"]),
     ("artifact", &["container"]),
+    ("provenance", &["attest", "artifact", "container"]),
     ("secrets", &["container"]),
     ("attest", &[]),
     ("policy", &["attest"]),

@@ -8,5 +8,7 @@ mod hostile;
 mod model;
 mod page;
 mod pypi;
+mod reference;
 mod run;
 mod scan;
+mod signing;

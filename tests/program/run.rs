@@ -34,6 +34,15 @@ impl Run {
     }
 }
 
+/// Where tests keep what they have fetched, from one run to the next.
+pub(crate) fn cache() -> PathBuf {
+    std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))
+        .expect("a home directory")
+        .join("casemate")
+}
+
 /// Runs the program at a fixed moment.
 pub(crate) fn casemate<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Run {
     casemate_in(root(), arguments)

@@ -1,5 +1,7 @@
 //! The words a user types.
 
+pub(crate) mod signing;
+
 use std::path::PathBuf;
 
 use casemate_core::Timestamp;
@@ -92,6 +94,12 @@ pub(crate) enum Command {
     /// Look into one model file without loading it.
     #[command(subcommand)]
     Model(Model),
+    /// Make a pair of keys.
+    Keygen(signing::Keygen),
+    /// Sign a model (OpenSSF Model Signing).
+    Sign(signing::Sign),
+    /// Say whether a model is what somebody signed. Opens no connection.
+    Verify(signing::Verify),
     /// Work with gate policies (Rego).
     #[command(subcommand)]
     Policy(Policy),

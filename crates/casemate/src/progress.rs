@@ -46,6 +46,20 @@ impl Ticker {
             .map_or(&(), |ticker| ticker as &dyn Progress)
     }
 
+    /// Tells of bytes that were read, where nobody knows how many there are.
+    pub(crate) fn read(&self, bytes: u64) {
+        let Ok(mut state) = self.state.lock() else {
+            return;
+        };
+        state.done.1 += bytes;
+        let now = Instant::now();
+        if now >= state.next {
+            state.next = now + if self.terminal { OFTEN } else { SELDOM };
+            state.printed = true;
+            self.line(&format!("{} MiB read", state.done.1 >> 20));
+        }
+    }
+
     fn line(&self, text: &str) {
         let text = if self.terminal {
             format!("\r\x1b[2K{text}")

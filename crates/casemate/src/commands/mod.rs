@@ -8,3 +8,4 @@ pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod schema;
 pub(crate) mod shell;
+pub(crate) mod signing;

@@ -7,7 +7,10 @@ use casemate_report::json;
 use serde_json::Value;
 
 use crate::{
-    commands::model::{Conversion, explain, inspect},
+    commands::{
+        model::{Conversion, explain, inspect},
+        signing,
+    },
     config::Configuration,
     output,
 };
@@ -36,6 +39,9 @@ fn names() -> Vec<&'static str> {
         "explanation",
         "gate-input",
         "inspection",
+        "keys",
+        "signing",
+        "verdict",
     ]);
     names.sort_unstable();
     names
@@ -47,6 +53,9 @@ fn schema(name: &str) -> Option<Value> {
         "explanation" => Some(json::schema_of::<explain::Report>()),
         "inspection" => Some(json::schema_of::<inspect::Report>()),
         "conversion" => Some(json::schema_of::<Conversion>()),
+        "keys" => Some(json::schema_of::<signing::keygen::Report>()),
+        "signing" => Some(json::schema_of::<signing::sign::Report>()),
+        "verdict" => Some(json::schema_of::<signing::verify::Report>()),
         "gate-input" => Some(json::schema_of::<casemate_policy::GateInput>()),
         _ => json::schema(name),
     }

@@ -1,0 +1,166 @@
+//! The words of `keygen`, `sign` and `verify`. The reference implementation's own spellings are kept
+//! beside ours.
+
+use std::path::PathBuf;
+
+use casemate_attest::KeyAlgorithm;
+use casemate_provenance::HashType;
+use clap::{ArgGroup, Args, ValueHint};
+
+use super::size;
+
+/// Make a pair of keys.
+#[derive(Args, Debug)]
+pub(crate) struct Keygen {
+    /// The private key to write, in PKCS#8; the public one gets the same name with `.pub`.
+    #[arg(long, short, value_name = "FILE", default_value = "casemate.key", value_hint = ValueHint::FilePath)]
+    pub(crate) out: PathBuf,
+
+    /// What the key signs with: ecdsa-p256, ecdsa-p384, ecdsa-p521 or ed25519. The OpenSSF Model
+    /// Signing registry has the first three.
+    #[arg(long, value_name = "NAME", default_value = "ecdsa-p256")]
+    pub(crate) algorithm: KeyAlgorithm,
+
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
+
+    /// Do not encrypt the private key.
+    #[arg(long)]
+    pub(crate) no_passphrase: bool,
+
+    /// Replace keys that exist. What only they can verify stays without a signer.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Where the pass phrase of a private key comes from.
+#[derive(Args, Debug)]
+pub(crate) struct Passphrase {
+    /// A file whose first line is the pass phrase of the private key; `-` for standard input. Without
+    /// it, CASEMATE_PASSPHRASE is taken, or else the terminal is asked.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) passphrase_file: Option<PathBuf>,
+
+    /// The pass phrase itself, which other users of this machine may read.
+    #[arg(
+        long = "password",
+        value_name = "TEXT",
+        hide = true,
+        conflicts_with = "passphrase_file"
+    )]
+    pub(crate) passphrase: Option<String>,
+}
+
+/// Sign a model.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 0 when the model is signed; 1 when it holds what cannot be signed."
+)]
+pub(crate) struct Sign {
+    /// The model: a directory, or one file.
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) model: PathBuf,
+
+    /// The private key, in PEM or DER.
+    #[arg(long, visible_alias = "private-key", alias = "private_key", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) passphrase: Passphrase,
+
+    /// The key's certificate. Without it, the first of --cert-chain is that.
+    #[arg(long, visible_alias = "signing-certificate", aliases = ["signing_certificate", "signing-cert"], value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The certificates of those who issued it, up to the root; may be given more than once. The root
+    /// stays out of the signature.
+    #[arg(long, visible_alias = "certificate-chain", alias = "certificate_chain", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) cert_chain: Vec<PathBuf>,
+
+    /// The signature to write. It is no part of the model, wherever it is.
+    #[arg(long, short, visible_alias = "signature", alias = "output-bundle", value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub(crate) bundle: PathBuf,
+
+    /// How files are digested: sha256, blake2b or blake3. Everybody reads the first.
+    #[arg(long, value_name = "NAME", default_value = "sha256")]
+    pub(crate) hash: HashType,
+
+    /// Sign ranges of this size instead of whole files: bytes, or a number with MB, GB, MiB or GiB.
+    /// A large file is then digested by all cores.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) shard_size: Option<u64>,
+
+    /// An earlier signature by the same key. With --digest-store, files that have not changed since
+    /// are not read again.
+    #[arg(long, value_name = "FILE", requires = "digest_store", value_hint = ValueHint::FilePath)]
+    pub(crate) from: Option<PathBuf>,
+
+    /// Where to keep what the file system says of each file, signed, for the next time.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) digest_store: Option<PathBuf>,
+
+    /// Read every file, whatever the digest store says.
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    #[command(flatten)]
+    pub(crate) scope: Scope,
+
+    /// Sign the files of git at the top too: .git, .gitattributes, .github and .gitignore.
+    #[arg(long, alias = "no-ignore-git_paths")]
+    pub(crate) no_ignore_git_paths: bool,
+}
+
+/// What of a model is looked at.
+#[derive(Args, Debug)]
+pub(crate) struct Scope {
+    /// A file or directory of the model to leave out; may be given more than once.
+    #[arg(long, alias = "ignore_paths", value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) ignore_paths: Vec<PathBuf>,
+
+    /// Follow symbolic links, as in a snapshot of the Hugging Face cache.
+    #[arg(long, alias = "allow_symlinks")]
+    pub(crate) allow_symlinks: bool,
+}
+
+/// Verify a model against its signature.
+#[derive(Args, Debug)]
+#[command(
+    group = ArgGroup::new("trusted").required(true).args(["key", "trust", "trust_store"]),
+    after_help = "Exit status: 0 when everything that was looked at is what a trusted signer signed, \
+else 1. The class of the verdict says what is wrong: `casemate schema verdict`."
+)]
+pub(crate) struct Verify {
+    /// The model: a directory, or one file.
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) model: PathBuf,
+
+    /// The signature; more than one where the trust store asks for several signers.
+    #[arg(long, short, required = true, visible_alias = "signature", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) bundle: Vec<PathBuf>,
+
+    /// Trust this public key.
+    #[arg(long, visible_alias = "public-key", alias = "public_key", value_name = "PUB", value_hint = ValueHint::FilePath)]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Trust this root certificate; may be given more than once. Nobody else's is trusted, the
+    /// system's neither.
+    #[arg(long, visible_alias = "certificate-chain", aliases = ["certificate_chain", "cert-chain"], value_name = "ROOT", value_hint = ValueHint::FilePath)]
+    pub(crate) trust: Vec<PathBuf>,
+
+    /// Trust whom this store names, within its terms.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) trust_store: Option<PathBuf>,
+
+    /// Verify only files whose name fits, and say so. `*` stands for any text, `?` for one character.
+    /// May be given more than once.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) only: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) scope: Scope,
+
+    /// Allow files that nobody signed.
+    #[arg(long, alias = "ignore_unsigned_files")]
+    pub(crate) ignore_unsigned_files: bool,
+}

@@ -1,0 +1,248 @@
+//! `casemate sign`.
+
+use std::{
+    fmt::Write as _, fs::File, os::unix::fs::MetadataExt as _, path::Path, process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+use casemate_attest::{Certificate, KeyError, SigningKey};
+use casemate_core::Digest;
+use casemate_provenance::{Manifest, Reuse, SignError, SignOptions, inventory, sign};
+use casemate_report::sanitise;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{certificates, read, read_long, with_progress, write_whole};
+use crate::{
+    NEGATIVE,
+    cli::{
+        Format, Global,
+        signing::{Passphrase, Sign},
+    },
+    output,
+};
+
+/// What `casemate sign` did, as JSON.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Report {
+    /// `casemate.signing/1`.
+    schema: &'static str,
+    /// The model, as the caller names it.
+    model: String,
+    /// Whether it is signed.
+    signed: bool,
+    /// Why it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The signature's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bundle: Option<String>,
+    /// The digest of that file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bundle_digest: Option<Digest>,
+    /// The digest that names the model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<Digest>,
+    /// The digest of the key that signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Digest>,
+    /// How many files were signed.
+    files: usize,
+    /// How many of them were not read, because an earlier signing had, and they had not changed.
+    reused: usize,
+    /// How many bytes were read for it.
+    bytes: u64,
+    /// What somebody should know.
+    notes: Vec<String>,
+}
+
+/// Signs a model.
+pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
+    let key = signing_key(&arguments.key, &arguments.passphrase)?;
+    let chain = chain(arguments, &key)?;
+    if arguments.bundle.is_dir() {
+        bail!(
+            "{} is a directory; name the file to write",
+            arguments.bundle.display()
+        );
+    }
+    let mut notes = Vec::new();
+    let reuse = reuse(arguments, &key, &mut notes)?;
+    let options = SignOptions {
+        hash: arguments.hash,
+        shard_size: arguments.shard_size,
+        allow_symlinks: arguments.scope.allow_symlinks,
+        ignore_git: !arguments.no_ignore_git_paths,
+        ignore_paths: arguments.scope.ignore_paths.clone(),
+        outputs: arguments
+            .digest_store
+            .iter()
+            .chain([&arguments.bundle])
+            .cloned()
+            .collect(),
+        reuse,
+    };
+    let begun = match &arguments.digest_store {
+        Some(store) => clock_beside(store)?,
+        None => 0,
+    };
+    let (found, bytes) = with_progress(global.quiet, |meter| {
+        let found = inventory(&arguments.model, &options, meter);
+        (found, meter.bytes())
+    });
+    let model = arguments.model.display().to_string();
+    let mut report = Report {
+        schema: "casemate.signing/1",
+        model,
+        signed: false,
+        reason: None,
+        bundle: None,
+        bundle_digest: None,
+        root: None,
+        key: None,
+        files: 0,
+        reused: 0,
+        bytes,
+        notes,
+    };
+    match found {
+        Err(SignError::Open(error)) => {
+            return Err(error).with_context(|| format!("cannot open {}", report.model));
+        }
+        Err(error) => report.reason = Some(error.to_string()),
+        Ok(found) => {
+            let json = sign(&found.manifest, &key, &chain)?.to_json();
+            write_whole(&arguments.bundle, &json, false)?;
+            report.signed = true;
+            report.bundle = Some(arguments.bundle.display().to_string());
+            report.bundle_digest = Some(Digest::of(&json));
+            report.root = Some(found.manifest.root());
+            report.key = Some(key.public().id());
+            report.files = files(&found.manifest);
+            report.reused = found.reused;
+            if let Some(store) = &arguments.digest_store {
+                write_whole(store, &found.digest_store(&json, begun).sign(&key), false)?;
+            }
+            report.notes.extend(found.notes);
+        }
+    }
+    match global.format {
+        Format::Json => output::print_json(&report)?,
+        _ => output::print(&report.text())?,
+    }
+    Ok(match report.signed {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(NEGATIVE),
+    })
+}
+
+/// The private key, for whose pass phrase the terminal is asked if it has to be.
+fn signing_key(path: &Path, passphrase: &Passphrase) -> Result<SigningKey> {
+    let bytes = zeroize::Zeroizing::new(read(path, "private key")?);
+    let given = passphrase.given()?;
+    let named = || format!("cannot use the private key {}", path.display());
+    match SigningKey::read(&bytes, given.as_ref().map(|it| it.as_bytes())) {
+        Err(KeyError::NeedsPassphrase) => {
+            let asked = passphrase.asked(path)?;
+            SigningKey::read(&bytes, Some(asked.as_bytes())).with_context(named)
+        }
+        read => read.with_context(named),
+    }
+}
+
+/// What an earlier signing has to give; a note, where it has nothing.
+fn reuse(arguments: &Sign, key: &SigningKey, notes: &mut Vec<String>) -> Result<Option<Reuse>> {
+    let (Some(from), Some(store)) = (&arguments.from, &arguments.digest_store) else {
+        return Ok(None);
+    };
+    if arguments.strict {
+        return Ok(None);
+    }
+    let bundle = read_long(from, "earlier signature")?;
+    if store.symlink_metadata().is_err() {
+        notes.push("there is no digest store yet, and every file was read".to_owned());
+        return Ok(None);
+    }
+    let bytes = read_long(store, "digest store")?;
+    match Reuse::open(&bytes, &bundle, &key.public()) {
+        Ok(reuse) => Ok(Some(reuse)),
+        Err(error) => {
+            notes.push(format!("every file was read: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+/// The present moment by the clock of the file system that `path` is on, in seconds since 1970.
+fn clock_beside(path: &Path) -> Result<i64> {
+    let named = || format!("cannot write beside {}", path.display());
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let probe = directory.join(format!(".casemate-clock.{}", std::process::id()));
+    let made = File::options()
+        .write(true)
+        .create_new(true)
+        .open(&probe)
+        .with_context(named)?;
+    let metadata = made.metadata();
+    std::fs::remove_file(&probe).with_context(named)?;
+    Ok(metadata.with_context(named)?.ctime())
+}
+
+/// The certificates, the key's own first.
+fn chain(arguments: &Sign, key: &SigningKey) -> Result<Vec<Certificate>> {
+    let mut chain = certificates(arguments.cert.as_slice())?;
+    chain.truncate(1);
+    chain.extend(certificates(&arguments.cert_chain)?);
+    let public = key.public();
+    if let Some(first) = chain.first()
+        && !first.public_key().is_ok_and(|it| it == public)
+    {
+        bail!(
+            "the first certificate, of {}, is not of the key {}",
+            first.subject(),
+            arguments.key.display()
+        );
+    }
+    Ok(chain)
+}
+
+fn files(manifest: &Manifest) -> usize {
+    let mut names: Vec<&str> = manifest
+        .resources
+        .iter()
+        .map(|it| it.name.as_str())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names.len()
+}
+
+impl Report {
+    fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let mut line = |text: String| {
+            let _ = writeln!(out, "{}", sanitise(&text));
+        };
+        for note in &self.notes {
+            line(format!("note: {note}"));
+        }
+        if let Some(reason) = &self.reason {
+            line(format!("{} is not signed: {reason}", self.model));
+            return out;
+        }
+        line(format!(
+            "signed {}: {} files, {} bytes",
+            self.model, self.files, self.bytes
+        ));
+        if let (Some(root), Some(key), Some(bundle)) = (&self.root, &self.key, &self.bundle) {
+            line(format!("  model   {root}"));
+            line(format!("  key     {key}"));
+            line(format!("  bundle  {bundle}"));
+        }
+        out
+    }
+}

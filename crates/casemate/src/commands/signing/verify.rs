@@ -1,0 +1,205 @@
+//! `casemate verify`.
+
+use std::{
+    fmt::Write as _,
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+use casemate_attest::{PublicKey, TrustStore};
+use casemate_core::PathText;
+use casemate_provenance::{Class, LONGEST_BUNDLE, Verdict, VerifyOptions, verify};
+use casemate_report::sanitise;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{certificates, read, with_progress};
+use crate::{
+    NEGATIVE,
+    cli::{Format, Global, signing::Verify},
+    clock, output,
+};
+
+/// What `casemate verify` says, as JSON.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Report {
+    /// `casemate.verdict/1`.
+    schema: &'static str,
+    /// The model, as the caller names it.
+    model: String,
+    /// What was asked for, where that is not the whole model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    only: Vec<String>,
+    /// The verdict.
+    #[serde(flatten)]
+    verdict: Verdict,
+}
+
+/// Verifies a model.
+pub(crate) fn run(global: &Global, arguments: &Verify) -> Result<ExitCode> {
+    if !matches!(global.format, Format::Text | Format::Json) {
+        bail!("a verdict is text or json");
+    }
+    let trust = trust(arguments)?;
+    let now = clock::of(global)?.now();
+    let bundles: Vec<Vec<u8>> = arguments.bundle.iter().map(|path| bundle(path)).collect();
+    let options = VerifyOptions {
+        only: arguments.only.clone(),
+        ignore_paths: arguments.scope.ignore_paths.clone(),
+        ignore_unsigned: arguments.ignore_unsigned_files,
+        allow_symlinks: arguments.scope.allow_symlinks,
+        bundles: arguments.bundle.clone(),
+    };
+    let verdict = with_progress(global.quiet, |meter| {
+        verify(&arguments.model, &bundles, &trust, &options, now, meter)
+    });
+    let report = Report {
+        schema: "casemate.verdict/1",
+        model: arguments.model.display().to_string(),
+        only: arguments.only.clone(),
+        verdict,
+    };
+    match global.format {
+        Format::Json => output::print_json(&report)?,
+        _ => output::print(&report.text(output::options(global).colour))?,
+    }
+    Ok(match report.verdict.class.is_success() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(NEGATIVE),
+    })
+}
+
+/// Whom the caller trusts.
+fn trust(arguments: &Verify) -> Result<TrustStore> {
+    if let Some(path) = &arguments.key {
+        let bytes = read(path, "public key")?;
+        let key =
+            PublicKey::read(&bytes).with_context(|| format!("cannot use {}", path.display()))?;
+        return Ok(TrustStore::of_key(&path.display().to_string(), key));
+    }
+    if let Some(path) = &arguments.trust_store {
+        let bytes = read(path, "trust store")?;
+        let named = || format!("cannot use the trust store {}", path.display());
+        let text = String::from_utf8(bytes).with_context(named)?;
+        return TrustStore::from_toml(&text).with_context(named);
+    }
+    let mut roots = Vec::new();
+    for path in &arguments.trust {
+        let read: Vec<PathBuf> = vec![path.clone()];
+        let name = path.display().to_string();
+        roots.extend(
+            certificates(&read)?
+                .into_iter()
+                .map(|root| (name.clone(), root)),
+        );
+    }
+    Ok(TrustStore::of_roots(roots))
+}
+
+/// The bytes of a bundle; of one that is not there, or is longer than any, none that are one.
+fn bundle(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let is_file = path.metadata().is_ok_and(|it| it.is_file());
+    let file = if is_file { File::open(path).ok() } else { None };
+    let read = file.and_then(|file| file.take(LONGEST_BUNDLE + 1).read_to_end(&mut bytes).ok());
+    match read {
+        Some(_) => bytes,
+        None => Vec::new(),
+    }
+}
+
+impl Report {
+    fn text(&self, colour: bool) -> String {
+        let verdict = &self.verdict;
+        let style = match (colour, verdict.class.is_success()) {
+            (false, _) => anstyle::Style::new(),
+            (true, true) => anstyle::AnsiColor::Green.on_default().bold(),
+            (true, false) => anstyle::AnsiColor::Red.on_default().bold(),
+        };
+        let mut out = String::new();
+        let class = verdict.class.as_str();
+        let words = words(verdict.class);
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            out,
+            "{}: {style}{class}{style:#}: {words}",
+            sanitise(&self.model)
+        );
+        let mut line = |text: String| {
+            let _ = writeln!(out, "  {}", sanitise(&text));
+        };
+        for problem in verdict.problems.iter().take(LISTED) {
+            match &problem.path {
+                Some(path) => line(format!(
+                    "{}  {path} {}",
+                    problem.class.as_str(),
+                    problem.message
+                )),
+                None => line(format!("{}  {}", problem.class.as_str(), problem.message)),
+            }
+            if let (Some(expected), Some(actual)) = (&problem.expected, &problem.actual) {
+                line(format!("    signed  {expected}"));
+                line(format!("    found   {actual}"));
+            }
+        }
+        if verdict.problems.len() > LISTED {
+            let rest = verdict.problems.len() - LISTED;
+            line(format!("and {rest} more; --format json lists them all"));
+        }
+        for signer in &verdict.signers {
+            match &signer.certificate {
+                Some(certificate) => line(format!("signer  {certificate}, by {}", signer.name)),
+                None => line(format!("signer  {}", signer.name)),
+            }
+            line(format!("key     {}", signer.key));
+        }
+        if let Some(root) = &verdict.root {
+            line(format!("model   {root}"));
+            let (verified, signed) = (verdict.verified_files, verdict.signed_files);
+            line(format!(
+                "files   {verified} of {signed} signed files verified"
+            ));
+        }
+        if !verdict.ignored.is_empty() {
+            let shown: Vec<&PathText> = verdict.ignored.iter().take(LISTED).collect();
+            let names: Vec<String> = shown.iter().map(ToString::to_string).collect();
+            let rest = verdict.ignored.len() - shown.len();
+            let more = if rest > 0 {
+                format!(" and {rest} more")
+            } else {
+                String::new()
+            };
+            line(format!("unsigned and ignored: {}{more}", names.join(", ")));
+        }
+        for note in &verdict.notes {
+            line(format!("note: {note}"));
+        }
+        out
+    }
+}
+
+/// What a class means to whoever reads it.
+fn words(class: Class) -> &'static str {
+    match class {
+        Class::Ok => "it is what a trusted signer signed",
+        Class::Partial => {
+            "what was asked for is what a trusted signer signed; the rest was not looked at"
+        }
+        Class::UnsignedPresent => "it holds what nobody signed",
+        Class::Missing => "something that was signed is not there",
+        Class::ContentMismatch => "it is not what was signed",
+        Class::NotLogged => "its signature is in no log, and has to be",
+        Class::Expired => "its signer was not valid at the time",
+        Class::Revoked => "its signer was revoked",
+        Class::UntrustedSigner => "nobody whom you trust signed it",
+        Class::BadSignature => "its signature does not verify",
+        Class::Equivocation => "two signed statements about it cannot both be true",
+        Class::Malformed => "its signature cannot be read, or could be read in more than one way",
+    }
+}
+
+/// How many of a kind are listed as text.
+const LISTED: usize = 20;

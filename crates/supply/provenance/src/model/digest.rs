@@ -1,0 +1,88 @@
+//! Digests of files, over all cores.
+
+use std::{
+    cell::RefCell,
+    ops::Range,
+    os::fd::OwnedFd,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use rayon::prelude::*;
+use rustix::{fs::fstat, io::pread};
+
+use super::{Fault, File, Identity};
+use crate::{HashType, hash::Hasher};
+
+/// How much has been read so far; anybody may look at it meanwhile.
+#[derive(Debug, Default)]
+pub struct Meter(AtomicU64);
+
+impl Meter {
+    /// In bytes.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Digests the given ranges of a file, and finds out whether it changed meanwhile.
+pub(crate) fn digest(
+    file: &File,
+    ranges: &[Range<u64>],
+    kind: HashType,
+    meter: &Meter,
+) -> Result<Vec<Box<[u8]>>, Fault> {
+    let one = |range: &Range<u64>| digest_range(&file.fd, range.clone(), kind, meter);
+    let digests: Result<Vec<_>, Fault> = match ranges {
+        [range] => one(range).map(|digest| vec![digest]),
+        _ => ranges.par_iter().map(one).collect(),
+    };
+    let digests = digests?;
+    let after = fstat(&file.fd).map_err(|error| Fault::Io(error.into()))?;
+    match Identity::of(&after) == file.identity() {
+        true => Ok(digests),
+        false => Err(Fault::Changed),
+    }
+}
+
+fn digest_range(
+    fd: &OwnedFd,
+    range: Range<u64>,
+    kind: HashType,
+    meter: &Meter,
+) -> Result<Box<[u8]>, Fault> {
+    let mut hasher = Hasher::new(kind);
+    let longest = match kind {
+        // Which gives its work to other threads, in pieces worth the trouble.
+        HashType::Blake3 => 4 << 20,
+        _ => 256 << 10,
+    };
+    // Taken out and not borrowed: while it waits for others, this thread may begin another file.
+    let mut buffer = BUFFER.take();
+    let mut at = range.start;
+    let mut read_all = || {
+        while at < range.end {
+            let left = usize::try_from(range.end - at).unwrap_or(usize::MAX);
+            let want = left.min(longest);
+            if buffer.len() < want {
+                buffer.resize(want, 0);
+            }
+            let read = pread(fd, &mut buffer[..want], at);
+            let read = read.map_err(|error| Fault::Io(error.into()))?;
+            if read == 0 {
+                // It was longer when it was opened.
+                return Err(Fault::Changed);
+            }
+            hasher.update(&buffer[..read]);
+            at += read as u64;
+            meter.0.fetch_add(read as u64, Ordering::Relaxed);
+        }
+        Ok(())
+    };
+    let all = read_all();
+    BUFFER.set(buffer);
+    all.map(|()| hasher.finish())
+}
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}

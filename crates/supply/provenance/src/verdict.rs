@@ -1,0 +1,124 @@
+//! What verifying a model says.
+
+use casemate_attest::Signer;
+use casemate_core::{Digest, PathText};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a verification came to, and the class of each of its problems. Each has one meaning, so that a
+/// program can tell an attack from a lapsed certificate.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// The model is what a trusted signer signed.
+    Ok,
+    /// So is the part that was asked for; the rest was not looked at.
+    Partial,
+    /// The model holds what nobody signed.
+    UnsignedPresent,
+    /// Something that was signed is not there.
+    Missing,
+    /// Something is not what was signed.
+    ContentMismatch,
+    /// A log was asked for, and the signature is in none.
+    NotLogged,
+    /// A certificate or key was not valid at the time.
+    Expired,
+    /// A certificate or key was revoked.
+    Revoked,
+    /// Nobody who is trusted signed.
+    UntrustedSigner,
+    /// The signature does not verify.
+    BadSignature,
+    /// Two signed statements that cannot both be true.
+    Equivocation,
+    /// The signature could not be read, or could be read in more than one way.
+    Malformed,
+}
+
+impl Class {
+    /// The name in JSON and on screen.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::UnsignedPresent => "unsigned-present",
+            Self::Missing => "missing",
+            Self::ContentMismatch => "content-mismatch",
+            Self::NotLogged => "not-logged",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::UntrustedSigner => "untrusted-signer",
+            Self::BadSignature => "bad-signature",
+            Self::Equivocation => "equivocation",
+            Self::Malformed => "malformed",
+        }
+    }
+
+    /// Whether a program may go on.
+    pub fn is_success(self) -> bool {
+        matches!(self, Self::Ok | Self::Partial)
+    }
+}
+
+/// What verifying a model against its signature says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// The worst class of the problems, or that there is none.
+    pub class: Class,
+    /// Everything that is wrong, worst first and then by path.
+    pub problems: Vec<Problem>,
+    /// Who signed, where a signature counts.
+    pub signers: Vec<Signer>,
+    /// The digest that names the model, where the signature could be read.
+    pub root: Option<Digest>,
+    /// The digests of the bundles, in the order in which they were given.
+    pub bundles: Vec<Digest>,
+    /// How many files are signed.
+    pub signed_files: usize,
+    /// How many of them were read and are what was signed.
+    pub verified_files: usize,
+    /// What is there, nobody signed, and was to be ignored.
+    pub ignored: Vec<PathText>,
+    /// What somebody should know and is no problem.
+    pub notes: Vec<String>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Problem {
+    /// What kind of thing.
+    pub class: Class,
+    /// In words.
+    pub message: String,
+    /// The file, relative to the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathText>,
+    /// The digest that was signed, with its algorithm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// The digest that was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(class: Class, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            message: message.into(),
+            path: None,
+            expected: None,
+            actual: None,
+        }
+    }
+
+    pub(crate) fn of(class: Class, path: &[u8], message: impl Into<String>) -> Self {
+        Self {
+            path: Some(PathText::from_bytes(path)),
+            ..Self::new(class, message)
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! Verifying a model.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use casemate_attest::{Bundle, Distrust, Envelope, PublicKey, Signer, TrustStore, dsse, matches};
+use casemate_core::{Digest, PathText, Timestamp};
+use rayon::prelude::*;
+
+use crate::{
+    Class, Manifest, Problem, Resource, Verdict,
+    hash::hex,
+    ignore::ignore_paths,
+    legacy,
+    manifest::WHOLE,
+    model::{Fault, Found, Ignored, Meter, Model, digest, identity_of},
+    sign::{LARGE, shards},
+};
+
+/// What a verification is to look at, and to overlook.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyOptions {
+    /// Only files whose name fits one of these; `*` stands for any text, `?` for one character.
+    pub only: Vec<String>,
+    /// What else is left out: relative to the model, or absolute.
+    pub ignore_paths: Vec<PathBuf>,
+    /// Whether files that nobody signed are no problem.
+    pub ignore_unsigned: bool,
+    /// Whether links are followed even where the signer did not follow any.
+    pub allow_symlinks: bool,
+    /// Where the bundles are, which are no part of the model.
+    pub bundles: Vec<PathBuf>,
+}
+
+/// Verifies the model at `path` against `bundles` (as JSON), and says what is wrong. A bundle is read
+/// before the model is, and the model only if enough signatures count.
+pub fn verify(
+    path: &Path,
+    bundles: &[Vec<u8>],
+    trust: &TrustStore,
+    options: &VerifyOptions,
+    now: Timestamp,
+    meter: &Meter,
+) -> Verdict {
+    let mut verdict = Verdict {
+        class: Class::Ok,
+        problems: Vec::new(),
+        signers: Vec::new(),
+        root: None,
+        bundles: bundles.iter().map(|bundle| Digest::of(bundle)).collect(),
+        signed_files: 0,
+        verified_files: 0,
+        ignored: Vec::new(),
+        notes: Vec::new(),
+    };
+    if let Some(manifest) = count_signatures(path, bundles, trust, now, &mut verdict) {
+        verdict.root = Some(manifest.root());
+        compare(path, &manifest, options, meter, &mut verdict);
+    }
+    verdict
+        .problems
+        .sort_by(|a, b| b.class.cmp(&a.class).then_with(|| a.path.cmp(&b.path)));
+    let worst = verdict.problems.iter().map(|problem| problem.class).max();
+    verdict.class = match worst {
+        Some(worst) => worst,
+        None if !options.only.is_empty() => Class::Partial,
+        None => Class::Ok,
+    };
+    verdict
+}
+
+/// The manifest that enough of the bundles sign.
+fn count_signatures(
+    path: &Path,
+    bundles: &[Vec<u8>],
+    trust: &TrustStore,
+    now: Timestamp,
+    verdict: &mut Verdict,
+) -> Option<Manifest> {
+    let mut counted: Vec<(Signer, Manifest)> = Vec::new();
+    let mut refused = Vec::new();
+    let subject = String::from_utf8_lossy(&crate::model::own_name(path)).into_owned();
+    for bytes in bundles {
+        match read_signed(bytes, &subject, trust, now) {
+            Ok((signer, manifest)) => match counted.first() {
+                Some((_, first)) if !is_same(first, &manifest) => {
+                    let told = format!(
+                        "`{}` signed other content than `{}`",
+                        signer.name, counted[0].0.name
+                    );
+                    refused.push(Problem::new(Class::ContentMismatch, told));
+                }
+                _ if counted.iter().any(|(other, _)| other.key == signer.key) => {
+                    verdict.notes.push(format!(
+                        "`{}` signed more than once, and counts once",
+                        signer.name
+                    ));
+                }
+                _ => counted.push((signer, manifest)),
+            },
+            Err(problem) => refused.push(problem),
+        }
+    }
+    verdict.signers = counted.iter().map(|(signer, _)| signer.clone()).collect();
+    if counted.len() >= trust.threshold() {
+        verdict
+            .notes
+            .extend(refused.into_iter().map(|problem| problem.message));
+        return counted.into_iter().next().map(|(_, manifest)| manifest);
+    }
+    verdict.problems.append(&mut refused);
+    if trust.threshold() > 1 {
+        let (have, need) = (counted.len(), trust.threshold());
+        let told = format!("{need} signers must have signed, and the signatures of {have} count");
+        verdict
+            .problems
+            .push(Problem::new(Class::UntrustedSigner, told));
+    }
+    None
+}
+
+fn is_same(a: &Manifest, b: &Manifest) -> bool {
+    (&a.resources, &a.serialization) == (&b.resources, &b.serialization)
+}
+
+/// Who signed what, of one bundle (as JSON) that `trust` counts for a model called `subject`. What is
+/// signed is parsed once its signature has verified.
+///
+/// # Errors
+///
+/// Why it does not count.
+pub fn read_signed(
+    bytes: &[u8],
+    subject: &str,
+    trust: &TrustStore,
+    now: Timestamp,
+) -> Result<(Signer, Manifest), Problem> {
+    let malformed = |told: String| Problem::new(Class::Malformed, told);
+    let bundle = Bundle::from_json(bytes, usize::try_from(LONGEST_BUNDLE).unwrap_or(usize::MAX))
+        .map_err(|error| malformed(error.to_string()))?;
+    let is_old = std::cell::Cell::new(false);
+    let verify = |envelope: &Envelope, key: &PublicKey| {
+        if envelope.verify(key).is_ok() {
+            return true;
+        }
+        let old = legacy::verify(envelope, key).is_ok();
+        is_old.set(old);
+        old
+    };
+    let signer = trust
+        .judge(&bundle, subject, None, now, &verify)
+        .map_err(|distrust| {
+            let class = match &distrust {
+                Distrust::BadSignature(_) => Class::BadSignature,
+                Distrust::Untrusted(_) => Class::UntrustedSigner,
+                Distrust::Expired(_) => Class::Expired,
+                Distrust::Revoked(_) => Class::Revoked,
+            };
+            Problem::new(class, distrust.to_string())
+        })?;
+    if bundle.envelope.payload_type != dsse::IN_TOTO {
+        let shown: String = bundle.envelope.payload_type.chars().take(100).collect();
+        return Err(malformed(format!(
+            "what is signed is no in-toto statement, but {shown:?}"
+        )));
+    }
+    let manifest = Manifest::from_statement(&bundle.envelope.payload.0)
+        .map_err(|error| malformed(error.to_string()))?;
+    if is_old.get() && !manifest.is_legacy {
+        let told = "it is signed in the way of model-signing 0.2, and is not of its form";
+        return Err(Problem::new(Class::BadSignature, told));
+    }
+    Ok((signer, manifest))
+}
+
+/// Holds the model against what was signed.
+fn compare(
+    path: &Path,
+    manifest: &Manifest,
+    options: &VerifyOptions,
+    meter: &Meter,
+    verdict: &mut Verdict,
+) {
+    let mut files: BTreeMap<&str, Vec<&Resource>> = BTreeMap::new();
+    for resource in &manifest.resources {
+        files.entry(&resource.name).or_default().push(resource);
+    }
+    verdict.signed_files = files.len();
+    let links = manifest.serialization.allow_symlinks || options.allow_symlinks;
+    let model = match Model::open(path, links) {
+        Ok(model) => model,
+        Err(error) => {
+            let told = format!("the model cannot be opened: {error}");
+            verdict.problems.push(Problem::new(Class::Missing, told));
+            return;
+        }
+    };
+    let is_asked_for =
+        |name: &str| options.only.is_empty() || options.only.iter().any(|glob| matches(glob, name));
+    let asked: Vec<(&str, Vec<&Resource>)> = files
+        .iter()
+        .filter(|(name, _)| is_asked_for(name))
+        .map(|(name, it)| (*name, it.clone()))
+        .collect();
+    if asked.is_empty() {
+        let told = "no signed file fits what was asked for";
+        verdict.problems.push(Problem::new(Class::Missing, told));
+    }
+    let problems = compare_files(&model, &asked, manifest, meter);
+    verdict.verified_files = asked.len() - problems.len();
+    verdict.problems.extend(problems);
+    find_unsigned(
+        path,
+        &model,
+        manifest,
+        &files,
+        &is_asked_for,
+        options,
+        verdict,
+    );
+}
+
+/// Digests the files that are signed: the small ones first, then the large ones, the largest first.
+fn compare_files(
+    model: &Model,
+    files: &[(&str, Vec<&Resource>)],
+    manifest: &Manifest,
+    meter: &Meter,
+) -> Vec<Problem> {
+    let first: Vec<Compared<'_>> = files
+        .par_iter()
+        .map(|(name, resources)| match model.file(name.as_bytes()) {
+            Ok(file) if file.len() > LARGE => Compared::Later(file.len(), name, resources),
+            _ => Compared::Now(compare_file(model, name, resources, manifest, meter)),
+        })
+        .collect();
+    let (mut problems, mut later) = (Vec::new(), Vec::new());
+    for compared in first {
+        match compared {
+            Compared::Now(problem) => problems.extend(problem),
+            Compared::Later(len, name, resources) => later.push((len, name, resources)),
+        }
+    }
+    later.sort_unstable_by_key(|(len, name, _)| (std::cmp::Reverse(*len), *name));
+    let large = later.par_iter().with_max_len(1);
+    let large =
+        large.map(|(_, name, resources)| compare_file(model, name, resources, manifest, meter));
+    problems.extend(large.collect::<Vec<_>>().into_iter().flatten());
+    problems
+}
+
+enum Compared<'a> {
+    Now(Option<Problem>),
+    Later(u64, &'a str, &'a [&'a Resource]),
+}
+
+/// What is wrong with one signed file.
+fn compare_file(
+    model: &Model,
+    name: &str,
+    resources: &[&Resource],
+    manifest: &Manifest,
+    meter: &Meter,
+) -> Option<Problem> {
+    let hash = manifest.serialization.hash;
+    let problem = |class, told: &str| Problem::of(class, name.as_bytes(), told);
+    let faulty = |fault: Fault| match fault {
+        Fault::Missing => problem(Class::Missing, "is signed and is not there"),
+        fault => problem(Class::ContentMismatch, &fault.to_string()),
+    };
+    let file = match model.file(name.as_bytes()) {
+        Ok(file) => file,
+        Err(fault) => return Some(faulty(fault)),
+    };
+    let ranges = match manifest.serialization.shard_size {
+        None => Vec::from([0..file.len()]),
+        Some(size) => {
+            // Before the ranges of a file are made up, that there are as many as were signed.
+            let ranges = match file.len().div_ceil(size) == resources.len() as u64 {
+                true => shards(file.len(), size),
+                false => Vec::new(),
+            };
+            let signed = resources.iter().filter_map(|it| it.range.as_ref());
+            if ranges.is_empty() || !signed.clone().all(|range| ranges.contains(range)) {
+                return Some(problem(
+                    Class::ContentMismatch,
+                    "is not of the length that was signed",
+                ));
+            }
+            signed.cloned().collect()
+        }
+    };
+    let digests = match digest(&file, &ranges, hash, meter) {
+        Ok(digests) => digests,
+        Err(fault) => return Some(faulty(fault)),
+    };
+    let different = resources
+        .iter()
+        .zip(&digests)
+        .find(|(it, digest)| it.digest != **digest)?;
+    let (resource, actual) = different;
+    let mut found = problem(Class::ContentMismatch, "is not what was signed");
+    if let Some(range) = &resource.range {
+        found.message = format!(
+            "is not what was signed, in bytes {} to {}",
+            range.start, range.end
+        );
+    }
+    found.expected = Some(format!("{hash}:{}", hex(&resource.digest)));
+    found.actual = Some(format!("{hash}:{}", hex(actual)));
+    Some(found)
+}
+
+/// Finds what is in the model and nobody signed.
+fn find_unsigned(
+    path: &Path,
+    model: &Model,
+    manifest: &Manifest,
+    files: &BTreeMap<&str, Vec<&Resource>>,
+    is_asked_for: &dyn Fn(&str) -> bool,
+    options: &VerifyOptions,
+    verdict: &mut Verdict,
+) {
+    if model.file_name.is_some() {
+        return;
+    }
+    let signed = manifest
+        .serialization
+        .ignore_paths
+        .iter()
+        .map(|it| it.as_bytes().to_vec());
+    let ignored = signed.chain(ignore_paths(path, &options.ignore_paths));
+    let mut ignored = Ignored::new(true, ignored);
+    for bundle in &options.bundles {
+        ignored = ignored.also_file(identity_of(bundle));
+    }
+    let walk = model.walk(&ignored);
+    for (directory, fault) in walk.unreadable {
+        let told = format!("the directory {fault}, so that nobody knows what is in it");
+        verdict
+            .problems
+            .push(Problem::of(Class::UnsignedPresent, &directory, told));
+    }
+    for circle in walk.circles {
+        let shown = PathText::from_bytes(&circle);
+        verdict.notes.push(format!(
+            "{shown} is a link to a directory around it, and was not followed"
+        ));
+    }
+    if walk.is_cut {
+        let told = "the model has more files, or deeper directories, than are looked at";
+        verdict
+            .problems
+            .push(Problem::new(Class::UnsignedPresent, told));
+    }
+    verdict
+        .ignored
+        .extend(walk.ignored.iter().map(|name| PathText::from_bytes(name)));
+    for (name, found) in walk.found {
+        let text = std::str::from_utf8(&name).ok();
+        if text.is_some_and(|name| files.contains_key(name)) {
+            continue;
+        }
+        if text.is_some_and(|name| !is_asked_for(name))
+            || (text.is_none() && !options.only.is_empty())
+        {
+            continue;
+        }
+        let is_plain = matches!(found, Found::File | Found::LinkedFile);
+        // Shards of nothing are not signed, so that nobody can tell whose an empty file is.
+        let may_be_signed = is_plain
+            && manifest.serialization.shard_size.is_some()
+            && model.file(&name).is_ok_and(|file| file.len() == 0);
+        if options.ignore_unsigned || may_be_signed {
+            verdict.ignored.push(PathText::from_bytes(&name));
+            continue;
+        }
+        let told = match found {
+            Found::File | Found::LinkedFile => "is there and nobody signed it",
+            Found::Link => "is a symbolic link that nobody signed",
+            Found::Other(kind) => {
+                let told = format!("is {kind} and no file");
+                verdict
+                    .problems
+                    .push(Problem::of(Class::UnsignedPresent, &name, told));
+                continue;
+            }
+        };
+        verdict
+            .problems
+            .push(Problem::of(Class::UnsignedPresent, &name, told));
+    }
+    verdict.ignored.sort();
+    debug_assert!(!files.contains_key(WHOLE) || files.len() == 1);
+}
+
+/// How long a bundle may be: its statement in base64, and what comes with it.
+pub const LONGEST_BUNDLE: u64 = crate::manifest::LONGEST_STATEMENT as u64 / 3 * 4 + (1 << 20);

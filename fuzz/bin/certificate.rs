@@ -1,0 +1,4 @@
+//! Fuzzes `certificate`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| casemate_fuzz::certificate::run(data));

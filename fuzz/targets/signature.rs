@@ -1,0 +1,40 @@
+//! Bytes that may be a bundle. Whatever is done to one: what counts is what was signed, by whom it was.
+
+use std::sync::LazyLock;
+
+use casemate_attest::{SigningKey, TrustStore};
+use casemate_provenance::{HashType, Manifest, Resource, Serialization, read_signed, sign};
+
+/// Reads them under the trust in one key.
+pub fn run(data: &[u8]) {
+    let now = "2030-01-01T00:00:00Z".parse().expect("a time");
+    if let Ok((signer, manifest)) = read_signed(data, "model", &TRUST, now) {
+        assert_eq!(signer.key, KEY.public().id());
+        assert_eq!(manifest, *SIGNED, "something counts that nobody signed");
+    }
+}
+
+/// The bundle that mutations begin with, as JSON.
+pub fn seed() -> Vec<u8> {
+    sign(&SIGNED, &KEY, &[]).expect("signs").to_json()
+}
+
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| {
+    SigningKey::read(include_bytes!("signature.pem"), None).expect("a key")
+});
+static TRUST: LazyLock<TrustStore> = LazyLock::new(|| TrustStore::of_key("test", KEY.public()));
+static SIGNED: LazyLock<Manifest> = LazyLock::new(|| Manifest {
+    name: "model".into(),
+    resources: vec![Resource {
+        name: "weights.bin".into(),
+        range: None,
+        digest: vec![7; 32].into(),
+    }],
+    serialization: Serialization {
+        shard_size: None,
+        hash: HashType::Sha256,
+        allow_symlinks: false,
+        ignore_paths: vec![".git".into()],
+    },
+    is_legacy: false,
+});

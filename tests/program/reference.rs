@@ -1,0 +1,211 @@
+//! Signatures between us and the reference implementation of OpenSSF Model Signing, both ways.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use crate::run::{cache, casemate, root, tree};
+
+/// The reference implementation, waiting for requests.
+struct Reference {
+    child: Child,
+    asks: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Reference {
+    fn start() -> Self {
+        let mut child = Command::new(environment().join("bin/python"))
+            .arg(root().join("tests/interop/reference.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python starts");
+        let asks = child.stdin.take().expect("a pipe");
+        let answers = BufReader::new(child.stdout.take().expect("a pipe"));
+        Self {
+            child,
+            asks,
+            answers,
+        }
+    }
+
+    /// What it says to one request: `ok`, or what went wrong.
+    fn ask(&mut self, request: &Value) -> String {
+        writeln!(self.asks, "{request}").expect("it listens");
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).expect("it answers");
+        answer.trim().to_owned()
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A Python environment with it, made once and kept.
+fn environment() -> PathBuf {
+    let requirements = root().join("tests/interop/requirements.txt");
+    let digest = Command::new("sha256sum")
+        .arg(&requirements)
+        .output()
+        .expect("sha256sum runs");
+    let digest = String::from_utf8(digest.stdout).expect("UTF-8");
+    let place = cache().join("model-signing").join(&digest[..16]);
+    if place.join("ready").exists() {
+        return place;
+    }
+    let run = |command: &mut Command| {
+        let status = command.status().expect("it starts");
+        assert!(status.success(), "{command:?}");
+    };
+    std::fs::create_dir_all(&place).expect("the cache");
+    run(Command::new("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(&place));
+    run(Command::new(place.join("bin/python"))
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+        ])
+        .args(["--require-hashes", "--requirement"])
+        .arg(&requirements));
+    std::fs::write(place.join("ready"), b"").expect("written");
+    place
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+#[test]
+fn the_reference_and_we_verify_each_others_signatures() {
+    let mut reference = Reference::start();
+    let dir = tree(&[
+        (b"model/config.json", b"{}"),
+        (b"model/weights.bin", &[9; 3000]),
+        (b"model/sub/tokens.txt", b"a b c"),
+        (b"model/sub-x/1", b"sorted otherwise by its parts"),
+    ]);
+    let place = |name: &str| dir.path().join(name);
+    let model = place("model");
+    let ask_ok = |reference: &mut Reference, request: Value| {
+        assert_eq!(reference.ask(&request), "ok", "{request}");
+    };
+    for curve in ["p256", "p384", "p521"] {
+        let pki = place(curve);
+        std::fs::create_dir(&pki).expect("made");
+        ask_ok(
+            &mut reference,
+            json!({"do": "issue", "folder": pki, "curve": curve}),
+        );
+        let key = place(&format!("{curve}.key"));
+        casemate(
+            [
+                "keygen",
+                "--no-passphrase",
+                "--algorithm",
+                &format!("ecdsa-{curve}"),
+            ]
+            .into_iter()
+            .chain(["--out", text(&key)]),
+        )
+        .ended_with(0);
+        let public = key.with_extension("pub");
+        let (leaf, leaf_key) = (pki.join("leaf.pem"), pki.join("leaf.key"));
+        let (issuer, top) = (pki.join("issuer.pem"), pki.join("root.pem"));
+        let ours = place("ours.sig");
+        let theirs = place("theirs.sig");
+        // The reference verifies neither its own shards nor blake2b.
+        for hash in ["sha256", "blake3"] {
+            casemate(
+                [
+                    "sign",
+                    text(&model),
+                    "--key",
+                    text(&key),
+                    "--bundle",
+                    text(&ours),
+                ]
+                .into_iter()
+                .chain(["--hash", hash]),
+            )
+            .ended_with(0);
+            ask_ok(
+                &mut reference,
+                json!({"do": "verify", "model": model, "bundle": ours, "key": public, "roots": []}),
+            );
+        }
+        casemate([
+            "sign",
+            text(&model),
+            "--private_key",
+            text(&leaf_key),
+            "--signing_certificate",
+            text(&leaf),
+            "--certificate_chain",
+            text(&issuer),
+            "--certificate_chain",
+            text(&top),
+            "--signature",
+            text(&ours),
+        ])
+        .ended_with(0);
+        ask_ok(
+            &mut reference,
+            json!({"do": "verify", "model": model, "bundle": ours, "key": null, "roots": [top]}),
+        );
+        for (hash, shard_size) in [
+            ("sha256", 0),
+            ("blake2", 0),
+            ("blake3", 0),
+            ("sha256", 1000),
+            ("blake3", 1000),
+        ] {
+            for chain in [vec![], vec![&leaf, &issuer]] {
+                let signing = if chain.is_empty() { &key } else { &leaf_key };
+                ask_ok(
+                    &mut reference,
+                    json!({
+                        "do": "sign", "model": model, "bundle": theirs, "key": signing,
+                        "chain": chain, "algorithm": hash, "shard_size": shard_size,
+                    }),
+                );
+                let trust = match chain.is_empty() {
+                    true => ["--public_key", text(&public)],
+                    false => ["--certificate_chain", text(&top)],
+                };
+                let run = casemate(
+                    [
+                        "verify",
+                        text(&model),
+                        "--signature",
+                        text(&theirs),
+                        "--format",
+                        "json",
+                    ]
+                    .into_iter()
+                    .chain(trust),
+                );
+                let verdict = run.json();
+                assert_eq!(
+                    verdict["class"], "ok",
+                    "{curve} {hash} {shard_size}: {}",
+                    run.out
+                );
+            }
+        }
+    }
+}

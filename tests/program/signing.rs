@@ -1,0 +1,208 @@
+//! Keys, signatures and verdicts, through the command line.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::run::{Run, assert_valid, casemate, tree};
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// A model, a pair of keys and a signature.
+struct Case(tempfile::TempDir);
+
+impl Case {
+    fn new() -> Self {
+        let dir = tree(&[(b"model/a.bin", b"a"), (b"model/sub/b.bin", b"b")]);
+        let case = Self(dir);
+        casemate(["keygen", "--no-passphrase", "--out", &case.at("k.key")]).ended_with(0);
+        case.sign(&[]).ended_with(0);
+        case
+    }
+
+    fn at(&self, name: &str) -> String {
+        text(&self.0.path().join(name)).to_owned()
+    }
+
+    fn sign(&self, more: &[&str]) -> Run {
+        let (model, key, bundle) = (self.at("model"), self.at("k.key"), self.at("model/m.sig"));
+        let plain = ["sign", &model, "--key", &key, "--bundle", &bundle];
+        casemate(plain.iter().chain(more))
+    }
+
+    fn verify(&self, more: &[&str]) -> Run {
+        let (model, key, bundle) = (self.at("model"), self.at("k.pub"), self.at("model/m.sig"));
+        let plain = ["verify", &model, "--key", &key, "--bundle", &bundle];
+        casemate(plain.iter().chain(more))
+    }
+}
+
+#[test]
+fn what_is_signed_verifies_and_says_who_signed() {
+    let case = Case::new();
+    let run = case.verify(&[]).ended_with(0);
+    assert!(run.out.contains(": ok: "), "{}", run.out);
+    let json = case.verify(&["--format", "json"]).ended_with(0).json();
+    assert_valid("verdict", &json);
+    assert_eq!(json["verified_files"], 2);
+    assert_eq!(json["ignored"], serde_json::json!(["m.sig"]));
+    let signing = case.sign(&["--format", "json"]).ended_with(0).json();
+    assert_valid("signing", &signing);
+    assert_eq!(signing["root"], json["root"]);
+    assert_eq!(
+        signing["bundle_digest"], json["bundles"][0],
+        "the same model, the same bundle"
+    );
+}
+
+#[test]
+fn the_exit_status_is_of_the_verdict_or_of_wrong_usage() {
+    let case = Case::new();
+    fs::write(case.at("model/new"), b"x").expect("written");
+    let json = case.verify(&["--format", "json"]).ended_with(1).json();
+    assert_eq!(json["class"], "unsigned-present");
+    assert_eq!(json["problems"][0]["path"], "new");
+    case.verify(&["--ignore_unsigned_files"]).ended_with(0);
+    let only = case
+        .verify(&["--only", "sub/*", "--format", "json"])
+        .ended_with(0)
+        .json();
+    assert_eq!(only["class"], "partial");
+    fs::remove_file(case.at("model/m.sig")).expect("removed");
+    let json = case.verify(&["--format", "json"]).ended_with(1).json();
+    assert_eq!(json["class"], "malformed", "a bundle that is not there");
+    casemate(["verify", &case.at("model"), "--bundle", &case.at("x")]).ended_with(2);
+    let no_key = case.at("model/a.bin");
+    casemate([
+        "verify",
+        &case.at("model"),
+        "--bundle",
+        &case.at("x"),
+        "--key",
+        &no_key,
+    ])
+    .ended_with(2);
+    let private = case.at("k.key");
+    let told = casemate([
+        "verify",
+        &case.at("model"),
+        "--bundle",
+        &case.at("x"),
+        "--key",
+        &private,
+    ]);
+    assert!(told.ended_with(2).err.contains("private key"));
+}
+
+#[test]
+fn what_cannot_be_signed_leaves_no_signature() {
+    let case = Case::new();
+    fs::remove_file(case.at("model/m.sig")).expect("removed");
+    std::os::unix::fs::symlink("a.bin", case.at("model/link")).expect("linked");
+    let json = case.sign(&["--format", "json"]).ended_with(1).json();
+    assert_valid("signing", &json);
+    assert!(
+        json["reason"]
+            .as_str()
+            .expect("a reason")
+            .contains("link is a symbolic link")
+    );
+    assert!(!Path::new(&case.at("model/m.sig")).exists());
+    case.sign(&["--allow_symlinks"]).ended_with(0);
+    let json = case.verify(&["--format", "json"]).ended_with(0).json();
+    assert_eq!(json["signed_files"], 3);
+    casemate([
+        "sign",
+        &case.at("nowhere"),
+        "--key",
+        &case.at("k.key"),
+        "--bundle",
+        &case.at("s"),
+    ])
+    .ended_with(2);
+}
+
+#[test]
+fn keys_are_kept_for_their_owner_and_never_overwritten() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = tree(&[
+        (b"phrase", b"open sesame\n"),
+        (b"wrong", b"sesame\n"),
+        (b"m/a", b"a"),
+    ]);
+    let at = |name: &str| text(&dir.path().join(name)).to_owned();
+    let make = || {
+        casemate([
+            "keygen",
+            "--out",
+            &at("k.key"),
+            "--passphrase-file",
+            &at("phrase"),
+            "--format",
+            "json",
+        ])
+    };
+    let json = make().ended_with(0).json();
+    assert_valid("keys", &json);
+    assert_eq!(json["encrypted"], true);
+    let mode = fs::metadata(at("k.key"))
+        .expect("there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let refused = make().ended_with(2);
+    assert!(refused.err.contains("--force"), "{}", refused.err);
+    let sign = |phrase: &str| {
+        let (model, key, out) = (at("m"), at("k.key"), at("s"));
+        casemate([
+            "sign",
+            &model,
+            "--key",
+            &key,
+            "--bundle",
+            &out,
+            "--passphrase-file",
+            &at(phrase),
+        ])
+    };
+    sign("phrase").ended_with(0);
+    assert!(sign("wrong").ended_with(2).err.contains("pass phrase"));
+    let (model, key, out) = (at("m"), at("k.key"), at("s"));
+    let asked = casemate(["sign", &model, "--key", &key, "--bundle", &out]).ended_with(2);
+    assert!(asked.err.contains("--passphrase-file"), "{}", asked.err);
+}
+
+#[test]
+fn verifying_opens_no_socket_and_needs_no_network() {
+    let case = Case::new();
+    let trace = case.at("trace");
+    let (model, key, bundle) = (case.at("model"), case.at("k.pub"), case.at("model/m.sig"));
+    // A network namespace of its own, which has no interface that is up.
+    let status = Command::new("unshare")
+        .args([
+            "--net",
+            "strace",
+            "-f",
+            "-qq",
+            "-e",
+            "trace=%network",
+            "-o",
+            &trace,
+        ])
+        .args([
+            env!("CARGO_BIN_EXE_casemate"),
+            "verify",
+            &model,
+            "--key",
+            &key,
+            "--bundle",
+            &bundle,
+        ])
+        .status()
+        .expect("unshare and strace run");
+    assert!(status.success());
+    let calls = crate::run::read_text(&trace);
+    let calls: Vec<&str> = calls.lines().filter(|line| line.contains('(')).collect();
+    assert!(calls.is_empty(), "{calls:?}");
+}
