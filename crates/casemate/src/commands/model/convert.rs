@@ -167,8 +167,8 @@ fn write(global: &Global, plan: &Plan<'_>, destination: &mut Destination) -> Res
     let progress: &dyn Progress = Ticker::progress(&ticker);
     progress.found(plan.sizes().len() as u64, plan.sizes().sum());
     for (nth, len) in plan.sizes().enumerate() {
-        let mut out = destination.create(nth, len)?;
-        plan.write(nth, &mut out, &mut |bytes| progress.done(0, bytes))?;
+        let out = destination.create(nth, len)?;
+        plan.write(nth, &out, &|bytes| progress.done(0, bytes))?;
         out.finish()?;
         progress.done(1, 0);
     }

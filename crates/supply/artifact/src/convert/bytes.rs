@@ -5,6 +5,7 @@ use std::{io, sync::Arc};
 use casemate_container::{ContainerError, Exceeded, Loaded, Member};
 use casemate_core::{MemorySource, Source, Window};
 
+use super::gather::Reading;
 use crate::spool::Spool;
 
 /// The bytes of one storage.
@@ -68,6 +69,14 @@ impl<'a> Bytes<'a> {
         match self {
             Self::Window(window) => window.len(),
             Self::Packed { len, .. } | Self::Memory { len, .. } => *len,
+        }
+    }
+
+    /// In which order they can be read.
+    pub(super) fn reading(&self) -> Reading {
+        match self {
+            Self::Window(_) | Self::Memory { .. } => Reading::Anywhere,
+            Self::Packed { .. } => Reading::Forward,
         }
     }
 

@@ -20,30 +20,34 @@ mod select;
 #[cfg(test)]
 mod tests;
 
-use std::io;
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+};
 
 pub use plan::{Convertible, Failure, Index, Obstacle, Options, Plan, Planned, Refused};
 
-/// Where a safetensors file is written: anywhere in it, each byte once.
-pub trait Sink {
+/// Where a safetensors file is written: anywhere in it, each byte once, by several threads at a time.
+pub trait Sink: Sync {
     /// Writes all of `bytes` from `at` on.
     ///
     /// # Errors
     ///
     /// What the medium says.
-    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;
+    fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()>;
 }
 
-impl Sink for Vec<u8> {
-    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+impl Sink for Mutex<Vec<u8>> {
+    fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut all = self.lock().unwrap_or_else(PoisonError::into_inner);
         let at = usize::try_from(at).map_err(io::Error::other)?;
         let end = at
             .checked_add(bytes.len())
             .ok_or(io::ErrorKind::FileTooLarge)?;
-        if self.len() < end {
-            self.resize(end, 0);
+        if all.len() < end {
+            all.resize(end, 0);
         }
-        self[at..end].copy_from_slice(bytes);
+        all[at..end].copy_from_slice(bytes);
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use casemate_core::{Coverage, Region, Source};
 use super::{
     ConvertError, Sink,
     bytes::Bytes,
-    gather::{self, Buffers},
+    gather::{self, Workers},
     layout::{self, Layout},
     open::{self, Opened, Thing},
     select,
@@ -216,7 +216,8 @@ impl<'a> Plan<'a> {
         self.files.iter().map(|file| file.len)
     }
 
-    /// Writes one output file. `progress` is told of bytes as they are done.
+    /// Writes one output file. `progress` is told of bytes as they are done, by
+    /// several threads.
     ///
     /// # Errors
     ///
@@ -224,18 +225,19 @@ impl<'a> Plan<'a> {
     pub fn write(
         &self,
         file: usize,
-        out: &mut dyn Sink,
-        progress: &mut dyn FnMut(u64),
+        out: &dyn Sink,
+        progress: &(dyn Fn(u64) + Sync),
     ) -> io::Result<()> {
         let Some(file) = self.files.get(file) else {
             return Ok(());
         };
-        let mut buffers = Buffers::default();
+        let mut workers = Workers::new();
+        let told = Told { out, progress };
         for &(which, at) in &file.places {
             let tensor = &self.tensors[which].1;
-            let mut out = Told { out, progress };
-            self.bytes[which]
-                .with(|source| gather::copy(tensor, source, &mut buffers, &mut out, at))?;
+            let bytes = &self.bytes[which];
+            let reading = bytes.reading();
+            bytes.with(|from| gather::copy(tensor, (from, reading), &mut workers, &told, at))?;
         }
         // At last, so that what breaks off on the way does not look like a whole file.
         out.write_at(0, &file.head)
@@ -244,12 +246,12 @@ impl<'a> Plan<'a> {
 
 /// A sink that tells how much it was given.
 struct Told<'t> {
-    out: &'t mut dyn Sink,
-    progress: &'t mut dyn FnMut(u64),
+    out: &'t dyn Sink,
+    progress: &'t (dyn Fn(u64) + Sync),
 }
 
 impl Sink for Told<'_> {
-    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+    fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         self.out.write_at(at, bytes)?;
         (self.progress)(bytes.len() as u64);
         Ok(())

@@ -1,6 +1,8 @@
 //! What is refused, and what a hostile file cannot do. What real libraries load is compared in
 //! `tests/program/convert.rs`.
 
+use std::sync::Mutex;
+
 use casemate_core::MemorySource;
 
 use super::{ConvertError, Convertible, Obstacle, Options, Plan};
@@ -124,9 +126,9 @@ fn plan(bytes: &[u8], options: &Options) -> Result<Outcome, ConvertError> {
     )
     .map_err(|failure| failure.error)?;
     let write = |nth: usize| {
-        let mut out = Vec::new();
-        plan.write(nth, &mut out, &mut |_| ()).expect("memory");
-        out
+        let out = Mutex::new(Vec::new());
+        plan.write(nth, &out, &|_| ()).expect("memory");
+        out.into_inner().expect("no panic")
     };
     let metadata = plan.metadata().iter();
     Ok(Outcome {
