@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fmt::Write, os::unix::ffi::OsStrExt, process::E
 
 use anyhow::{Result, anyhow, bail};
 use casemate_artifact::{
-    Allowlist, ConvertError, Convertible, Examination, Failure, Limits, Obstacle, Options, Plan,
-    ShardIndex, Verdict,
+    ConvertError, Convertible, Examination, Failure, Limits, Obstacle, Options, Plan, ShardIndex,
+    Verdict,
 };
 use casemate_core::PathText;
 use casemate_inventory::Progress;
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     NEGATIVE,
     cli::{Convert, Format, Global},
-    output,
+    config, output,
     progress::Ticker,
 };
 
@@ -58,6 +58,9 @@ struct Input {
     verdict: &'static str,
     /// What stands behind an unknown or dangerous verdict.
     findings: Vec<Finding>,
+    /// What your own allowlist let pass, with your reasons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<String>,
 }
 
 /// Something found in an input.
@@ -111,8 +114,11 @@ pub(crate) fn run(global: &Global, arguments: &Convert) -> Result<ExitCode> {
         strip_prefix: arguments.strip_prefix.clone(),
         max_shard_size: arguments.max_shard_size,
     };
-    let (allowlist, limits) = (Allowlist::builtin(), Limits::default());
-    let plan = match Plan::new(&files, index, allowlist, &limits, &options) {
+    let (allowlist, limits) = (
+        config::allowlist(&arguments.allow.files)?,
+        Limits::default(),
+    );
+    let plan = match Plan::new(&files, index, &allowlist, &limits, &options) {
         Ok(plan) => plan,
         Err(Failure {
             error: ConvertError::Io(error),
@@ -202,6 +208,7 @@ fn judged((name, examination): &(String, Examination)) -> Input {
         path: name.clone(),
         format: examination.format,
         verdict: examination.verdict.as_str(),
+        allowed: examination.allowances(),
         findings: findings
             .map(|found| Finding {
                 rule: found.rule.id.to_string(),
@@ -268,6 +275,9 @@ impl Conversion {
                 line(format!("  {} {}", finding.rule, finding.message));
             }
             more(&mut line, input.findings.len());
+            if let Some(allowed) = &input.allowed {
+                line(format!("  allowed by you: {allowed}"));
+            }
         }
         if !self.refused.is_empty() {
             line(format!("refused: {}", self.refused.len()));

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::one_file;
 use crate::{
     cli::{Format, Global, Inspect},
-    output,
+    config, output,
 };
 
 /// What `casemate model inspect` says, as JSON.
@@ -35,6 +35,9 @@ pub(crate) struct Report {
     /// Why coverage is partial.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// What your own allowlist let pass, with your reasons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<String>,
     /// What it holds.
     #[serde(flatten)]
     content: Content,
@@ -47,8 +50,9 @@ pub(crate) fn run(global: &Global, arguments: &Inspect) -> Result<ExitCode> {
     }
     let is_full = arguments.full || global.format == Format::Json;
     let detail = if is_full { Detail::Full } else { Detail::Brief };
+    let allowlist = config::allowlist(&arguments.allow.files)?;
     let report = one_file::look_into(&arguments.file, |entry, source| {
-        report(entry, source, detail)
+        report(entry, source, &allowlist, detail)
     })?
     .with_context(|| format!("cannot read {}", arguments.file.display()))?;
     match global.format {
@@ -58,9 +62,15 @@ pub(crate) fn run(global: &Global, arguments: &Inspect) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(entry: &Entry, source: &dyn Source, detail: Detail) -> std::io::Result<Report> {
-    let inspection = inspect(source, Allowlist::builtin(), &Limits::default(), detail)?;
+fn report(
+    entry: &Entry,
+    source: &dyn Source,
+    allowlist: &Allowlist,
+    detail: Detail,
+) -> std::io::Result<Report> {
+    let inspection = inspect(source, allowlist, &Limits::default(), detail)?;
     let examination = inspection.examination;
+    let allowed = examination.allowances();
     Ok(Report {
         schema: "casemate.inspection/1",
         path: entry.file.clone(),
@@ -69,6 +79,7 @@ fn report(entry: &Entry, source: &dyn Source, detail: Detail) -> std::io::Result
         verdict: examination.verdict,
         coverage: examination.coverage,
         reason: examination.reason,
+        allowed,
         content: inspection.content,
     })
 }

@@ -24,6 +24,9 @@ pub(super) fn page(report: &Report, is_full: bool, options: Options) -> String {
             .unwrap_or("not all of it was judged");
         writing.page.labelled("partial", reason);
     }
+    if let Some(allowed) = &report.allowed {
+        writing.page.labelled("by you", allowed);
+    }
     writing.tensors(report);
     writing.metadata(report);
     writing.outlines(report);
