@@ -17,6 +17,7 @@ mod layout;
 mod open;
 mod plan;
 mod select;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -64,6 +65,9 @@ pub enum ConvertError {
     /// The file is not what its kind should be.
     #[error("the file cannot be converted: {0}")]
     Broken(String),
+    /// The file is an archive in a compressed stream.
+    #[error("a {0} in a {1} stream is not converted; unpack it first")]
+    Twice(&'static str, &'static str),
     /// The header would be larger than any reader of safetensors takes.
     #[error("the header would have {0} bytes, and safetensors takes 100,000,000")]
     Header(usize),

@@ -12,7 +12,7 @@ use super::{
     bytes::Bytes,
     gather::{self, Workers},
     layout::{self, Layout},
-    open::{self, Opened, Thing},
+    open::{self, Opened, Terms, Thing},
     select,
 };
 use crate::{
@@ -233,7 +233,10 @@ impl<'a> Plan<'a> {
         };
         let mut workers = Workers::new();
         let told = Told { out, progress };
-        for &(which, at) in &file.places {
+        let mut places = file.places.clone();
+        // What is compressed as a whole is read once, forward.
+        places.sort_by_key(|&(which, _)| (self.origins[which], self.bytes[which].turn()));
+        for (which, at) in places {
             let tensor = &self.tensors[which].1;
             let bytes = &self.bytes[which];
             let reading = bytes.reading();
@@ -352,7 +355,14 @@ impl<'a, 'o> Draft<'a, 'o> {
         let mut seen = BTreeSet::new();
         for (origin, (file, (_, examination))) in files.iter().zip(of_files).enumerate() {
             let begin = examination.findings.iter().filter_map(start).collect();
-            let mut opened = open::open(file.source, allowlist, limits, &begin)?;
+            let mut opened = open::open(
+                file.source,
+                Terms {
+                    allowlist,
+                    limits,
+                    places: &begin,
+                },
+            )?;
             suspicion = suspicion.or_else(|| suspicious(examination, Some(&opened)));
             if let Some(index) = &index {
                 draft.compare(origin, &mut opened, index, files, &mut seen);

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::{Refusal, Tensor, numpy, plain, torch};
+use super::{Refusal, Tensor, numpy, plain, torch, torch_tar::Objects};
 use crate::{
     Allowlist,
     pickle::{
@@ -42,67 +42,45 @@ impl From<Result<Tensor, Refusal>> for Content {
     }
 }
 
-/// Tells what stands under `root`, in the order of the stream.
-///
-/// # Errors
-///
-/// Where there is more than any file has.
-pub(crate) fn walk(
-    tree: &Tree<'_>,
-    root: Id,
-    allowlist: &Allowlist,
-    take: impl FnMut(Entry),
-) -> Result<(), TooMany> {
-    walk_within(tree, root, allowlist, MOST_TEXT, take)
+/// How a pickle is walked.
+#[derive(Clone, Copy)]
+pub(crate) struct Walk<'w> {
+    pub(crate) allowlist: &'w Allowlist,
+    /// What persistent ids ask for, where the file around the pickle says that.
+    pub(crate) objects: Option<&'w Objects>,
+    /// How many bytes of JSON are written at most.
+    pub(crate) text: usize,
 }
 
-/// [`walk`], with no more than `text` bytes of JSON.
-///
-/// # Errors
-///
-/// As [`walk`].
-pub(crate) fn walk_within(
-    tree: &Tree<'_>,
-    root: Id,
-    allowlist: &Allowlist,
-    text: usize,
-    mut take: impl FnMut(Entry),
-) -> Result<(), TooMany> {
-    let mut walker = Walker {
-        tree,
-        allowlist,
-        path: String::new(),
-        frames: Vec::new(),
-        left: MOST_VISITS,
-        text,
-    };
-    let mut next = Some(walker.look(root)?);
-    loop {
-        match next.take() {
-            Some(Found::Children(children)) if walker.frames.len() < DEEPEST => {
-                let outer = walker.path.len();
-                let children = children.into_iter();
-                walker.frames.push(Frame { children, outer });
-            }
-            Some(Found::Children(_)) => take(walker.entry(Content::Refused(Refusal::Depth))),
-            Some(Found::Content(content)) => take(walker.entry(content)),
-            None => {}
+impl<'w> Walk<'w> {
+    pub(crate) fn new(allowlist: &'w Allowlist) -> Self {
+        Self {
+            allowlist,
+            objects: None,
+            text: MOST_TEXT,
         }
-        let Some(frame) = walker.frames.last_mut() else {
-            return Ok(());
+    }
+
+    /// Tells what stands under `root`, in the order of the stream.
+    ///
+    /// # Errors
+    ///
+    /// Where there is more than any file has.
+    pub(crate) fn tell(
+        self,
+        tree: &Tree<'_>,
+        root: Id,
+        take: impl FnMut(Entry),
+    ) -> Result<(), TooMany> {
+        let walker = Walker {
+            tree,
+            walk: self,
+            path: String::new(),
+            frames: Vec::new(),
+            left: MOST_VISITS,
+            text: self.text,
         };
-        walker.path.truncate(frame.outer);
-        let Some((key, child)) = frame.children.next() else {
-            walker.frames.pop();
-            continue;
-        };
-        let entered = walker.enter(&key);
-        // An entry has a copy of its whole name.
-        walker.charge(walker.path.len() / BYTES_OF_A_VISIT)?;
-        next = Some(match entered {
-            Ok(()) => walker.look(child)?,
-            Err(refusal) => Found::Content(Content::Refused(refusal)),
-        });
+        walker.tell(root, take)
     }
 }
 
@@ -113,7 +91,7 @@ pub(crate) struct TooMany;
 
 struct Walker<'t, 'a> {
     tree: &'t Tree<'a>,
-    allowlist: &'t Allowlist,
+    walk: Walk<'t>,
     path: String,
     frames: Vec<Frame>,
     /// How many values may still be visited, those among them that are looked at and then give
@@ -143,6 +121,37 @@ enum Found {
 type Children = Vec<(Key, Id)>;
 
 impl Walker<'_, '_> {
+    fn tell(mut self, root: Id, mut take: impl FnMut(Entry)) -> Result<(), TooMany> {
+        let mut next = Some(self.look(root)?);
+        loop {
+            match next.take() {
+                Some(Found::Children(children)) if self.frames.len() < DEEPEST => {
+                    let outer = self.path.len();
+                    let children = children.into_iter();
+                    self.frames.push(Frame { children, outer });
+                }
+                Some(Found::Children(_)) => take(self.entry(Content::Refused(Refusal::Depth))),
+                Some(Found::Content(content)) => take(self.entry(content)),
+                None => {}
+            }
+            let Some(frame) = self.frames.last_mut() else {
+                return Ok(());
+            };
+            self.path.truncate(frame.outer);
+            let Some((key, child)) = frame.children.next() else {
+                self.frames.pop();
+                continue;
+            };
+            let entered = self.enter(&key);
+            // An entry has a copy of its whole name.
+            self.charge(self.path.len() / BYTES_OF_A_VISIT)?;
+            next = Some(match entered {
+                Ok(()) => self.look(child)?,
+                Err(refusal) => Found::Content(Content::Refused(refusal)),
+            });
+        }
+    }
+
     fn charge(&mut self, visits: usize) -> Result<(), TooMany> {
         self.left = self.left.checked_sub(visits).ok_or(TooMany)?;
         Ok(())
@@ -152,6 +161,7 @@ impl Walker<'_, '_> {
         let tree = self.tree;
         self.charge(size(tree, id))?;
         let tensor = torch::tensor(tree, id).or_else(|| numpy::array(tree, id));
+        let tensor = tensor.or_else(|| self.asked_for(id));
         if let Some(tensor) = tensor {
             return Ok(Found::Content(tensor.into()));
         }
@@ -182,13 +192,21 @@ impl Walker<'_, '_> {
         })
     }
 
+    /// The tensor that a persistent id asks for, where the file says what that is.
+    fn asked_for(&self, id: Id) -> Option<Result<Tensor, Refusal>> {
+        match *self.tree.node(id) {
+            Node::Persistent(key) => Some(self.walk.objects?.tensor(self.tree, key)),
+            _ => None,
+        }
+    }
+
     /// What an object has under the names that it would give in a state dictionary.
     fn object(&mut self, id: Id, called: &Called) -> Result<Result<Children, Refusal>, TooMany> {
         let tree = self.tree;
         let Some(class) = class(tree, id) else {
             return Ok(Err(Refusal::Called));
         };
-        let row = self.allowlist.row(&class.module, &class.path);
+        let row = self.walk.allowlist.row(&class.module, &class.path);
         if row.is_none_or(|row| !row.is_class) {
             return Ok(Err(Refusal::NotAllowed(class.dotted())));
         }
@@ -465,7 +483,7 @@ mod tests {
         let tree = Tree::read(&source, 0).expect("memory");
         let root = tree.root().expect("a whole pickle");
         let mut entries = 0;
-        walk(&tree, root, Allowlist::builtin(), |_| entries += 1)?;
+        Walk::new(Allowlist::builtin()).tell(&tree, root, |_| entries += 1)?;
         Ok(entries)
     }
 
