@@ -191,6 +191,27 @@ fn a_tensor_that_the_index_promises_and_no_shard_has_is_refused() {
     assert_eq!(names, ["layer.1.weight", "ghost"]);
     assert_eq!(told["inputs"][0]["format"], "shard-index");
     assert!(!out.exists());
+    let told = casemate(["model", "inspect", from, "--format", "json"]).ended_with(0);
+    let told = told.json();
+    assert_valid(
+        &told,
+        casemate(["schema", "inspection"]).ended_with(0).json(),
+    );
+    let one = "pytorch_model-00001-of-00002.bin";
+    assert_eq!(
+        told["shards"]["disagreements"],
+        serde_json::json!([
+            format!(
+                "layer.1.weight is in {one} too, and the index says that it is in {}",
+                shards[1]
+            ),
+            format!("ghost is not in {one}, where the index says that it is"),
+            format!(
+                "layer.1.weight is not in {}, where the index says that it is",
+                shards[1]
+            ),
+        ])
+    );
     casemate(words.iter().chain(&["--skip-refused"])).ended_with(1);
     assert_eq!(
         tensors(&read(&out)).as_object().map(|map| map.len()),

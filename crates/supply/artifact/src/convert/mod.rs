@@ -17,6 +17,7 @@ mod layout;
 mod open;
 mod plan;
 mod select;
+mod shards;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use std::{
 };
 
 pub use plan::{Convertible, Failure, Index, Obstacle, Options, Plan, Planned, Refused};
+pub use shards::{Shard, ShardRow, Shards};
 
 /// Where a safetensors file is written: anywhere in it, each byte once, by several threads at a time.
 pub trait Sink: Sync {

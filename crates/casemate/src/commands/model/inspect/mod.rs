@@ -5,13 +5,13 @@ mod text;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use casemate_artifact::{Allowlist, Content, Detail, Limits, Verdict, inspect};
+use casemate_artifact::{Allowlist, Content, Detail, Limits, Shards, Verdict, inspect};
 use casemate_core::{Coverage, PathText, Source};
 use casemate_inventory::Entry;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::one_file;
+use super::{one_file, origin};
 use crate::{
     cli::{Format, Global, Inspect},
     config, output,
@@ -41,6 +41,9 @@ pub(crate) struct Report {
     /// What it holds.
     #[serde(flatten)]
     content: Content,
+    /// The files of an index of shards, and where it says something else than they hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shards: Option<Shards>,
 }
 
 /// Lists what one file holds.
@@ -51,10 +54,13 @@ pub(crate) fn run(global: &Global, arguments: &Inspect) -> Result<ExitCode> {
     let is_full = arguments.full || global.format == Format::Json;
     let detail = if is_full { Detail::Full } else { Detail::Brief };
     let allowlist = config::allowlist(&arguments.allow.files)?;
-    let report = one_file::look_into(&arguments.file, |entry, source| {
+    let mut report = one_file::look_into(&arguments.file, |entry, source| {
         report(entry, source, &allowlist, detail)
     })?
     .with_context(|| format!("cannot read {}", arguments.file.display()))?;
+    if report.format == "shard-index" {
+        report.shards = Some(origin::compare(&arguments.file, &allowlist)?);
+    }
     match global.format {
         Format::Json => output::print_json(&report)?,
         _ => output::print(&text::page(&report, is_full, output::options(global)))?,
@@ -81,5 +87,6 @@ fn report(
         reason: examination.reason,
         allowed,
         content: inspection.content,
+        shards: None,
     })
 }
