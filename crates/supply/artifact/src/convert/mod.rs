@@ -12,6 +12,7 @@
 
 mod bytes;
 mod cause;
+mod draft;
 mod gather;
 mod layout;
 mod open;
@@ -19,6 +20,7 @@ mod plan;
 mod select;
 mod shards;
 mod stream;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 

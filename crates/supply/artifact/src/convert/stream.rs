@@ -125,3 +125,45 @@ const BLOCK: u64 = 16 << 10;
 const BLOCK_LEN: usize = 16 << 10;
 /// 32 MiB of them, which is as large as a compressed pickle may be elsewhere.
 const MOST_BLOCKS: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use casemate_container::{Budget, Magic};
+    use casemate_core::MemorySource;
+
+    use super::*;
+    use crate::convert::{gather::Reading, tests::gzip};
+
+    #[test]
+    fn a_stream_beyond_memory_is_read_back_and_forth_and_its_arrays_forward() {
+        let plain: Vec<u8> = (0..60_000u32)
+            .map(|n| (n * 7 % 251).to_le_bytes()[0])
+            .collect();
+        let packed = MemorySource(gzip(&plain));
+        let mut budget = Budget::default();
+        budget.memory = 1000;
+        let contents = casemate_container::open(&packed, Magic::Gzip, &budget);
+        let contents = contents.expect("gzip").expect("a stream");
+        let around = unpacked(&contents).map_err(|error| error.to_string());
+        let around = around.expect("a whole stream");
+        assert!(matches!(around, Around::Stream(_)));
+        let source = around.source();
+        for (at, len) in [
+            (59_000, 2000),
+            (0, 3),
+            (16_380, 40_000),
+            (1, 59_999),
+            (60_000, 1),
+        ] {
+            let found = source.read_vec(at as u64, len).expect("memory");
+            assert_eq!(found, plain[at..(at + len).min(plain.len())], "{at} {len}");
+        }
+        let bytes = around.extent(30_000, 10_000).part(5000, 90_000);
+        assert_eq!((bytes.len(), bytes.turn()), (5000, Some(35_000)));
+        assert_eq!(bytes.reading(), Reading::Forward);
+        let found = bytes
+            .with(|source| source.read_vec(0, 9000))
+            .expect("memory");
+        assert_eq!(found, plain[35_000..40_000]);
+    }
+}

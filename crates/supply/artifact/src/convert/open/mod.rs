@@ -89,9 +89,10 @@ pub(super) fn open<'a>(
             if is_archive(magic) {
                 return Err(ConvertError::Twice(magic.as_str(), contents.format));
             }
-            let name = contents.members.first().map(|member| &member.name);
+            // Most streams have no name, and findings do not tell of such a member.
+            let name = contents.members.first().map(|member| member.name.as_str());
             Ok(Opened {
-                described_in: name.map(|name| name.as_str().to_owned()),
+                described_in: name.filter(|name| !name.is_empty()).map(str::to_owned),
                 ..described(inside, magic, terms)?
             })
         }
