@@ -50,6 +50,10 @@ def random(dtype, count):
     return raw.view(dtype)
 
 
+def untyped(tensor):
+    return tensor.untyped_storage() if hasattr(tensor, "untyped_storage") else tensor.storage()._storage
+
+
 def layouts(dtype):
     """Views of every kind, by name."""
     flat = random(dtype, 360)
@@ -169,7 +173,7 @@ def tar(tensors, path):
     for those by their numbers. A storage that several tensors share is there once, and a part of it as a view."""
     storages, views, described, numbers = {}, [], [], {}
     for name, tensor in tensors.items():
-        raw = tensor.untyped_storage()
+        raw = untyped(tensor)
         root = storages.setdefault(raw.data_ptr(), (len(storages) + 1, tensor.dtype, raw))[0]
         key, offset, size = root, tensor.storage_offset(), tensor.element_size()
         if offset:
@@ -185,7 +189,7 @@ def tar(tensors, path):
     for key, dtype, raw in storages.values():
         name = str(dtype).split(".")[1]
         put("storages", (key, "cpu", getattr(torch, STORAGES[name] + "Storage")))
-        record["storages"].write(struct.pack("<q", len(raw) // dtype.itemsize) + bytes(raw.tolist()))
+        record["storages"].write(struct.pack("<q", len(raw) // torch.empty(0, dtype=dtype).element_size()) + bytes(raw.tolist()))
     put("storages", views)
     put("tensors", len(described))
     for key, storage, kind, sizes, strides, offset in described:
@@ -279,7 +283,7 @@ def swap(value, path):
     torch.save(value, native)
     units = {}
     for _, tensor in flattened(value):
-        raw = tensor.untyped_storage()
+        raw = untyped(tensor)
         unit = tensor.element_size() // (2 if tensor.dtype.is_complex else 1)
         units[bytes(raw.tolist())] = unit
     with zipfile.ZipFile(native) as source, zipfile.ZipFile(path, "w") as target:

@@ -28,10 +28,21 @@ pub(super) struct Measures {
 }
 
 impl Measures {
-    pub(super) fn of(reading: Reading) -> Self {
-        match reading {
-            Reading::Anywhere => ANYWHERE,
-            Reading::Forward => FORWARD,
+    /// For a storage that is read so, by as many as `workers`.
+    pub(super) fn of(reading: Reading, workers: usize) -> Self {
+        let (workers, block) = match reading {
+            Reading::Anywhere => (workers, ALL_BLOCKS / workers.max(1) as u64),
+            // Each box may mean to begin again.
+            Reading::Forward => (1, ALL_BLOCKS),
+        };
+        Self {
+            step: 1 << 20,
+            block: block.min(LARGEST_BLOCK),
+            // A page, so that to read one costs little more than to copy it.
+            long: 4 << 10,
+            tile: 256 << 10,
+            gap: 4 << 10,
+            workers,
         }
     }
 
@@ -60,19 +71,6 @@ impl Measures {
     }
 }
 
-const ANYWHERE: Measures = Measures {
-    step: 1 << 20,
-    // A block for each of eight workers, and their tiles, take less than 100 MiB.
-    block: 8 << 20,
-    long: 8 << 10,
-    tile: 256 << 10,
-    gap: 4 << 10,
-    workers: 8,
-};
-
-const FORWARD: Measures = Measures {
-    // Each block may mean to begin again.
-    block: 32 << 20,
-    workers: 1,
-    ..ANYWHERE
-};
+/// What the blocks of all workers take, at most.
+const ALL_BLOCKS: u64 = 64 << 20;
+const LARGEST_BLOCK: u64 = 32 << 20;

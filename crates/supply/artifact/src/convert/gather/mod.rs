@@ -51,7 +51,7 @@ pub(super) fn copy(
     out: &dyn Sink,
     at: u64,
 ) -> io::Result<()> {
-    let measures = Measures::of(reading);
+    let measures = Measures::of(reading, workers.count());
     copy_by(&measures, tensor, from, workers, out, at)
 }
 

@@ -9,6 +9,7 @@ use super::{
     dimension::{Dimension, by_stride, extents},
     measures::Measures,
     odometer::Odometer,
+    scatter::WIDEST_SQUARE,
     sized, small,
 };
 
@@ -45,6 +46,11 @@ impl Reads {
         let batch = (steps[last] == 1 && inside[last].stride > 0).then_some(last);
         if batch.is_some() {
             let rows = (measures.tile / pitch(span)).max(1);
+            // What is left over from whole squares is turned element by element.
+            let rows = match rows >= WIDEST_SQUARE / 2 {
+                true => rows.next_multiple_of(WIDEST_SQUARE),
+                false => rows,
+            };
             steps[last] = inside[last].extent.min(rows);
         }
         Self { steps, batch, size }

@@ -29,17 +29,23 @@ pub(super) fn scatter(tile: &[u8], block: &mut [u8], mut axes: Vec<Axis>, size: 
         let (tile, block) = (&tile[from..], &mut block[to..]);
         // A row of a square is a line of the cache.
         match size {
-            1 => plane::<1, 64>(tile, block, outer, inner),
-            2 => plane::<2, 32>(tile, block, outer, inner),
-            4 => plane::<4, 16>(tile, block, outer, inner),
-            8 => plane::<8, 8>(tile, block, outer, inner),
-            _ => plane::<16, 4>(tile, block, outer, inner),
+            1 => plane::<1, 64, 8>(tile, block, outer, inner),
+            2 => plane::<2, 32, 4>(tile, block, outer, inner),
+            4 => plane::<4, 16, 2>(tile, block, outer, inner),
+            8 => plane::<8, 8, 1>(tile, block, outer, inner),
+            _ => plane::<16, 4, 1>(tile, block, outer, inner),
         }
     }
 }
 
-/// The elements of two dimensions, of `N` bytes each, in squares of `S` by `S`.
-fn plane<const N: usize, const S: usize>(tile: &[u8], block: &mut [u8], outer: Axis, inner: Axis) {
+/// The elements of two dimensions, of `N` bytes each, in squares of `S` by `S`, of which `W` are a
+/// word.
+fn plane<const N: usize, const S: usize, const W: usize>(
+    tile: &[u8],
+    block: &mut [u8],
+    outer: Axis,
+    inner: Axis,
+) {
     if inner.tile == N && inner.block == N {
         let run = inner.extent * N;
         for row in 0..outer.extent {
@@ -57,7 +63,7 @@ fn plane<const N: usize, const S: usize>(tile: &[u8], block: &mut [u8], outer: A
             let high = (outer.extent - rows).min(S);
             let wide = (inner.extent - columns).min(S);
             if turns && high == S && wide == S {
-                square::<N, S>(tile, inner.tile, block, outer.block);
+                square::<N, S, W>(tile, inner.tile, block, outer.block);
                 continue;
             }
             for row in 0..high {
@@ -73,8 +79,9 @@ fn plane<const N: usize, const S: usize>(tile: &[u8], block: &mut [u8], outer: A
 }
 
 /// A square whose columns are contiguous in the tile and whose rows are in the block. It is turned
-/// between two arrays of known size, which costs no check for each element.
-fn square<const N: usize, const S: usize>(
+/// between two arrays of known size, which costs no check for each element, and word by word where
+/// an element is less than one.
+fn square<const N: usize, const S: usize, const W: usize>(
     tile: &[u8],
     column: usize,
     block: &mut [u8],
@@ -86,15 +93,53 @@ fn square<const N: usize, const S: usize>(
         let here = here.as_flattened_mut();
         here.copy_from_slice(&tile[from..from + N * S]);
     }
-    for nth in 0..S {
-        let mut turned = [[0; N]; S];
-        for (element, column) in turned.iter_mut().zip(&columns) {
-            *element = column[nth];
+    let mut rows = [[[0; N]; S]; S];
+    if W == 1 {
+        for (nth, row) in rows.iter_mut().enumerate() {
+            for (element, column) in row.iter_mut().zip(&columns) {
+                *element = column[nth];
+            }
         }
+    } else {
+        for (down, rows) in rows.chunks_exact_mut(W).enumerate() {
+            for (across, columns) in columns.chunks_exact(W).enumerate() {
+                let mut words = [0; W];
+                for (word, column) in words.iter_mut().zip(columns) {
+                    *word = u64::from_le_bytes(column.as_flattened().as_chunks().0[down]);
+                }
+                turn_words(&mut words);
+                for (word, row) in words.iter().zip(rows.iter_mut()) {
+                    row.as_flattened_mut().as_chunks_mut().0[across] = word.to_le_bytes();
+                }
+            }
+        }
+    }
+    for (nth, here) in rows.iter().enumerate() {
         let to = nth * row;
-        block[to..to + N * S].copy_from_slice(turned.as_flattened());
+        block[to..to + N * S].copy_from_slice(here.as_flattened());
     }
 }
+
+/// Turns a square of `W` by `W` elements, a row of which is a word: halves of it are exchanged
+/// across the diagonal, then halves of those, as in chapter 7.3 of Warren, Hacker's Delight.
+fn turn_words<const W: usize>(words: &mut [u64; W]) {
+    let mut half = W / 2;
+    let mut shift = 32;
+    while half > 0 {
+        let mask = u64::MAX / ((1 << shift) + 1);
+        for at in (0..W).filter(|at| at & half == 0) {
+            let other = words[at + half];
+            let exchanged = ((words[at] >> shift) ^ other) & mask;
+            words[at + half] = other ^ exchanged;
+            words[at] ^= exchanged << shift;
+        }
+        half /= 2;
+        shift /= 2;
+    }
+}
+
+/// How many elements of one byte a side of a square has, and a multiple of every other side.
+pub(super) const WIDEST_SQUARE: u64 = 64;
 
 const NOTHING: Axis = Axis {
     extent: 1,

@@ -31,8 +31,6 @@ fn by_hand(tensor: &Tensor, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn gathered(tensor: &Tensor, bytes: &[u8]) -> Vec<u8> {
-    let out = Mutex::new(vec![0xee; 3]);
-    let source = MemorySource(bytes);
     // Small, so that small views need more than one of everything.
     let measures = Measures {
         step: 1000,
@@ -42,8 +40,14 @@ fn gathered(tensor: &Tensor, bytes: &[u8]) -> Vec<u8> {
         gap: 40,
         workers: 3,
     };
+    gathered_by(&measures, tensor, bytes)
+}
+
+fn gathered_by(measures: &Measures, tensor: &Tensor, bytes: &[u8]) -> Vec<u8> {
+    let out = Mutex::new(vec![0xee; 3]);
+    let source = MemorySource(bytes);
     let workers = &mut Workers::exactly(3);
-    copy_by(&measures, tensor, &source, workers, &out, 3).expect("memory");
+    copy_by(measures, tensor, &source, workers, &out, 3).expect("memory");
     let mut out = out.into_inner().expect("no panic");
     assert_eq!(out[..3], [0xee; 3]);
     out.split_off(3)
@@ -105,6 +109,45 @@ fn large_views_are_what_they_are_element_by_element() {
             assert!(same, "{dtype:?} {shape:?} {strides:?} {big}");
         }
     }
+}
+
+#[test]
+fn whole_squares_are_turned_and_what_is_left_of_them() {
+    for dtype in [Dtype::U8, Dtype::Bf16, Dtype::F32, Dtype::C64, Dtype::C128] {
+        for (shape, strides) in [
+            (&[200, 150][..], &[1, 200][..]),
+            (&[128, 64], &[1, 131]),
+            (&[70, 3, 130], &[1, 70 * 130, 70]),
+        ] {
+            for (reading, workers, big) in [
+                (Reading::Anywhere, 1, false),
+                (Reading::Anywhere, 3, true),
+                (Reading::Forward, 3, false),
+            ] {
+                let tensor = view(dtype, shape, strides, 1, big);
+                let bytes = numbered(tensor.storage().len);
+                let found = gathered_by(&Measures::of(reading, workers), &tensor, &bytes);
+                assert!(found == by_hand(&tensor, &bytes), "{dtype:?} {shape:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_error_of_one_worker_ends_the_work_of_all() {
+    let done = Mutex::new(0u64);
+    let result = Workers::exactly(3).each(1_000_000, 3, |nth, _| {
+        *done.lock().expect("no panic") += 1;
+        match nth {
+            5 => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    });
+    assert_eq!(
+        result.map_err(|error| error.kind()),
+        Err(io::ErrorKind::StorageFull)
+    );
+    assert!(*done.lock().expect("no panic") < 1_000_000);
 }
 
 proptest! {

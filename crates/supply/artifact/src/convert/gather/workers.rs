@@ -13,10 +13,15 @@ use super::Buffers;
 pub(in crate::convert) struct Workers(Vec<Buffers>);
 
 impl Workers {
-    /// As many as there are cores.
+    /// As many as there are cores, and no more than can write to one file without waiting for
+    /// each other most of the time.
     pub(in crate::convert) fn new() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self::exactly(cores)
+        Self::exactly(cores.min(MOST))
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn exactly(count: usize) -> Self {
@@ -68,3 +73,5 @@ impl Workers {
         })
     }
 }
+
+const MOST: usize = 8;

@@ -188,7 +188,7 @@ fn a_tar_that_is_not_as_torch_wrote_it_is_no_checkpoint() {
 
 #[test]
 fn what_a_tar_does_not_have_is_refused_by_name() {
-    let asks = b"\x80\x02}(X\x01\0\0\0aX\x01\0\0\x008QX\x01\0\0\0bX\x01\0\0\01QX\x01\0\0\0cX\x01\0\0\0xQu.";
+    let asks = b"\x80\x02}(X\x01\0\0\0aX\x01\0\0\x008QX\x01\0\0\0bX\x01\0\0\x001QX\x01\0\0\0cX\x01\0\0\0xQu.";
     let (held, part) = (storages(4), tensors(2, 2, 2, 0));
     let file = tar(&[("storages", &held), ("tensors", &part), ("pickle", asks)]);
     let outcome = plan(&file, &Options::default()).expect("a checkpoint");
