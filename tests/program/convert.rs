@@ -162,6 +162,13 @@ fn nothing_is_overwritten_and_nothing_is_left_behind() {
     convert("dtypes.pt", &there, &["--force"]).ended_with(0);
     let entries = std::fs::read_dir(place.path()).expect("the directory");
     assert_eq!(entries.count(), 1);
+    // Nor does what is converted give way to what comes of it.
+    let words = ["model", "convert", "--force"].map(std::ffi::OsStr::new);
+    let itself = words.iter().copied().chain([there.as_os_str(); 2]);
+    let before = read(&there);
+    let run = casemate(itself).ended_with(2);
+    assert!(run.err.contains("another name"), "{}", run.err);
+    assert_eq!(read(&there), before);
     convert("expected.json", &place.path().join("x"), &[]).ended_with(1);
     convert("missing.pt", &place.path().join("x"), &[]).ended_with(2);
 }

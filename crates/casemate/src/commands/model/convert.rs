@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, os::unix::ffi::OsStrExt, process::ExitCode};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use casemate_artifact::{
     ConvertError, Convertible, Examination, Failure, Limits, Obstacle, Options, Plan, ShardIndex,
     Verdict,
@@ -131,10 +131,19 @@ pub(crate) fn run(global: &Global, arguments: &Convert) -> Result<ExitCode> {
         Err(failure) => return refuse_all(global, &failure),
     };
     let mut destination = Destination::new(&arguments.output, plan.sizes().len(), arguments.force)?;
+    if let Some(name) = destination
+        .names()
+        .iter()
+        .find(|name| origins.include(name))
+    {
+        bail!("{} is what is converted; give another name", name.display());
+    }
     let reason = reason(&plan, arguments);
     let conversion = told(&plan, &destination, reason);
     if conversion.written {
-        write(global, &plan, &mut destination)?;
+        let [from, to] = [&arguments.input, &arguments.output].map(|path| path.display());
+        write(global, &plan, &mut destination)
+            .with_context(|| format!("cannot convert {from} to {to}"))?;
         destination.finish()?;
     }
     print(global, &conversion)?;

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Component, Path, PathBuf},
 };
 
@@ -26,6 +26,20 @@ pub(crate) struct Origins {
     pub(crate) files: Vec<Origin>,
     /// The index, and which of the files it says each tensor is in.
     pub(crate) index: Option<(Origin, BTreeMap<String, usize>)>,
+}
+
+impl Origins {
+    /// Whether one of the files is what `path` leads to.
+    pub(crate) fn include(&self, path: &Path) -> bool {
+        let Ok(there) = fs::metadata(path) else {
+            return false;
+        };
+        let index = self.index.iter().map(|(index, _)| index);
+        self.files.iter().chain(index).any(|origin| {
+            let here = origin.source.file().metadata();
+            here.is_ok_and(|here| (here.dev(), here.ino()) == (there.dev(), there.ino()))
+        })
+    }
 }
 
 /// Opens the file, or the shards of the index that `path` is or that is in the directory `path`.
