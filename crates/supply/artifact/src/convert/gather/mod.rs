@@ -22,7 +22,7 @@ mod scatter;
 mod tests;
 mod workers;
 
-use std::io;
+use std::{io, sync::Mutex};
 
 use casemate_core::Source;
 
@@ -76,6 +76,7 @@ fn copy_by(
         turned: (tensor.storage().big_endian).then(|| small(tensor.dtype().unit())),
         out,
         at,
+        writing: Mutex::new(()),
     };
     match dimensions[..] {
         [] => gather.stretch(size, workers),
@@ -94,6 +95,8 @@ struct Gather<'g> {
     turned: Option<usize>,
     out: &'g dyn Sink,
     at: u64,
+    /// A file is written by one at a time: whoever waits in the kernel spins on the other's core.
+    writing: Mutex<()>,
 }
 
 /// What one worker needs, for one box after another.
@@ -113,6 +116,7 @@ impl Gather<'_> {
             let bytes = buffers.block.flat(small((len - done).min(step)));
             self.from.read_exact_at(self.base + done, bytes)?;
             turn(bytes, self.turned);
+            let _writing = self.writing.lock();
             self.out.write_at(self.at + done, bytes)
         })
     }
@@ -135,6 +139,7 @@ impl Gather<'_> {
             buffers.block.shape(&inside, dimensions, self.size);
             self.fill(&inside, self.base + base, buffers)?;
             buffers.block.turn(self.turned);
+            let _writing = self.writing.lock();
             buffers.block.write(&places, self.out, self.at + to)
         })
     }
