@@ -162,6 +162,13 @@ fn nothing_is_overwritten_and_nothing_is_left_behind() {
     convert("dtypes.pt", &there, &["--force"]).ended_with(0);
     let entries = std::fs::read_dir(place.path()).expect("the directory");
     assert_eq!(entries.count(), 1);
+    // Nor does what is converted give way to what comes of it.
+    let words = ["model", "convert", "--force"].map(std::ffi::OsStr::new);
+    let itself = words.iter().copied().chain([there.as_os_str(); 2]);
+    let before = read(&there);
+    let run = casemate(itself).ended_with(2);
+    assert!(run.err.contains("another name"), "{}", run.err);
+    assert_eq!(read(&there), before);
     convert("expected.json", &place.path().join("x"), &[]).ended_with(1);
     convert("missing.pt", &place.path().join("x"), &[]).ended_with(2);
 }
@@ -191,6 +198,27 @@ fn a_tensor_that_the_index_promises_and_no_shard_has_is_refused() {
     assert_eq!(names, ["layer.1.weight", "ghost"]);
     assert_eq!(told["inputs"][0]["format"], "shard-index");
     assert!(!out.exists());
+    let told = casemate(["model", "inspect", from, "--format", "json"]).ended_with(0);
+    let told = told.json();
+    assert_valid(
+        &told,
+        casemate(["schema", "inspection"]).ended_with(0).json(),
+    );
+    let one = "pytorch_model-00001-of-00002.bin";
+    assert_eq!(
+        told["shards"]["disagreements"],
+        serde_json::json!([
+            format!(
+                "layer.1.weight is in {one} too, and the index says that it is in {}",
+                shards[1]
+            ),
+            format!("ghost is not in {one}, where the index says that it is"),
+            format!(
+                "layer.1.weight is not in {}, where the index says that it is",
+                shards[1]
+            ),
+        ])
+    );
     casemate(words.iter().chain(&["--skip-refused"])).ended_with(1);
     assert_eq!(
         tensors(&read(&out)).as_object().map(|map| map.len()),

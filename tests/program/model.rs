@@ -135,3 +135,53 @@ fn said(command: &str, path: &Path, full: bool, color: &str) -> String {
     }
     casemate(arguments).out
 }
+
+/// A module of somebody's own, with one parameter: an array of NumPy's.
+const OWN: &[u8] = b"\x80\x05cacme.models\nNet\n)\x81}(X\x0b\0\0\0_parameters}X\x01\0\0\0w\
+    cnumpy._core.numeric\n_frombuffer\n(C\x04\0\0\x80?\
+    cnumpy\ndtype\n(X\x02\0\0\0f4I00\nI01\ntR(K\x03X\x01\0\0\0<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\
+    K\x01\x85X\x01\0\0\0CtRsX\x08\0\0\0_modules}ub.";
+
+#[test]
+fn what_you_allow_is_explained_listed_and_converted_with_your_reason() {
+    let row: &[u8] = b"[[allow]]\nmodule = 'acme.models'\nname = 'Net'\nkind = 'class'\n\
+                       call = ['newobj']\nbuild = true\nreason = 'read in November'\n";
+    let dir = tree(&[(b"net.pkl", OWN), (b"own.toml", row)]);
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let (model, own, out) = (at("net.pkl"), at("own.toml"), at("out.safetensors"));
+    let told = "acme.models.Net (read in November)";
+    for command in ["explain", "inspect", "convert"] {
+        let mut words = vec!["model", command, &model];
+        if command == "convert" {
+            words.push(&out);
+        }
+        let without = casemate(&words).ended_with(i32::from(command != "inspect"));
+        assert!(!without.out.contains(told), "{}", without.out);
+        words.extend(["--allow", &own]);
+        if command == "convert" {
+            words.push("--force");
+        }
+        let with = casemate(&words).ended_with(0);
+        assert!(with.out.contains(told), "{command}: {}", with.out);
+        words.extend(["--format", "json"]);
+        let json = casemate(&words).ended_with(0).json();
+        let judged = match command {
+            "convert" => &json["inputs"][0],
+            _ => &json,
+        };
+        assert_eq!(
+            (&judged["verdict"], &judged["allowed"]),
+            (&"known".into(), &told.into())
+        );
+        assert_valid(&json, schema_of(command));
+    }
+}
+
+fn schema_of(command: &str) -> Value {
+    let name = match command {
+        "explain" => "explanation",
+        "inspect" => "inspection",
+        _ => "conversion",
+    };
+    casemate(["schema", name]).ended_with(0).json()
+}

@@ -167,10 +167,17 @@ pub(crate) struct Scan {
     /// Files, and directories to walk.
     #[arg(required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) allow: Allow,
+}
+
+/// Whose word counts besides the built-in allowlist.
+#[derive(Args, Debug)]
+pub(crate) struct Allow {
     /// A file of names that you allow pickles to use, besides those that are built in; may be
     /// given more than once.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) allow: Vec<PathBuf>,
+    #[arg(long = "allow", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// Look into one model file.
@@ -198,6 +205,9 @@ pub(crate) struct Inspect {
     /// List everything: every tensor, attribute and member.
     #[arg(long)]
     pub(crate) full: bool,
+
+    #[command(flatten)]
+    pub(crate) allow: Allow,
 }
 
 /// Say what loading a file would do.
@@ -214,6 +224,9 @@ pub(crate) struct Explain {
     /// Show everything: all statements, long strings and large containers whole.
     #[arg(long)]
     pub(crate) full: bool,
+
+    #[command(flatten)]
+    pub(crate) allow: Allow,
 }
 
 /// Turn a checkpoint into safetensors.
@@ -260,6 +273,9 @@ pub(crate) struct Convert {
     /// Replace OUT if it exists.
     #[arg(long)]
     pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) allow: Allow,
 }
 
 /// A number of bytes.

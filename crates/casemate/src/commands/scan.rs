@@ -18,7 +18,7 @@ use crate::{
 /// Judges every regular file under the paths.
 pub(crate) fn run(global: &Global, arguments: &cli::Scan) -> Result<ExitCode> {
     let options = Options::default();
-    let allowlist = config::allowlist(&arguments.allow)?;
+    let allowlist = config::allowlist(&arguments.allow.files)?;
     let limits = Limits::default();
     let judge = |entry: &Entry, source: &dyn casemate_core::Source| {
         let id = AssetId::File {

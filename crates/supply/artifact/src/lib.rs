@@ -41,7 +41,7 @@ pub use allowlist::{Allowlist, AllowlistError};
 pub use check::{ArtifactCheck, identify};
 pub use convert::{
     ConvertError, Convertible, Failure, Index as ShardIndex, Obstacle, Options, Plan, Planned,
-    Refused, Sink,
+    Refused, Shard, ShardRow, Shards, Sink,
 };
 pub use examine::{examine, try_examine};
 pub use explain::{Block, Detail, Effect, Excerpt, Explanation, Mark, Statement, Stream, explain};

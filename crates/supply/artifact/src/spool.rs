@@ -10,8 +10,8 @@ use casemate_container::{Member, MemberReader};
 use casemate_core::Source;
 
 /// A member as a source.
-pub(crate) struct Spool<'m, 'a> {
-    member: &'m Member<'a>,
+pub(crate) struct Spool<'a> {
+    member: Member<'a>,
     len: u64,
     head: Vec<u8>,
     broken: Option<io::Error>,
@@ -26,13 +26,13 @@ struct State<'a> {
     restarts: u32,
 }
 
-impl<'m, 'a> Spool<'m, 'a> {
+impl<'a> Spool<'a> {
     /// A source over `member`. All of it is decompressed once, for its length.
     ///
     /// # Errors
     ///
     /// What the medium says.
-    pub(crate) fn new(member: &'m Member<'a>) -> io::Result<Self> {
+    pub(crate) fn new(member: &Member<'a>) -> io::Result<Self> {
         let reopen = || member.read().map_err(io::Error::other);
         let mut reader = reopen()?;
         let mut head = Vec::new();
@@ -56,7 +56,7 @@ impl<'m, 'a> Spool<'m, 'a> {
             restarts: MOST_RESTARTS,
         });
         Ok(Self {
-            member,
+            member: member.clone(),
             len,
             head,
             broken,
@@ -71,14 +71,14 @@ impl<'m, 'a> Spool<'m, 'a> {
     /// # Errors
     ///
     /// Where the bytes cannot be had at all.
-    pub(crate) fn sized(member: &'m Member<'a>, len: u64) -> io::Result<Self> {
+    pub(crate) fn sized(member: &Member<'a>, len: u64) -> io::Result<Self> {
         let state = Mutex::new(State {
             reader: member.read().map_err(io::Error::other)?,
             at: 0,
             restarts: MOST_RESTARTS,
         });
         Ok(Self {
-            member,
+            member: member.clone(),
             len,
             head: Vec::new(),
             broken: None,
@@ -98,7 +98,7 @@ impl<'m, 'a> Spool<'m, 'a> {
     }
 }
 
-impl Source for Spool<'_, '_> {
+impl Source for Spool<'_> {
     fn len(&self) -> u64 {
         self.len
     }

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, fmt::Write, os::unix::ffi::OsStrExt, process::ExitCode};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use casemate_artifact::{
-    Allowlist, ConvertError, Convertible, Examination, Failure, Limits, Obstacle, Options, Plan,
-    ShardIndex, Verdict,
+    ConvertError, Convertible, Examination, Failure, Limits, Obstacle, Options, Plan, ShardIndex,
+    Verdict,
 };
 use casemate_core::PathText;
 use casemate_inventory::Progress;
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     NEGATIVE,
     cli::{Convert, Format, Global},
-    output,
+    config, output,
     progress::Ticker,
 };
 
@@ -58,6 +58,9 @@ struct Input {
     verdict: &'static str,
     /// What stands behind an unknown or dangerous verdict.
     findings: Vec<Finding>,
+    /// What your own allowlist let pass, with your reasons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<String>,
 }
 
 /// Something found in an input.
@@ -111,8 +114,11 @@ pub(crate) fn run(global: &Global, arguments: &Convert) -> Result<ExitCode> {
         strip_prefix: arguments.strip_prefix.clone(),
         max_shard_size: arguments.max_shard_size,
     };
-    let (allowlist, limits) = (Allowlist::builtin(), Limits::default());
-    let plan = match Plan::new(&files, index, allowlist, &limits, &options) {
+    let (allowlist, limits) = (
+        config::allowlist(&arguments.allow.files)?,
+        Limits::default(),
+    );
+    let plan = match Plan::new(&files, index, &allowlist, &limits, &options) {
         Ok(plan) => plan,
         Err(Failure {
             error: ConvertError::Io(error),
@@ -125,10 +131,19 @@ pub(crate) fn run(global: &Global, arguments: &Convert) -> Result<ExitCode> {
         Err(failure) => return refuse_all(global, &failure),
     };
     let mut destination = Destination::new(&arguments.output, plan.sizes().len(), arguments.force)?;
+    if let Some(name) = destination
+        .names()
+        .iter()
+        .find(|name| origins.include(name))
+    {
+        bail!("{} is what is converted; give another name", name.display());
+    }
     let reason = reason(&plan, arguments);
     let conversion = told(&plan, &destination, reason);
     if conversion.written {
-        write(global, &plan, &mut destination)?;
+        let [from, to] = [&arguments.input, &arguments.output].map(|path| path.display());
+        write(global, &plan, &mut destination)
+            .with_context(|| format!("cannot convert {from} to {to}"))?;
         destination.finish()?;
     }
     print(global, &conversion)?;
@@ -167,8 +182,8 @@ fn write(global: &Global, plan: &Plan<'_>, destination: &mut Destination) -> Res
     let progress: &dyn Progress = Ticker::progress(&ticker);
     progress.found(plan.sizes().len() as u64, plan.sizes().sum());
     for (nth, len) in plan.sizes().enumerate() {
-        let mut out = destination.create(nth, len)?;
-        plan.write(nth, &mut out, &mut |bytes| progress.done(0, bytes))?;
+        let out = destination.create(nth, len)?;
+        plan.write(nth, &out, &|bytes| progress.done(0, bytes))?;
         out.finish()?;
         progress.done(1, 0);
     }
@@ -202,6 +217,7 @@ fn judged((name, examination): &(String, Examination)) -> Input {
         path: name.clone(),
         format: examination.format,
         verdict: examination.verdict.as_str(),
+        allowed: examination.allowances(),
         findings: findings
             .map(|found| Finding {
                 rule: found.rule.id.to_string(),
@@ -268,6 +284,9 @@ impl Conversion {
                 line(format!("  {} {}", finding.rule, finding.message));
             }
             more(&mut line, input.findings.len());
+            if let Some(allowed) = &input.allowed {
+                line(format!("  allowed by you: {allowed}"));
+            }
         }
         if !self.refused.is_empty() {
             line(format!("refused: {}", self.refused.len()));

@@ -193,7 +193,7 @@ impl Output {
 }
 
 impl Sink for Output {
-    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+    fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all_at(bytes, at)
     }
 }
@@ -219,7 +219,7 @@ mod tests {
         let out = folder.join("m.safetensors");
         let mut destination = Destination::new(&out, count, replace).expect("free names");
         for nth in 0..count {
-            let mut out = destination.create(nth, 1).expect("a file");
+            let out = destination.create(nth, 1).expect("a file");
             out.write_at(0, b"x").expect("written");
             out.finish().expect("synced");
         }

@@ -3,11 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Component, Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
+use casemate_artifact::{Allowlist, Limits, Shard, Shards};
 use casemate_core::{FileSource, PathText};
 use serde::Deserialize;
 
@@ -27,6 +28,20 @@ pub(crate) struct Origins {
     pub(crate) index: Option<(Origin, BTreeMap<String, usize>)>,
 }
 
+impl Origins {
+    /// Whether one of the files is what `path` leads to.
+    pub(crate) fn include(&self, path: &Path) -> bool {
+        let Ok(there) = fs::metadata(path) else {
+            return false;
+        };
+        let index = self.index.iter().map(|(index, _)| index);
+        self.files.iter().chain(index).any(|origin| {
+            let here = origin.source.file().metadata();
+            here.is_ok_and(|here| (here.dev(), here.ino()) == (there.dev(), there.ino()))
+        })
+    }
+}
+
 /// Opens the file, or the shards of the index that `path` is or that is in the directory `path`.
 pub(crate) fn open(path: &Path) -> Result<Origins> {
     let path = match path.is_dir() {
@@ -41,7 +56,7 @@ pub(crate) fn open(path: &Path) -> Result<Origins> {
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let index = open_one(&path)?;
-    let map = weight_map(&path)?;
+    let map = read_index(&path)?.weight_map;
     let shards = shards(&path, &map)?;
     let nth: BTreeMap<&str, usize> = (shards.iter().enumerate())
         .map(|(nth, shard)| (*shard, nth))
@@ -94,22 +109,73 @@ fn index_in(folder: &Path) -> Result<PathBuf> {
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
+    metadata: Option<serde_json::Value>,
 }
 
-/// Which file an index says each tensor is in.
-fn weight_map(path: &Path) -> Result<BTreeMap<String, String>> {
-    let index: Index = serde_json::from_str(&read_bounded(path)?)
-        .with_context(|| format!("{} is no index of shards", path.display()))?;
-    Ok(index.weight_map)
+fn read_index(path: &Path) -> Result<Index> {
+    serde_json::from_str(&read_bounded(path)?)
+        .with_context(|| format!("{} is no index of shards", path.display()))
+}
+
+/// What the index at `path` says, beside what is in the files that it names.
+///
+/// # Errors
+///
+/// Where the index itself cannot be read. A file that cannot is told.
+pub(crate) fn compare(path: &Path, allowlist: &Allowlist) -> Result<Shards> {
+    let index = read_index(path)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let names: BTreeSet<&str> = index.weight_map.values().map(String::as_str).collect();
+    if names.len() > MOST_SHARDS {
+        bail!("{} names more than {MOST_SHARDS} shards", path.display());
+    }
+    let opened: Vec<(&str, Result<Origin, String>)> = (names.into_iter())
+        .map(|name| match is_beside(name) {
+            true => (
+                name,
+                open_one(&folder.join(name)).map_err(|error| told(&error)),
+            ),
+            false => (name, Err("is no file beside the index".to_owned())),
+        })
+        .collect();
+    let shards = opened.iter().map(|(name, origin)| Shard {
+        name,
+        source: match origin {
+            Ok(origin) => Ok(&origin.source),
+            Err(why) => Err(why.clone()),
+        },
+    });
+    let shards: Vec<Shard<'_>> = shards.collect();
+    let total = index
+        .metadata
+        .as_ref()
+        .and_then(|of| of.get("total_size")?.as_f64());
+    let limits = Limits::default();
+    Shards::compare(&index.weight_map, total, &shards, allowlist, &limits)
+        .with_context(|| format!("cannot read what {} names", path.display()))
+}
+
+/// Why a file cannot be had, without its name.
+fn told(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(error) if error.kind() == std::io::ErrorKind::NotFound => "is not there".to_owned(),
+        Some(error) => format!("cannot be read: {error}"),
+        None => "is no regular file".to_owned(),
+    }
+}
+
+/// Whether a name leads to a file in the index's own directory.
+fn is_beside(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    let plain = matches!(parts.next(), Some(Component::Normal(first)) if first == name);
+    plain && parts.next().is_none() && !name.contains('\\')
 }
 
 /// The files that an index names, each once. Names that lead out of its directory are refused.
 fn shards<'m>(path: &Path, map: &'m BTreeMap<String, String>) -> Result<BTreeSet<&'m str>> {
     let shards: BTreeSet<&str> = map.values().map(String::as_str).collect();
     for shard in &shards {
-        let mut parts = Path::new(shard).components();
-        let plain = matches!(parts.next(), Some(Component::Normal(name)) if name == *shard);
-        if !plain || parts.next().is_some() || shard.contains('\\') {
+        if !is_beside(shard) {
             bail!(
                 "{} names {shard:?}, which is no file beside it",
                 path.display()

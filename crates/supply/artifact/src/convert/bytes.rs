@@ -5,6 +5,7 @@ use std::{io, sync::Arc};
 use casemate_container::{ContainerError, Exceeded, Loaded, Member};
 use casemate_core::{MemorySource, Source, Window};
 
+use super::{gather::Reading, stream::Stream};
 use crate::spool::Spool;
 
 /// The bytes of one storage.
@@ -15,6 +16,12 @@ pub(super) enum Bytes<'a> {
     /// In a member of an archive that is compressed.
     Packed {
         member: Arc<Member<'a>>,
+        at: u64,
+        len: u64,
+    },
+    /// In a file that is compressed as a whole.
+    Stream {
+        stream: Arc<Stream<'a>>,
         at: u64,
         len: u64,
     },
@@ -55,7 +62,9 @@ impl<'a> Bytes<'a> {
     pub(super) fn part(mut self, from: u64, part: u64) -> Self {
         match &mut self {
             Self::Window(window) => *window = window.part(from, part),
-            Self::Packed { at, len, .. } | Self::Memory { at, len, .. } => {
+            Self::Packed { at, len, .. }
+            | Self::Stream { at, len, .. }
+            | Self::Memory { at, len, .. } => {
                 let from = from.min(*len);
                 *at += from;
                 *len = part.min(*len - from);
@@ -67,7 +76,23 @@ impl<'a> Bytes<'a> {
     pub(super) fn len(&self) -> u64 {
         match self {
             Self::Window(window) => window.len(),
-            Self::Packed { len, .. } | Self::Memory { len, .. } => *len,
+            Self::Packed { len, .. } | Self::Stream { len, .. } | Self::Memory { len, .. } => *len,
+        }
+    }
+
+    /// In which order they can be read.
+    pub(super) fn reading(&self) -> Reading {
+        match self {
+            Self::Window(_) | Self::Memory { .. } => Reading::Anywhere,
+            Self::Packed { .. } | Self::Stream { .. } => Reading::Forward,
+        }
+    }
+
+    /// Where they begin in what can only be read forward; nothing where the order does not matter.
+    pub(super) fn turn(&self) -> Option<u64> {
+        match self {
+            Self::Stream { at, .. } => Some(*at),
+            _ => None,
         }
     }
 
@@ -79,6 +104,7 @@ impl<'a> Bytes<'a> {
                 let spool = Spool::sized(member, at.saturating_add(*len))?;
                 work(&Window::new(&spool, *at, *len))
             }
+            Self::Stream { stream, at, len } => work(&Window::new(stream.spool(), *at, *len)),
             Self::Memory { pickle, at, len } => work(&Window::new(&**pickle, *at, *len)),
         }
     }
@@ -98,10 +124,15 @@ pub(super) fn is_of_the_medium(error: &io::Error) -> bool {
 pub(super) enum Around<'a> {
     File(&'a dyn Source),
     Window(Window<&'a dyn Source>),
+    Stream(Arc<Stream<'a>>),
     Memory(Arc<MemorySource<Vec<u8>>>),
 }
 
 impl<'a> Around<'a> {
+    pub(super) fn stream(stream: Stream<'a>) -> Self {
+        Self::Stream(Arc::new(stream))
+    }
+
     pub(super) fn loaded(loaded: Loaded<'a>) -> Self {
         match loaded {
             Loaded::Stored(window) => Self::Window(window),
@@ -113,6 +144,7 @@ impl<'a> Around<'a> {
         match self {
             Self::File(source) => *source,
             Self::Window(window) => window,
+            Self::Stream(stream) => &**stream,
             Self::Memory(memory) => &**memory,
         }
     }
@@ -121,11 +153,18 @@ impl<'a> Around<'a> {
         match self {
             Self::File(source) => Bytes::Window(Window::new(*source, at, len)),
             Self::Window(window) => Bytes::Window(window.part(at, len)),
+            Self::Stream(stream) => Bytes::Stream {
+                stream: Arc::clone(stream),
+                at: 0,
+                len: stream.len(),
+            }
+            .part(at, len),
             Self::Memory(memory) => Bytes::Memory {
                 pickle: Arc::clone(memory),
-                at,
-                len,
-            },
+                at: 0,
+                len: memory.len(),
+            }
+            .part(at, len),
         }
     }
 

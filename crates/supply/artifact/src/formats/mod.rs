@@ -15,7 +15,7 @@ mod source;
 mod template;
 pub(crate) mod text;
 pub(crate) mod torch_legacy;
-mod torch_tar;
+pub(crate) mod torch_tar;
 pub(crate) mod torch_zip;
 pub(crate) mod torchscript;
 mod yaml;

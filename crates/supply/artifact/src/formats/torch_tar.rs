@@ -80,6 +80,53 @@ fn record(member: &Member<'_>) -> Option<Record> {
     }
 }
 
+/// What the records of a checkpoint have.
+pub(crate) enum Item {
+    /// A storage: its key, the class of it, how many elements it has, and where they lie in the
+    /// record.
+    Storage {
+        key: i64,
+        class: String,
+        numel: u64,
+        at: u64,
+    },
+    /// A part of a storage that counts as one: its key, that of the storage, and its elements.
+    View {
+        key: i64,
+        root: i64,
+        offset: u64,
+        numel: u64,
+    },
+    /// A tensor: its key, that of its storage, and which elements of it, counted in elements.
+    Tensor {
+        key: i64,
+        storage: i64,
+        sizes: Vec<u64>,
+        strides: Vec<u64>,
+        offset: u64,
+    },
+}
+
+/// Tells what the records `storages` and `tensors` have, without judging them.
+///
+/// # Errors
+///
+/// Where a record is not what torch wrote, or what the medium says.
+pub(crate) fn list(
+    storages: &dyn Source,
+    tensors: &dyn Source,
+    take: &mut dyn FnMut(Item) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut checkpoint = Checkpoint::default();
+    let walk = |source| Walk {
+        source,
+        judge: None,
+        at: 0,
+    };
+    checkpoint.read_storages(&mut walk(storages), take)?;
+    checkpoint.read_tensors(&mut walk(tensors), take)
+}
+
 /// What is known of a checkpoint.
 #[derive(Default)]
 struct Checkpoint {
@@ -89,8 +136,10 @@ struct Checkpoint {
 }
 
 /// Why a record is not what torch wrote.
-enum Fault {
+pub(crate) enum Fault {
+    /// The medium failed.
     Medium(io::Error),
+    /// What is wrong.
     Says(String),
 }
 
@@ -110,13 +159,12 @@ impl Checkpoint {
     ) -> io::Result<()> {
         let mut walk = Walk {
             source,
-            examiner,
-            depth,
+            judge: Some((&mut *examiner, depth)),
             at: 0,
         };
         let walked = match record {
-            Record::Storages => self.read_storages(&mut walk),
-            Record::Tensors => self.read_tensors(&mut walk),
+            Record::Storages => self.read_storages(&mut walk, &mut |_| Ok(())),
+            Record::Tensors => self.read_tensors(&mut walk, &mut |_| Ok(())),
             Record::Object => self.read_object(&mut walk),
         };
         let from = walk.at;
@@ -132,7 +180,11 @@ impl Checkpoint {
         pickle::scan_hidden(source, from, examiner.allowlist, notes, depth)
     }
 
-    fn read_storages(&mut self, walk: &mut Walk<'_, '_, '_, '_>) -> Result<(), Fault> {
+    fn read_storages(
+        &mut self,
+        walk: &mut Walk<'_, '_, '_, '_>,
+        take: Take<'_>,
+    ) -> Result<(), Fault> {
         for _ in 0..walk.count()? {
             let about = walk.literals()?;
             let Some([Literal::Int(key), Literal::Text(_), Literal::Global(kind)]) =
@@ -152,8 +204,17 @@ impl Checkpoint {
             let size = u64::try_from(numel)
                 .ok()
                 .and_then(|numel| numel.checked_mul(item));
+            let at = walk.at;
             walk.skip(size)?;
-            self.storages.insert(*key, numel.unsigned_abs());
+            let (key, numel) = (*key, numel.unsigned_abs());
+            self.storages.insert(key, numel);
+            let class = kind.clone();
+            take(Item::Storage {
+                key,
+                class,
+                numel,
+                at,
+            })?;
         }
         let views = walk.literals()?;
         for view in views.items().unwrap_or_default() {
@@ -180,12 +241,24 @@ impl Checkpoint {
             if !fits {
                 return Err(Fault::Says("a view reaches beyond its storage".to_owned()));
             }
-            self.storages.insert(*key, numel.unsigned_abs());
+            let (offset, numel) = (offset.unsigned_abs(), numel.unsigned_abs());
+            self.storages.insert(*key, numel);
+            let (key, root) = (*key, *root);
+            take(Item::View {
+                key,
+                root,
+                offset,
+                numel,
+            })?;
         }
         Ok(())
     }
 
-    fn read_tensors(&mut self, walk: &mut Walk<'_, '_, '_, '_>) -> Result<(), Fault> {
+    fn read_tensors(
+        &mut self,
+        walk: &mut Walk<'_, '_, '_, '_>,
+        take: Take<'_>,
+    ) -> Result<(), Fault> {
         for _ in 0..walk.count()? {
             let about = walk.literals()?;
             let Some([Literal::Int(key), Literal::Int(storage), Literal::Global(_)]) =
@@ -202,8 +275,10 @@ impl Checkpoint {
             }
             let mut last = Some(0i64);
             let mut is_empty = false;
-            for size in sizes {
+            let mut strides = Vec::new();
+            for &size in &sizes {
                 let stride = walk.number()?;
+                strides.push(stride.unsigned_abs());
                 is_empty |= size == 0;
                 let steps = size
                     .checked_sub(1)
@@ -229,6 +304,13 @@ impl Checkpoint {
                 ));
             }
             self.tensors.insert(*key);
+            take(Item::Tensor {
+                key: *key,
+                storage: *storage,
+                sizes: sizes.into_iter().map(i64::unsigned_abs).collect(),
+                strides,
+                offset: offset.unsigned_abs(),
+            })?;
         }
         Ok(())
     }
@@ -245,25 +327,31 @@ impl Checkpoint {
     }
 }
 
+/// Who is told of what is in a record.
+type Take<'t> = &'t mut dyn FnMut(Item) -> Result<(), Fault>;
+
 /// A record under way.
 struct Walk<'s, 'e, 'a, 'l> {
     source: &'s dyn Source,
-    examiner: &'e mut Examiner<'a, 'l>,
-    depth: u8,
+    /// Who judges its pickles, and how deep in containers; nobody, where that is done already.
+    judge: Option<(&'e mut Examiner<'a, 'l>, u8)>,
     at: u64,
 }
 
 impl Walk<'_, '_, '_, '_> {
     /// Judges the pickle at hand, and steps over it.
     fn judge(&mut self, persistence: Persistence) -> Result<Vec<pickle::storage::Storage>, Fault> {
+        let Some((examiner, depth)) = &mut self.judge else {
+            return Ok(Vec::new());
+        };
         let scanned = pickle::scan(
             self.source,
             self.at,
             Extent::Streams(1),
             persistence,
-            self.examiner.allowlist,
-            &mut self.examiner.notes,
-            self.depth,
+            examiner.allowlist,
+            &mut examiner.notes,
+            *depth,
         )?;
         if scanned.broken || scanned.streams < 1 {
             return Err(Fault::Says("a pickle breaks off".to_owned()));
@@ -276,8 +364,12 @@ impl Walk<'_, '_, '_, '_> {
     fn literals(&mut self) -> Result<Literals, Fault> {
         let at = self.at;
         self.judge(Persistence::Unknown)?;
+        let is_judged = self.judge.is_some();
         match Literals::read(self.source, at)? {
-            Some(literals) if literals.end == self.at => Ok(literals),
+            Some(literals) if !is_judged || literals.end == self.at => {
+                self.at = literals.end;
+                Ok(literals)
+            }
             _ => Err(Fault::Says("a pickle is not of plain values".to_owned())),
         }
     }

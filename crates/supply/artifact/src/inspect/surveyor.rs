@@ -1,7 +1,11 @@
 //! Who listens to the examination and lists what is in the file.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io,
+};
 
+use casemate_container::{Budget, Magic, Member};
 use casemate_core::Source;
 
 use super::{
@@ -16,7 +20,7 @@ use crate::{
         standing::{Standing, standing},
         tree::{Act, Id, Tree},
     },
-    tensor::{self, Place as Lies, Tensor, walk},
+    tensor::{self, Place as Lies, Tensor, torch_tar::Objects, walk},
     witness::{Interpreted, Origin, Place, Seen, Witness},
 };
 
@@ -120,22 +124,65 @@ impl<'a> Surveyor<'a> {
             Detail::Full => MOST_TEXT,
         };
         let left_out = &mut self.left_out;
-        let walked = walk::walk_within(tree, root, self.allowlist, text, |entry| {
-            match entry.content {
-                _ if entries.len() < most => entries.push(entry),
-                walk::Content::Tensor(_) => {
-                    left_out.insert("tensors");
-                }
-                walk::Content::Plain(_) | walk::Content::Text(_) => {
-                    left_out.insert("values");
-                }
-                walk::Content::Refused(_) => {}
+        let walk = walk::Walk {
+            text,
+            ..walk::Walk::new(self.allowlist)
+        };
+        let walked = walk.tell(tree, root, |entry| match entry.content {
+            _ if entries.len() < most => entries.push(entry),
+            walk::Content::Tensor(_) => {
+                left_out.insert("tensors");
             }
+            walk::Content::Plain(_) | walk::Content::Text(_) => {
+                left_out.insert("values");
+            }
+            walk::Content::Refused(_) => {}
         });
         if walked.is_err() {
             self.left_out.insert("values");
         }
         entries
+    }
+
+    /// The tensors of a checkpoint that has them in other members than the pickle that asks for
+    /// them. Its values have been told with the pickle.
+    fn torch_tar(&mut self, place: &Place<'_>, source: &dyn Source) -> io::Result<()> {
+        let Ok(Some(contents)) = casemate_container::open(source, Magic::Tar, &Budget::default())
+        else {
+            return Ok(());
+        };
+        let load = |name| {
+            let named = |member: &&Member<'_>| member.name.as_str() == name;
+            contents.members.iter().find(named)?.load().ok()
+        };
+        let (Some(storages), Some(tensors), Some(object)) =
+            (load("storages"), load("tensors"), load("pickle"))
+        else {
+            return Ok(());
+        };
+        let Ok(objects) = Objects::read(&storages, &tensors) else {
+            return Ok(());
+        };
+        let tree = Tree::read(&object, 0)?;
+        let Some(root) = tree.root() else {
+            return Ok(());
+        };
+        let members = [place.members, &["pickle".to_owned()]].concat();
+        let place = Place {
+            members: &members,
+            ..*place
+        };
+        let mut walk = walk::Walk::new(self.allowlist);
+        walk.objects = Some(&objects);
+        let told = walk.tell(&tree, root, |entry| {
+            if let walk::Content::Tensor(tensor) = entry.content {
+                self.tensor(&place, 0, entry.name, &tensor);
+            }
+        });
+        if told.is_err() {
+            self.left_out.insert("tensors");
+        }
+        Ok(())
     }
 
     fn symbols(&mut self, tree: &Tree<'_>) {
@@ -313,6 +360,7 @@ impl Witness for Surveyor<'_> {
                     self.tensor(place, 0, name, &tensor);
                 }
             }),
+            "torch-tar" => self.torch_tar(place, source),
             "gguf" => gguf::list(source, &mut notes, &mut |item| match item {
                 gguf::Item::Entry { key, kind, value } => {
                     self.metadata(place, key, Some(kind), value);

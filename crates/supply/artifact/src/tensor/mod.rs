@@ -13,6 +13,7 @@ pub(crate) mod plain;
 pub(crate) mod refusal;
 pub(crate) mod safetensors;
 pub(crate) mod torch;
+pub(crate) mod torch_tar;
 pub(crate) mod walk;
 
 pub(crate) use dtype::Dtype;

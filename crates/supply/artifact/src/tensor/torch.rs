@@ -114,100 +114,109 @@ fn rebuild(
     depth: u8,
 ) -> Result<Tensor, Refusal> {
     let depth = depth.checked_sub(1).ok_or(Refusal::Depth)?;
-    // The tensor that another one is made of.
-    let inner = |id: Id| {
-        let called = tree.called(id).ok_or(MALFORMED)?;
-        rebuild_call(tree, called, depth)
-    };
-    match (&*callee.path, arguments) {
-        ("_rebuild_tensor", &[storage, offset, size, stride]) => {
-            view(tree, storage, offset, size, stride, None)
+    match &*callee.path {
+        "_rebuild_tensor" | "_rebuild_tensor_v2" | "_rebuild_tensor_v3" => {
+            rebuild_view(tree, arguments, &callee.path)
         }
-        (
-            "_rebuild_tensor_v2",
-            &[
-                storage,
-                offset,
-                size,
-                stride,
-                gradient,
-                hooks,
-                ref more @ ..,
-            ],
-        ) => {
-            plain_rest(tree, gradient, hooks, more)?;
-            view(tree, storage, offset, size, stride, None)
+        "_rebuild_parameter" | "_rebuild_parameter_with_state" => {
+            rebuild_parameter(tree, arguments, &callee.path, depth)
         }
-        (
-            "_rebuild_tensor_v3",
-            &[
-                storage,
-                offset,
-                size,
-                stride,
-                gradient,
-                hooks,
-                dtype,
-                ref more @ ..,
-            ],
-        ) => {
-            plain_rest(tree, gradient, hooks, more)?;
-            let dtype = torch_dtype(tree, dtype)?;
-            view(tree, storage, offset, size, stride, Some(dtype))
+        "_rebuild_from_type" | "_rebuild_from_type_v2" => rebuild_as(tree, arguments, depth),
+        "_rebuild_device_tensor_from_numpy"
+        | "_rebuild_xla_tensor"
+        | "_rebuild_device_tensor_from_cpu_tensor" => {
+            rebuild_on_device(tree, callee, arguments, depth)
         }
-        ("_rebuild_parameter", &[data, gradient, hooks]) => {
-            plain_rest(tree, gradient, hooks, &[])?;
-            inner(data)
-        }
-        ("_rebuild_parameter_with_state", &[data, gradient, hooks, state]) => {
-            plain_rest(tree, gradient, hooks, &[])?;
-            is_plain(tree, state)?;
-            inner(data)
-        }
-        ("_rebuild_from_type" | "_rebuild_from_type_v2", &[function, class, tuple, state]) => {
-            let class = tree.global(class).ok_or(MALFORMED)?;
-            if !is_tensor_class(class) {
-                return Err(Refusal::Subclass(class.dotted()));
+        "_rebuild_sparse_tensor" | "_rebuild_sparse_csr_tensor" => Err(Refusal::Sparse),
+        "_rebuild_qtensor" => Err(Refusal::Quantized),
+        "_rebuild_nested_tensor" => Err(Refusal::Nested),
+        "_rebuild_meta_tensor_no_storage" => Err(Refusal::Meta),
+        "_load_from_bytes" => Err(Refusal::Nesting),
+        "_rebuild_wrapper_subclass" => match arguments {
+            &[class, ..] => {
+                let class = tree.global(class).ok_or(MALFORMED)?;
+                Err(Refusal::Subclass(class.dotted()))
             }
-            is_plain(tree, state)?;
-            let function = tree.global(function).filter(|function| rebuilds(function));
-            let arguments = tree.items_of(tuple, Shape::Tuple);
-            let (function, arguments) = function.zip(arguments).ok_or(MALFORMED)?;
-            rebuild(tree, function, arguments, depth)
-        }
-        (
-            "_rebuild_device_tensor_from_numpy" | "_rebuild_xla_tensor",
-            &[data, dtype, device, gradient],
-        ) => {
-            requires_grad(tree, gradient)?;
-            let array = numpy::array(tree, data).ok_or(MALFORMED)??;
-            of_dtype(tree, array, dtype, device)
-        }
-        ("_rebuild_device_tensor_from_cpu_tensor", &[data, dtype, device, gradient]) => {
-            requires_grad(tree, gradient)?;
-            of_dtype(tree, inner(data)?, dtype, device)
-        }
-        ("_rebuild_sparse_tensor" | "_rebuild_sparse_csr_tensor", _) => Err(Refusal::Sparse),
-        ("_rebuild_qtensor", _) => Err(Refusal::Quantized),
-        ("_rebuild_nested_tensor", _) => Err(Refusal::Nested),
-        ("_rebuild_meta_tensor_no_storage", _) => Err(Refusal::Meta),
-        ("_rebuild_wrapper_subclass", &[class, ..]) => {
-            let class = tree.global(class).ok_or(MALFORMED)?;
-            Err(Refusal::Subclass(class.dotted()))
-        }
-        ("_load_from_bytes", _) => Err(Refusal::Nesting),
-        (
-            "_rebuild_tensor"
-            | "_rebuild_tensor_v2"
-            | "_rebuild_tensor_v3"
-            | "_rebuild_parameter"
-            | "_rebuild_parameter_with_state"
-            | "_rebuild_from_type"
-            | "_rebuild_from_type_v2",
-            _,
-        ) => Err(MALFORMED),
+            [] => Err(Refusal::Object(callee.dotted())),
+        },
         _ => Err(Refusal::Object(callee.dotted())),
     }
+}
+
+/// A view of a storage; since the second version with what else torch keeps of a tensor, in the
+/// third with a dtype that no class of storages has.
+fn rebuild_view(tree: &Tree<'_>, arguments: &[Id], version: &str) -> Result<Tensor, Refusal> {
+    let (&[storage, offset, size, stride], rest) =
+        arguments.split_first_chunk().ok_or(MALFORMED)?;
+    let dtype = match (version, rest) {
+        ("_rebuild_tensor", []) => None,
+        ("_rebuild_tensor_v2", &[gradient, hooks, ref more @ ..]) => {
+            plain_rest(tree, gradient, hooks, more)?;
+            None
+        }
+        ("_rebuild_tensor_v3", &[gradient, hooks, dtype, ref more @ ..]) => {
+            plain_rest(tree, gradient, hooks, more)?;
+            Some(torch_dtype(tree, dtype)?)
+        }
+        _ => return Err(MALFORMED),
+    };
+    view(tree, storage, offset, size, stride, dtype)
+}
+
+fn rebuild_parameter(
+    tree: &Tree<'_>,
+    arguments: &[Id],
+    version: &str,
+    depth: u8,
+) -> Result<Tensor, Refusal> {
+    let (&[data, gradient, hooks], state) = arguments.split_first_chunk().ok_or(MALFORMED)?;
+    plain_rest(tree, gradient, hooks, &[])?;
+    match (version, state) {
+        ("_rebuild_parameter", []) => {}
+        ("_rebuild_parameter_with_state", &[state]) => is_plain(tree, state)?,
+        _ => return Err(MALFORMED),
+    }
+    rebuild_inner(tree, data, depth)
+}
+
+/// A tensor of a class, which `function(*tuple)` rebuilds.
+fn rebuild_as(tree: &Tree<'_>, arguments: &[Id], depth: u8) -> Result<Tensor, Refusal> {
+    let &[function, class, tuple, state] = arguments else {
+        return Err(MALFORMED);
+    };
+    let class = tree.global(class).ok_or(MALFORMED)?;
+    if !is_tensor_class(class) {
+        return Err(Refusal::Subclass(class.dotted()));
+    }
+    is_plain(tree, state)?;
+    let function = tree.global(function).filter(|function| rebuilds(function));
+    let arguments = tree.items_of(tuple, Shape::Tuple);
+    let (function, arguments) = function.zip(arguments).ok_or(MALFORMED)?;
+    rebuild(tree, function, arguments, depth)
+}
+
+/// A tensor of another device, from an array or from a tensor of this one.
+fn rebuild_on_device(
+    tree: &Tree<'_>,
+    callee: &Symbol,
+    arguments: &[Id],
+    depth: u8,
+) -> Result<Tensor, Refusal> {
+    let &[data, dtype, device, gradient] = arguments else {
+        return Err(Refusal::Object(callee.dotted()));
+    };
+    requires_grad(tree, gradient)?;
+    let tensor = match &*callee.path {
+        "_rebuild_device_tensor_from_cpu_tensor" => rebuild_inner(tree, data, depth)?,
+        _ => numpy::array(tree, data).ok_or(MALFORMED)??,
+    };
+    of_dtype(tree, tensor, dtype, device)
+}
+
+/// The tensor that another one is made of.
+fn rebuild_inner(tree: &Tree<'_>, id: Id, depth: u8) -> Result<Tensor, Refusal> {
+    let called = tree.called(id).ok_or(MALFORMED)?;
+    rebuild_call(tree, called, depth)
 }
 
 /// A view of a storage.

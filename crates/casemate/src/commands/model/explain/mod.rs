@@ -17,7 +17,7 @@ use super::one_file;
 use crate::{
     NEGATIVE,
     cli::{Explain, Format, Global},
-    output,
+    config, output,
 };
 
 /// What `casemate model explain` says, as JSON.
@@ -36,6 +36,9 @@ pub(crate) struct Report {
     /// Why coverage is partial.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// What your own allowlist let pass, with your reasons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<String>,
     /// The pickle streams in it.
     streams: Vec<Stream>,
     /// How many more there are, in which nothing was found.
@@ -57,8 +60,9 @@ pub(crate) fn run(global: &Global, arguments: &Explain) -> Result<ExitCode> {
         true => Detail::Full,
         false => Detail::Brief,
     };
+    let allowlist = config::allowlist(&arguments.allow.files)?;
     let report = one_file::look_into(&arguments.file, |entry, source| {
-        report(entry, source, detail)
+        report(entry, source, &allowlist, detail)
     })?
     .with_context(|| format!("cannot read {}", arguments.file.display()))?;
     match global.format {
@@ -73,8 +77,13 @@ pub(crate) fn run(global: &Global, arguments: &Explain) -> Result<ExitCode> {
     })
 }
 
-fn report(entry: &Entry, source: &dyn Source, detail: Detail) -> std::io::Result<Report> {
-    let explanation = explain(source, Allowlist::builtin(), &Limits::default(), detail)?;
+fn report(
+    entry: &Entry,
+    source: &dyn Source,
+    allowlist: &Allowlist,
+    detail: Detail,
+) -> std::io::Result<Report> {
+    let explanation = explain(source, allowlist, &Limits::default(), detail)?;
     let id = AssetId::File {
         repository: Options::default().repository,
         path: entry.path.clone(),
@@ -86,6 +95,7 @@ fn report(entry: &Entry, source: &dyn Source, detail: Detail) -> std::io::Result
         unplaced,
         excerpts,
     } = explanation;
+    let allowed = examination.allowances();
     let findings = examination.findings.into_iter();
     Ok(Report {
         schema: "casemate.explanation/1",
@@ -94,6 +104,7 @@ fn report(entry: &Entry, source: &dyn Source, detail: Detail) -> std::io::Result
         verdict: examination.verdict,
         coverage: examination.coverage,
         reason: examination.reason,
+        allowed,
         streams,
         more_streams,
         excerpts,

@@ -201,6 +201,9 @@ impl Writing {
                 .unwrap_or("not all of it was judged");
             self.page.labelled("partial", reason);
         }
+        if let Some(allowed) = &report.allowed {
+            self.page.labelled("by you", allowed);
+        }
         let mut told: Vec<(&str, &str)> = Vec::new();
         let severity = report.findings.iter().map(|found| found.severity).max();
         for found in report

@@ -5,16 +5,16 @@ mod text;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use casemate_artifact::{Allowlist, Content, Detail, Limits, Verdict, inspect};
+use casemate_artifact::{Allowlist, Content, Detail, Limits, Shards, Verdict, inspect};
 use casemate_core::{Coverage, PathText, Source};
 use casemate_inventory::Entry;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::one_file;
+use super::{one_file, origin};
 use crate::{
     cli::{Format, Global, Inspect},
-    output,
+    config, output,
 };
 
 /// What `casemate model inspect` says, as JSON.
@@ -35,9 +35,15 @@ pub(crate) struct Report {
     /// Why coverage is partial.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// What your own allowlist let pass, with your reasons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<String>,
     /// What it holds.
     #[serde(flatten)]
     content: Content,
+    /// The files of an index of shards, and where it says something else than they hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shards: Option<Shards>,
 }
 
 /// Lists what one file holds.
@@ -47,10 +53,14 @@ pub(crate) fn run(global: &Global, arguments: &Inspect) -> Result<ExitCode> {
     }
     let is_full = arguments.full || global.format == Format::Json;
     let detail = if is_full { Detail::Full } else { Detail::Brief };
-    let report = one_file::look_into(&arguments.file, |entry, source| {
-        report(entry, source, detail)
+    let allowlist = config::allowlist(&arguments.allow.files)?;
+    let mut report = one_file::look_into(&arguments.file, |entry, source| {
+        report(entry, source, &allowlist, detail)
     })?
     .with_context(|| format!("cannot read {}", arguments.file.display()))?;
+    if report.format == "shard-index" {
+        report.shards = Some(origin::compare(&arguments.file, &allowlist)?);
+    }
     match global.format {
         Format::Json => output::print_json(&report)?,
         _ => output::print(&text::page(&report, is_full, output::options(global)))?,
@@ -58,9 +68,15 @@ pub(crate) fn run(global: &Global, arguments: &Inspect) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(entry: &Entry, source: &dyn Source, detail: Detail) -> std::io::Result<Report> {
-    let inspection = inspect(source, Allowlist::builtin(), &Limits::default(), detail)?;
+fn report(
+    entry: &Entry,
+    source: &dyn Source,
+    allowlist: &Allowlist,
+    detail: Detail,
+) -> std::io::Result<Report> {
+    let inspection = inspect(source, allowlist, &Limits::default(), detail)?;
     let examination = inspection.examination;
+    let allowed = examination.allowances();
     Ok(Report {
         schema: "casemate.inspection/1",
         path: entry.file.clone(),
@@ -69,6 +85,8 @@ fn report(entry: &Entry, source: &dyn Source, detail: Detail) -> std::io::Result
         verdict: examination.verdict,
         coverage: examination.coverage,
         reason: examination.reason,
+        allowed,
         content: inspection.content,
+        shards: None,
     })
 }

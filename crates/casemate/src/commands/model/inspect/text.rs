@@ -24,11 +24,15 @@ pub(super) fn page(report: &Report, is_full: bool, options: Options) -> String {
             .unwrap_or("not all of it was judged");
         writing.page.labelled("partial", reason);
     }
+    if let Some(allowed) = &report.allowed {
+        writing.page.labelled("by you", allowed);
+    }
     writing.tensors(report);
     writing.metadata(report);
     writing.outlines(report);
     writing.imports(report);
     writing.members(report);
+    writing.shards(report);
     writing.end(report);
     writing.page.finish()
 }
@@ -78,6 +82,36 @@ impl Writing {
             .map(|tensor| (tensor_row(tensor), Style::new()))
             .collect();
         self.table(&rows, content.tensors.len());
+    }
+
+    fn shards(&mut self, report: &Report) {
+        let Some(shards) = &report.shards else { return };
+        self.section("shards", &thousands(shards.files.len() as u64));
+        let rows: Vec<_> = (shards.files.iter().take(self.most))
+            .map(|file| {
+                let row = vec![
+                    Cell::Left(file.name.clone()),
+                    Cell::Right(format!("{} tensors", thousands(file.tensors))),
+                    Cell::Right(size(file.bytes)),
+                ];
+                (row, Style::new())
+            })
+            .collect();
+        self.table(&rows, shards.files.len());
+        let count = shards.disagreements.len() as u64 + shards.more_disagreements;
+        if count == 0 {
+            return;
+        }
+        self.section("disagreements", &thousands(count));
+        for sentence in shards.disagreements.iter().take(self.most) {
+            let sentence = self.cut(sentence);
+            self.page.raw(&format!("  {}\n", sanitise(&sentence)));
+        }
+        let shown = shards.disagreements.len().min(self.most) as u64;
+        if count > shown {
+            let more = thousands(count - shown);
+            self.page.line(DIM, &format!("  … {more} more (--full)"));
+        }
     }
 
     fn metadata(&mut self, report: &Report) {

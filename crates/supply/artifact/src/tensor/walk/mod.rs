@@ -3,17 +3,21 @@
 //! Dictionaries, lists and modules are walked, their keys joined with dots. Values without a
 //! tensor in them are told as JSON.
 
+mod shape;
+
 use std::collections::HashSet;
 
-use super::{Refusal, Tensor, numpy, plain, torch};
+use self::shape::{class, size};
+use super::{Refusal, Tensor, numpy, plain, torch, torch_tar::Objects};
 use crate::{
     Allowlist,
     pickle::{
-        symbol::Symbol,
         tree::{Called, Id, Node, Tree},
         value::Shape,
     },
 };
+
+pub(crate) use shape::{members, pairs};
 
 /// One thing in a file, under its name.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,67 +46,45 @@ impl From<Result<Tensor, Refusal>> for Content {
     }
 }
 
-/// Tells what stands under `root`, in the order of the stream.
-///
-/// # Errors
-///
-/// Where there is more than any file has.
-pub(crate) fn walk(
-    tree: &Tree<'_>,
-    root: Id,
-    allowlist: &Allowlist,
-    take: impl FnMut(Entry),
-) -> Result<(), TooMany> {
-    walk_within(tree, root, allowlist, MOST_TEXT, take)
+/// How a pickle is walked.
+#[derive(Clone, Copy)]
+pub(crate) struct Walk<'w> {
+    pub(crate) allowlist: &'w Allowlist,
+    /// What persistent ids ask for, where the file around the pickle says that.
+    pub(crate) objects: Option<&'w Objects>,
+    /// How many bytes of JSON are written at most.
+    pub(crate) text: usize,
 }
 
-/// [`walk`], with no more than `text` bytes of JSON.
-///
-/// # Errors
-///
-/// As [`walk`].
-pub(crate) fn walk_within(
-    tree: &Tree<'_>,
-    root: Id,
-    allowlist: &Allowlist,
-    text: usize,
-    mut take: impl FnMut(Entry),
-) -> Result<(), TooMany> {
-    let mut walker = Walker {
-        tree,
-        allowlist,
-        path: String::new(),
-        frames: Vec::new(),
-        left: MOST_VISITS,
-        text,
-    };
-    let mut next = Some(walker.look(root)?);
-    loop {
-        match next.take() {
-            Some(Found::Children(children)) if walker.frames.len() < DEEPEST => {
-                let outer = walker.path.len();
-                let children = children.into_iter();
-                walker.frames.push(Frame { children, outer });
-            }
-            Some(Found::Children(_)) => take(walker.entry(Content::Refused(Refusal::Depth))),
-            Some(Found::Content(content)) => take(walker.entry(content)),
-            None => {}
+impl<'w> Walk<'w> {
+    pub(crate) fn new(allowlist: &'w Allowlist) -> Self {
+        Self {
+            allowlist,
+            objects: None,
+            text: MOST_TEXT,
         }
-        let Some(frame) = walker.frames.last_mut() else {
-            return Ok(());
+    }
+
+    /// Tells what stands under `root`, in the order of the stream.
+    ///
+    /// # Errors
+    ///
+    /// Where there is more than any file has.
+    pub(crate) fn tell(
+        self,
+        tree: &Tree<'_>,
+        root: Id,
+        take: impl FnMut(Entry),
+    ) -> Result<(), TooMany> {
+        let walker = Walker {
+            tree,
+            walk: self,
+            path: String::new(),
+            frames: Vec::new(),
+            left: MOST_VISITS,
+            text: self.text,
         };
-        walker.path.truncate(frame.outer);
-        let Some((key, child)) = frame.children.next() else {
-            walker.frames.pop();
-            continue;
-        };
-        let entered = walker.enter(&key);
-        // An entry has a copy of its whole name.
-        walker.charge(walker.path.len() / BYTES_OF_A_VISIT)?;
-        next = Some(match entered {
-            Ok(()) => walker.look(child)?,
-            Err(refusal) => Found::Content(Content::Refused(refusal)),
-        });
+        walker.tell(root, take)
     }
 }
 
@@ -113,7 +95,7 @@ pub(crate) struct TooMany;
 
 struct Walker<'t, 'a> {
     tree: &'t Tree<'a>,
-    allowlist: &'t Allowlist,
+    walk: Walk<'t>,
     path: String,
     frames: Vec<Frame>,
     /// How many values may still be visited, those among them that are looked at and then give
@@ -143,6 +125,37 @@ enum Found {
 type Children = Vec<(Key, Id)>;
 
 impl Walker<'_, '_> {
+    fn tell(mut self, root: Id, mut take: impl FnMut(Entry)) -> Result<(), TooMany> {
+        let mut next = Some(self.look(root)?);
+        loop {
+            match next.take() {
+                Some(Found::Children(children)) if self.frames.len() < DEEPEST => {
+                    let outer = self.path.len();
+                    let children = children.into_iter();
+                    self.frames.push(Frame { children, outer });
+                }
+                Some(Found::Children(_)) => take(self.entry(Content::Refused(Refusal::Depth))),
+                Some(Found::Content(content)) => take(self.entry(content)),
+                None => {}
+            }
+            let Some(frame) = self.frames.last_mut() else {
+                return Ok(());
+            };
+            self.path.truncate(frame.outer);
+            let Some((key, child)) = frame.children.next() else {
+                self.frames.pop();
+                continue;
+            };
+            let entered = self.enter(&key);
+            // An entry has a copy of its whole name.
+            self.charge(self.path.len() / BYTES_OF_A_VISIT)?;
+            next = Some(match entered {
+                Ok(()) => self.look(child)?,
+                Err(refusal) => Found::Content(Content::Refused(refusal)),
+            });
+        }
+    }
+
     fn charge(&mut self, visits: usize) -> Result<(), TooMany> {
         self.left = self.left.checked_sub(visits).ok_or(TooMany)?;
         Ok(())
@@ -152,6 +165,7 @@ impl Walker<'_, '_> {
         let tree = self.tree;
         self.charge(size(tree, id))?;
         let tensor = torch::tensor(tree, id).or_else(|| numpy::array(tree, id));
+        let tensor = tensor.or_else(|| self.asked_for(id));
         if let Some(tensor) = tensor {
             return Ok(Found::Content(tensor.into()));
         }
@@ -182,13 +196,21 @@ impl Walker<'_, '_> {
         })
     }
 
+    /// The tensor that a persistent id asks for, where the file says what that is.
+    fn asked_for(&self, id: Id) -> Option<Result<Tensor, Refusal>> {
+        match *self.tree.node(id) {
+            Node::Persistent(key) => Some(self.walk.objects?.tensor(self.tree, key)),
+            _ => None,
+        }
+    }
+
     /// What an object has under the names that it would give in a state dictionary.
     fn object(&mut self, id: Id, called: &Called) -> Result<Result<Children, Refusal>, TooMany> {
         let tree = self.tree;
         let Some(class) = class(tree, id) else {
             return Ok(Err(Refusal::Called));
         };
-        let row = self.allowlist.row(&class.module, &class.path);
+        let row = self.walk.allowlist.row(&class.module, &class.path);
         if row.is_none_or(|row| !row.is_class) {
             return Ok(Err(Refusal::NotAllowed(class.dotted())));
         }
@@ -325,122 +347,6 @@ fn children(pairs: Vec<(Id, Id)>) -> Children {
         .collect()
 }
 
-/// How many values one look at a node goes over: its elements, or those of what it is made from.
-fn size(tree: &Tree<'_>, id: Id) -> usize {
-    let of = |id: Id| match tree.node(id) {
-        Node::Container { shape, items } => match shape {
-            Shape::Dict => items.len() / 2,
-            _ => items.len(),
-        },
-        _ => 0,
-    };
-    let Some(called) = tree.called(id) else {
-        return of(id);
-    };
-    let arguments = tree.items(called.arguments).unwrap_or_default();
-    let first = arguments.first().map_or(0, |&first| of(first));
-    called.items.len() / 2 + arguments.len() + first
-}
-
-/// The keys and values of a dictionary, whichever class of the standard library it is of.
-pub(crate) fn pairs(tree: &Tree<'_>, id: Id) -> Option<Vec<(Id, Id)>> {
-    let of = |items: &[Id]| {
-        items
-            .chunks_exact(2)
-            .map(|pair| (pair[0], pair[1]))
-            .collect()
-    };
-    if let Some(items) = tree.items_of(id, Shape::Dict) {
-        return Some(of(items));
-    }
-    let called = tree.called(id)?;
-    let class = class(tree, id)?;
-    let known = matches!(
-        (&*class.module, &*class.path),
-        ("collections", "OrderedDict" | "defaultdict" | "Counter")
-    );
-    if !known || called.keywords.is_some() {
-        return None;
-    }
-    let mut pairs: Vec<(Id, Id)> = Vec::new();
-    let arguments = tree.items_of(called.arguments, Shape::Tuple)?;
-    match (&*class.path, arguments) {
-        (_, []) => {}
-        // The factory of missing values, which is never called here.
-        ("defaultdict", &[factory]) if tree.global(factory).is_some() => {}
-        ("defaultdict", &[factory]) if matches!(tree.node(factory), Node::None) => {}
-        ("Counter", &[counts]) => pairs.extend(of_dictionary(tree, counts)?),
-        ("OrderedDict", &[list]) => {
-            for &pair in tree.items_of(list, Shape::List)? {
-                let &[key, value] = tree.items(pair)? else {
-                    return None;
-                };
-                pairs.push((key, value));
-            }
-        }
-        _ => return None,
-    }
-    pairs.extend::<Vec<_>>(of(&called.items));
-    Some(pairs)
-}
-
-fn of_dictionary(tree: &Tree<'_>, id: Id) -> Option<Vec<(Id, Id)>> {
-    let items = tree.items_of(id, Shape::Dict)?;
-    Some(
-        items
-            .chunks_exact(2)
-            .map(|pair| (pair[0], pair[1]))
-            .collect(),
-    )
-}
-
-/// The elements of a set, as either of its opcodes or `set` writes it.
-pub(crate) fn members<'t>(tree: &'t Tree<'_>, id: Id) -> Option<&'t [Id]> {
-    for shape in [Shape::Set, Shape::FrozenSet] {
-        if let Some(items) = tree.items_of(id, shape) {
-            return Some(items);
-        }
-    }
-    let called = tree.called(id)?;
-    let callee = tree.global(called.callee)?;
-    let is_set = matches!(
-        (&*callee.module, &*callee.path),
-        ("builtins" | "__builtin__", "set" | "frozenset")
-    );
-    if !is_set || !called.states.is_empty() || !called.items.is_empty() {
-        return None;
-    }
-    match tree.items_of(called.arguments, Shape::Tuple)? {
-        [] => Some(&[]),
-        &[list] => tree.items_of(list, Shape::List),
-        _ => None,
-    }
-}
-
-/// The class of an object. Before version 1.6 torch wrote the class of a module as a persistent
-/// id, `('module', class, file, source)`.
-fn class<'t>(tree: &'t Tree<'_>, id: Id) -> Option<&'t Symbol> {
-    if let Some(class) = tree.class(id) {
-        return Some(class);
-    }
-    let called = tree.called(id)?;
-    let mut callee = called.callee;
-    if tree
-        .global(callee)
-        .is_some_and(Symbol::constructs_its_argument)
-    {
-        callee = *tree.items(called.arguments)?.first()?;
-    }
-    let Node::Persistent(id) = *tree.node(callee) else {
-        return None;
-    };
-    let &[tag, class, ..] = tree.items_of(id, Shape::Tuple)? else {
-        return None;
-    };
-    tree.global(class)
-        .filter(|_| tree.text(tag).as_deref() == Some("module"))
-}
-
 /// The name of a tensor that is all there is in a file.
 pub(crate) const ALONE: &str = "tensor";
 /// As long as the text of a pickle that is read whole.
@@ -455,86 +361,4 @@ const MOST_VISITS: usize = 1 << 21;
 const MOST_TEXT: usize = 16 << 20;
 
 #[cfg(test)]
-mod tests {
-    use casemate_core::MemorySource;
-
-    use super::*;
-
-    fn entries(bytes: &[u8]) -> Result<usize, TooMany> {
-        let source = MemorySource(bytes);
-        let tree = Tree::read(&source, 0).expect("memory");
-        let root = tree.root().expect("a whole pickle");
-        let mut entries = 0;
-        walk(&tree, root, Allowlist::builtin(), |_| entries += 1)?;
-        Ok(entries)
-    }
-
-    /// `objects` linear layers with one state, whose buffers that do not last are `names`.
-    fn modules(objects: usize, state: &[&[u8]]) -> Vec<u8> {
-        let text = |text: &str| {
-            let len = u8::try_from(text.len()).expect("short");
-            [b"\x8c", &[len][..], text.as_bytes()].concat()
-        };
-        let parts = [
-            "_parameters",
-            "_modules",
-            "_buffers",
-            "_non_persistent_buffers_set",
-        ];
-        let mut bytes = b"\x80\x04ctorch.nn.modules.linear\nLinear\nq\0}(".to_vec();
-        for (name, value) in parts.iter().zip(state) {
-            bytes.extend(text(name));
-            bytes.extend(*value);
-        }
-        bytes.extend(b"uq\x010](");
-        bytes.extend(b"h\0)\x81h\x01b".repeat(objects));
-        bytes.extend(b"e.");
-        bytes
-    }
-
-    #[test]
-    fn what_objects_share_is_counted_for_each_of_them() {
-        let names = [&b"\x8f(\x8c\x01aq\x02"[..], &b"h\x02".repeat(1999), b"\x90"].concat();
-        let none = [&b"}(\x8c\x01aq\x02N"[..], &b"h\x02N".repeat(1999), b"u"].concat();
-        for state in [[b"}", b"}", b"}", &names[..]], [&none, b"}", b"}", b"\x8f"]] {
-            assert_eq!(entries(&modules(100, &state)).ok(), Some(0));
-            assert!(entries(&modules(2000, &state)).is_err());
-        }
-    }
-
-    #[test]
-    fn what_lies_too_deep_is_counted_too() {
-        let wide = |times: usize| {
-            let wide = [
-                &b"\x80\x04](c_\n_\nq\0"[..],
-                &b"h\0".repeat(1999),
-                b"eq\x010",
-            ];
-            let deep = b"]".repeat(DEEPEST);
-            let close = b"a".repeat(DEEPEST - 1);
-            [
-                &wide.concat()[..],
-                &deep,
-                b"(",
-                &b"h\x01".repeat(times),
-                b"e",
-                &close,
-                b".",
-            ]
-            .concat()
-        };
-        assert_eq!(entries(&wide(100)).ok(), Some(100));
-        assert!(entries(&wide(2000)).is_err());
-    }
-
-    #[test]
-    fn long_names_are_few() {
-        let named = |times: usize| {
-            let name = [&b"X\0\x0f\0\0"[..], &b"n".repeat(0xf00), b"q\0"].concat();
-            let pairs = b"h\0c_\n_\n".repeat(times);
-            [&b"\x80\x04}("[..], &name, b"N", &pairs, b"u."].concat()
-        };
-        assert_eq!(entries(&named(1000)).ok(), Some(1001));
-        assert!(entries(&named(60_000)).is_err());
-    }
-}
+mod tests;
