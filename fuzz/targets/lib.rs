@@ -41,6 +41,7 @@ targets! {
     signature: "Bundles of model signatures.",
     sniff: "What content is.",
     tar: "tar archives.",
+    timestamp: "RFC 3161 tokens.",
     torch_tar: "The records of torch before 0.1.10.",
     torchscript: "The code of TorchScript.",
     trust_store: "Trust stores.",

@@ -25,6 +25,21 @@ fn every_target_has_a_corpus_and_every_corpus_a_target() {
 }
 
 #[test]
+fn mutations_of_signatures_begin_with_one_that_counts() {
+    let seed = casemate_fuzz::signature::seed();
+    let path = corpus("signature").join("bundle.json");
+    if std::env::var_os("UPDATE_CORPUS").is_some() {
+        fs::write(&path, &seed).expect("written");
+    }
+    let mut kept = Vec::new();
+    File::open(&path)
+        .and_then(|mut file| file.read_to_end(&mut kept))
+        .expect("readable");
+    assert!(kept == seed, "signing is deterministic");
+    assert!(casemate_fuzz::signature::counts(&seed));
+}
+
+#[test]
 fn the_corpus_holds() {
     for (name, run) in TARGETS {
         let mut files = 0;

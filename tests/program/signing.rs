@@ -8,6 +8,10 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
+fn schema(name: &str) -> serde_json::Value {
+    casemate(["schema", name]).ended_with(0).json()
+}
+
 /// A model, a pair of keys and a signature.
 struct Case(tempfile::TempDir);
 
@@ -43,11 +47,11 @@ fn what_is_signed_verifies_and_says_who_signed() {
     let run = case.verify(&[]).ended_with(0);
     assert!(run.out.contains(": ok: "), "{}", run.out);
     let json = case.verify(&["--format", "json"]).ended_with(0).json();
-    assert_valid("verdict", &json);
+    assert_valid(&json, schema("verdict"));
     assert_eq!(json["verified_files"], 2);
     assert_eq!(json["ignored"], serde_json::json!(["m.sig"]));
     let signing = case.sign(&["--format", "json"]).ended_with(0).json();
-    assert_valid("signing", &signing);
+    assert_valid(&signing, schema("signing"));
     assert_eq!(signing["root"], json["root"]);
     assert_eq!(
         signing["bundle_digest"], json["bundles"][0],
@@ -100,7 +104,7 @@ fn what_cannot_be_signed_leaves_no_signature() {
     fs::remove_file(case.at("model/m.sig")).expect("removed");
     std::os::unix::fs::symlink("a.bin", case.at("model/link")).expect("linked");
     let json = case.sign(&["--format", "json"]).ended_with(1).json();
-    assert_valid("signing", &json);
+    assert_valid(&json, schema("signing"));
     assert!(
         json["reason"]
             .as_str()
@@ -144,7 +148,7 @@ fn keys_are_kept_for_their_owner_and_never_overwritten() {
         ])
     };
     let json = make().ended_with(0).json();
-    assert_valid("keys", &json);
+    assert_valid(&json, schema("keys"));
     assert_eq!(json["encrypted"], true);
     let mode = fs::metadata(at("k.key"))
         .expect("there")

@@ -149,8 +149,9 @@ pub fn read_signed(
         is_old.set(old);
         old
     };
+    let (signed_at, _) = trust.signed_at(&bundle);
     let signer = trust
-        .judge(&bundle, subject, None, now, &verify)
+        .judge(&bundle, subject, signed_at, now, &verify)
         .map_err(|distrust| {
             let class = match &distrust {
                 Distrust::BadSignature(_) => Class::BadSignature,

@@ -19,6 +19,7 @@ mod certificate;
 mod key;
 mod statement;
 mod store;
+mod timestamp;
 
 pub use self::{
     bundle::{Bundle, BundleError, Material},
@@ -27,4 +28,5 @@ pub use self::{
     key::{BadSignature, KeyAlgorithm, KeyError, KeyId, PublicKey, SigningKey},
     statement::{ResourceDescriptor, STATEMENT_V1, Statement},
     store::{Distrust, Signer, StoreError, TrustStore, matches},
+    timestamp::{TimestampError, verify_timestamp},
 };

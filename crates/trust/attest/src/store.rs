@@ -14,6 +14,10 @@
 //! name = "company"
 //! pem = """-----BEGIN CERTIFICATE-----…"""
 //! identities = ["*@ml.example.org"]  # which of its certificates
+//!
+//! [[timestamp-authority]]            # who may say when something was signed
+//! name = "tsa"
+//! pem = """-----BEGIN CERTIFICATE-----…"""
 //! ```
 
 use std::collections::BTreeSet;
@@ -22,13 +26,18 @@ use casemate_core::{Digest, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bundle, Certificate, Envelope, Material, PathError, PublicKey, verify_path};
+use crate::{
+    Bundle, Certificate, Envelope, Material, PathError, PublicKey, TimestampError, verify_path,
+    verify_timestamp,
+};
 
 /// The signers that a verifier trusts.
 #[derive(Clone, Debug)]
 pub struct TrustStore {
     keys: Vec<TrustedKey>,
     roots: Vec<TrustedRoot>,
+    /// The roots of time-stamping authorities.
+    authorities: Vec<Certificate>,
     threshold: usize,
 }
 
@@ -108,6 +117,7 @@ impl TrustStore {
                 terms: Terms::default(),
             }],
             roots: Vec::new(),
+            authorities: Vec::new(),
             threshold: 1,
         }
     }
@@ -124,6 +134,7 @@ impl TrustStore {
         Self {
             keys: Vec::new(),
             roots: roots.into_iter().map(root).collect(),
+            authorities: Vec::new(),
             threshold: 1,
         }
     }
@@ -142,8 +153,15 @@ impl TrustStore {
         let mut store = Self {
             keys: Vec::new(),
             roots: Vec::new(),
+            authorities: Vec::new(),
             threshold: wire.threshold,
         };
+        for authority in &wire.timestamp_authority {
+            let parsed = Certificate::read_all(authority.pem.as_bytes());
+            store
+                .authorities
+                .extend(parsed.map_err(|error| unusable(&authority.name, &error))?);
+        }
         let mut names = BTreeSet::new();
         for key in wire.key {
             let parsed = PublicKey::read(key.pem.as_bytes());
@@ -203,6 +221,26 @@ impl TrustStore {
     /// How many different signers must have signed.
     pub fn threshold(&self) -> usize {
         self.threshold
+    }
+
+    /// When `bundle` was signed at the latest, where an authority that is trusted says so in one of its
+    /// tokens; and why others say nothing.
+    pub fn signed_at(&self, bundle: &Bundle) -> (Option<Timestamp>, Vec<TimestampError>) {
+        let signature = bundle
+            .envelope
+            .signatures
+            .first()
+            .map_or(&[][..], |it| &it.sig.0);
+        let tokens = bundle.timestamps.iter().take(MOST_TOKENS);
+        let told = tokens.map(|token| verify_timestamp(token, signature, &self.authorities));
+        let (mut earliest, mut faults) = (None, Vec::new());
+        for told in told {
+            match told {
+                Ok(time) => earliest = Some(earliest.map_or(time, |it: Timestamp| it.min(time))),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        (earliest, faults)
     }
 
     /// Whether `bundle` is signed by somebody who is trusted to sign `subject`.
@@ -412,6 +450,15 @@ struct Wire {
     key: Vec<WireKey>,
     #[serde(default)]
     root: Vec<WireRoot>,
+    #[serde(default, rename = "timestamp-authority")]
+    timestamp_authority: Vec<WireAuthority>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireAuthority {
+    name: String,
+    pem: String,
 }
 
 fn one() -> usize {
@@ -446,6 +493,9 @@ struct WireRoot {
     #[serde(default)]
     subjects: Vec<String>,
 }
+
+/// How many tokens of a bundle are looked at.
+const MOST_TOKENS: usize = 8;
 
 #[cfg(test)]
 mod tests;

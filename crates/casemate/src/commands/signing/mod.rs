@@ -10,7 +10,10 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{RecvTimeoutError, channel},
+    },
     thread,
     time::Duration,
 };
@@ -88,11 +91,13 @@ fn with_progress<T>(quiet: bool, work: impl FnOnce(&Meter) -> T) -> T {
         return work(&Meter::default());
     };
     let meter = Arc::new(Meter::default());
-    let (done, ended) = std::sync::mpsc::channel::<()>();
+    let (done, ended) = channel::<()>();
     let watched = Arc::clone(&meter);
     let watcher = thread::spawn(move || {
         let mut told = 0;
-        while ended.recv_timeout(Duration::from_millis(100)).is_err() {
+        let tick = Duration::from_millis(100);
+        // The other end hangs up when the work is done.
+        while ended.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
             let read = watched.bytes();
             ticker.read(read - told);
             told = read;

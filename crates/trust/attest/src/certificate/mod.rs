@@ -197,6 +197,17 @@ fn signed_part(der: &[u8]) -> der::Result<std::ops::Range<usize>> {
     Ok(start..start + signed)
 }
 
+/// Whether `certificate`'s key made `signature` over `message`.
+pub(crate) fn verify_signature(
+    certificate: &Certificate,
+    algorithm: &x509_cert::spki::AlgorithmIdentifierOwned,
+    message: &[u8],
+    signature: &[u8],
+) -> bool {
+    let info = certificate.tbs().subject_public_key_info();
+    algorithms::verify(info, algorithm, message, signature).is_ok()
+}
+
 fn moment(time: Time) -> Timestamp {
     let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
     Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
