@@ -25,12 +25,29 @@ PACKAGES = {
     "transformers": ["transformers.training_args", "transformers.training_args_seq2seq", "transformers.trainer_utils",
                      "transformers.trainer_callback", "transformers.generation.configuration_utils",
                      "transformers.debug_utils", "transformers.trainer_pt_utils"],
+    "imbalanced-learn": ["imblearn"],
+    "category_encoders": ["category_encoders"],
+    "feature-engine": ["feature_engine"],
+    "mlxtend": ["mlxtend"],
+    "pyod": ["pyod.models"],
+    "hdbscan": ["hdbscan"],
+    "statsmodels": ["statsmodels." + name for name in (
+        "base", "discrete", "distributions", "duration", "gam", "genmod", "imputation", "miscmodels", "multivariate",
+        "nonparametric", "othermod", "regression", "robust", "stats", "tools", "treatment", "tsa")],
+    "gensim": ["gensim." + name for name in (
+        "corpora.dictionary", "corpora.hashdictionary", "interfaces", "matutils", "models")],
+    "nltk": ["nltk." + name for name in (
+        "chunk", "classify", "collocations", "grammar", "lm", "metrics", "parse", "probability", "stem", "tag",
+        "tokenize", "tree")],
     "accelerate": ["accelerate.utils.dataclasses", "accelerate.state", "accelerate.optimizer",
                    "accelerate.scheduler"],
 }
 LEFT_OUT = ("conftest", "setup", "tests", "testing", "_testing", "_testutils", "externals", "estimator_checks",
             "_distn_infrastructure", "_continuous_distns", "_discrete_distns", "_distribution_infrastructure", "_unuran",
-            "parallel", "rpc", "io", "_openml", "memory", "plotting", "distributed")
+            "parallel", "rpc", "io", "_openml", "memory", "plotting", "distributed",
+            # What runs other programs once it is used, or passes work to them.
+            "bllip", "corenlp", "hunpos", "lda_dispatcher", "lda_worker", "lsi_dispatcher", "lsi_worker", "malt", "megam",
+            "repp", "senna", "stanford", "stanford_segmenter", "tadm", "weka", "x13")
 # Functions that the classes below them inherit to take their state, read for what a hostile state makes them do:
 # they compare a version, put the state into the dictionary of the object, and add entries that are missing.
 REVIEWED = ("sklearn.base.BaseEstimator", "sklearn.base._HTMLDocumentationLinkMixin", "torch.nn.modules.module.Module",

@@ -28,8 +28,10 @@ from tracer import Tracer
 
 HERE = pathlib.Path(__file__).resolve().parent
 LIBRARIES = ("numpy", "scipy", "sklearn", "torch", "pandas", "joblib", "xgboost", "lightgbm", "catboost",
-             "transformers", "accelerate", "dill")
-TITLES = {"python": "CPython", "sklearn": "scikit-learn"}
+             "transformers", "accelerate", "dill", "imblearn", "category_encoders", "feature_engine", "mlxtend", "pyod",
+             "hdbscan", "statsmodels", "gensim", "nltk")
+TITLES = {"python": "CPython", "sklearn": "scikit-learn", "imblearn": "imbalanced-learn",
+          "feature_engine": "feature-engine"}
 
 # Globals that real dumps hold and that no row may allow: (module, name or "*", why).
 DENIED = [
@@ -45,9 +47,6 @@ DENIED = [
     ("joblib.numpy_pickle_compat", "*", "reads other files named by the stream"),
     ("joblib.memory", "*", "runs and caches functions"),
     ("sklearn.externals.joblib.numpy_pickle_compat", "*", "reads other files named by the stream"),
-    ("scipy.stats._distn_infrastructure", "*", "__setstate__ executes source text held in the state"),
-    ("scipy.stats._continuous_distns", "*", "__setstate__ executes source text held in the state"),
-    ("scipy.stats._discrete_distns", "*", "__setstate__ executes source text held in the state"),
     ("zoneinfo", "*", "opens the file that a key names"),
     ("pytz", "_p", "opens the file that a zone names"),
     ("dateutil.parser", "*", "no part of any value"),
@@ -212,6 +211,8 @@ READ = [
     ("sklearn.externals.joblib.numpy_pickle", "NDArrayWrapper", "class", {"newobj": [], "build": []}, "scikit-learn before 0.19: its copy of joblib 0.9"),
     ("sklearn.externals.joblib.numpy_pickle", "ZNDArrayWrapper", "class", {"newobj": [], "build": []}, "scikit-learn before 0.19: its copy of joblib 0.9"),
 ]
+READ.append(("torch.nn.modules.activation", "Softmin", "class", {"newobj": [], "build": []},
+             "torch 2.15.0: nn.Softmin, a module without code for its state"))
 READ += [("torch", _name, "value", {}, "torch: a memory format, pickled by its name")
          for _name in ("channels_last", "channels_last_3d", "contiguous_format", "preserve_format")]
 for _module in ("joblib.numpy_pickle", "joblib.numpy_pickle_compat"):
@@ -238,6 +239,8 @@ PYTHON_2 = ("__builtin__", "copy_reg", "UserDict", "UserList", "UserString")
 
 
 def version_of(module):
+    if module == "hdbscan":  # which does not say
+        return importlib.import_module("importlib.metadata").version(module)
     return ".".join(map(str, sys.version_info[:2])) if module == "sys" else importlib.import_module(module).__version__
 
 
@@ -469,6 +472,8 @@ HEADER = """\
 
 # The dump that shows a class to be plain; see classes.py.
 PLAIN = "empty objects of plain classes"
+# Dumps of many classes that are all used alike.
+ALIKE = (PLAIN, "distributions")
 
 
 def form(key, row):
@@ -477,7 +482,7 @@ def form(key, row):
     bound = key in PARAMETERS or key in NAMES or key in TEXTS or key in NEVER_CALLED + NEVER_BUILT
     if not uses and not bound:
         return "named", row["kind"]
-    if row["dump"] == PLAIN and not bound:
+    if row["dump"] in ALIKE and not bound:
         if uses == {"newobj", "build"} and not any(row["uses"]["newobj"]):
             return "plain", ""
         if uses == {"newobj"}:
@@ -541,7 +546,10 @@ def write(paths):
             into = rows.setdefault(key, row)
             for how, arguments in row["uses"].items():
                 into["uses"].setdefault(how, []).extend(arguments)
-            into["versions"] |= row["versions"]
+            if into["library"] == row["library"]:
+                into["versions"] |= row["versions"]
+            elif row["dump"] != PLAIN:
+                into["versions"] = set(row["versions"])
             if row["dump"] != PLAIN:
                 into.update(dump=row["dump"], library=row["library"])
     for module, name, kind, uses, reason in READ:

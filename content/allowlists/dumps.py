@@ -198,6 +198,7 @@ def scipy_values():
     if hasattr(scipy.stats, "qmc"):
         yield "sequences", [scipy.stats.qmc.Sobol(2, seed=1), scipy.stats.qmc.Halton(2, seed=1)]
     yield "clusters", [scipy.cluster.hierarchy.to_tree(scipy.cluster.hierarchy.linkage(points))]
+    yield "distributions", scipy_distributions(scipy.stats)
     yield "special functions", [value for _, value in sorted(vars(scipy.special).items())
                                 if isinstance(value, numpy.ufunc)]
     yield "functions", [getattr(scipy.special, "softmax", numpy.add), getattr(scipy.special, "logsumexp", numpy.add)]
@@ -209,6 +210,14 @@ def scipy_values():
         scipy.optimize.linprog([1], bounds=[(0, 1)]), scipy.optimize.root(lambda v: v - 1, [0.0]),
         scipy.optimize.root_scalar(lambda v: v - 1, bracket=[0, 3]), scipy.optimize.least_squares(lambda v: v - 1, [0.0]),
         scipy.optimize.minimize_scalar(lambda v: v * v), scipy.optimize.Bounds([0], [1])]
+
+
+def scipy_distributions(stats):
+    """Every distribution, alone and frozen with parameters that suit it, and those of a user's own numbers."""
+    found = [value for _, value in sorted(vars(stats).items()) if isinstance(value, (stats.rv_continuous, stats.rv_discrete))]
+    frozen = [attempt(value, *shapes) for value in found for shapes in ((), (0.5,), (1, 5), (1, 2, 3), (9, 2, 3, 1))]
+    own = [stats.rv_histogram(([1, 2, 1], [0, 1, 2, 3])), stats.rv_discrete(values=([1, 2], [0.5, 0.5]))]
+    return found + [value for value in frozen if value is not None] + own + [value() for value in own]
 
 
 def attempt(function, *given):
@@ -829,6 +838,23 @@ def accelerate_dumps():
 # ---- other picklers -------------------------------------------------------------------------------------------------
 
 
+def gensim_dumps():
+    from gensim import corpora, models
+
+    words = [["ant", "bee"], ["bee", "cow", "ant"], ["cow", "dog"]] * 3
+    names = corpora.Dictionary(words)
+    bags = [names.doc2bow(text) for text in words]
+    yield from pickle_all([("models", [
+        names, models.TfidfModel(bags), models.LdaModel(bags, 2, names), models.LsiModel(bags, 2, names),
+        models.Word2Vec(words, min_count=1), models.FastText(words, min_count=1, bucket=9), models.Phrases(words)])])
+    yield from plain_objects("gensim")()
+
+
+def plain_objects(library):
+    """Dumps of a library of which no more is known than its classes."""
+    return lambda: pickle_all([("empty objects of plain classes", empty_objects(library))], [2, 4])
+
+
 def dill_dumps():
     import collections
 
@@ -859,5 +885,11 @@ def sources():
     yield "catboost", "catboost", catboost_dumps
     yield "transformers", "transformers", transformers_dumps
     yield "accelerate", "accelerate", accelerate_dumps
+    for library, module in (
+            ("imbalanced-learn", "imblearn"), ("category_encoders", "category_encoders"),
+            ("feature-engine", "feature_engine"), ("mlxtend", "mlxtend"), ("pyod", "pyod"), ("hdbscan", "hdbscan"),
+            ("statsmodels", "statsmodels"), ("nltk", "nltk")):
+        yield library, module, plain_objects(library)
+    yield "gensim", "gensim", gensim_dumps
     # Last, because importing it changes how the others are pickled.
     yield "dill", "dill", dill_dumps

@@ -25,6 +25,7 @@ static KNOWN: LazyLock<Vec<Certificate>> = LazyLock::new(|| {
         include_bytes!("../../crates/trust/attest/tests/fixtures/certificates/issuing.pem"),
         include_bytes!("../../crates/trust/attest/tests/fixtures/certificates/leaf.pem"),
         include_bytes!("../../crates/trust/attest/tests/fixtures/certificates/leaf-p384.pem"),
+        include_bytes!("../../crates/trust/attest/tests/fixtures/certificates/bound.pem"),
     ];
     Certificate::read_all(&pem.concat()).expect("certificates")
 });

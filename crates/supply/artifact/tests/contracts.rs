@@ -558,3 +558,39 @@ fn a_scalar_is_of_a_dtype_that_has_been_told() {
     let bytes = array(&tuple(&[b"K\x01"]), &float, &binary(&[65; 8]));
     expect(Unknown, &[&call(&scalar, &[&record, &bytes])]);
 }
+
+#[test]
+fn what_restores_no_object_of_a_library_is_dangerous_when_it_is_called() {
+    let told =
+        |name: &str, arguments: &[&[u8]]| verdict(stream(&[&call(&import(name), arguments)]));
+    for name in [
+        "numpy.lib.format/open_memmap",
+        "sklearn.datasets/fetch_openml",
+    ] {
+        assert_eq!(told(name, &[]), Dangerous, "{name}");
+    }
+    // By its name it may restore something, or nobody could read it.
+    for name in [
+        "numpy.lib.unheard/_rebuild_unheard",
+        "pyarrow.lib/field",
+        "acme/bootstrap",
+    ] {
+        assert_eq!(told(name, &[&text("payload")]), Unknown, "{name}");
+    }
+    let run = "acme.tools/run_script";
+    assert_eq!(
+        told("acme.tools/import_string", &[&text("os.system")]),
+        Dangerous
+    );
+    assert_eq!(told("acme.tools/run", &[&text("payload")]), Dangerous);
+    assert_eq!(told(run, &[b"K\x01"]), Unknown);
+    assert_eq!(
+        told("acme.net/fetch", &[&text("http://198.51.100.7/x")]),
+        Dangerous
+    );
+    assert_eq!(told("acme/Restorer", &[&text("touch /tmp/x")]), Dangerous);
+    assert_eq!(
+        told("acme/Address", &[&text("http://198.51.100.7/x")]),
+        Unknown
+    );
+}

@@ -33,6 +33,7 @@ pub struct Allowlist {
     operators: Option<Arc<Operators>>,
     stdlib: Arc<[&'static str]>,
     restoring: Arc<[&'static str]>,
+    reconstructors: Arc<[&'static str]>,
 }
 
 /// Why a text is not an allowlist.
@@ -68,6 +69,7 @@ impl Allowlist {
             built_in: Arc::new(Shelf::new(BUILTIN_FILES)),
             stdlib: lines(STDLIB),
             restoring: lines(STDLIB_TYPES),
+            reconstructors: lines(RECONSTRUCTORS),
             ..Allowlist::default()
         });
         &BUILTIN
@@ -266,6 +268,18 @@ impl Allowlist {
         let name = format!("{module}.{path}");
         self.restoring.binary_search(&name.as_str()).is_ok()
     }
+
+    /// Whether a module was read for what restores its library's objects: none that is compiled.
+    pub(crate) fn is_read(&self, module: &str) -> bool {
+        let has = |line: &str| self.reconstructors.binary_search(&line).is_ok();
+        has(top(module)) && (module == top(module) || !has(module))
+    }
+
+    /// Whether a function of such a library, by its name alone, restores an object.
+    pub(crate) fn reconstructs(&self, module: &str, name: &str) -> bool {
+        let line = format!("{} {name}", top(module));
+        self.reconstructors.binary_search(&line.as_str()).is_ok()
+    }
 }
 
 /// The package that a module is in.
@@ -301,10 +315,20 @@ const BUILTIN_FILES: &[&str] = &[
     include_str!("../../../../../content/allowlists/transformers.toml"),
     include_str!("../../../../../content/allowlists/accelerate.toml"),
     include_str!("../../../../../content/allowlists/dill.toml"),
+    include_str!("../../../../../content/allowlists/category_encoders.toml"),
+    include_str!("../../../../../content/allowlists/feature_engine.toml"),
+    include_str!("../../../../../content/allowlists/gensim.toml"),
+    include_str!("../../../../../content/allowlists/hdbscan.toml"),
+    include_str!("../../../../../content/allowlists/imblearn.toml"),
+    include_str!("../../../../../content/allowlists/mlxtend.toml"),
+    include_str!("../../../../../content/allowlists/nltk.toml"),
+    include_str!("../../../../../content/allowlists/pyod.toml"),
+    include_str!("../../../../../content/allowlists/statsmodels.toml"),
     include_str!("../../../../../content/allowlists/gadgets.toml"),
 ];
 const STDLIB: &str = include_str!("../../../../../content/allowlists/stdlib.txt");
 const STDLIB_TYPES: &str = include_str!("../../../../../content/allowlists/stdlib-types.txt");
+const RECONSTRUCTORS: &str = include_str!("../../../../../content/allowlists/reconstructors.txt");
 
 #[cfg(test)]
 mod tests {
@@ -413,5 +437,15 @@ mod tests {
         assert!(!Allowlist::builtin().is_stdlib("numpy"));
         assert!(Allowlist::builtin().restores("datetime", "datetime"));
         assert!(!Allowlist::builtin().restores("os", "system"));
+    }
+
+    #[test]
+    fn what_restores_the_objects_of_a_library_is_known_wherever_it_stands() {
+        let list = Allowlist::builtin();
+        assert!(list.is_read("numpy") && list.is_read("numpy.lib.npyio"));
+        assert!(!list.is_read("acme.numpy") && !list.is_read("pyarrow.lib"));
+        assert!(list.reconstructs("numpy.ma.core", "_mareconstruct"));
+        assert!(list.reconstructs("numpy.ma", "_mareconstruct"));
+        assert!(!list.reconstructs("numpy.lib.npyio", "load"));
     }
 }

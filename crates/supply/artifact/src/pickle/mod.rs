@@ -9,6 +9,7 @@
 //! ```
 
 mod carried;
+mod distribution;
 mod dtype;
 pub(crate) mod effect;
 mod fold;

@@ -17,30 +17,47 @@ pub(super) fn suspicion(
     call: Call,
     view: &View<'_>,
 ) -> Option<String> {
-    // Classes are called by picklers too; functions only where a class says so in `__reduce__`.
-    if call.manner == Manner::New || !is_spelled_like_a_function(&symbol.path) {
+    if call.manner == Manner::New {
         return None;
     }
-    if allowlist.is_stdlib(&symbol.module) {
+    let texts = strings(call, view);
+    // Classes are called by picklers too; functions only where a class says so in `__reduce__`.
+    let is_function = is_spelled_like_a_function(&symbol.path);
+    let hostile = texts.iter().find_map(|text| {
+        let kind = match is_function {
+            true => payload(text),
+            false => certain_payload(text),
+        };
+        kind.map(|kind| (kind, text))
+    });
+    if is_function && allowlist.is_stdlib(&symbol.module) {
         let restores = allowlist.restores(&symbol.module, &symbol.path);
         let told = "is a function of the standard library that restores no object";
         return (!restores).then(|| told.to_owned());
     }
-    let strings = strings(call, view);
-    if let Some((kind, text)) = strings
-        .iter()
-        .find_map(|text| payload(text).map(|kind| (kind, text)))
-    {
+    if let Some((kind, text)) = hostile {
         let text = quoted(text);
         return Some(format!(
             "is not on the allowlist and is given {kind}: {text}"
         ));
     }
-    let private = symbol.path.starts_with('_') || symbol.path.contains('.');
-    let named = !private && !strings.is_empty();
-    let told = "is a function of a library whose objects are restored without it";
+    if !is_function {
+        return None;
+    }
+    let name = symbol.path.rsplit('.').next().unwrap_or(&symbol.path);
+    let restores =
+        allowlist.reconstructs(&symbol.module, name) || is_named_like_a_reconstructor(name);
     let package = symbol.module.split('.').next().unwrap_or_default();
-    (named && LIBRARIES.contains(&package)).then(|| told.to_owned())
+    let told = "is a function of a library whose objects are restored without it";
+    if allowlist.is_read(&symbol.module) {
+        return (!restores).then(|| told.to_owned());
+    }
+    let named = !symbol.path.starts_with('_') && !symbol.path.contains('.') && !texts.is_empty();
+    if named && DUMPED.contains(&package) {
+        return (!restores).then(|| told.to_owned());
+    }
+    let does = !texts.is_empty() && is_named_for_an_effect(name);
+    does.then(|| "has the name of what runs, imports or fetches, and is given text".to_owned())
 }
 
 fn is_spelled_like_a_function(path: &str) -> bool {
@@ -63,7 +80,34 @@ fn strings(call: Call, view: &View<'_>) -> Vec<String> {
     found
 }
 
-/// What an attacker would have run, if `text` is that.
+/// Whether a function's name says that it makes an object.
+fn is_named_like_a_reconstructor(name: &str) -> bool {
+    let bare = name.trim_start_matches('_');
+    let within = |pieces: &[&str]| pieces.iter().any(|piece| bare.contains(piece));
+    MAKING.iter().any(|begins| bare.starts_with(begins)) || within(REMAKING)
+}
+
+/// Whether a word of a function's name says that it runs, imports, fetches or removes something.
+fn is_named_for_an_effect(name: &str) -> bool {
+    name.split('_').any(|word| EFFECTS.contains(&word)) || EFFECTS.contains(&name)
+}
+
+/// What can be nothing else than a command or code, whatever it is given to.
+fn certain_payload(text: &str) -> Option<&'static str> {
+    let has = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
+    if has(&PYTHON[..CERTAIN]) {
+        return Some("Python source");
+    }
+    let mut words = text.split_ascii_whitespace();
+    let program = words.next().unwrap_or_default();
+    let is_operand =
+        |word: &str| word.len() > 1 && word.starts_with(['-', '/', '~']) || word.contains("://");
+    let is_command =
+        COMMANDS.contains(&program) && !AMBIGUOUS.contains(&program) && words.any(is_operand);
+    (is_command || has(SHELL)).then_some("a shell command")
+}
+
+/// What an attacker would have run or fetched, if `text` is that.
 fn payload(text: &str) -> Option<&'static str> {
     let has = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
     if has(PYTHON) {
@@ -72,13 +116,90 @@ fn payload(text: &str) -> Option<&'static str> {
     let first = text.split_ascii_whitespace().next().unwrap_or_default();
     let program = first.rsplit('/').next().unwrap_or(first);
     let is_command = text.len() > first.len() && COMMANDS.contains(&program);
-    (is_command || has(SHELL)).then_some("a shell command")
+    if is_command || has(SHELL) {
+        return Some("a shell command");
+    }
+    if PLACES.iter().any(|place| text.starts_with(place)) {
+        return Some("a place on the network or in the system");
+    }
+    None
 }
 
-/// Libraries of which the allowlist has what restores their objects, from dumps of many versions.
-const LIBRARIES: &[&str] = &["joblib", "numpy", "scipy", "sklearn", "torch"];
+/// Libraries of which the allowlist has what restores their objects, from dumps of many versions,
+/// those of compiled modules too.
+const DUMPED: &[&str] = &["joblib", "numpy", "scipy", "sklearn", "torch"];
 
-/// What Python source has that does something, and prose has not.
+/// How the names of functions begin that make objects, before any `_`.
+const MAKING: &[&str] = &["build", "create", "from", "make", "new"];
+
+/// What stands in the names of functions that make them again.
+const REMAKING: &[&str] = &[
+    "_ctor",
+    "_from_",
+    "constructor",
+    "deserial",
+    "rebuild",
+    "reconstruct",
+    "recreate",
+    "restore",
+    "revive",
+    "unpickle",
+];
+
+/// Words in the names of functions that no object is restored by.
+const EFFECTS: &[&str] = &[
+    "check_call",
+    "check_output",
+    "cmd",
+    "command",
+    "download",
+    "eval",
+    "exec",
+    "execfile",
+    "execute",
+    "getoutput",
+    "getstatusoutput",
+    "import",
+    "install",
+    "popen",
+    "rmdir",
+    "rmtree",
+    "run",
+    "runcode",
+    "runfile",
+    "runscript",
+    "runsource",
+    "runstring",
+    "shell",
+    "spawn",
+    "ssh",
+    "subprocess",
+    "sudo",
+    "system",
+    "uninstall",
+    "unlink",
+    "urlopen",
+    "urlretrieve",
+];
+
+/// How text begins that says where something is to be fetched, or what of the system to open.
+const PLACES: &[&str] = &[
+    "\\\\",
+    "/bin/",
+    "/dev/",
+    "/etc/",
+    "/proc/",
+    "/root/",
+    "C:\\Windows",
+    "file://",
+    "ftp://",
+    "gopher://",
+    "http://",
+    "https://",
+    "~/.",
+];
+
+/// What Python source has that does something, and prose has not; the first of it nothing else has.
 const PYTHON: &[&str] = &[
     "__import__(",
     "__builtins__",
@@ -89,6 +210,7 @@ const PYTHON: &[&str] = &[
     "exec(",
     "eval(",
 ];
+const CERTAIN: usize = 5;
 
 /// Pieces of command lines.
 const SHELL: &[&str] = &[
@@ -118,6 +240,9 @@ const COMMANDS: &[&str] = &[
     "rm", "sh", "sleep", "sudo", "tee", "touch", "uname", "wget", "whoami", "xdg-open",
 ];
 
+/// Those among them that a sentence may begin with as well.
+const AMBIGUOUS: &[&str] = &["cat", "id", "open", "sleep"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +263,59 @@ mod tests {
     }
 
     #[test]
+    fn what_makes_an_object_and_what_has_an_effect_are_told_apart_by_name() {
+        for name in [
+            "_rebuild_tensor_v4",
+            "__pyx_unpickle_Tree",
+            "_array_from_buffer",
+            "makeObject",
+            "_new_Index",
+            "deserialize_model",
+        ] {
+            assert!(is_named_like_a_reconstructor(name), "{name}");
+            assert!(!is_named_for_an_effect(name), "{name}");
+        }
+        for name in ["run", "import_string", "_exec_command", "check_output"] {
+            assert!(is_named_for_an_effect(name), "{name}");
+            assert!(!is_named_like_a_reconstructor(name), "{name}");
+        }
+        for name in [
+            "running_mean",
+            "importance",
+            "evaluate",
+            "systematic",
+            "_load_field",
+        ] {
+            assert!(!is_named_for_an_effect(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_class_is_suspect_only_with_what_can_be_nothing_else() {
+        for text in [
+            "sh -c id",
+            "curl http://a/b",
+            "touch /tmp/x",
+            "/bin/sh",
+            "__import__('os')",
+        ] {
+            assert!(certain_payload(text).is_some(), "{text}");
+        }
+        for text in [
+            "open /data/x failed",
+            "cat /dog",
+            "http://a/b",
+            "eval(x)",
+            "curl of a field",
+            "sleep - 3 s",
+            "touch of a hand",
+            "echo - the sound",
+        ] {
+            assert_eq!(certain_payload(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn commands_and_code_are_recognised_and_prose_is_not() {
         for text in [
             "touch /tmp/x",
@@ -146,6 +324,9 @@ mod tests {
             "echo id",
             "__import__('os').system('id')",
             "import os\nos.system('id')",
+            "http://a/b",
+            "/etc/passwd",
+            "\\\\host\\share",
         ] {
             assert!(payload(text).is_some(), "{text}");
         }

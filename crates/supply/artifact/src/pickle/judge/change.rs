@@ -5,6 +5,7 @@ use crate::{
     Verdict,
     notes::plain,
     pickle::{
+        distribution::{Restores, executes_its_state, restores},
         dtype,
         effect::{Mutation, View},
         ndarray,
@@ -26,6 +27,7 @@ impl Judge<'_, '_, '_> {
         else {
             return;
         };
+        self.distribution(at, class, state, view);
         let Some(row) = self.row(class) else {
             return;
         };
@@ -80,6 +82,29 @@ impl Judge<'_, '_, '_> {
                     "the state of an object of {name} sets attributes that could not be followed"
                 );
                 self.confused(at, format!("attributes of {name}"), message);
+            }
+        }
+    }
+
+    /// What the state of one of SciPy's distributions makes it execute.
+    fn distribution(&mut self, at: u64, class: SymbolId, state: Ref, view: &View<'_>) {
+        let symbol = view.symbols.symbol(class);
+        if !executes_its_state(symbol) {
+            return;
+        }
+        match restores(state, view) {
+            Restores::Distribution => {}
+            Restores::Otherwise => {
+                self.breach(at, symbol, "is given a state that SciPy would not write");
+            }
+            Restores::Foreign(what) => {
+                let name = plain(&symbol.dotted());
+                let message = format!(
+                    "the state of an object of {name} holds {what}, which SciPy would run and \
+                     would not write"
+                );
+                let anchor = format!("source in {name}");
+                self.note(&CONFUSED_STATE, Verdict::Dangerous, at, anchor, message);
             }
         }
     }
