@@ -39,6 +39,7 @@ impl Heap {
             shape: Shape::Tuple,
             elements: KindSet::default(),
             special: false,
+            kept: false,
             count: 0,
             weight: 1.0,
             detail: 0,
@@ -115,6 +116,7 @@ impl Heap {
             shape,
             elements: KindSet::default(),
             special: false,
+            kept: false,
             count: 0,
             weight: 1.0,
             detail: 0,
@@ -149,6 +151,30 @@ impl Heap {
         {
             *built = true;
             *state = kept.unwrap_or(*state);
+        }
+    }
+
+    /// Whether whoever keeps `item` keeps an import: itself, or one in the tuple that it is.
+    #[inline]
+    pub(crate) fn keeps_an_import(&self, item: Ref) -> bool {
+        match self.value(item) {
+            Value::Global(_) => true,
+            Value::Container {
+                shape: Shape::Tuple,
+                elements,
+                kept: false,
+                ..
+            } => elements.has(Kind::Global),
+            _ => false,
+        }
+    }
+
+    /// Notes that the imports in a tuple have been told to be kept.
+    pub(crate) fn set_kept(&mut self, tuple: Ref) {
+        if let Some(at) = tuple.index()
+            && let Value::Container { kept, .. } = &mut self.values[at]
+        {
+            *kept = true;
         }
     }
 

@@ -3,14 +3,14 @@
 use super::{Carried, Judge, MOST_FILES};
 use crate::{
     Verdict,
-    allowlist::Texts,
+    allowlist::{Row, Texts},
     cursor::Extent,
     notes::plain,
     pickle::{
         carried::{Makes, constructs_when_called, is_as_written, makes, only_prepares, suspect},
         effect::{Call, Manner, View},
         ndarray,
-        rules::{COMPUTED_CALL, CONTRACT, DANGEROUS_CALL},
+        rules::{COMPUTED_CALL, CONTRACT, DANGEROUS_CALL, DANGEROUS_IMPORT},
         slots::sets_plain_attributes,
         standing::Standing,
         suspicion::suspicion,
@@ -56,6 +56,7 @@ impl Judge<'_, '_, '_> {
             None => self.gets_only(names, call, view),
         });
         let worded = (row.texts.as_ref()).is_none_or(|texts| texts_fit(texts, call, view));
+        self.keep_arguments(at, row, call, view);
         if let Some((function, arguments)) = applied {
             self.applied(at, function, arguments, call, view);
         }
@@ -87,6 +88,50 @@ impl Judge<'_, '_, '_> {
             let dotted = view.symbols.symbol(id).dotted();
             is_value || names.contains(&dotted)
         })
+    }
+
+    /// Judges the imports among the arguments of a call: the callee may keep those of any name but
+    /// its own.
+    fn keep_arguments(&mut self, at: u64, row: &Row, call: Call, view: &View<'_>) {
+        let imports = view.value(call.arguments).container();
+        if !imports.is_some_and(|it| it.elements.has(Kind::Global)) {
+            return;
+        }
+        let Some(arguments) = view.heap.items(call.arguments) else {
+            return self.keep(at, call.arguments, view);
+        };
+        for &argument in arguments {
+            let Some(id) = view.global(argument) else {
+                continue;
+            };
+            let dotted = || view.symbols.symbol(id).dotted();
+            if !(row.names.as_ref()).is_some_and(|names| names.contains(&dotted())) {
+                self.keep(at, argument, view);
+            }
+        }
+    }
+
+    /// Judges an import that something keeps: a function that is allowed to be called, with
+    /// arguments that are looked at, could be called with others by whoever finds it there.
+    pub(super) fn keep(&mut self, at: u64, item: Ref, view: &View<'_>) {
+        let Some(id) = view.global(item) else {
+            let message = "a tuple keeps imports that could not be followed";
+            return self.note(&CONTRACT, Verdict::Unknown, at, "kept tuple", message);
+        };
+        let Some(row) = self.row(id) else {
+            return;
+        };
+        if !row.is_only_called() {
+            return;
+        }
+        let symbol = view.symbols.symbol(id);
+        let name = plain(&symbol.dotted());
+        let message = format!("{name} is kept, and is only allowed to be called");
+        self.note(&CONTRACT, Verdict::Unknown, at, name.clone(), message);
+        if let Some(gadget) = self.allowlist.gadget(&symbol.module, &symbol.path) {
+            let message = format!("this file keeps {name}, which {}", gadget.what);
+            self.note(&DANGEROUS_IMPORT, Verdict::Dangerous, at, name, message);
+        }
     }
 
     /// Counts a call of a symbol, and says so where it is listed but not for this.

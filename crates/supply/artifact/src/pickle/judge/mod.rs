@@ -215,6 +215,7 @@ impl Effects for Judge<'_, '_, '_> {
                 object,
                 special,
             } => self.mutate(at, how, object, special, view),
+            Effect::Keep { item } => self.keep(at, item, view),
             Effect::Persistent { id } => self.persistent(at, id, view),
             Effect::Extension { code } => self.note(
                 &OUTSIDE_OBJECT,

@@ -195,6 +195,7 @@ impl Machine {
                 }
                 let global = self.import(at, &module, &name, around);
                 if code == op::INST {
+                    self.keep_tuples(at, self.fence(), around);
                     let arguments = self.pop_to_mark(Shape::Tuple)?;
                     self.call(at, Manner::Instance, global, arguments, None, around);
                 } else {
@@ -267,6 +268,7 @@ impl Machine {
             op::OBJ => {
                 let mark = *self.marks.last().ok_or(Fault::NoMark)?;
                 let class = *self.stack.get(mark).ok_or(Fault::Underflow)?;
+                self.keep_tuples(at, mark + 1, around);
                 let arguments = self.heap.container(Shape::Tuple, &self.stack[mark + 1..]);
                 self.marks.pop();
                 self.stack.truncate(mark);
@@ -278,7 +280,8 @@ impl Machine {
             }
             op::BUILD => return self.build(at, around),
             op::STOP => {
-                self.pop()?;
+                let given = self.pop()?;
+                self.keep(at, given, around);
                 return Ok(Some(Halt::Stop));
             }
             _ => return Err(Fault::Opcode(code)),
@@ -504,6 +507,7 @@ impl Machine {
     fn build(&mut self, at: u64, around: &mut Surroundings<'_, '_>) -> Result<Option<Halt>, Fault> {
         let state = self.pop()?;
         let object = self.top()?;
+        self.keep(at, state, around);
         self.report(at, Effect::State { object, state }, around);
         let Value::Called { callee, built, .. } = self.heap.value(object) else {
             return Ok(None);
@@ -523,6 +527,7 @@ impl Machine {
     }
 
     fn persistent(&mut self, at: u64, id: Ref, around: &mut Surroundings<'_, '_>) {
+        self.keep(at, id, around);
         self.report(at, Effect::Persistent { id }, around);
         let object = match class_of_persistent_id(id, &self.view(around.input, around.symbols)) {
             Some(class) => class,

@@ -32,9 +32,13 @@ impl Machine {
             _ => false,
         };
         let empty = items.is_empty();
+        let keeps = items.iter().any(|&item| self.heap.keeps_an_import(item));
         let special = how == Mutation::SetItem && self.heap.plants(items);
         if fits {
             self.heap.extend(object, items);
+        }
+        if keeps {
+            self.keep_all(at, from, around);
         }
         self.stack.truncate(from);
         if fits {
@@ -58,6 +62,46 @@ impl Machine {
     ) -> Result<(), Fault> {
         let mark = self.marks.pop().ok_or(Fault::NoMark)?;
         self.put_in(at, how, mark, around)
+    }
+
+    /// Reports the imports that a list, a dictionary or an object keeps of what stands above
+    /// `from`.
+    fn keep_all(&mut self, at: u64, from: usize, around: &mut Surroundings<'_, '_>) {
+        for place in from..self.stack.len() {
+            self.keep(at, self.stack[place], around);
+        }
+    }
+
+    /// The same for a tuple: it may turn out to be the arguments of a call, which gives its own
+    /// imports nobody to keep, but those of tuples in it.
+    pub(super) fn keep_tuples(&mut self, at: u64, from: usize, around: &mut Surroundings<'_, '_>) {
+        for place in from..self.stack.len() {
+            let item = self.stack[place];
+            if !matches!(self.heap.value(item), Value::Global(_)) {
+                self.keep(at, item, around);
+            }
+        }
+    }
+
+    /// Reports the imports that are kept with `item`.
+    #[inline]
+    pub(super) fn keep(&mut self, at: u64, item: Ref, around: &mut Surroundings<'_, '_>) {
+        if !self.heap.keeps_an_import(item) {
+            return;
+        }
+        if matches!(self.heap.value(item), Value::Global(_)) {
+            return self.report(at, Effect::Keep { item }, around);
+        }
+        // Nothing is added to a tuple, so that once is enough, and remembered for as long as it is.
+        self.heap.set_kept(item);
+        let Some(items) = self.heap.items(item).map(<[Ref]>::to_vec) else {
+            return self.report(at, Effect::Keep { item }, around);
+        };
+        for item in items {
+            if matches!(self.heap.value(item), Value::Global(_)) {
+                self.report(at, Effect::Keep { item }, around);
+            }
+        }
     }
 
     #[inline]
@@ -196,6 +240,7 @@ impl Machine {
         around: &mut Surroundings<'_, '_>,
     ) -> Result<(), Fault> {
         let from = self.fence_checked(count)?;
+        self.keep_tuples(at, from, around);
         let value = self.heap.container(Shape::Tuple, &self.stack[from..]);
         self.stack.truncate(from);
         self.push(value);
@@ -209,6 +254,12 @@ impl Machine {
         shape: Shape,
         around: &mut Surroundings<'_, '_>,
     ) -> Result<(), Fault> {
+        if let Some(&mark) = self.marks.last() {
+            match shape {
+                Shape::Tuple => self.keep_tuples(at, mark, around),
+                _ => self.keep_all(at, mark, around),
+            }
+        }
         let value = self.pop_to_mark(shape)?;
         self.push(value);
         self.weigh(at, value, around);

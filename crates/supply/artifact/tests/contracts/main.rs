@@ -1,0 +1,8 @@
+//! Rows that real dumps need and that an attacker would like: each within its contract, and beyond.
+
+mod calls;
+mod kept;
+mod names;
+mod numpy;
+mod states;
+mod stream;
