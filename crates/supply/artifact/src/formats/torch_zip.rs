@@ -2,7 +2,7 @@
 //! record for each storage. A folder `code` makes it TorchScript.
 
 use std::{
-    collections::{BTreeMap, HashMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
     io,
 };
 
@@ -84,6 +84,7 @@ pub(crate) fn examine(
         }
     }
     script.conclude(examiner);
+    let mut states = BTreeSet::new();
     let own = is_script.then(|| script.allowlist(examiner.allowlist));
     for (inside, member) in pickles {
         let allowlist = own.as_ref().unwrap_or(examiner.allowlist);
@@ -95,11 +96,13 @@ pub(crate) fn examine(
             let notes = &mut examiner.notes;
             let torch = Persistence::Torch;
             let scanned = pickle::scan(source, 0, extent, torch, allowlist, notes, depth)?;
-            Ok(scanned.storages)
+            Ok((scanned.storages, scanned.scripts))
         })?;
+        let (storages_of, scripts) = found.unwrap_or_default();
+        states.extend(scripts);
         // The storages of `a.pkl` stand under `a`.
         let records = inside.strip_suffix(".pkl").unwrap_or(&inside);
-        for storage in found.unwrap_or_default() {
+        for storage in storages_of {
             let record = format!("{records}/{}", storage.key).to_ascii_lowercase();
             // torch makes a storage as large as its first mention says; others take another one.
             match storages.entry(record) {
@@ -113,6 +116,7 @@ pub(crate) fn examine(
             }
         }
     }
+    script.note_unreferenced(&states, examiner);
     let mut sizes: HashMap<&str, u64> = HashMap::new();
     for (inside, member) in &rest {
         if let Some(size) = member.size {

@@ -356,7 +356,7 @@ const RING: usize = 1 << 14;
 const SHAPE: u32 = 1 << 31;
 const INTEGERS: KindSet = KindSet::of(Kind::Int);
 /// How many elements are remembered of one container; a dictionary has two for each entry.
-const MOST_ITEMS: usize = 48;
+const MOST_ITEMS: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -394,10 +394,10 @@ mod tests {
         let one = heap.int(1);
         let list = heap.container(Shape::List, &[]);
         for _ in 0..3 {
-            heap.extend(list, &[one; 30]);
+            heap.extend(list, &[one; 60]);
         }
         assert_eq!(heap.items(list), None);
         let container = heap.value(list).container().expect("a list");
-        assert_eq!((container.count, container.weight), (90, 91.0));
+        assert_eq!((container.count, container.weight), (180, 181.0));
     }
 }

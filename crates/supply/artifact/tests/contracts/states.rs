@@ -67,3 +67,40 @@ fn a_special_name_that_is_computed_is_special() {
     let state = [b"}", &computed[..], b"K\x01s"].concat();
     assert!(verdict(stream(&[&made(&state)])) >= Unknown);
 }
+
+#[test]
+fn a_recurrent_network_has_few_layers() {
+    let network = import("torch.nn.modules.rnn/LSTM");
+    let made = |state: &[&[u8]]| {
+        let state = state.concat();
+        verdict(stream(&[&network, b")\x81", &state, b"b"]))
+    };
+    let layers = |number: &[u8]| [b"}", &text("num_layers")[..], number, b"s"].concat();
+    // As many entries as such a network has.
+    let others: Vec<Vec<u8>> = (0..30)
+        .map(|n| [&text(&n.to_string())[..], b"N"].concat())
+        .collect();
+    assert_eq!(
+        made(&[&layers(b"K\x02"), b"(", &others.concat(), b"u"]),
+        Known
+    );
+    for (what, state) in [
+        ("too many", layers(b"J\xff\xff\xff\x7f")),
+        ("far too many", layers(b"\x8a\x09\0\0\0\0\0\0\0\0\x01")),
+        ("none said", b"}".to_vec()),
+        (
+            "said twice",
+            [&layers(b"K\x02")[..], &text("num_layers"), b"K\x03s"].concat(),
+        ),
+        (
+            "in pairs",
+            [&tuple(&[&text("num_layers"), b"K\x02"])[..], b"\x85"].concat(),
+        ),
+        (
+            "computed",
+            layers(&[&import("collections/Counter")[..], b")R"].concat()),
+        ),
+    ] {
+        assert_eq!(made(&[&state]), Unknown, "{what}");
+    }
+}

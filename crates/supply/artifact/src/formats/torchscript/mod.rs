@@ -5,7 +5,10 @@ mod code;
 mod expression;
 pub(crate) mod lexer;
 
-use std::{collections::BTreeSet, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use casemate_core::{Reference, Rule, Severity, Source};
 
@@ -22,12 +25,19 @@ use crate::{
 
 /// The code of an archive.
 pub(crate) struct Script {
-    /// The name of each member, and what it says.
-    files: Vec<(String, Reading)>,
+    files: Vec<File>,
     /// What the archive defines, by its whole name.
     defined: BTreeSet<String>,
     /// How many bytes the names of further files may take.
     room: usize,
+}
+
+/// A file of code.
+struct File {
+    member: String,
+    /// What its names begin with; nothing where torch would not look for it.
+    module: Option<String>,
+    reading: Reading,
 }
 
 impl Default for Script {
@@ -73,7 +83,7 @@ impl Script {
             examiner.look(source, depth)?;
         }
         // Only what is under `__torch__` may be named by the state: no such module can be imported.
-        match module {
+        match &module {
             Some(module) => {
                 for name in &std::mem::take(&mut reading.definitions) {
                     if reading.takes(module.len() + name.len()) {
@@ -87,7 +97,11 @@ impl Script {
             }
         }
         self.room = reading.room;
-        self.files.push((member.to_owned(), reading));
+        self.files.push(File {
+            member: member.to_owned(),
+            module,
+            reading,
+        });
         Ok(())
     }
 
@@ -112,14 +126,18 @@ impl Script {
         let methods: BTreeSet<&str> = self
             .files
             .iter()
-            .flat_map(|(_, reading)| reading.methods.iter().map(String::as_str))
+            .flat_map(|file| file.reading.methods.iter().map(String::as_str))
             .collect();
+        let at_loading = self.at_loading();
         let judge = Judge {
             defined: &self.defined,
             methods,
             allowlist: examiner.allowlist,
         };
-        for (member, reading) in &self.files {
+        for File {
+            member, reading, ..
+        } in &self.files
+        {
             let notes = &mut examiner.notes;
             notes.enter(member, None);
             notes.raise(Verdict::Known);
@@ -134,8 +152,96 @@ impl Script {
             for (used, &at) in &reading.uses {
                 judge.used(used, at as u64, notes);
             }
+            if let Some((function, &at)) =
+                (reading.loops.iter()).find(|(function, _)| at_loading.contains(function.as_str()))
+            {
+                let function = plain(function);
+                let message = format!("the code repeats something in {function}, while it loads");
+                let anchor = format!("repeats in {function}");
+                notes.observe(
+                    &SCRIPT,
+                    Verdict::Unknown,
+                    bytes(at as u64, 1),
+                    anchor,
+                    message,
+                );
+            }
             notes.leave();
         }
+    }
+
+    /// Notes the files of code that torch never reads: none of the names in `states`, which are
+    /// those of the archive's pickles, leads to them.
+    pub(crate) fn note_unreferenced(
+        &self,
+        states: &BTreeSet<String>,
+        examiner: &mut Examiner<'_, '_>,
+    ) {
+        let mut pending: Vec<&str> = states.iter().map(String::as_str).collect();
+        let mut reached = vec![false; self.files.len()];
+        let modules: BTreeMap<&str, usize> = (self.files.iter().enumerate())
+            .filter_map(|(at, file)| Some((file.module.as_deref()?, at)))
+            .collect();
+        while let Some(name) = pending.pop() {
+            // A class, or an attribute of one: whichever module is the nearest has it.
+            let mut rest = Some(name);
+            let found = loop {
+                let Some(name) = rest else { break None };
+                if let Some(&at) = modules.get(name) {
+                    break Some(at);
+                }
+                rest = name.rsplit_once('.').map(|(before, _)| before);
+            };
+            let Some(at) = found.filter(|&at| !std::mem::replace(&mut reached[at], true)) else {
+                continue;
+            };
+            let reading = &self.files[at].reading;
+            pending.extend(reading.imports.iter().map(String::as_str));
+            pending.extend(reading.uses.keys().filter_map(|used| match used {
+                Use::Defined(name) => Some(name.as_str()),
+                _ => None,
+            }));
+        }
+        let unreached = self
+            .files
+            .iter()
+            .zip(reached)
+            .filter(|(_, reached)| !reached);
+        for (file, _) in unreached.filter(|(file, _)| file.module.is_some()) {
+            let notes = &mut examiner.notes;
+            notes.enter(&file.member, None);
+            let message = "nothing in the archive refers to the code of this file";
+            notes.observe(&SCRIPT, Verdict::Unknown, None, "unreferenced", message);
+            notes.leave();
+        }
+    }
+
+    /// What may run while the archive is loaded: `__setstate__`, what it calls, and methods that
+    /// stand for operators. The type of a value is not followed, so that a method goes by its name.
+    fn at_loading(&self) -> BTreeSet<&str> {
+        let readings = || self.files.iter().map(|file| &file.reading);
+        let methods: BTreeSet<&str> = readings()
+            .flat_map(|reading| reading.methods.iter().map(String::as_str))
+            .collect();
+        if !methods.contains(AT_LOADING) {
+            return BTreeSet::new();
+        }
+        let mut calls: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (caller, called) in readings().flat_map(|reading| &reading.calls) {
+            calls.entry(caller).or_default().push(called);
+        }
+        let implied =
+            |name: &&str| name.starts_with("__") && name.ends_with("__") && *name != "__getstate__";
+        let mut reached: BTreeSet<&str> = methods.into_iter().filter(implied).collect();
+        let mut pending: Vec<&str> = reached.iter().copied().collect();
+        while let Some(caller) = pending.pop() {
+            for &called in calls.get(caller).into_iter().flatten() {
+                if reached.insert(called) {
+                    pending.push(called);
+                }
+            }
+        }
+        reached
     }
 }
 
@@ -368,6 +474,8 @@ static FILES: Rule = rule(
 
 pub(crate) static RULES: &[&Rule] = &[&SCRIPT, &FILES];
 
+/// The method that torch calls of each object that has one.
+const AT_LOADING: &str = "__setstate__";
 /// Where the classes are that are built into torch.
 const BUILT_IN: &str = "__torch__.torch.classes.";
 /// The largest real ones have some megabytes.

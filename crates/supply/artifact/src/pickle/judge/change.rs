@@ -11,7 +11,7 @@ use crate::{
         rules::{CHANGED_IMPORT, CONFUSED_STATE},
         slots::{Slots, planted, slots, special},
         standing::is_filled,
-        value::{Ref, SymbolId, Value},
+        value::{Kind, Ref, SymbolId, Value},
     },
 };
 
@@ -46,6 +46,13 @@ impl Judge<'_, '_, '_> {
                 at,
                 symbol,
                 "makes an array of a state that NumPy would not write",
+            );
+        }
+        if symbol.counts_layers() && !has_few_layers(state, view) {
+            self.breach(
+                at,
+                symbol,
+                "does not say how many layers it has, or has too many",
             );
         }
         if symbol.names_a_file() && !names_a_neighbour(state, view) {
@@ -165,6 +172,18 @@ fn names_a_neighbour(state: Ref, view: &View<'_>) -> bool {
     view.has_plain_keys(state)
         && name.is_some_and(|name| !name.starts_with('.') && name.chars().all(sound))
 }
+
+/// Whether the state of a recurrent network says, in a dictionary that is remembered, that it has
+/// as many layers as a real one may: torch makes names for each before it looks for its weights.
+fn has_few_layers(state: Ref, view: &View<'_>) -> bool {
+    let is_dictionary = view.value(state).kind() == Kind::Dict;
+    let layers = view.entry(state, "num_layers").map(|of| view.value(of));
+    is_dictionary
+        && view.has_plain_keys(state)
+        && matches!(layers, Some(Value::Int(layers)) if layers <= MOST_LAYERS)
+}
+
+const MOST_LAYERS: i64 = 1 << 12;
 
 /// What changes what an object is, or where its bytes are taken from.
 const REPLACED: &[&str] = &[
