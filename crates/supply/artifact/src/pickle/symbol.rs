@@ -131,6 +131,11 @@ impl Symbol {
             && matches!(&*self.path, "RNNBase" | "RNN" | "LSTM" | "GRU")
     }
 
+    /// Whether it compiles the source of a module's graph, which the stream gives it.
+    pub(crate) fn compiles_a_graph(&self) -> bool {
+        (&*self.module, &*self.path) == ("torch.fx.graph_module", "reduce_graph_module")
+    }
+
     /// Whether it is one of the functions that make a tensor of a storage.
     pub(crate) fn rebuilds_a_tensor(&self) -> bool {
         &*self.module == "torch._utils" && self.path.starts_with("_rebuild")

@@ -1,5 +1,6 @@
 //! Rows that real dumps need and that an attacker would like: each within its contract, and beyond.
 
+mod callables;
 mod calls;
 mod kept;
 mod names;

@@ -7,7 +7,10 @@ use crate::{
     cursor::Extent,
     notes::plain,
     pickle::{
-        carried::{Makes, constructs_when_called, is_as_written, makes, only_prepares, suspect},
+        carried::{
+            Makes, calls_when_walked, constructs_when_called, is_as_written, is_lazy, makes,
+            only_prepares, prepares_with, suspect,
+        },
         effect::{Call, Manner, View},
         ndarray,
         rules::{COMPUTED_CALL, CONTRACT, DANGEROUS_CALL, DANGEROUS_IMPORT},
@@ -21,6 +24,7 @@ use crate::{
 
 impl Judge<'_, '_, '_> {
     pub(super) fn call(&mut self, at: u64, call: Call, view: &View<'_>) {
+        self.walk(at, call, view);
         let Some(callee) = view.global(call.callee) else {
             self.computed_call(at, view.value(call.callee), view);
             return;
@@ -68,6 +72,23 @@ impl Judge<'_, '_, '_> {
                 "is called with arguments it is not allowed to get",
             );
         }
+    }
+
+    /// Says where a call walks over what calls a function for each item.
+    fn walk(&mut self, at: u64, call: Call, view: &View<'_>) {
+        let callee = view.global(call.callee).map(|id| view.symbols.symbol(id));
+        if callee.is_some_and(is_lazy) {
+            return;
+        }
+        let arguments = view.heap.items(call.arguments).unwrap_or_default();
+        if arguments.iter().any(|&of| calls_when_walked(of, view)) {
+            self.walked(at);
+        }
+    }
+
+    pub(super) fn walked(&mut self, at: u64) {
+        let message = "loading this file walks over an iterator that calls a function";
+        self.note(&COMPUTED_CALL, Verdict::Dangerous, at, "iterator", message);
     }
 
     /// Whether every global among the arguments, and what made every object among them, is one of
@@ -196,10 +217,20 @@ impl Judge<'_, '_, '_> {
         }
         let prepares = match made {
             Some(made) => is_as_written(made, call, view),
-            None => only_prepares(symbol, call, view),
+            None => only_prepares(symbol, call, view) || self.compiles_a_graph(symbol, call, view),
         };
+        if prepares {
+            self.prepared(at, callee, view);
+        }
+        if prepares && let Some(function) = prepares_with(symbol, call.arguments, view) {
+            self.symbol_call(at, function, Manner::Reduce, view);
+            self.prepared(at, function, view);
+        }
+    }
+
+    fn prepared(&mut self, at: u64, callee: SymbolId, view: &View<'_>) {
         let record = self.record(at, callee, view.symbols);
-        if prepares && record.last_prepared < at {
+        if record.last_prepared < at {
             record.last_prepared = at;
             record.prepared += 1;
         }

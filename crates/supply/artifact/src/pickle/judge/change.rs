@@ -5,10 +5,11 @@ use crate::{
     Verdict,
     notes::plain,
     pickle::{
+        carried::{calls_when_walked, names_a_harmful_method},
         dtype,
         effect::{Mutation, View},
         ndarray,
-        rules::{CHANGED_IMPORT, CONFUSED_STATE},
+        rules::{CHANGED_IMPORT, CONFUSED_STATE, DANGEROUS_CALL},
         slots::{Slots, planted, slots, special},
         standing::is_filled,
         value::{Kind, Ref, SymbolId, Value},
@@ -17,6 +18,14 @@ use crate::{
 
 impl Judge<'_, '_, '_> {
     pub(super) fn state(&mut self, at: u64, object: Ref, state: Ref, view: &View<'_>) {
+        if calls_when_walked(state, view) {
+            self.walked(at);
+        }
+        if names_a_harmful_method(state, view) {
+            let name = "operator.methodcaller";
+            let message = format!("loading this file has {name} call a method that may do harm");
+            self.note(&DANGEROUS_CALL, Verdict::Dangerous, at, name, message);
+        }
         let hook = planted(state, view);
         if let Some(hook) = hook {
             let message = format!("the state of an object replaces its {hook}");

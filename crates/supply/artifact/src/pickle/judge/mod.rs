@@ -3,6 +3,7 @@
 
 mod call;
 mod change;
+mod graph;
 mod record;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,8 @@ pub(crate) struct Judge<'a, 'n, 'l> {
     pub(crate) files: Vec<Carried>,
     /// What code in the stream refers to that runs programs.
     suspect: Option<String>,
+    /// How many bytes of source may still be read.
+    source: usize,
     /// Whether objects are made of a class that the stream carries.
     instances: Option<u64>,
     /// Where other readers go on, and which opcode's operand they read there.
@@ -81,6 +84,7 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
             nested: Vec::new(),
             files: Vec::new(),
             suspect: None,
+            source: MOST_SOURCE,
             instances: None,
             resumptions: Vec::new(),
         }
@@ -269,5 +273,7 @@ impl Effects for Judge<'_, '_, '_> {
 /// A checkpoint of a hundred layers for each of a thousand experts has fewer.
 const MOST_STORAGES: usize = 1 << 20;
 const MOST_NESTED: usize = 1 << 16;
+/// The graphs of large models have some megabytes.
+const MOST_SOURCE: usize = 64 << 20;
 const MOST_FILES: usize = 1 << 12;
 const MOST_RESUMPTIONS: usize = 1 << 16;
