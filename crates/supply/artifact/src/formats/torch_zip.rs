@@ -116,7 +116,7 @@ pub(crate) fn examine(
             }
         }
     }
-    script.note_unreferenced(&states, examiner);
+    script.note_references(&states, examiner);
     let mut sizes: HashMap<&str, u64> = HashMap::new();
     for (inside, member) in &rest {
         if let Some(size) = member.size {
@@ -166,19 +166,31 @@ fn note_storage(
     examiner: &mut Examiner<'_, '_>,
 ) {
     let name = plain(record);
-    let message = match (size, storage.bytes) {
-        (None, _) => format!("a tensor refers to the record {name}, which is not in the file"),
-        (Some(_), None) => format!("the record {name} is a storage of a type that is not known"),
+    let (verdict, message) = match (size, storage.bytes) {
+        (None, _) => {
+            let leads_out = record.split('/').any(|part| part == "..");
+            let message = format!("a tensor refers to the record {name}, which is not in the file");
+            match leads_out {
+                true => (Verdict::Dangerous, message),
+                false => (Verdict::Unknown, message),
+            }
+        }
+        (Some(_), None) => {
+            let message = format!("the record {name} is a storage of a type that is not known");
+            (Verdict::Unknown, message)
+        }
         // Of the inputs that a model was traced with, torch keeps the shapes.
         (Some(0), _) if record.starts_with("traced_inputs/") => return,
         (Some(size), Some(bytes)) if bytes > size => {
-            format!("a tensor takes {bytes} bytes of the record {name}, which has {size}")
+            let message =
+                format!("a tensor takes {bytes} bytes of the record {name}, which has {size}");
+            (Verdict::Dangerous, message)
         }
         _ => return,
     };
     let region = crate::notes::bytes(storage.at, 1);
     let notes = &mut examiner.notes;
-    notes.observe(&STORAGE, Verdict::Unknown, region, name, message);
+    notes.observe(&STORAGE, verdict, region, name, message);
 }
 
 /// Notes a record that should hold a number or a word, and does not.
@@ -208,7 +220,12 @@ pub(crate) fn note_word(
         let name = plain(member.name.as_str());
         let message = format!("the record {name} does not say what torch writes there");
         let notes = &mut examiner.notes;
-        notes.observe(&WORD, Verdict::Unknown, member.region(), name, message);
+        // Numbers of versions are others' too; there are two orders of bytes.
+        let verdict = match inside {
+            "byteorder" => Verdict::Dangerous,
+            _ => Verdict::Unknown,
+        };
+        notes.observe(&WORD, verdict, member.region(), name, message);
     }
     Ok(())
 }

@@ -119,6 +119,27 @@ impl Symbol {
             )
     }
 
+    /// Whether it is a type of Python's own whose objects have no attributes to set.
+    pub(crate) fn has_no_state(&self) -> bool {
+        &*self.module == "builtins"
+            && matches!(
+                &*self.path,
+                "bool"
+                    | "bytearray"
+                    | "bytes"
+                    | "complex"
+                    | "dict"
+                    | "float"
+                    | "frozenset"
+                    | "int"
+                    | "list"
+                    | "object"
+                    | "set"
+                    | "str"
+                    | "tuple"
+            )
+    }
+
     /// Whether it is a class that TorchScript defines.
     pub(crate) fn is_of_a_script(&self) -> bool {
         self.module.split('.').next() == Some("__torch__")

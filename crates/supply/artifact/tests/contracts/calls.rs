@@ -176,3 +176,29 @@ fn a_fraction_has_no_exponent() {
     let decimal = call(&import("decimal/Decimal"), &[&text("1e999999999")]);
     assert!(verdict(stream(&[&call(&fraction, &[&decimal])])) >= Unknown);
 }
+
+#[test]
+fn a_few_bytes_take_no_gigabytes() {
+    let made = |name: &str, argument: &[u8]| verdict(stream(&[&call(&import(name), &[argument])]));
+    let range = |numbers: &[&[u8]]| call(&import("builtins/range"), numbers);
+    let huge = b"J\xff\xff\xff\x7f".as_slice();
+    for (name, argument) in [
+        ("builtins/bytes", huge.to_vec()),
+        (
+            "builtins/bytearray",
+            b"\x8a\x09\0\0\0\0\0\0\0\0\x01".to_vec(),
+        ),
+        ("builtins/set", range(&[huge])),
+        ("builtins/list", range(&[b"K\0", huge, b"K\x01"])),
+        (
+            "builtins/frozenset",
+            range(&[huge, b"K\0", b"J\xff\xff\xff\xff"]),
+        ),
+    ] {
+        assert_eq!(made(name, &argument), Dangerous, "{name}");
+    }
+    assert!(made("builtins/set", &range(&[b"K\x09"])) <= Unknown);
+    assert!(made("builtins/set", &range(&[b"K\0", huge, huge])) <= Unknown);
+    assert_eq!(made("builtins/bytearray", &binary(b"a")), Known);
+    expect(Known, &[&range(&[b"K\0", huge, b"K\x01"])]);
+}

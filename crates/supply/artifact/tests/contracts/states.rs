@@ -1,6 +1,6 @@
 //! What may be given which state.
 
-use casemate_artifact::Verdict::{Known, Unknown};
+use casemate_artifact::Verdict::{Dangerous, Known, Unknown};
 
 use crate::stream::{binary, call, expect, import, stream, text, tuple, verdict};
 
@@ -84,9 +84,11 @@ fn a_recurrent_network_has_few_layers() {
         made(&[&layers(b"K\x02"), b"(", &others.concat(), b"u"]),
         Known
     );
+    for endless in [&b"J\xff\xff\xff\x7f"[..], b"\x8a\x09\0\0\0\0\0\0\0\0\x01"] {
+        assert_eq!(made(&[&layers(endless)]), Dangerous);
+    }
     for (what, state) in [
-        ("too many", layers(b"J\xff\xff\xff\x7f")),
-        ("far too many", layers(b"\x8a\x09\0\0\0\0\0\0\0\0\x01")),
+        ("too many", layers(b"J\0\0\x10\0")),
         ("none said", b"}".to_vec()),
         (
             "said twice",
@@ -103,4 +105,43 @@ fn a_recurrent_network_has_few_layers() {
     ] {
         assert_eq!(made(&[&state]), Unknown, "{what}");
     }
+}
+
+#[test]
+fn slots_hide_nothing() {
+    let tree = import("sklearn.tree._classes/DecisionTreeClassifier");
+    let made =
+        |first: &[u8], slots: &[u8]| verdict(stream(&[&tree, b")\x81", first, slots, b"\x86b"]));
+    let named = |name: &[u8]| [b"}", name, b"K\x01s"].concat();
+    assert_eq!(made(b"N", &named(&text("a"))), Known);
+    assert_eq!(made(b"N", &named(&text("__class__"))), Dangerous);
+    let computed = call(
+        &import("_codecs/encode"),
+        &[&text("__class__"), &text("latin1")],
+    );
+    assert_eq!(made(b"N", &named(&computed)), Dangerous);
+    // What a class makes of another pair is its own.
+    assert_eq!(made(b"K\x01", &named(&computed)), Unknown);
+    assert_eq!(made(b"N", &named(b"K\x01")), Unknown);
+    let ordered = [&import("collections/OrderedDict")[..], b")R"].concat();
+    assert_eq!(made(b"N", &ordered), Dangerous);
+    let many: Vec<Vec<u8>> = (0..200)
+        .map(|n| [&text(&n.to_string())[..], b"N"].concat())
+        .collect();
+    let hidden = |first: &[u8]| [b"}(", first, &many.concat(), b"u"].concat();
+    assert_eq!(made(b"N", &hidden(b"")), Unknown);
+    let class = [&text("__class__")[..], b"N"].concat();
+    assert_eq!(made(b"N", &hidden(&class)), Dangerous);
+}
+
+#[test]
+fn types_of_python_itself_have_no_state() {
+    let made = |name: &str| {
+        let class = import(&format!("builtins/{name}"));
+        verdict(stream(&[&class, b")\x81}", &text("a"), b"Nsb"]))
+    };
+    assert_eq!(made("dict"), Dangerous);
+    assert_eq!(made("int"), Dangerous);
+    assert_eq!(made("list"), Dangerous);
+    assert!(made("ValueError") <= Unknown);
 }

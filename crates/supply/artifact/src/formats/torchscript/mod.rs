@@ -30,6 +30,8 @@ pub(crate) struct Script {
     defined: BTreeSet<String>,
     /// How many bytes the names of further files may take.
     room: usize,
+    /// Whether no file was too long to be read.
+    is_whole: bool,
 }
 
 /// A file of code.
@@ -46,6 +48,7 @@ impl Default for Script {
             files: Vec::new(),
             defined: BTreeSet::new(),
             room: code::ROOM,
+            is_whole: true,
         }
     }
 }
@@ -72,6 +75,7 @@ impl Script {
         if source.len() > LONGEST_CODE {
             let reason = "the file of code is longer than is read";
             examiner.notes.leave_out("code", None, reason);
+            self.is_whole = false;
             return Ok(());
         }
         let length = usize::try_from(source.len()).unwrap_or(0);
@@ -92,8 +96,11 @@ impl Script {
                 }
             }
             None => {
-                let fault = "stands where torch writes none".to_owned();
-                reading.faults.insert(fault, 0);
+                let fault = match inside.split('/').any(|part| part == "..") {
+                    true => OUTSIDE,
+                    false => "stands where torch writes none",
+                };
+                reading.faults.insert(fault.to_owned(), 0);
             }
         }
         self.room = reading.room;
@@ -132,6 +139,7 @@ impl Script {
         let judge = Judge {
             defined: &self.defined,
             methods,
+            is_whole: self.is_read(),
             allowlist: examiner.allowlist,
         };
         for File {
@@ -147,7 +155,11 @@ impl Script {
             for (what, &at) in &reading.faults {
                 let message = format!("the code {what}");
                 let region = bytes(at as u64, 1);
-                notes.observe(&SCRIPT, Verdict::Unknown, region, plain(what), message);
+                let verdict = match FORGED.iter().any(|forged| what.starts_with(forged)) {
+                    true => Verdict::Dangerous,
+                    false => Verdict::Unknown,
+                };
+                notes.observe(&SCRIPT, verdict, region, plain(what), message);
             }
             for (used, &at) in &reading.uses {
                 judge.used(used, at as u64, notes);
@@ -171,12 +183,25 @@ impl Script {
     }
 
     /// Notes the files of code that torch never reads: none of the names in `states`, which are
-    /// those of the archive's pickles, leads to them.
-    pub(crate) fn note_unreferenced(
+    /// those of the archive's pickles, leads to them. And the names that no code defines.
+    pub(crate) fn note_references(
         &self,
         states: &BTreeSet<String>,
         examiner: &mut Examiner<'_, '_>,
     ) {
+        // Mobile models may leave the code out, and classes of libraries are never in it.
+        let is_defined = |name: &String| {
+            self.defined.contains(name) || name.starts_with(BUILT_IN) || self.files.is_empty()
+        };
+        for name in states
+            .iter()
+            .filter(|name| self.is_read() && !is_defined(name))
+        {
+            let name = plain(name);
+            let message = format!("the state is of {name}, which the code does not define");
+            let notes = &mut examiner.notes;
+            notes.observe(&SCRIPT, Verdict::Dangerous, None, name, message);
+        }
         let mut pending: Vec<&str> = states.iter().map(String::as_str).collect();
         let mut reached = vec![false; self.files.len()];
         let modules: BTreeMap<&str, usize> = (self.files.iter().enumerate())
@@ -214,6 +239,12 @@ impl Script {
             notes.observe(&SCRIPT, Verdict::Unknown, None, "unreferenced", message);
             notes.leave();
         }
+    }
+
+    /// Whether all of the code has been read, and understood.
+    fn is_read(&self) -> bool {
+        let is_read = |reading: &Reading| reading.left_out.is_empty() && reading.faults.is_empty();
+        self.is_whole && self.files.iter().all(|file| is_read(&file.reading))
     }
 
     /// What may run while the archive is loaded: `__setstate__`, what it calls, and methods that
@@ -369,6 +400,8 @@ fn module(inside: &str) -> Option<String> {
 struct Judge<'s> {
     defined: &'s BTreeSet<String>,
     methods: BTreeSet<&'s str>,
+    /// Whether all of the code has been read.
+    is_whole: bool,
     allowlist: &'s Allowlist,
 }
 
@@ -389,9 +422,14 @@ impl Judge<'_> {
             Use::Method(name) => self.method(name, at, notes),
             Use::Defined(name) => {
                 if !self.defines(name) {
+                    // Classes of libraries are not in the archive.
+                    let verdict = match self.is_whole && !name.starts_with(BUILT_IN) {
+                        true => Verdict::Dangerous,
+                        false => Verdict::Unknown,
+                    };
                     let name = plain(name);
                     let message = format!("the code refers to {name}, which nothing here defines");
-                    notes.observe(&SCRIPT, Verdict::Unknown, bytes(at, 1), name, message);
+                    notes.observe(&SCRIPT, verdict, bytes(at, 1), name, message);
                 }
             }
         }
@@ -474,6 +512,14 @@ static FILES: Rule = rule(
 
 pub(crate) static RULES: &[&Rule] = &[&SCRIPT, &FILES];
 
+/// What torch's printer never writes, and what hides from a reader what is called.
+const FORGED: [&str; 4] = [
+    "has an attribute whose name is computed",
+    "has an attribute whose name is spelled with escapes",
+    "imports something that is not in the archive",
+    OUTSIDE,
+];
+const OUTSIDE: &str = "stands outside of the folder of code";
 /// The method that torch calls of each object that has one.
 const AT_LOADING: &str = "__setstate__";
 /// Where the classes are that are built into torch.

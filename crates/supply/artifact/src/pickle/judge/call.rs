@@ -13,7 +13,7 @@ use crate::{
         },
         effect::{Call, Manner, View},
         ndarray,
-        rules::{COMPUTED_CALL, CONTRACT, DANGEROUS_CALL, DANGEROUS_IMPORT},
+        rules::{COMPUTED_CALL, CONTRACT, DANGEROUS_CALL, DANGEROUS_IMPORT, RESOURCES},
         slots::sets_plain_attributes,
         standing::Standing,
         suspicion::suspicion,
@@ -65,6 +65,11 @@ impl Judge<'_, '_, '_> {
             self.applied(at, function, arguments, call, view);
         }
         let built = ndarray::is_built_soundly(symbol, call, view);
+        if takes_gigabytes(symbol, call, view) {
+            let name = plain(&symbol.dotted());
+            let message = format!("a few bytes of this file have {name} take gigabytes");
+            self.note(&RESOURCES, Verdict::Dangerous, at, name, message);
+        }
         if !kept || !named || !worded || !built {
             self.breach(
                 at,
@@ -81,12 +86,19 @@ impl Judge<'_, '_, '_> {
             return;
         }
         let arguments = view.heap.items(call.arguments).unwrap_or_default();
-        if arguments.iter().any(|&of| calls_when_walked(of, view)) {
-            self.walked(at);
+        if let Some(&of) = arguments.iter().find(|&&of| calls_when_walked(of, view)) {
+            self.walked(at, of, view);
         }
     }
 
-    pub(super) fn walked(&mut self, at: u64) {
+    pub(super) fn walked(&mut self, at: u64, of: Ref, view: &View<'_>) {
+        if let Value::Called { callee, .. } = view.value(of)
+            && let Some(maker) = view.global(callee)
+        {
+            // Its call did more than prepare one.
+            let record = self.record(at, maker, view.symbols);
+            (record.prepared, record.last_prepared) = (0, u64::MAX);
+        }
         let message = "loading this file walks over an iterator that calls a function";
         self.note(&COMPUTED_CALL, Verdict::Dangerous, at, "iterator", message);
     }
@@ -387,6 +399,57 @@ fn text_fits(texts: &Texts, argument: Ref, view: &View<'_>) -> bool {
         _ => true,
     }
 }
+
+/// Whether a call makes an object of a number, or of all numbers up to one, that takes so much.
+fn takes_gigabytes(symbol: &Symbol, call: Call, view: &View<'_>) -> bool {
+    let first = |arguments| {
+        view.heap
+            .items(arguments)
+            .and_then(|it| it.first().copied())
+    };
+    if &*symbol.module != "builtins" && &*symbol.module != "collections" {
+        return false;
+    }
+    let argument = first(call.arguments).map(|of| view.value(of));
+    match (&*symbol.path, argument) {
+        ("bytes" | "bytearray", Some(Value::Int(count))) => count >= GIGABYTES,
+        ("bytes" | "bytearray", Some(Value::BigInt)) => true,
+        (
+            "set" | "frozenset" | "list" | "tuple" | "deque" | "Counter" | "bytes" | "bytearray",
+            Some(Value::Called {
+                callee, arguments, ..
+            }),
+        ) => {
+            let range = view.global(callee).is_some_and(|id| {
+                let symbol = view.symbols.symbol(id);
+                (&*symbol.module, &*symbol.path) == ("builtins", "range")
+            });
+            let numbers = view.heap.items(arguments).unwrap_or_default();
+            let number = |of: &Ref| match view.value(*of) {
+                Value::Int(number) => Some(number),
+                _ => None,
+            };
+            range
+                && match numbers
+                    .iter()
+                    .map(number)
+                    .collect::<Option<Vec<_>>>()
+                    .as_deref()
+                {
+                    Some(&[stop]) => stop >= GIGABYTES,
+                    Some(&[start, stop, ref step @ ..]) => {
+                        let step = step.first().map_or(1, |step| step.unsigned_abs()).max(1);
+                        stop.abs_diff(start) / step >= GIGABYTES.unsigned_abs()
+                    }
+                    _ => !numbers.is_empty(),
+                }
+        }
+        _ => false,
+    }
+}
+
+/// So many bytes at least: files hold more, and write them out.
+const GIGABYTES: i64 = 1 << 28;
 
 /// Whether the argument that a call applies is one of `names`.
 fn is_named(at: usize, names: &[String], call: Call, view: &View<'_>) -> bool {

@@ -9,9 +9,10 @@ use crate::{
         dtype,
         effect::{Mutation, View},
         ndarray,
-        rules::{CHANGED_IMPORT, CONFUSED_STATE, DANGEROUS_CALL},
+        rules::{CHANGED_IMPORT, CONFUSED_STATE, DANGEROUS_CALL, RESOURCES},
         slots::{Slots, planted, slots, special},
         standing::is_filled,
+        symbol::Symbol,
         value::{Kind, Ref, SymbolId, Value},
     },
 };
@@ -19,7 +20,7 @@ use crate::{
 impl Judge<'_, '_, '_> {
     pub(super) fn state(&mut self, at: u64, object: Ref, state: Ref, view: &View<'_>) {
         if calls_when_walked(state, view) {
-            self.walked(at);
+            self.walked(at, state, view);
         }
         if names_a_harmful_method(state, view) {
             let name = "operator.methodcaller";
@@ -35,13 +36,24 @@ impl Judge<'_, '_, '_> {
         else {
             return;
         };
+        self.template(at, class, state, view);
         let Some(row) = self.row(class) else {
             return;
         };
         let name = plain(&view.symbols.symbol(class).dotted());
         if !row.build {
             let message = format!("the state of an object of {name} is set, which has none");
-            self.confused(at, format!("state of {name}"), message);
+            let verdict = match view.symbols.symbol(class).has_no_state() {
+                true => Verdict::Dangerous,
+                false => Verdict::Unknown,
+            };
+            self.note(
+                &CONFUSED_STATE,
+                verdict,
+                at,
+                format!("state of {name}"),
+                message,
+            );
         } else if built {
             let message = format!("the state of an object of {name} is set a second time");
             self.confused(at, format!("second state of {name}"), message);
@@ -57,12 +69,8 @@ impl Judge<'_, '_, '_> {
                 "makes an array of a state that NumPy would not write",
             );
         }
-        if symbol.counts_layers() && !has_few_layers(state, view) {
-            self.breach(
-                at,
-                symbol,
-                "does not say how many layers it has, or has too many",
-            );
+        if symbol.counts_layers() {
+            self.layers(at, symbol, state, view);
         }
         if symbol.names_a_file() && !names_a_neighbour(state, view) {
             self.breach(at, symbol, "names a file that is not beside it");
@@ -91,12 +99,54 @@ impl Judge<'_, '_, '_> {
                 let anchor = format!("{attribute} of {name}");
                 self.note(&CONFUSED_STATE, Verdict::Dangerous, at, anchor, message);
             }
+            Slots::Hidden => {
+                let message = format!("the state of an object of {name} hides what it sets");
+                let anchor = format!("attributes of {name}");
+                self.note(&CONFUSED_STATE, Verdict::Dangerous, at, anchor, message);
+            }
             Slots::Unread => {
                 let message = format!(
                     "the state of an object of {name} sets attributes that could not be followed"
                 );
                 self.confused(at, format!("attributes of {name}"), message);
             }
+        }
+    }
+
+    /// A recurrent network has to say how many layers it has, in a dictionary that is remembered:
+    /// torch makes names for each before it looks for its weights.
+    fn layers(&mut self, at: u64, symbol: &Symbol, state: Ref, view: &View<'_>) {
+        let layers = view.entry(state, "num_layers").map(|of| view.value(of));
+        let is_told = view.value(state).kind() == Kind::Dict && view.has_plain_keys(state);
+        match layers {
+            Some(Value::Int(layers)) if is_told && layers <= MOST_LAYERS => {}
+            Some(Value::Int(ENDLESS_LAYERS..) | Value::BigInt) => {
+                let name = plain(&symbol.dotted());
+                let message = format!("an object of {name} has more layers than can be counted");
+                self.note(&RESOURCES, Verdict::Dangerous, at, "layers", message);
+            }
+            _ => self.breach(
+                at,
+                symbol,
+                "does not say how many layers it has, or has too many",
+            ),
+        }
+    }
+
+    /// Distributions of SciPy execute source text in their state, all of which SciPy writes alike.
+    fn template(&mut self, at: u64, class: SymbolId, state: Ref, view: &View<'_>) {
+        let module = &view.symbols.symbol(class).module;
+        if !module.starts_with("scipy.stats") {
+            return;
+        }
+        let Some(template) = view.entry(state, "_parse_arg_template") else {
+            return;
+        };
+        if !(view.text(template)).is_some_and(|template| is_template(&template)) {
+            let name = plain(&view.symbols.symbol(class).dotted());
+            let message =
+                format!("an object of {name} executes source text that SciPy did not write");
+            self.note(&DANGEROUS_CALL, Verdict::Dangerous, at, name, message);
         }
     }
 
@@ -182,17 +232,21 @@ fn names_a_neighbour(state: Ref, view: &View<'_>) -> bool {
         && name.is_some_and(|name| !name.starts_with('.') && name.chars().all(sound))
 }
 
-/// Whether the state of a recurrent network says, in a dictionary that is remembered, that it has
-/// as many layers as a real one may: torch makes names for each before it looks for its weights.
-fn has_few_layers(state: Ref, view: &View<'_>) -> bool {
-    let is_dictionary = view.value(state).kind() == Kind::Dict;
-    let layers = view.entry(state, "num_layers").map(|of| view.value(of));
-    is_dictionary
-        && view.has_plain_keys(state)
-        && matches!(layers, Some(Value::Int(layers)) if layers <= MOST_LAYERS)
+/// Whether source text is what SciPy makes of `parse_arg_template` in its `_distn_infrastructure.py`.
+fn is_template(source: &str) -> bool {
+    source.lines().map(str::trim).all(|line| {
+        let body = line
+            .strip_prefix("def _parse_args")
+            .or_else(|| line.strip_prefix("return "));
+        let is_sound = |c: char| c.is_ascii_alphanumeric() || "_(),=:. '".contains(c);
+        let calls = |body: &str| body.matches('(').count() > 1;
+        line.is_empty() || body.is_some_and(|body| body.chars().all(is_sound) && !calls(body))
+    })
 }
 
+/// More than any recurrent network has, and more than a loader counts in a second.
 const MOST_LAYERS: i64 = 1 << 12;
+const ENDLESS_LAYERS: i64 = 1 << 24;
 
 /// What changes what an object is, or where its bytes are taken from.
 const REPLACED: &[&str] = &[
@@ -205,3 +259,27 @@ const REPLACED: &[&str] = &[
     "__reduce_ex__",
     "__setstate__",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scipy_writes_three_functions_and_no_more() {
+        let written = "\ndef _parse_args(self, a,  loc=0, scale=1):\n    return (a, ), loc, scale\n\n\
+                       def _parse_args_rvs(self, a,  loc=0, scale=1, size=None):\n    return \
+                       self._argcheck_rvs(a,  loc, scale, size=size)\n\ndef _parse_args_stats(self, \
+                       a,  loc=0, scale=1, moments='mv'):\n    return (a, ), loc, scale, moments\n";
+        assert!(is_template(written));
+        for source in [
+            "import os; os.system('true')",
+            "def _parse_args(self, a=exec('1')):\n    return (a)",
+            "def _parse_args(self):\n    return self._argcheck_rvs(exec('1'))",
+            "def _parse_args(self): return [a for a in b]",
+            "def f(self):\n    return 1",
+            "x = 1",
+        ] {
+            assert!(!is_template(source), "{source}");
+        }
+    }
+}
