@@ -319,7 +319,9 @@ impl Walk<'_, '_, '_, '_> {
         let dimensions = u8::try_from(i32::from_le_bytes([a, b, c, d])).ok();
         dimensions
             .filter(|&dimensions| dimensions <= MOST_DIMENSIONS)
-            .ok_or_else(|| Fault::Forged("a tensor has no possible number of dimensions"))
+            .ok_or(Fault::Forged(
+                "a tensor has no possible number of dimensions",
+            ))
     }
 
     fn skip(&mut self, size: Option<u64>) -> Result<(), Fault> {

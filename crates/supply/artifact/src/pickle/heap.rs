@@ -12,6 +12,8 @@ pub(crate) struct Heap {
     /// At how many values the next sweep is due.
     due: usize,
     details: Details,
+    /// Whether what was added last keeps an import.
+    met_import: bool,
     exhausted: bool,
 }
 
@@ -59,6 +61,7 @@ impl Heap {
             free: None,
             due: FIRST_SWEEP,
             details: Details::default(),
+            met_import: false,
             exhausted: false,
         }
     }
@@ -109,6 +112,7 @@ impl Heap {
     }
 
     pub(crate) fn container(&mut self, shape: Shape, items: &[Ref]) -> Ref {
+        self.met_import = false;
         if shape == Shape::Tuple && items.is_empty() {
             return Ref::EMPTY_TUPLE;
         }
@@ -152,6 +156,12 @@ impl Heap {
             *built = true;
             *state = kept.unwrap_or(*state);
         }
+    }
+
+    /// Whether [`Self::keeps_an_import`] is so of something that was put into a container last.
+    #[inline]
+    pub(crate) fn met_import(&self) -> bool {
+        self.met_import
     }
 
     /// Whether whoever keeps `item` keeps an import: itself, or one in the tuple that it is.
@@ -255,14 +265,29 @@ impl Heap {
 
     fn add(&mut self, container: &mut Container, items: &[Ref]) {
         let mut weight = container.weight;
+        let mut met_import = false;
         for &item in items {
             let value = self.value(item);
             container.elements = container.elements.with(KindSet::of(value.kind()));
             weight += match value {
-                Value::Container { weight, .. } => weight,
+                Value::Container {
+                    shape,
+                    elements,
+                    kept,
+                    weight,
+                    ..
+                } => {
+                    met_import |= !kept && shape == Shape::Tuple && elements.has(Kind::Global);
+                    weight
+                }
+                Value::Global(_) => {
+                    met_import = true;
+                    1.0
+                }
                 _ => 1.0,
             };
         }
+        self.met_import = met_import;
         container.weight = weight;
         if container.shape == Shape::Dict && !container.special {
             container.special = self.has_special_key(items);

@@ -92,6 +92,13 @@ fn a_dtype_tells_where_its_objects_are() {
         .map(|(name, at)| (&name[..], &float[..], at * 8))
         .collect();
     expect(Known, &[&record(160, &wide, 0)]);
+    let byte = plain_dtype("b1", 0);
+    let names: Vec<String> = (0..60u8).map(|n| n.to_string()).collect();
+    let wider: Vec<(&str, &[u8], u8)> = (names.iter().zip(0u8..))
+        .map(|(name, at)| (&name[..], &byte[..], at))
+        .collect();
+    expect(Known, &[&record(60, &wider, 0)]);
+    expect(Unknown, &[&record(59, &wider, 0)]);
 
     let all = b"J\xff\xff\xff\xff";
     let fields = [b"}", &text("a")[..], &tuple(&[&object, b"K\0"]), b"s"].concat();

@@ -1,6 +1,7 @@
 //! Whether the effects of a stream are allowed. It never looks at opcodes; the interpreter never
 //! looks at lists.
 
+mod amount;
 mod call;
 mod change;
 mod graph;

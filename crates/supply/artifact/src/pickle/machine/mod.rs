@@ -195,8 +195,7 @@ impl Machine {
                 }
                 let global = self.import(at, &module, &name, around);
                 if code == op::INST {
-                    self.keep_tuples(at, self.fence(), around);
-                    let arguments = self.pop_to_mark(Shape::Tuple)?;
+                    let arguments = self.pop_to_mark(at, Shape::Tuple, around)?;
                     self.call(at, Manner::Instance, global, arguments, None, around);
                 } else {
                     self.push(global);
@@ -268,8 +267,10 @@ impl Machine {
             op::OBJ => {
                 let mark = *self.marks.last().ok_or(Fault::NoMark)?;
                 let class = *self.stack.get(mark).ok_or(Fault::Underflow)?;
-                self.keep_tuples(at, mark + 1, around);
                 let arguments = self.heap.container(Shape::Tuple, &self.stack[mark + 1..]);
+                if self.heap.met_import() {
+                    self.keep_tuples(at, mark + 1, around);
+                }
                 self.marks.pop();
                 self.stack.truncate(mark);
                 self.call(at, Manner::Instance, class, arguments, None, around);

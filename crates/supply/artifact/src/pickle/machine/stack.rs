@@ -32,12 +32,11 @@ impl Machine {
             _ => false,
         };
         let empty = items.is_empty();
-        let keeps = items.iter().any(|&item| self.heap.keeps_an_import(item));
         let special = how == Mutation::SetItem && self.heap.plants(items);
         if fits {
             self.heap.extend(object, items);
         }
-        if keeps {
+        if !fits || self.heap.met_import() {
             self.keep_all(at, from, around);
         }
         self.stack.truncate(from);
@@ -240,8 +239,10 @@ impl Machine {
         around: &mut Surroundings<'_, '_>,
     ) -> Result<(), Fault> {
         let from = self.fence_checked(count)?;
-        self.keep_tuples(at, from, around);
         let value = self.heap.container(Shape::Tuple, &self.stack[from..]);
+        if self.heap.met_import() {
+            self.keep_tuples(at, from, around);
+        }
         self.stack.truncate(from);
         self.push(value);
         self.weigh(at, value, around);
@@ -254,25 +255,30 @@ impl Machine {
         shape: Shape,
         around: &mut Surroundings<'_, '_>,
     ) -> Result<(), Fault> {
-        if let Some(&mark) = self.marks.last() {
-            match shape {
-                Shape::Tuple => self.keep_tuples(at, mark, around),
-                _ => self.keep_all(at, mark, around),
-            }
-        }
-        let value = self.pop_to_mark(shape)?;
+        let value = self.pop_to_mark(at, shape, around)?;
         self.push(value);
         self.weigh(at, value, around);
         Ok(())
     }
 
-    pub(super) fn pop_to_mark(&mut self, shape: Shape) -> Result<Ref, Fault> {
+    pub(super) fn pop_to_mark(
+        &mut self,
+        at: u64,
+        shape: Shape,
+        around: &mut Surroundings<'_, '_>,
+    ) -> Result<Ref, Fault> {
         let mark = self.marks.pop().ok_or(Fault::NoMark)?;
         let items = &self.stack[mark..];
         if shape == Shape::Dict && !items.len().is_multiple_of(2) {
             return Err(Fault::Operand("DICT"));
         }
         let value = self.heap.container(shape, items);
+        if self.heap.met_import() {
+            match shape {
+                Shape::Tuple => self.keep_tuples(at, mark, around),
+                _ => self.keep_all(at, mark, around),
+            }
+        }
         self.stack.truncate(mark);
         Ok(value)
     }
