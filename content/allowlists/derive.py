@@ -138,7 +138,7 @@ PARAMETERS = {
     ("builtins", "complex"): ["float", "float"],
     ("builtins", "frozenset"): ["list|tuple*"],
     # Of nothing that has an `__iter__` of its own, and never a function to be called until it says so.
-    ("builtins", "iter"): ["list|tuple|str|object"],
+    ("builtins", "iter"): ["list|tuple|str|bytes|object"],
     # With three arguments it makes a class.
     ("builtins", "type"): ["none"],
     ("operator", "itemgetter"): ["int|str|tuple*"],
@@ -393,7 +393,7 @@ _ARRAYS = ["numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray", "numpy.ma.mvoid"
            "numpy.matrixlib.defmatrix.matrix", "numpy.core.records.recarray", "numpy.core.defchararray.chararray",
            "numpy.rec.recarray", "numpy.core.memmap.memmap", "_codecs.encode"]
 NAMES = {
-    ("builtins", "iter"): ["builtins.range"],
+    ("builtins", "iter"): ["_codecs.encode", "builtins.bytearray", "builtins.range"],
     ("numpy.random._pickle", "__bit_generator_ctor"): _BIT_GENERATORS,
     ("numpy.random._pickle", "__generator_ctor"):
         _BIT_GENERATORS + ["numpy.random._pickle.__bit_generator_ctor"],

@@ -28,6 +28,9 @@ NAMESPACES = [
 DANGEROUS = [
     ("aten", "save", "writes a file"),
     ("aten", "from_file", "reads or writes a file through memory"),
+    ("prim", "rpc_async", "calls another machine"),
+    ("prim", "rpc_remote", "calls another machine"),
+    ("prim", "rpc_sync", "calls another machine"),
 ]
 
 # Operators that are not allowed: (namespace, pattern of the whole name, why).

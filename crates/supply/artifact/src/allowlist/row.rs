@@ -50,6 +50,11 @@ impl Row {
         }
     }
 
+    /// Whether it is a function that is called, and that nothing may keep to call it later.
+    pub(crate) fn is_only_called(&self) -> bool {
+        !self.is_class && !self.is_value && (self.reduce || self.new || self.instance)
+    }
+
     /// What may be referred to and no more; a class, unless `kind` says otherwise.
     pub(super) fn named(kind: &str) -> Self {
         Self {

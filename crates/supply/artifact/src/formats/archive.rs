@@ -92,7 +92,12 @@ fn note_anomalies(contents: &Contents<'_>, examiner: &mut Examiner<'_, '_>) {
 }
 
 pub(crate) fn note_anomaly(anomaly: &Anomaly, notes: &mut Notes<'_>) {
+    // Of links this is said too, which trees of real checkpoints have.
+    let climbs = anomaly.rule.id.as_str() == "CM-ARC-001"
+        && (anomaly.member.as_deref())
+            .is_some_and(|member| member.split(['/', '\\']).any(|part| part == ".."));
     let verdict = match anomaly.rule.severity {
+        _ if climbs => Verdict::Dangerous,
         Severity::Info | Severity::Low => Verdict::Inert,
         _ => Verdict::Unknown,
     };

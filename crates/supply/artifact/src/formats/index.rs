@@ -64,10 +64,14 @@ impl Index {
             (Token::String, 2, Place::Map) => {
                 let file = String::from_utf8_lossy(text);
                 if !is_beside(&file) {
+                    let verdict = match leads_out(&file) {
+                        true => Verdict::Dangerous,
+                        false => Verdict::Unknown,
+                    };
                     let file = plain(&file);
                     let message =
                         format!("the index names the file {file}, which is not beside it");
-                    notes.observe(&ELSEWHERE, Verdict::Unknown, bytes(at, 0), file, message);
+                    notes.observe(&ELSEWHERE, verdict, bytes(at, 0), file, message);
                 }
             }
             (Token::Key | Token::ObjectEnds | Token::ArrayEnds, ..) => {}
@@ -116,6 +120,26 @@ fn is_beside(name: &str) -> bool {
     parts.all(|part| {
         !part.is_empty() && part.trim_matches('.') == part && part.chars().all(is_plain)
     })
+}
+
+/// Whether a name leads out of the index's own folder, on some system: by its parents, from the root
+/// or a home, to a drive or to an address.
+fn leads_out(name: &str) -> bool {
+    let mut parts = name.split(['/', '\\']);
+    let mut depth = 0_u64;
+    let climbs = parts.any(|part| {
+        let below = match part {
+            ".." => depth.checked_sub(1),
+            "" | "." => Some(depth),
+            _ => depth.checked_add(1),
+        };
+        depth = below.unwrap_or_default();
+        below.is_none()
+    });
+    let mut letters = name.chars();
+    let drive =
+        letters.next().is_some_and(|c| c.is_ascii_alphabetic()) && letters.next() == Some(':');
+    climbs || drive || name.starts_with(['/', '\\', '~']) || name.contains("://")
 }
 
 static ELSEWHERE: Rule = rule(
@@ -174,28 +198,26 @@ mod tests {
         ] {
             assert_eq!(judge(&map(file)), ("shard-index", Verdict::Inert), "{file}");
         }
-        for file in [
-            "\"../a\"",
-            "\"/etc/passwd\"",
-            "\"a/../b\"",
-            "\"C:\\\\a\"",
-            "\"https://a/b\"",
-            "\"\"",
-            "\"~/a\"",
-            "3",
-            "\"a\\\\..\\\\b\"",
-            "\"\\u002e\\u002e/a\"",
-            "\"a\\u0000\"",
-            "[\"a\"]",
-            "{\"a\": \"b\"}",
-            "null",
-            "\".\"",
+        for (file, verdict) in [
+            ("\"../a\"", Verdict::Dangerous),
+            ("\"/etc/passwd\"", Verdict::Dangerous),
+            ("\"a/../../b\"", Verdict::Dangerous),
+            ("\"C:\\\\a\"", Verdict::Dangerous),
+            ("\"https://a/b\"", Verdict::Dangerous),
+            ("\"~/a\"", Verdict::Dangerous),
+            ("\"..\\\\b\"", Verdict::Dangerous),
+            ("\"\\u002e\\u002e/a\"", Verdict::Dangerous),
+            ("\"a/../b\"", Verdict::Unknown),
+            ("\"a\\\\..\\\\b\"", Verdict::Unknown),
+            ("\"\"", Verdict::Unknown),
+            ("3", Verdict::Unknown),
+            ("\"a\\u0000\"", Verdict::Unknown),
+            ("[\"a\"]", Verdict::Unknown),
+            ("{\"a\": \"b\"}", Verdict::Unknown),
+            ("null", Verdict::Unknown),
+            ("\".\"", Verdict::Unknown),
         ] {
-            assert_eq!(
-                judge(&map(file)),
-                ("shard-index", Verdict::Unknown),
-                "{file}"
-            );
+            assert_eq!(judge(&map(file)), ("shard-index", verdict), "{file}");
         }
     }
 
@@ -248,6 +270,6 @@ mod tests {
             text += &format!("\"layer.{number}\": \"a.safetensors\",");
         }
         text += "\"w\": \"../a\"}}";
-        assert_eq!(judge(&text).1, Verdict::Unknown);
+        assert_eq!(judge(&text).1, Verdict::Dangerous);
     }
 }

@@ -15,7 +15,7 @@ use casemate_core::{Reference, Rule, Severity, Source};
 
 use self::payload::Payload;
 use crate::{
-    Verdict,
+    Allowlist, Verdict,
     cursor::Cursor,
     examine::Examiner,
     formats::{
@@ -24,7 +24,7 @@ use crate::{
     },
     json::{Json, JsonError, Token},
     notes::{Notes, bytes, plain},
-    operators::{Operator, Operators},
+    operators::Operator,
     rules::{example, rule},
 };
 
@@ -108,32 +108,41 @@ fn note_reach(
     examiner: &mut Examiner<'_, '_>,
 ) {
     let name = plain(inside);
-    let message = match (payload.reach, member.size) {
-        (Some(reach), Some(size)) if reach > size => {
-            format!("a tensor takes {reach} bytes of the record {name}, which has {size}")
-        }
-        (None, _) => format!("the size of the tensor in the record {name} cannot be told"),
+    let (verdict, message) = match (payload.reach, member.size) {
+        (Some(reach), Some(size)) if reach > size => (
+            Verdict::Dangerous,
+            format!("a tensor takes {reach} bytes of the record {name}, which has {size}"),
+        ),
+        (None, _) => (
+            Verdict::Unknown,
+            format!("the size of the tensor in the record {name} cannot be told"),
+        ),
         _ => return,
     };
     let notes = &mut examiner.notes;
-    notes.observe(&STORAGE, Verdict::Unknown, member.region(), name, message);
+    notes.observe(&STORAGE, verdict, member.region(), name, message);
 }
 
 /// Judges a graph.
 fn program(source: &dyn Source, examiner: &mut Examiner<'_, '_>) -> io::Result<()> {
-    let operators = examiner.allowlist.operators();
+    let allowlist = examiner.allowlist;
     let notes = &mut examiner.notes;
     notes.raise(Verdict::Known);
     let read = scalars(source, |path, text, at| {
         let key = path.iter().rev().find(|key| !key.is_empty());
         match key.map(String::as_str) {
-            Some("target" | "as_operator") => target(text, at, operators, notes),
+            Some("target" | "as_operator") => target(text, at, allowlist, notes),
             Some("guards_code") => note_evaluated(evaluated::guard(text), text, at, notes),
             Some("expr_str") => note_evaluated(evaluated::expression(text), text, at, notes),
             Some("in_spec" | "out_spec") if !evaluated::is_plain_tree(text) => {
+                let foreign = |module: &str| allowlist.is_stdlib(module);
+                let verdict = match evaluated::modules(text).any(foreign) {
+                    true => Verdict::Dangerous,
+                    false => Verdict::Unknown,
+                };
                 let text = plain(text);
                 let message = format!("loading the program may import what {text} names");
-                notes.observe(&EVALUATED, Verdict::Unknown, bytes(at, 1), text, message);
+                notes.observe(&EVALUATED, verdict, bytes(at, 1), text, message);
             }
             _ => {}
         }
@@ -142,19 +151,27 @@ fn program(source: &dyn Source, examiner: &mut Examiner<'_, '_>) -> io::Result<(
 }
 
 /// A node's target: `torch.ops.NAMESPACE.NAME.OVERLOAD`, or a function of Python on numbers.
-fn target(text: &str, at: u64, operators: &Operators, notes: &mut Notes<'_>) {
+fn target(text: &str, at: u64, allowlist: &Allowlist, notes: &mut Notes<'_>) {
+    let gadget = text
+        .rsplit_once('.')
+        .and_then(|(module, name)| allowlist.gadget(module, name));
+    if let Some(gadget) = gadget {
+        note_operator(Operator::Dangerous(&gadget.what), text, at, notes);
+        return;
+    }
     let parts: Vec<&str> = text.split('.').collect();
-    let (namespace, name) = match parts[..] {
+    let operator = match parts[..] {
         ["torch", "ops", namespace, name] | ["torch", "ops", namespace, name, _] => {
-            (namespace, name)
+            Some((namespace, name))
         }
-        [namespace @ ("_operator" | "math" | "torch"), name] => (namespace, name),
-        _ => {
-            note_operator(Operator::Unheard, text, at, notes);
-            return;
-        }
+        [namespace @ ("_operator" | "math" | "torch"), name] => Some((namespace, name)),
+        _ => None,
     };
-    let operator = operators.operator(namespace, name);
+    let Some((namespace, name)) = operator else {
+        note_operator(Operator::Unheard, text, at, notes);
+        return;
+    };
+    let operator = allowlist.operators().operator(namespace, name);
     note_operator(operator, &format!("{namespace}::{name}"), at, notes);
 }
 

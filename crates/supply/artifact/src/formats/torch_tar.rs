@@ -10,7 +10,7 @@ use std::{
 };
 
 use casemate_container::{Contents, Member};
-use casemate_core::Source;
+use casemate_core::{Coverage, Source};
 
 use crate::{
     Verdict,
@@ -44,7 +44,10 @@ pub(crate) fn examine(
     examiner: &mut Examiner<'_, '_>,
     depth: u8,
 ) -> io::Result<()> {
-    let mut checkpoint = Checkpoint::default();
+    let mut checkpoint = Checkpoint {
+        is_whole: contents.coverage == Coverage::Complete,
+        ..Checkpoint::default()
+    };
     // Whatever their order in the file, the object asks for tensors, and those for storages.
     for turn in [Record::Storages, Record::Tensors, Record::Object] {
         for member in &contents.members {
@@ -133,6 +136,8 @@ struct Checkpoint {
     /// How many elements each storage and each view of one has.
     storages: HashMap<i64, u64>,
     tensors: HashSet<i64>,
+    /// Whether the archive has been read to its end.
+    is_whole: bool,
 }
 
 /// Why a record is not what torch wrote.
@@ -141,6 +146,8 @@ pub(crate) enum Fault {
     Medium(io::Error),
     /// What is wrong.
     Says(String),
+    /// The same, where no accident makes it so.
+    Forged(&'static str),
 }
 
 impl From<io::Error> for Fault {
@@ -168,15 +175,27 @@ impl Checkpoint {
             Record::Object => self.read_object(&mut walk),
         };
         let from = walk.at;
-        let message = match walked {
+        let (verdict, message) = match walked {
             Ok(()) if from >= source.len() => return Ok(()),
-            Ok(()) => format!("{} bytes follow what torch reads", source.len() - from),
-            Err(Fault::Says(message)) => message,
+            Ok(()) => {
+                let message = format!("{} bytes follow what torch reads", source.len() - from);
+                (Verdict::Unknown, message)
+            }
+            Err(Fault::Says(message)) => {
+                // What stands behind it is missing too.
+                self.is_whole = false;
+                (Verdict::Unknown, message)
+            }
+            // What is missing may have been cut off.
+            Err(Fault::Forged(message)) if self.is_whole => {
+                (Verdict::Dangerous, message.to_owned())
+            }
+            Err(Fault::Forged(message)) => (Verdict::Unknown, message.to_owned()),
             Err(Fault::Medium(error)) => return Err(error),
         };
         let region = bytes(from, source.len().saturating_sub(from));
         let notes = &mut examiner.notes;
-        notes.observe(&STORAGE, Verdict::Unknown, region, "record", message);
+        notes.observe(&STORAGE, verdict, region, "record", message);
         pickle::scan_hidden(source, from, examiner.allowlist, notes, depth)
     }
 
@@ -239,7 +258,7 @@ impl Checkpoint {
                 .zip(held)
                 .is_some_and(|(reach, held)| reach.unsigned_abs() <= held);
             if !fits {
-                return Err(Fault::Says("a view reaches beyond its storage".to_owned()));
+                return Err(Fault::Forged("a view reaches beyond its storage"));
             }
             let (offset, numel) = (offset.unsigned_abs(), numel.unsigned_abs());
             self.storages.insert(*key, numel);
@@ -299,9 +318,7 @@ impl Checkpoint {
                 is_empty || u64::try_from(last).is_ok_and(|last| last < held)
             });
             if !fits {
-                return Err(Fault::Says(
-                    "a tensor reaches beyond its storage".to_owned(),
-                ));
+                return Err(Fault::Forged("a tensor reaches beyond its storage"));
             }
             self.tensors.insert(*key);
             take(Item::Tensor {
@@ -320,7 +337,7 @@ impl Checkpoint {
             let key = object.key.parse().unwrap_or(-1);
             if !self.tensors.contains(&key) && !self.storages.contains_key(&key) {
                 let message = "the object asks for a tensor that is not in the file";
-                return Err(Fault::Says(message.to_owned()));
+                return Err(Fault::Forged(message));
             }
         }
         Ok(())
@@ -394,7 +411,9 @@ impl Walk<'_, '_, '_, '_> {
         let dimensions = u8::try_from(i32::from_le_bytes([a, b, c, d])).ok();
         dimensions
             .filter(|&dimensions| dimensions <= MOST_DIMENSIONS)
-            .ok_or_else(|| Fault::Says("a tensor has no possible number of dimensions".to_owned()))
+            .ok_or(Fault::Forged(
+                "a tensor has no possible number of dimensions",
+            ))
     }
 
     fn skip(&mut self, size: Option<u64>) -> Result<(), Fault> {
@@ -404,9 +423,7 @@ impl Walk<'_, '_, '_, '_> {
                 self.at = end;
                 Ok(())
             }
-            None => Err(Fault::Says(
-                "a storage reaches beyond its record".to_owned(),
-            )),
+            None => Err(Fault::Forged("a storage reaches beyond its record")),
         }
     }
 }

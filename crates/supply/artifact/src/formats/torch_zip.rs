@@ -2,7 +2,7 @@
 //! record for each storage. A folder `code` makes it TorchScript.
 
 use std::{
-    collections::{BTreeMap, HashMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
     io,
 };
 
@@ -84,6 +84,7 @@ pub(crate) fn examine(
         }
     }
     script.conclude(examiner);
+    let mut states = BTreeSet::new();
     let own = is_script.then(|| script.allowlist(examiner.allowlist));
     for (inside, member) in pickles {
         let allowlist = own.as_ref().unwrap_or(examiner.allowlist);
@@ -95,11 +96,13 @@ pub(crate) fn examine(
             let notes = &mut examiner.notes;
             let torch = Persistence::Torch;
             let scanned = pickle::scan(source, 0, extent, torch, allowlist, notes, depth)?;
-            Ok(scanned.storages)
+            Ok((scanned.storages, scanned.scripts))
         })?;
+        let (storages_of, scripts) = found.unwrap_or_default();
+        states.extend(scripts);
         // The storages of `a.pkl` stand under `a`.
         let records = inside.strip_suffix(".pkl").unwrap_or(&inside);
-        for storage in found.unwrap_or_default() {
+        for storage in storages_of {
             let record = format!("{records}/{}", storage.key).to_ascii_lowercase();
             // torch makes a storage as large as its first mention says; others take another one.
             match storages.entry(record) {
@@ -113,6 +116,7 @@ pub(crate) fn examine(
             }
         }
     }
+    script.note_references(&states, examiner);
     let mut sizes: HashMap<&str, u64> = HashMap::new();
     for (inside, member) in &rest {
         if let Some(size) = member.size {
@@ -162,19 +166,31 @@ fn note_storage(
     examiner: &mut Examiner<'_, '_>,
 ) {
     let name = plain(record);
-    let message = match (size, storage.bytes) {
-        (None, _) => format!("a tensor refers to the record {name}, which is not in the file"),
-        (Some(_), None) => format!("the record {name} is a storage of a type that is not known"),
+    let (verdict, message) = match (size, storage.bytes) {
+        (None, _) => {
+            let leads_out = record.split('/').any(|part| part == "..");
+            let message = format!("a tensor refers to the record {name}, which is not in the file");
+            match leads_out {
+                true => (Verdict::Dangerous, message),
+                false => (Verdict::Unknown, message),
+            }
+        }
+        (Some(_), None) => {
+            let message = format!("the record {name} is a storage of a type that is not known");
+            (Verdict::Unknown, message)
+        }
         // Of the inputs that a model was traced with, torch keeps the shapes.
         (Some(0), _) if record.starts_with("traced_inputs/") => return,
         (Some(size), Some(bytes)) if bytes > size => {
-            format!("a tensor takes {bytes} bytes of the record {name}, which has {size}")
+            let message =
+                format!("a tensor takes {bytes} bytes of the record {name}, which has {size}");
+            (Verdict::Dangerous, message)
         }
         _ => return,
     };
     let region = crate::notes::bytes(storage.at, 1);
     let notes = &mut examiner.notes;
-    notes.observe(&STORAGE, Verdict::Unknown, region, name, message);
+    notes.observe(&STORAGE, verdict, region, name, message);
 }
 
 /// Notes a record that should hold a number or a word, and does not.
@@ -204,7 +220,12 @@ pub(crate) fn note_word(
         let name = plain(member.name.as_str());
         let message = format!("the record {name} does not say what torch writes there");
         let notes = &mut examiner.notes;
-        notes.observe(&WORD, Verdict::Unknown, member.region(), name, message);
+        // Numbers of versions are others' too; there are two orders of bytes.
+        let verdict = match inside {
+            "byteorder" => Verdict::Dangerous,
+            _ => Verdict::Unknown,
+        };
+        notes.observe(&WORD, verdict, member.region(), name, message);
     }
     Ok(())
 }

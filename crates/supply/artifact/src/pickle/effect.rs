@@ -27,6 +27,12 @@ pub(crate) enum Effect {
         /// Whether an import is put under a key that may name something special.
         special: bool,
     },
+    /// An import is kept where something may find it later: in a container, a state, or as what
+    /// the stream gives. The arguments of a call are not told of here, but a tuple among them is.
+    Keep {
+        /// The import, or a tuple that holds some and whose elements are not remembered.
+        item: Ref,
+    },
     /// The loading program is asked for the object of a persistent id.
     Persistent { id: Ref },
     /// `copyreg`'s registry is asked for the object of a number.

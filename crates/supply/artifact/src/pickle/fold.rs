@@ -21,6 +21,15 @@ pub(super) fn fold(call: Call, view: &View<'_>) -> Option<(String, String)> {
     }
     match (name, view.heap.items(call.arguments)?) {
         ("getattr" | "_get_attr", &[owner, attribute]) => attribute_of(owner, attribute, view),
+        // How dill fills a cell: by a function of its own in old versions, and by this in later
+        // ones.
+        ("getattr", &[owner, attribute, otherwise]) => {
+            let (module, path) = attribute_of(owner, attribute, view)?;
+            let otherwise = view.symbols.symbol(view.global(otherwise)?).dotted();
+            let of_dill = module == "dill" && path == "_dill._setattr";
+            (of_dill && otherwise == "builtins.setattr")
+                .then(|| ("builtins".to_owned(), "setattr".to_owned()))
+        }
         ("_ufunc_reconstruct", &[module, ufunc]) => {
             Some((dotted_name(module, view)?, plain_name(ufunc, view)?))
         }

@@ -12,6 +12,8 @@ pub(crate) struct Heap {
     /// At how many values the next sweep is due.
     due: usize,
     details: Details,
+    /// Whether what was added last keeps an import.
+    met_import: bool,
     exhausted: bool,
 }
 
@@ -39,6 +41,7 @@ impl Heap {
             shape: Shape::Tuple,
             elements: KindSet::default(),
             special: false,
+            kept: false,
             count: 0,
             weight: 1.0,
             detail: 0,
@@ -58,6 +61,7 @@ impl Heap {
             free: None,
             due: FIRST_SWEEP,
             details: Details::default(),
+            met_import: false,
             exhausted: false,
         }
     }
@@ -108,6 +112,7 @@ impl Heap {
     }
 
     pub(crate) fn container(&mut self, shape: Shape, items: &[Ref]) -> Ref {
+        self.met_import = false;
         if shape == Shape::Tuple && items.is_empty() {
             return Ref::EMPTY_TUPLE;
         }
@@ -115,6 +120,7 @@ impl Heap {
             shape,
             elements: KindSet::default(),
             special: false,
+            kept: false,
             count: 0,
             weight: 1.0,
             detail: 0,
@@ -149,6 +155,36 @@ impl Heap {
         {
             *built = true;
             *state = kept.unwrap_or(*state);
+        }
+    }
+
+    /// Whether [`Self::keeps_an_import`] is so of something that was put into a container last.
+    #[inline]
+    pub(crate) fn met_import(&self) -> bool {
+        self.met_import
+    }
+
+    /// Whether whoever keeps `item` keeps an import: itself, or one in the tuple that it is.
+    #[inline]
+    pub(crate) fn keeps_an_import(&self, item: Ref) -> bool {
+        match self.value(item) {
+            Value::Global(_) => true,
+            Value::Container {
+                shape: Shape::Tuple,
+                elements,
+                kept: false,
+                ..
+            } => elements.has(Kind::Global),
+            _ => false,
+        }
+    }
+
+    /// Notes that the imports in a tuple have been told to be kept.
+    pub(crate) fn set_kept(&mut self, tuple: Ref) {
+        if let Some(at) = tuple.index()
+            && let Value::Container { kept, .. } = &mut self.values[at]
+        {
+            *kept = true;
         }
     }
 
@@ -229,14 +265,29 @@ impl Heap {
 
     fn add(&mut self, container: &mut Container, items: &[Ref]) {
         let mut weight = container.weight;
+        let mut met_import = false;
         for &item in items {
             let value = self.value(item);
             container.elements = container.elements.with(KindSet::of(value.kind()));
             weight += match value {
-                Value::Container { weight, .. } => weight,
+                Value::Container {
+                    shape,
+                    elements,
+                    kept,
+                    weight,
+                    ..
+                } => {
+                    met_import |= !kept && shape == Shape::Tuple && elements.has(Kind::Global);
+                    weight
+                }
+                Value::Global(_) => {
+                    met_import = true;
+                    1.0
+                }
                 _ => 1.0,
             };
         }
+        self.met_import = met_import;
         container.weight = weight;
         if container.shape == Shape::Dict && !container.special {
             container.special = self.has_special_key(items);
@@ -330,7 +381,7 @@ const RING: usize = 1 << 14;
 const SHAPE: u32 = 1 << 31;
 const INTEGERS: KindSet = KindSet::of(Kind::Int);
 /// How many elements are remembered of one container; a dictionary has two for each entry.
-const MOST_ITEMS: usize = 48;
+const MOST_ITEMS: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -368,10 +419,10 @@ mod tests {
         let one = heap.int(1);
         let list = heap.container(Shape::List, &[]);
         for _ in 0..3 {
-            heap.extend(list, &[one; 30]);
+            heap.extend(list, &[one; 60]);
         }
         assert_eq!(heap.items(list), None);
         let container = heap.value(list).container().expect("a list");
-        assert_eq!((container.count, container.weight), (90, 91.0));
+        assert_eq!((container.count, container.weight), (180, 181.0));
     }
 }

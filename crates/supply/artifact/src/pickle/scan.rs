@@ -6,7 +6,7 @@ mod plain;
 #[cfg(test)]
 mod tests;
 
-use std::io;
+use std::{collections::BTreeSet, io};
 
 use casemate_container::Budget;
 use casemate_core::{MemorySource, Region, Source, Window};
@@ -20,7 +20,7 @@ use super::{
     rules::{BROKEN, NESTED_PICKLE, READERS_DISAGREE, TRAILING},
     search::Search,
     storage::Storage,
-    symbol::Symbols,
+    symbol::{Symbol, Symbols},
     tensor::WithTensors,
     wrapper::Array,
 };
@@ -45,6 +45,8 @@ pub(crate) struct Scanned {
     pub(crate) arrays: bool,
     /// The storages that the streams refer to.
     pub(crate) storages: Vec<Storage>,
+    /// The names of TorchScript that they import.
+    pub(crate) scripts: BTreeSet<String>,
 }
 
 /// How a stream ended.
@@ -129,6 +131,7 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
                 broken: false,
                 arrays: false,
                 storages: Vec::new(),
+                scripts: BTreeSet::new(),
             },
             begun: Vec::new(),
             depth,
@@ -141,6 +144,10 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
         let read = read.and_then(|()| self.other_readers());
         self.judge.conclude(&self.symbols);
         self.scanned.storages = std::mem::take(&mut self.judge.storages);
+        let scripts = (self.symbols.iter())
+            .filter(|symbol| symbol.is_of_a_script())
+            .map(Symbol::dotted);
+        self.scanned.scripts = scripts.collect();
         let read = read.and_then(|()| self.nested());
         self.testify();
         read.map(|()| self.scanned)

@@ -14,7 +14,9 @@ pub(super) enum Slots {
     Ordinary,
     /// One with a special name.
     Special(String),
-    /// More than is remembered, or names that are computed: anything at all.
+    /// Some whose names are computed, or hidden among more than are remembered.
+    Hidden,
+    /// More than are remembered, or what is no name: anything at all.
     Unread,
 }
 
@@ -136,6 +138,9 @@ pub(super) fn slots(
     let Some(&slots) = pair.and_then(|pair| pair.get(1)) else {
         return Slots::Unread;
     };
+    // Other pairs are the state of a class that makes of it what it likes.
+    let is_followed =
+        pair.is_some_and(|pair| matches!(view.value(pair[0]).kind(), Kind::None | Kind::Dict));
     match view.value(slots) {
         Value::Container {
             shape: Shape::Dict, ..
@@ -143,21 +148,27 @@ pub(super) fn slots(
         Value::Called { callee, .. } => {
             let is_one = |class| passes_for_a_dictionary(class, view, &is_dictionary);
             return match view.global(callee).is_some_and(is_one) {
-                true => Slots::Unread,
+                true => Slots::Hidden,
                 false => Slots::Ordinary,
             };
         }
         _ => return Slots::Ordinary,
     }
     let Some(items) = view.heap.items(slots) else {
-        return Slots::Unread;
+        let is_special = matches!(view.value(slots), Value::Container { special: true, .. });
+        return match is_special && is_followed {
+            true => Slots::Hidden,
+            false => Slots::Unread,
+        };
     };
     let mut read = Slots::Ordinary;
     for &key in items.iter().step_by(2) {
-        match view.text(key) {
-            Some(name) if name.starts_with("__") => return Slots::Special(name),
-            Some(_) => {}
-            None => read = Slots::Unread,
+        match (view.text(key), view.value(key)) {
+            (Some(name), _) if name.starts_with("__") => return Slots::Special(name),
+            (Some(_), _) => {}
+            (None, Value::Called { .. }) if is_followed => read = Slots::Hidden,
+            (None, _) if read == Slots::Ordinary => read = Slots::Unread,
+            (None, _) => {}
         }
     }
     read

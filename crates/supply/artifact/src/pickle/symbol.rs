@@ -55,6 +55,10 @@ impl Symbols {
         &self.all[id.0 as usize]
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Symbol> {
+        self.all.iter()
+    }
+
     pub(crate) fn overflowed(&self) -> bool {
         self.overflowed
     }
@@ -113,6 +117,44 @@ impl Symbol {
                 &*self.path,
                 "_reconstructor" | "__newobj__" | "__newobj_ex__"
             )
+    }
+
+    /// Whether it is a type of Python's own whose objects have no attributes to set.
+    pub(crate) fn has_no_state(&self) -> bool {
+        &*self.module == "builtins"
+            && matches!(
+                &*self.path,
+                "bool"
+                    | "bytearray"
+                    | "bytes"
+                    | "complex"
+                    | "dict"
+                    | "float"
+                    | "frozenset"
+                    | "int"
+                    | "list"
+                    | "object"
+                    | "set"
+                    | "str"
+                    | "tuple"
+            )
+    }
+
+    /// Whether it is a class that TorchScript defines.
+    pub(crate) fn is_of_a_script(&self) -> bool {
+        self.module.split('.').next() == Some("__torch__")
+    }
+
+    /// Whether its objects, when they get their state, make as many names as that says they have
+    /// layers.
+    pub(crate) fn counts_layers(&self) -> bool {
+        &*self.module == "torch.nn.modules.rnn"
+            && matches!(&*self.path, "RNNBase" | "RNN" | "LSTM" | "GRU")
+    }
+
+    /// Whether it compiles the source of a module's graph, which the stream gives it.
+    pub(crate) fn compiles_a_graph(&self) -> bool {
+        (&*self.module, &*self.path) == ("torch.fx.graph_module", "reduce_graph_module")
     }
 
     /// Whether it is one of the functions that make a tensor of a storage.

@@ -31,21 +31,49 @@ fn check(at: u64, call: Call, view: &View<'_>, notes: &mut Notes<'_>) {
         return;
     };
     let key = plain(&storage.key);
-    let message = match (reach, storage.bytes) {
-        (Some(reach), Some(bytes)) if reach <= bytes => return,
-        (Some(reach), Some(bytes)) => {
-            format!("a tensor reaches to byte {reach} of the storage {key}, which has {bytes}")
-        }
+    let (verdict, message) = match (reach, storage.bytes) {
         // That its type is not known is said with the storage.
         (_, None) => return,
-        (None, _) => format!("how far a tensor reaches in the storage {key} cannot be told"),
+        (Reach::To(reach), Some(bytes)) if reach <= bytes => return,
+        (Reach::To(reach), Some(bytes)) => (
+            tampered(bytes),
+            format!("a tensor reaches to byte {reach} of the storage {key}, which has {bytes}"),
+        ),
+        (Reach::Nowhere, Some(bytes)) => (
+            tampered(bytes),
+            format!("a tensor reaches to where no byte of the storage {key} can be"),
+        ),
+        (Reach::Untold, _) => (
+            Verdict::Unknown,
+            format!("how far a tensor reaches in the storage {key} cannot be told"),
+        ),
     };
     let key = format!("view of {key}");
-    notes.observe(&STORAGE, Verdict::Unknown, bytes(at, 1), key, message);
+    notes.observe(&STORAGE, verdict, bytes(at, 1), key, message);
+}
+
+/// What a tensor is that leaves its storage of so many bytes. Programs that share their tensors
+/// over several machines empty storages and keep the tensors.
+fn tampered(bytes: u64) -> Verdict {
+    match bytes {
+        0 => Verdict::Unknown,
+        _ => Verdict::Dangerous,
+    }
+}
+
+/// How far a tensor reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// To this element or byte.
+    To(u64),
+    /// Before the first, or beyond what can be counted.
+    Nowhere,
+    /// That is not said in numbers.
+    Untold,
 }
 
 /// The storage of a tensor that a call makes, and to which byte of it the tensor reaches.
-fn tensor(at: u64, call: Call, view: &View<'_>) -> Option<(Storage, Option<u64>)> {
+fn tensor(at: u64, call: Call, view: &View<'_>) -> Option<(Storage, Reach)> {
     let symbol = view.symbols.symbol(view.global(call.callee)?);
     let is_third = match (&*symbol.module, &*symbol.path) {
         ("torch._utils", "_rebuild_tensor_v3") => true,
@@ -65,29 +93,49 @@ fn tensor(at: u64, call: Call, view: &View<'_>) -> Option<(Storage, Option<u64>)
         (true, Some(&dtype)) => dtype_size(dtype, view),
         (true, None) => None,
     };
-    let reach = elements(offset, size, stride, view).zip(item);
-    let reach = reach.and_then(|(elements, item)| elements.checked_mul(item));
+    let reach = match (elements(offset, size, stride, view), item) {
+        (Reach::To(elements), Some(item)) => to(elements.checked_mul(item)),
+        (Reach::Nowhere, _) => Reach::Nowhere,
+        _ => Reach::Untold,
+    };
     Some((storage, reach))
 }
 
-/// How many elements of its storage a tensor reaches over; nothing where that cannot be followed.
-fn elements(offset: Ref, size: Ref, stride: Ref, view: &View<'_>) -> Option<u64> {
+/// How many elements of its storage a tensor reaches over.
+fn elements(offset: Ref, size: Ref, stride: Ref, view: &View<'_>) -> Reach {
     let number = |of| match view.value(of) {
-        Value::Int(number) => u64::try_from(number).ok(),
+        Value::Int(number) => Some(number),
         _ => None,
     };
-    let (sizes, strides) = (numbers(size, view)?, numbers(stride, view)?);
-    if sizes.len() != strides.len() {
-        return None;
+    let (Some(sizes), Some(strides)) = (numbers(size, view), numbers(stride, view)) else {
+        return Reach::Untold;
+    };
+    let every = sizes.iter().chain(strides).map(|&of| number(of));
+    let Some(every) = every.collect::<Option<Vec<i64>>>() else {
+        return Reach::Untold;
+    };
+    let Some(offset) = number(offset) else {
+        return Reach::Untold;
+    };
+    if sizes.len() != strides.len() || offset < 0 || every.iter().any(|&number| number < 0) {
+        return Reach::Nowhere;
     }
-    let mut last = number(offset)?;
-    for (&size, &stride) in sizes.iter().zip(strides) {
-        let Some(steps) = number(size)?.checked_sub(1) else {
-            return Some(0);
+    let (sizes, strides) = every.split_at(sizes.len());
+    let mut last = Some(offset.unsigned_abs());
+    for (size, stride) in sizes.iter().zip(strides) {
+        let Some(steps) = size.unsigned_abs().checked_sub(1) else {
+            return Reach::To(0);
         };
-        last = last.checked_add(steps.checked_mul(number(stride)?)?)?;
+        let more = steps.checked_mul(stride.unsigned_abs());
+        last = last
+            .zip(more)
+            .and_then(|(last, more)| last.checked_add(more));
     }
-    last.checked_add(1)
+    to(last.and_then(|last| last.checked_add(1)))
+}
+
+fn to(reach: Option<u64>) -> Reach {
+    reach.map_or(Reach::Nowhere, Reach::To)
 }
 
 fn numbers<'v>(of: Ref, view: &'v View<'_>) -> Option<&'v [Ref]> {

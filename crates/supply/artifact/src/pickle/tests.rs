@@ -20,6 +20,8 @@ impl Effects for Log {
             None => format!("{:?}", view.value(reference).kind()),
         };
         self.0.push(match effect {
+            // That something stays where it was put is seen in its own test.
+            Effect::Keep { .. } => return,
             Effect::Import(id) => format!("import {}", view.symbols.symbol(id).dotted()),
             Effect::Call(call) => {
                 let how = match call.manner {

@@ -46,6 +46,8 @@ pub(crate) enum Value {
         elements: KindSet,
         /// Whether a key of it may be special, of a dictionary.
         special: bool,
+        /// Whether the imports in it have been told to be kept, of a tuple.
+        kept: bool,
         count: u16,
         weight: f32,
         detail: u32,
@@ -91,6 +93,8 @@ pub(crate) struct Container {
     pub(crate) elements: KindSet,
     /// Whether a key may name something special, of a dictionary.
     pub(crate) special: bool,
+    /// Whether the imports in it have been told to be kept, of a tuple.
+    pub(crate) kept: bool,
     /// How many elements, up to 65,535; keys and values count each.
     pub(crate) count: u16,
     /// How many objects one would visit who follows every reference.
@@ -146,6 +150,10 @@ impl KindSet {
         Self(self.0 | other.0)
     }
 
+    pub(crate) const fn has(self, kind: Kind) -> bool {
+        self.0 & Self::of(kind).0 != 0
+    }
+
     pub(crate) const fn is_within(self, other: Self) -> bool {
         self.0 & !other.0 == 0
     }
@@ -177,6 +185,7 @@ impl Value {
                 shape,
                 elements,
                 special,
+                kept,
                 count,
                 weight,
                 detail,
@@ -184,6 +193,7 @@ impl Value {
                 shape,
                 elements,
                 special,
+                kept,
                 count,
                 weight,
                 detail,
@@ -220,6 +230,7 @@ impl From<Container> for Value {
             shape,
             elements,
             special,
+            kept,
             count,
             weight,
             detail,
@@ -228,6 +239,7 @@ impl From<Container> for Value {
             shape,
             elements,
             special,
+            kept,
             count,
             weight,
             detail,

@@ -30,6 +30,7 @@ pub(super) fn open<'a>(
         Ok(objects) => objects,
         Err(Fault::Medium(error)) => return Err(error.into()),
         Err(Fault::Says(why)) => return Err(ConvertError::Broken(why)),
+        Err(Fault::Forged(why)) => return Err(ConvertError::Broken(why.to_owned())),
     };
     let tree = Tree::read(around.source(), 0)?;
     let (entries, explained) = entries(&tree, Some(&objects), terms)?;

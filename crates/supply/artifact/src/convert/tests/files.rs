@@ -13,7 +13,7 @@ fn what_the_index_says_is_compared_with_the_files() {
     });
     let said = [("a", 0), ("b", 1), ("ghost", 0), ("moved", 1)];
     let map = said.map(|(name, at)| (name.to_owned(), at)).into();
-    let text = MemorySource(br#"{"weight_map": {"a": "../one"}}"#);
+    let text = MemorySource(br#"{"weight_map": {"a": "a/../one"}}"#);
     let index = crate::ShardIndex {
         file: Convertible {
             name: "index",

@@ -105,3 +105,28 @@ fn a_tensor_that_repeats_its_elements_without_end_is_refused() {
         "1099511627776 bytes, far more than its storage has"
     );
 }
+
+#[test]
+fn a_view_beyond_its_storage_is_forged_unless_the_storage_was_emptied() {
+    for (numel, offset, size, stride, verdict) in [
+        (8, 0, &[8][..], &[1][..], Verdict::Known),
+        (8, 0, &[0, 9], &[1, 1], Verdict::Known),
+        (8, 0, &[9], &[1], Verdict::Dangerous),
+        (8, -1, &[1], &[1], Verdict::Dangerous),
+        (8, 0, &[-1], &[1], Verdict::Dangerous),
+        (8, 0, &[3], &[i64::MAX], Verdict::Dangerous),
+        (8, 0, &[2, 2], &[1], Verdict::Dangerous),
+        (0, 0, &[4], &[1], Verdict::Unknown),
+    ] {
+        let bytes = checkpoint(&dictionary(&[(
+            text("w"),
+            view("0", numel, offset, size, stride),
+        )]));
+        let (allowlist, limits) = (Allowlist::builtin(), Limits::default());
+        let examination = crate::examine(&MemorySource(bytes), allowlist, &limits);
+        assert_eq!(
+            examination.verdict, verdict,
+            "{numel} {offset} {size:?} {stride:?}"
+        );
+    }
+}

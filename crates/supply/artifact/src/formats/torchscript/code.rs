@@ -22,6 +22,12 @@ pub(super) struct Reading {
     pub(super) definitions: BTreeSet<String>,
     /// Methods of any class.
     pub(super) methods: BTreeSet<String>,
+    /// Functions and methods that repeat something, and where.
+    pub(super) loops: BTreeMap<String, usize>,
+    /// The last part of the name of each function or method, and of what it calls.
+    pub(super) calls: BTreeSet<(String, String)>,
+    /// Modules of the archive that old versions import by name.
+    pub(super) imports: BTreeSet<String>,
     /// Each use, and where it first stands.
     pub(super) uses: BTreeMap<Use, usize>,
     /// What was not understood, and where it first stands.
@@ -75,6 +81,16 @@ pub(super) enum Use {
 }
 
 impl Use {
+    /// The last part of the name of what may be a function of the archive.
+    fn called(&self) -> Option<&str> {
+        match self {
+            Self::Operator(..) => None,
+            Self::Method(name) | Self::Mention(name) | Self::Defined(name) => {
+                name.rsplit('.').next()
+            }
+        }
+    }
+
     fn length(&self) -> usize {
         match self {
             Self::Operator(namespace, name) => namespace.len() + name.len(),
@@ -133,6 +149,8 @@ pub(super) struct Reader<'t> {
     pub(super) aliases: BTreeMap<&'t str, Option<&'t str>>,
     /// In which column the function at hand begins.
     column: Option<usize>,
+    /// What it is called.
+    function: Option<&'t str>,
 }
 
 impl<'t> Reader<'t> {
@@ -144,6 +162,13 @@ impl<'t> Reader<'t> {
     }
 
     pub(super) fn used(&mut self, what: Use, at: usize) {
+        if let (Some(caller), Some(called)) = (self.function, what.called()) {
+            let call = (caller.to_owned(), called.to_owned());
+            let length = caller.len() + called.len();
+            if !self.reading.calls.contains(&call) && self.reading.takes(length) {
+                self.reading.calls.insert(call);
+            }
+        }
         if !self.reading.uses.contains_key(&what) && self.reading.takes(what.length()) {
             self.reading.uses.insert(what, at);
         }
@@ -173,6 +198,12 @@ impl<'t> Reader<'t> {
         let Some(first) = line.first() else {
             return;
         };
+        // A comprehension repeats too.
+        let repeats =
+            |token: &&Token<'_>| token.kind == Kind::Name && matches!(token.text, "for" | "while");
+        if let Some(token) = line.iter().find(repeats) {
+            self.repeat(token.at);
+        }
         if first.kind != Kind::Name {
             self.expression(line, Statement::Plain);
             return;
@@ -198,9 +229,17 @@ impl<'t> Reader<'t> {
         }
     }
 
+    fn repeat(&mut self, at: usize) {
+        let function = self.function.unwrap_or_default();
+        if !self.reading.loops.contains_key(function) && self.reading.takes(function.len()) {
+            self.reading.loops.insert(function.to_owned(), at);
+        }
+    }
+
     /// `class NAME(BASE):`
     fn class(&mut self, line: &[Token<'t>]) {
         self.column = None;
+        self.function = None;
         let texts: Vec<&str> = line.iter().map(|token| token.text).collect();
         let base = match texts[..] {
             ["class", _, "(", base, ")", ":"] => base,
@@ -239,6 +278,7 @@ impl<'t> Reader<'t> {
         } else {
             self.aliases.clear();
             self.column = Some(column);
+            self.function = Some(name.text);
             self.reading.define(name.text, column == 0);
         }
         self.expression(&line[2..], Statement::Definition);
@@ -251,6 +291,11 @@ impl<'t> Reader<'t> {
         });
         if !is_path || line.get(1).is_none_or(|token| token.text != "__torch__") {
             self.fault("imports something that is not in the archive", line[0].at);
+            return;
+        }
+        let module: String = line[1..].iter().map(|token| token.text).collect();
+        if self.reading.takes(module.len()) {
+            self.reading.imports.insert(module);
         }
     }
 

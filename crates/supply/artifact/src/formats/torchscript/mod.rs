@@ -4,6 +4,7 @@
 mod code;
 mod expression;
 pub(crate) mod lexer;
+mod reach;
 
 use std::{collections::BTreeSet, io};
 
@@ -22,12 +23,21 @@ use crate::{
 
 /// The code of an archive.
 pub(crate) struct Script {
-    /// The name of each member, and what it says.
-    files: Vec<(String, Reading)>,
+    files: Vec<File>,
     /// What the archive defines, by its whole name.
     defined: BTreeSet<String>,
     /// How many bytes the names of further files may take.
     room: usize,
+    /// Whether no file was too long to be read.
+    is_whole: bool,
+}
+
+/// A file of code.
+struct File {
+    member: String,
+    /// What its names begin with; nothing where torch would not look for it.
+    module: Option<String>,
+    reading: Reading,
 }
 
 impl Default for Script {
@@ -36,6 +46,7 @@ impl Default for Script {
             files: Vec::new(),
             defined: BTreeSet::new(),
             room: code::ROOM,
+            is_whole: true,
         }
     }
 }
@@ -62,6 +73,7 @@ impl Script {
         if source.len() > LONGEST_CODE {
             let reason = "the file of code is longer than is read";
             examiner.notes.leave_out("code", None, reason);
+            self.is_whole = false;
             return Ok(());
         }
         let length = usize::try_from(source.len()).unwrap_or(0);
@@ -73,7 +85,7 @@ impl Script {
             examiner.look(source, depth)?;
         }
         // Only what is under `__torch__` may be named by the state: no such module can be imported.
-        match module {
+        match &module {
             Some(module) => {
                 for name in &std::mem::take(&mut reading.definitions) {
                     if reading.takes(module.len() + name.len()) {
@@ -82,12 +94,19 @@ impl Script {
                 }
             }
             None => {
-                let fault = "stands where torch writes none".to_owned();
-                reading.faults.insert(fault, 0);
+                let fault = match inside.split('/').any(|part| part == "..") {
+                    true => OUTSIDE,
+                    false => "stands where torch writes none",
+                };
+                reading.faults.insert(fault.to_owned(), 0);
             }
         }
         self.room = reading.room;
-        self.files.push((member.to_owned(), reading));
+        self.files.push(File {
+            member: member.to_owned(),
+            module,
+            reading,
+        });
         Ok(())
     }
 
@@ -112,14 +131,19 @@ impl Script {
         let methods: BTreeSet<&str> = self
             .files
             .iter()
-            .flat_map(|(_, reading)| reading.methods.iter().map(String::as_str))
+            .flat_map(|file| file.reading.methods.iter().map(String::as_str))
             .collect();
+        let at_loading = self.at_loading();
         let judge = Judge {
             defined: &self.defined,
             methods,
+            is_whole: self.is_read(),
             allowlist: examiner.allowlist,
         };
-        for (member, reading) in &self.files {
+        for File {
+            member, reading, ..
+        } in &self.files
+        {
             let notes = &mut examiner.notes;
             notes.enter(member, None);
             notes.raise(Verdict::Known);
@@ -129,10 +153,28 @@ impl Script {
             for (what, &at) in &reading.faults {
                 let message = format!("the code {what}");
                 let region = bytes(at as u64, 1);
-                notes.observe(&SCRIPT, Verdict::Unknown, region, plain(what), message);
+                let verdict = match FORGED.iter().any(|forged| what.starts_with(forged)) {
+                    true => Verdict::Dangerous,
+                    false => Verdict::Unknown,
+                };
+                notes.observe(&SCRIPT, verdict, region, plain(what), message);
             }
             for (used, &at) in &reading.uses {
                 judge.used(used, at as u64, notes);
+            }
+            if let Some((function, &at)) =
+                (reading.loops.iter()).find(|(function, _)| at_loading.contains(function.as_str()))
+            {
+                let function = plain(function);
+                let message = format!("the code repeats something in {function}, while it loads");
+                let anchor = format!("repeats in {function}");
+                notes.observe(
+                    &SCRIPT,
+                    Verdict::Unknown,
+                    bytes(at as u64, 1),
+                    anchor,
+                    message,
+                );
             }
             notes.leave();
         }
@@ -263,6 +305,8 @@ fn module(inside: &str) -> Option<String> {
 struct Judge<'s> {
     defined: &'s BTreeSet<String>,
     methods: BTreeSet<&'s str>,
+    /// Whether all of the code has been read.
+    is_whole: bool,
     allowlist: &'s Allowlist,
 }
 
@@ -283,9 +327,14 @@ impl Judge<'_> {
             Use::Method(name) => self.method(name, at, notes),
             Use::Defined(name) => {
                 if !self.defines(name) {
+                    // Classes of libraries are not in the archive.
+                    let verdict = match self.is_whole && !name.starts_with(BUILT_IN) {
+                        true => Verdict::Dangerous,
+                        false => Verdict::Unknown,
+                    };
                     let name = plain(name);
                     let message = format!("the code refers to {name}, which nothing here defines");
-                    notes.observe(&SCRIPT, Verdict::Unknown, bytes(at, 1), name, message);
+                    notes.observe(&SCRIPT, verdict, bytes(at, 1), name, message);
                 }
             }
         }
@@ -368,6 +417,14 @@ static FILES: Rule = rule(
 
 pub(crate) static RULES: &[&Rule] = &[&SCRIPT, &FILES];
 
+/// What torch's printer never writes, and what hides from a reader what is called.
+const FORGED: [&str; 4] = [
+    "has an attribute whose name is computed",
+    "has an attribute whose name is spelled with escapes",
+    "imports something that is not in the archive",
+    OUTSIDE,
+];
+const OUTSIDE: &str = "stands outside of the folder of code";
 /// Where the classes are that are built into torch.
 const BUILT_IN: &str = "__torch__.torch.classes.";
 /// The largest real ones have some megabytes.

@@ -225,3 +225,62 @@ fn a_module_is_one_only_under_its_own_root() {
         assert!(Script::is_code(path));
     }
 }
+
+fn at_loading(code: &str) -> Vec<String> {
+    let script = Script {
+        files: vec![File {
+            member: String::new(),
+            module: None,
+            reading: read(code),
+        }],
+        ..Script::default()
+    };
+    script.at_loading().into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_runs_at_loading_is_what_the_state_is_set_by_and_what_that_calls() {
+    let method =
+        |name: &str, body: &str| format!("  def {name}(self, x: int) -> int:\n    {body}\n");
+    let class = |methods: &[String]| format!("class A(Module):\n{}", methods.concat());
+    let (forward, far) = (method("forward", "return x"), method("far", "return x"));
+    assert!(at_loading(&class(&[forward.clone(), far.clone()])).is_empty());
+    let code = class(&[
+        forward,
+        method("__setstate__", "_0 = self.near(x)"),
+        method("near", "_0 = fork(self.far, x)"),
+        far,
+        method("__getstate__", "return x"),
+        method("__len__", "return x"),
+    ]);
+    assert_eq!(
+        at_loading(&code),
+        ["__len__", "__setstate__", "far", "near"]
+    );
+}
+
+#[test]
+fn loops_are_told_in_the_function_that_they_are_in() {
+    for (code, function) in [
+        (
+            "def f(x: int) -> int:\n  while True:\n    pass\n",
+            Some("f"),
+        ),
+        (
+            "def f(x: int) -> int:\n  for y in range(9):\n    pass\n",
+            Some("f"),
+        ),
+        (
+            "def f(x: int) -> int:\n  return [y for y in x]\n",
+            Some("f"),
+        ),
+        (
+            "def f(x: int) -> int:\n  def g():\n    while x:\n      pass\n  return 1\n",
+            Some("f"),
+        ),
+        ("def f(x: int) -> int:\n  if x:\n    pass\n", None),
+    ] {
+        let loops: Vec<_> = read(code).loops.into_keys().collect();
+        assert_eq!(loops, Vec::from_iter(function), "{code}");
+    }
+}

@@ -1,16 +1,19 @@
 //! Calls, held against the contracts of the allowlist.
 
-use super::{Carried, Judge, MOST_FILES};
+use super::{Carried, Judge, MOST_FILES, amount::takes_gigabytes};
 use crate::{
     Verdict,
-    allowlist::Texts,
+    allowlist::{Row, Texts},
     cursor::Extent,
     notes::plain,
     pickle::{
-        carried::{Makes, constructs_when_called, is_as_written, makes, only_prepares, suspect},
+        carried::{
+            Makes, calls_when_walked, constructs_when_called, is_as_written, is_lazy, makes,
+            only_prepares, prepares_with, suspect,
+        },
         effect::{Call, Manner, View},
         ndarray,
-        rules::{COMPUTED_CALL, CONTRACT, DANGEROUS_CALL},
+        rules::{COMPUTED_CALL, CONTRACT, DANGEROUS_CALL, DANGEROUS_IMPORT, RESOURCES},
         slots::sets_plain_attributes,
         standing::Standing,
         suspicion::suspicion,
@@ -21,6 +24,7 @@ use crate::{
 
 impl Judge<'_, '_, '_> {
     pub(super) fn call(&mut self, at: u64, call: Call, view: &View<'_>) {
+        self.walk(at, call, view);
         let Some(callee) = view.global(call.callee) else {
             self.computed_call(at, view.value(call.callee), view);
             return;
@@ -56,10 +60,16 @@ impl Judge<'_, '_, '_> {
             None => self.gets_only(names, call, view),
         });
         let worded = (row.texts.as_ref()).is_none_or(|texts| texts_fit(texts, call, view));
+        self.keep_arguments(at, row, call, view);
         if let Some((function, arguments)) = applied {
             self.applied(at, function, arguments, call, view);
         }
         let built = ndarray::is_built_soundly(symbol, call, view);
+        if takes_gigabytes(symbol, call, view) {
+            let name = plain(&symbol.dotted());
+            let message = format!("a few bytes of this file have {name} take gigabytes");
+            self.note(&RESOURCES, Verdict::Dangerous, at, name, message);
+        }
         if !kept || !named || !worded || !built {
             self.breach(
                 at,
@@ -67,6 +77,30 @@ impl Judge<'_, '_, '_> {
                 "is called with arguments it is not allowed to get",
             );
         }
+    }
+
+    /// Says where a call walks over what calls a function for each item.
+    fn walk(&mut self, at: u64, call: Call, view: &View<'_>) {
+        let callee = view.global(call.callee).map(|id| view.symbols.symbol(id));
+        if callee.is_some_and(is_lazy) {
+            return;
+        }
+        let arguments = view.heap.items(call.arguments).unwrap_or_default();
+        if let Some(&of) = arguments.iter().find(|&&of| calls_when_walked(of, view)) {
+            self.walked(at, of, view);
+        }
+    }
+
+    pub(super) fn walked(&mut self, at: u64, of: Ref, view: &View<'_>) {
+        if let Value::Called { callee, .. } = view.value(of)
+            && let Some(maker) = view.global(callee)
+        {
+            // Its call did more than prepare one.
+            let record = self.record(at, maker, view.symbols);
+            (record.prepared, record.last_prepared) = (0, u64::MAX);
+        }
+        let message = "loading this file walks over an iterator that calls a function";
+        self.note(&COMPUTED_CALL, Verdict::Dangerous, at, "iterator", message);
     }
 
     /// Whether every global among the arguments, and what made every object among them, is one of
@@ -87,6 +121,50 @@ impl Judge<'_, '_, '_> {
             let dotted = view.symbols.symbol(id).dotted();
             is_value || names.contains(&dotted)
         })
+    }
+
+    /// Judges the imports among the arguments of a call: the callee may keep those of any name but
+    /// its own.
+    fn keep_arguments(&mut self, at: u64, row: &Row, call: Call, view: &View<'_>) {
+        let imports = view.value(call.arguments).container();
+        if !imports.is_some_and(|it| it.elements.has(Kind::Global)) {
+            return;
+        }
+        let Some(arguments) = view.heap.items(call.arguments) else {
+            return self.keep(at, call.arguments, view);
+        };
+        for &argument in arguments {
+            let Some(id) = view.global(argument) else {
+                continue;
+            };
+            let dotted = || view.symbols.symbol(id).dotted();
+            if !(row.names.as_ref()).is_some_and(|names| names.contains(&dotted())) {
+                self.keep(at, argument, view);
+            }
+        }
+    }
+
+    /// Judges an import that something keeps: a function that is allowed to be called, with
+    /// arguments that are looked at, could be called with others by whoever finds it there.
+    pub(super) fn keep(&mut self, at: u64, item: Ref, view: &View<'_>) {
+        let Some(id) = view.global(item) else {
+            let message = "a tuple keeps imports that could not be followed";
+            return self.note(&CONTRACT, Verdict::Unknown, at, "kept tuple", message);
+        };
+        let Some(row) = self.row(id) else {
+            return;
+        };
+        if !row.is_only_called() {
+            return;
+        }
+        let symbol = view.symbols.symbol(id);
+        let name = plain(&symbol.dotted());
+        let message = format!("{name} is kept, and is only allowed to be called");
+        self.note(&CONTRACT, Verdict::Unknown, at, name.clone(), message);
+        if let Some(gadget) = self.allowlist.gadget(&symbol.module, &symbol.path) {
+            let message = format!("this file keeps {name}, which {}", gadget.what);
+            self.note(&DANGEROUS_IMPORT, Verdict::Dangerous, at, name, message);
+        }
     }
 
     /// Counts a call of a symbol, and says so where it is listed but not for this.
@@ -151,10 +229,20 @@ impl Judge<'_, '_, '_> {
         }
         let prepares = match made {
             Some(made) => is_as_written(made, call, view),
-            None => only_prepares(symbol, call, view),
+            None => only_prepares(symbol, call, view) || self.compiles_a_graph(symbol, call, view),
         };
+        if prepares {
+            self.prepared(at, callee, view);
+        }
+        if prepares && let Some(function) = prepares_with(symbol, call.arguments, view) {
+            self.symbol_call(at, function, Manner::Reduce, view);
+            self.prepared(at, function, view);
+        }
+    }
+
+    fn prepared(&mut self, at: u64, callee: SymbolId, view: &View<'_>) {
         let record = self.record(at, callee, view.symbols);
-        if prepares && record.last_prepared < at {
+        if record.last_prepared < at {
             record.last_prepared = at;
             record.prepared += 1;
         }

@@ -5,19 +5,29 @@ use crate::{
     Verdict,
     notes::plain,
     pickle::{
+        carried::{calls_when_walked, names_a_harmful_method},
         distribution::{Restores, executes_its_state, restores},
         dtype,
         effect::{Mutation, View},
         ndarray,
-        rules::{CHANGED_IMPORT, CONFUSED_STATE},
+        rules::{CHANGED_IMPORT, CONFUSED_STATE, DANGEROUS_CALL, RESOURCES},
         slots::{Slots, planted, slots, special},
         standing::is_filled,
-        value::{Ref, SymbolId, Value},
+        symbol::Symbol,
+        value::{Kind, Ref, SymbolId, Value},
     },
 };
 
 impl Judge<'_, '_, '_> {
     pub(super) fn state(&mut self, at: u64, object: Ref, state: Ref, view: &View<'_>) {
+        if calls_when_walked(state, view) {
+            self.walked(at, state, view);
+        }
+        if names_a_harmful_method(state, view) {
+            let name = "operator.methodcaller";
+            let message = format!("loading this file has {name} call a method that may do harm");
+            self.note(&DANGEROUS_CALL, Verdict::Dangerous, at, name, message);
+        }
         let hook = planted(state, view);
         if let Some(hook) = hook {
             let message = format!("the state of an object replaces its {hook}");
@@ -34,7 +44,17 @@ impl Judge<'_, '_, '_> {
         let name = plain(&view.symbols.symbol(class).dotted());
         if !row.build {
             let message = format!("the state of an object of {name} is set, which has none");
-            self.confused(at, format!("state of {name}"), message);
+            let verdict = match view.symbols.symbol(class).has_no_state() {
+                true => Verdict::Dangerous,
+                false => Verdict::Unknown,
+            };
+            self.note(
+                &CONFUSED_STATE,
+                verdict,
+                at,
+                format!("state of {name}"),
+                message,
+            );
         } else if built {
             let message = format!("the state of an object of {name} is set a second time");
             self.confused(at, format!("second state of {name}"), message);
@@ -49,6 +69,9 @@ impl Judge<'_, '_, '_> {
                 symbol,
                 "makes an array of a state that NumPy would not write",
             );
+        }
+        if symbol.counts_layers() {
+            self.layers(at, symbol, state, view);
         }
         if symbol.names_a_file() && !names_a_neighbour(state, view) {
             self.breach(at, symbol, "names a file that is not beside it");
@@ -77,12 +100,37 @@ impl Judge<'_, '_, '_> {
                 let anchor = format!("{attribute} of {name}");
                 self.note(&CONFUSED_STATE, Verdict::Dangerous, at, anchor, message);
             }
+            Slots::Hidden => {
+                let message = format!("the state of an object of {name} hides what it sets");
+                let anchor = format!("attributes of {name}");
+                self.note(&CONFUSED_STATE, Verdict::Dangerous, at, anchor, message);
+            }
             Slots::Unread => {
                 let message = format!(
                     "the state of an object of {name} sets attributes that could not be followed"
                 );
                 self.confused(at, format!("attributes of {name}"), message);
             }
+        }
+    }
+
+    /// A recurrent network has to say how many layers it has, in a dictionary that is remembered:
+    /// torch makes names for each before it looks for its weights.
+    fn layers(&mut self, at: u64, symbol: &Symbol, state: Ref, view: &View<'_>) {
+        let layers = view.entry(state, "num_layers").map(|of| view.value(of));
+        let is_told = view.value(state).kind() == Kind::Dict && view.has_plain_keys(state);
+        match layers {
+            Some(Value::Int(layers)) if is_told && layers <= MOST_LAYERS => {}
+            Some(Value::Int(ENDLESS_LAYERS..) | Value::BigInt) => {
+                let name = plain(&symbol.dotted());
+                let message = format!("an object of {name} has more layers than can be counted");
+                self.note(&RESOURCES, Verdict::Dangerous, at, "layers", message);
+            }
+            _ => self.breach(
+                at,
+                symbol,
+                "does not say how many layers it has, or has too many",
+            ),
         }
     }
 
@@ -190,6 +238,10 @@ fn names_a_neighbour(state: Ref, view: &View<'_>) -> bool {
     view.has_plain_keys(state)
         && name.is_some_and(|name| !name.starts_with('.') && name.chars().all(sound))
 }
+
+/// More than any recurrent network has, and more than a loader counts in a second.
+const MOST_LAYERS: i64 = 1 << 12;
+const ENDLESS_LAYERS: i64 = 1 << 24;
 
 /// What changes what an object is, or where its bytes are taken from.
 const REPLACED: &[&str] = &[

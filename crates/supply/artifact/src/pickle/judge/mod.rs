@@ -1,8 +1,10 @@
 //! Whether the effects of a stream are allowed. It never looks at opcodes; the interpreter never
 //! looks at lists.
 
+mod amount;
 mod call;
 mod change;
+mod graph;
 mod record;
 
 use std::collections::BTreeMap;
@@ -40,6 +42,8 @@ pub(crate) struct Judge<'a, 'n, 'l> {
     pub(crate) files: Vec<Carried>,
     /// What code in the stream refers to that runs programs.
     suspect: Option<String>,
+    /// How many bytes of source may still be read.
+    source: usize,
     /// Whether objects are made of a class that the stream carries.
     instances: Option<u64>,
     /// Where other readers go on, and which opcode's operand they read there.
@@ -81,6 +85,7 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
             nested: Vec::new(),
             files: Vec::new(),
             suspect: None,
+            source: MOST_SOURCE,
             instances: None,
             resumptions: Vec::new(),
         }
@@ -215,6 +220,7 @@ impl Effects for Judge<'_, '_, '_> {
                 object,
                 special,
             } => self.mutate(at, how, object, special, view),
+            Effect::Keep { item } => self.keep(at, item, view),
             Effect::Persistent { id } => self.persistent(at, id, view),
             Effect::Extension { code } => self.note(
                 &OUTSIDE_OBJECT,
@@ -268,5 +274,7 @@ impl Effects for Judge<'_, '_, '_> {
 /// A checkpoint of a hundred layers for each of a thousand experts has fewer.
 const MOST_STORAGES: usize = 1 << 20;
 const MOST_NESTED: usize = 1 << 16;
+/// The graphs of large models have some megabytes.
+const MOST_SOURCE: usize = 64 << 20;
 const MOST_FILES: usize = 1 << 12;
 const MOST_RESUMPTIONS: usize = 1 << 16;

@@ -159,12 +159,12 @@ impl Record<'_> {
                     &UNLISTED_IMPORT
                 },
                 Verdict::Unknown,
-                match makes(symbol) {
-                    Some(_) => format!(
+                match makes(symbol).is_some() || symbol.compiles_a_graph() {
+                    true => format!(
                         "this file carries code of its own, rebuilt by {name}, which nobody \
                              has judged"
                     ),
-                    None => format!(
+                    false => format!(
                         "this file refers to {name}, which {}, and loading it does not use \
                              that",
                         gadget.what

@@ -195,7 +195,7 @@ impl Machine {
                 }
                 let global = self.import(at, &module, &name, around);
                 if code == op::INST {
-                    let arguments = self.pop_to_mark(Shape::Tuple)?;
+                    let arguments = self.pop_to_mark(at, Shape::Tuple, around)?;
                     self.call(at, Manner::Instance, global, arguments, None, around);
                 } else {
                     self.push(global);
@@ -268,6 +268,9 @@ impl Machine {
                 let mark = *self.marks.last().ok_or(Fault::NoMark)?;
                 let class = *self.stack.get(mark).ok_or(Fault::Underflow)?;
                 let arguments = self.heap.container(Shape::Tuple, &self.stack[mark + 1..]);
+                if self.heap.met_import() {
+                    self.keep_tuples(at, mark + 1, around);
+                }
                 self.marks.pop();
                 self.stack.truncate(mark);
                 self.call(at, Manner::Instance, class, arguments, None, around);
@@ -278,7 +281,8 @@ impl Machine {
             }
             op::BUILD => return self.build(at, around),
             op::STOP => {
-                self.pop()?;
+                let given = self.pop()?;
+                self.keep(at, given, around);
                 return Ok(Some(Halt::Stop));
             }
             _ => return Err(Fault::Opcode(code)),
@@ -504,6 +508,7 @@ impl Machine {
     fn build(&mut self, at: u64, around: &mut Surroundings<'_, '_>) -> Result<Option<Halt>, Fault> {
         let state = self.pop()?;
         let object = self.top()?;
+        self.keep(at, state, around);
         self.report(at, Effect::State { object, state }, around);
         let Value::Called { callee, built, .. } = self.heap.value(object) else {
             return Ok(None);
@@ -523,6 +528,7 @@ impl Machine {
     }
 
     fn persistent(&mut self, at: u64, id: Ref, around: &mut Surroundings<'_, '_>) {
+        self.keep(at, id, around);
         self.report(at, Effect::Persistent { id }, around);
         let object = match class_of_persistent_id(id, &self.view(around.input, around.symbols)) {
             Some(class) => class,

@@ -36,6 +36,9 @@ impl Machine {
         if fits {
             self.heap.extend(object, items);
         }
+        if !fits || self.heap.met_import() {
+            self.keep_all(at, from, around);
+        }
         self.stack.truncate(from);
         if fits {
             self.weigh(at, object, around);
@@ -58,6 +61,46 @@ impl Machine {
     ) -> Result<(), Fault> {
         let mark = self.marks.pop().ok_or(Fault::NoMark)?;
         self.put_in(at, how, mark, around)
+    }
+
+    /// Reports the imports that a list, a dictionary or an object keeps of what stands above
+    /// `from`.
+    fn keep_all(&mut self, at: u64, from: usize, around: &mut Surroundings<'_, '_>) {
+        for place in from..self.stack.len() {
+            self.keep(at, self.stack[place], around);
+        }
+    }
+
+    /// The same for a tuple: it may turn out to be the arguments of a call, which gives its own
+    /// imports nobody to keep, but those of tuples in it.
+    pub(super) fn keep_tuples(&mut self, at: u64, from: usize, around: &mut Surroundings<'_, '_>) {
+        for place in from..self.stack.len() {
+            let item = self.stack[place];
+            if !matches!(self.heap.value(item), Value::Global(_)) {
+                self.keep(at, item, around);
+            }
+        }
+    }
+
+    /// Reports the imports that are kept with `item`.
+    #[inline]
+    pub(super) fn keep(&mut self, at: u64, item: Ref, around: &mut Surroundings<'_, '_>) {
+        if !self.heap.keeps_an_import(item) {
+            return;
+        }
+        if matches!(self.heap.value(item), Value::Global(_)) {
+            return self.report(at, Effect::Keep { item }, around);
+        }
+        // Nothing is added to a tuple, so that once is enough, and remembered for as long as it is.
+        self.heap.set_kept(item);
+        let Some(items) = self.heap.items(item).map(<[Ref]>::to_vec) else {
+            return self.report(at, Effect::Keep { item }, around);
+        };
+        for item in items {
+            if matches!(self.heap.value(item), Value::Global(_)) {
+                self.report(at, Effect::Keep { item }, around);
+            }
+        }
     }
 
     #[inline]
@@ -197,6 +240,9 @@ impl Machine {
     ) -> Result<(), Fault> {
         let from = self.fence_checked(count)?;
         let value = self.heap.container(Shape::Tuple, &self.stack[from..]);
+        if self.heap.met_import() {
+            self.keep_tuples(at, from, around);
+        }
         self.stack.truncate(from);
         self.push(value);
         self.weigh(at, value, around);
@@ -209,19 +255,30 @@ impl Machine {
         shape: Shape,
         around: &mut Surroundings<'_, '_>,
     ) -> Result<(), Fault> {
-        let value = self.pop_to_mark(shape)?;
+        let value = self.pop_to_mark(at, shape, around)?;
         self.push(value);
         self.weigh(at, value, around);
         Ok(())
     }
 
-    pub(super) fn pop_to_mark(&mut self, shape: Shape) -> Result<Ref, Fault> {
+    pub(super) fn pop_to_mark(
+        &mut self,
+        at: u64,
+        shape: Shape,
+        around: &mut Surroundings<'_, '_>,
+    ) -> Result<Ref, Fault> {
         let mark = self.marks.pop().ok_or(Fault::NoMark)?;
         let items = &self.stack[mark..];
         if shape == Shape::Dict && !items.len().is_multiple_of(2) {
             return Err(Fault::Operand("DICT"));
         }
         let value = self.heap.container(shape, items);
+        if self.heap.met_import() {
+            match shape {
+                Shape::Tuple => self.keep_tuples(at, mark, around),
+                _ => self.keep_all(at, mark, around),
+            }
+        }
         self.stack.truncate(mark);
         Ok(value)
     }

@@ -1,0 +1,9 @@
+//! Rows that real dumps need and that an attacker would like: each within its contract, and beyond.
+
+mod callables;
+mod calls;
+mod kept;
+mod names;
+mod numpy;
+mod states;
+mod stream;
