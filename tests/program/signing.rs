@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::run::{Run, assert_valid, casemate, tree};
+use crate::run::{Run, assert_valid, casemate, root, tree};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -124,6 +124,39 @@ fn what_cannot_be_signed_leaves_no_signature() {
         &case.at("s"),
     ])
     .ended_with(2);
+}
+
+#[test]
+fn what_is_not_clean_is_not_signed_where_that_is_asked_for() {
+    let case = Case::new();
+    fs::copy(
+        root().join("tests/fixtures/pickle-tricks/gadget-pip-main.pkl"),
+        case.at("model/evil.pkl"),
+    )
+    .expect("copied");
+    fs::remove_file(case.at("model/m.sig")).expect("removed");
+    let json = case
+        .sign(&["--scan", "--format", "json"])
+        .ended_with(1)
+        .json();
+    assert_valid(&json, schema("signing"));
+    assert_eq!(json["objections"][0]["path"], "evil.pkl");
+    let reason = json["objections"][0]["reason"].as_str().expect("a reason");
+    assert!(
+        reason.starts_with("dangerous: ") && reason.contains("CM-PKL-001"),
+        "{reason}"
+    );
+    assert!(!Path::new(&case.at("model/m.sig")).exists());
+    fs::remove_file(case.at("model/evil.pkl")).expect("removed");
+    for name in ["a.bin", "sub/b.bin"] {
+        fs::write(case.at(&format!("model/{name}")), b"plain text\n").expect("written");
+    }
+    let json = case
+        .sign(&["--scan", "--format", "json"])
+        .ended_with(0)
+        .json();
+    assert_eq!(json["scanned"], true);
+    case.verify(&[]).ended_with(0);
 }
 
 #[test]

@@ -103,6 +103,15 @@ pub(crate) struct Sign {
     #[arg(long)]
     pub(crate) strict: bool,
 
+    /// Sign only what `casemate scan` calls clean; every file is judged as it is digested.
+    #[arg(long)]
+    pub(crate) scan: bool,
+
+    /// A file of names that you allow pickles to use, as for `casemate scan`; may be given more than
+    /// once.
+    #[arg(long, value_name = "FILE", requires = "scan", value_hint = ValueHint::FilePath)]
+    pub(crate) allow: Vec<PathBuf>,
+
     #[command(flatten)]
     pub(crate) scope: Scope,
 

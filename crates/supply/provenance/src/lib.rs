@@ -32,7 +32,7 @@ pub use self::{
     manifest::{Manifest, ManifestError, PREDICATE, Resource, Serialization},
     model::Meter,
     reuse::{DigestStore, Reuse, ReuseError},
-    sign::{Inventory, SignError, SignOptions, inventory, sign},
+    sign::{Inspect, Inventory, SignError, SignOptions, inventory, sign},
     verdict::{Class, Problem, Verdict},
     verify::{LONGEST_BUNDLE, VerifyOptions, read_signed, verify},
 };

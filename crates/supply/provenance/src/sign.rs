@@ -7,7 +7,7 @@ use std::{
 };
 
 use casemate_attest::{Bundle, Certificate, Envelope, Material, SigningKey, dsse::IN_TOTO};
-use casemate_core::PathText;
+use casemate_core::{PathText, Source};
 use rayon::prelude::*;
 
 use crate::{
@@ -36,6 +36,9 @@ pub struct SignOptions {
     pub reuse: Option<Reuse>,
 }
 
+/// Says of a file, by its name in the model and its content, why it should not be signed.
+pub type Inspect<'a> = dyn Fn(&str, &dyn Source) -> Option<String> + Sync + 'a;
+
 impl Default for SignOptions {
     fn default() -> Self {
         Self {
@@ -59,6 +62,8 @@ pub struct Inventory {
     pub notes: Vec<String>,
     /// How many files were taken from an earlier signing and not read.
     pub reused: usize,
+    /// The files that should not be signed, by their names, and why.
+    pub objections: Vec<(String, String)>,
     identities: BTreeMap<String, Identity>,
 }
 
@@ -71,7 +76,8 @@ impl Inventory {
     }
 }
 
-/// Digests every file of the model at `path`. `meter` counts what is read.
+/// Digests every file of the model at `path`, and has each looked at by `inspect` while it is at hand: a
+/// small file is read once for both. `meter` counts what is digested.
 ///
 /// # Errors
 ///
@@ -79,6 +85,7 @@ impl Inventory {
 pub fn inventory(
     path: &Path,
     options: &SignOptions,
+    inspect: Option<&Inspect<'_>>,
     meter: &Meter,
 ) -> Result<Inventory, SignError> {
     if options.shard_size == Some(0) {
@@ -142,10 +149,15 @@ pub fn inventory(
         model: &model,
         serialization: &serialization,
         reuse: options.reuse.as_ref(),
+        inspect,
         meter,
     };
     let (mut resources, mut identities, mut reused) = (Vec::new(), BTreeMap::new(), 0);
+    let mut objections = Vec::new();
     for digested in reader.all(&names)? {
+        if let Some(objection) = digested.objection {
+            objections.push((digested.name.clone(), objection));
+        }
         resources.extend(digested.resources);
         identities.insert(digested.name, digested.identity);
         reused += usize::from(digested.is_reused);
@@ -168,6 +180,7 @@ pub fn inventory(
         },
         notes,
         reused,
+        objections,
         identities,
     })
 }
@@ -177,6 +190,7 @@ struct Reader<'a> {
     model: &'a Model,
     serialization: &'a Serialization,
     reuse: Option<&'a Reuse>,
+    inspect: Option<&'a Inspect<'a>>,
     meter: &'a Meter,
 }
 
@@ -186,6 +200,7 @@ struct Digested {
     identity: Identity,
     resources: Vec<Resource>,
     is_reused: bool,
+    objection: Option<String>,
 }
 
 enum Sorted {
@@ -208,7 +223,7 @@ impl Reader<'_> {
         }
         large.sort_unstable_by(|a, b| b.cmp(a));
         let large = large.into_par_iter().with_max_len(1);
-        let large = large.map(|(_, name)| self.read(&name, self.open(&name)?));
+        let large = large.map(|(_, name)| self.read(&name, &self.open(&name)?));
         done.extend(large.collect::<Result<Vec<_>, _>>()?);
         Ok(done)
     }
@@ -231,22 +246,33 @@ impl Reader<'_> {
                 identity,
                 resources: resources.to_vec(),
                 is_reused: true,
+                objection: self.inspect.and_then(|inspect| inspect(name, &file)),
             }));
         }
         match file.len() > LARGE {
             true => Ok(Sorted::Large(file.len(), name.to_owned())),
-            false => self.read(name, file).map(Sorted::Done),
+            false => self.read(name, &file).map(Sorted::Done),
         }
     }
 
-    fn read(&self, name: &str, file: File) -> Result<Digested, SignError> {
+    fn read(&self, name: &str, file: &File) -> Result<Digested, SignError> {
         let shard_size = self.serialization.shard_size;
-        let ranges = match shard_size {
+        let ranges: Vec<Range<u64>> = match shard_size {
             Some(size) => shards(file.len(), size),
-            None => Vec::from([0..file.len()]),
+            None => std::iter::once(0..file.len()).collect(),
         };
-        let digests = digest(&file, &ranges, self.serialization.hash, self.meter)
-            .map_err(|fault| refuse(name.as_bytes(), &fault))?;
+        let refused = |fault: Fault| refuse(name.as_bytes(), &fault);
+        let loaded = match self.inspect.is_some() && file.len() <= LARGE {
+            true => Some(file.load().map_err(refused)?),
+            false => None,
+        };
+        let content: &dyn Source = match &loaded {
+            Some(loaded) => loaded,
+            None => file,
+        };
+        let objection = self.inspect.and_then(|inspect| inspect(name, content));
+        let digests = digest(file, content, &ranges, self.serialization.hash, self.meter);
+        let digests = digests.map_err(refused)?;
         let resource = |(digest, range): (Box<[u8]>, Range<u64>)| Resource {
             name: name.to_owned(),
             range: shard_size.map(|_| range),
@@ -257,6 +283,7 @@ impl Reader<'_> {
             identity: file.identity(),
             resources: digests.into_iter().zip(ranges).map(resource).collect(),
             is_reused: false,
+            objection,
         })
     }
 }

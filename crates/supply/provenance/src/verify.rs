@@ -2,11 +2,12 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
 use casemate_attest::{Bundle, Distrust, Envelope, PublicKey, Signer, TrustStore, dsse, matches};
-use casemate_core::{Digest, PathText, Timestamp};
+use casemate_core::{Digest, PathText, Source as _, Timestamp};
 use rayon::prelude::*;
 
 use crate::{
@@ -275,8 +276,8 @@ fn compare_file(
         Ok(file) => file,
         Err(fault) => return Some(faulty(fault)),
     };
-    let ranges = match manifest.serialization.shard_size {
-        None => Vec::from([0..file.len()]),
+    let ranges: Vec<Range<u64>> = match manifest.serialization.shard_size {
+        None => std::iter::once(0..file.len()).collect(),
         Some(size) => {
             // Before the ranges of a file are made up, that there are as many as were signed.
             let ranges = match file.len().div_ceil(size) == resources.len() as u64 {
@@ -293,7 +294,7 @@ fn compare_file(
             signed.cloned().collect()
         }
     };
-    let digests = match digest(&file, &ranges, hash, meter) {
+    let digests = match digest(&file, &file, &ranges, hash, meter) {
         Ok(digests) => digests,
         Err(fault) => return Some(faulty(fault)),
     };

@@ -8,6 +8,7 @@ use std::{
 };
 
 use casemate_attest::{KeyAlgorithm, SigningKey, TrustStore};
+use casemate_core::Source;
 use casemate_provenance::{
     Class, HashType, Meter, Reuse, ReuseError, SignError, SignOptions, Verdict, VerifyOptions,
     inventory, sign, verify,
@@ -41,7 +42,7 @@ impl Signed {
         }
         prepare(&model);
         let key = SigningKey::generate(KeyAlgorithm::Ed25519).expect("randomness");
-        let found = inventory(&model, options, &Meter::default()).expect("can be signed");
+        let found = inventory(&model, options, None, &Meter::default()).expect("can be signed");
         let bundle = sign(&found.manifest, &key, &[]).expect("signs").to_json();
         Self { dir, key, bundle }
     }
@@ -55,7 +56,7 @@ impl Signed {
         let now = "2030-01-01T00:00:00Z".parse().expect("a time");
         verify(
             &self.model(),
-            &[self.bundle.clone()],
+            std::slice::from_ref(&self.bundle),
             &trust,
             options,
             now,
@@ -315,7 +316,7 @@ fn what_cannot_be_signed_is_refused_by_name() {
     let refused = |prepare: fn(&Path)| {
         let dir = tempfile::tempdir().expect("a directory");
         prepare(dir.path());
-        let found = inventory(dir.path(), &SignOptions::default(), &Meter::default());
+        let found = inventory(dir.path(), &SignOptions::default(), None, &Meter::default());
         found.expect_err("refused").to_string()
     };
     assert!(refused(|_| {}).contains("no file to sign"));
@@ -332,7 +333,7 @@ fn what_cannot_be_signed_is_refused_by_name() {
         .contains("%FF.bin is not UTF-8")
     );
     let nowhere = Path::new("nowhere-at-all");
-    let found = inventory(nowhere, &SignOptions::default(), &Meter::default());
+    let found = inventory(nowhere, &SignOptions::default(), None, &Meter::default());
     assert!(matches!(found, Err(SignError::Open(_))));
 }
 
@@ -340,7 +341,12 @@ fn what_cannot_be_signed_is_refused_by_name() {
 fn what_has_not_changed_is_not_read_again() {
     let signed = Signed::new(&SignOptions::default());
     let begun = i64::MAX;
-    let first = inventory(&signed.model(), &SignOptions::default(), &Meter::default());
+    let first = inventory(
+        &signed.model(),
+        &SignOptions::default(),
+        None,
+        &Meter::default(),
+    );
     let first = first.expect("can be signed");
     let bundle = sign(&first.manifest, &signed.key, &[])
         .expect("signs")
@@ -354,7 +360,7 @@ fn what_has_not_changed_is_not_read_again() {
             ..options.clone()
         };
         let meter = Meter::default();
-        let found = inventory(&signed.model(), &options, &meter).expect("can be signed");
+        let found = inventory(&signed.model(), &options, None, &meter).expect("can be signed");
         (found.manifest, found.reused, meter.bytes())
     };
     let (manifest, reused, bytes) = again(&store, &SignOptions::default());
@@ -389,7 +395,12 @@ fn what_has_not_changed_is_not_read_again() {
 #[test]
 fn a_digest_store_counts_only_by_the_same_key_for_the_same_bundle() {
     let signed = Signed::new(&SignOptions::default());
-    let found = inventory(&signed.model(), &SignOptions::default(), &Meter::default());
+    let found = inventory(
+        &signed.model(),
+        &SignOptions::default(),
+        None,
+        &Meter::default(),
+    );
     let found = found.expect("can be signed");
     let other = SigningKey::generate(KeyAlgorithm::Ed25519).expect("randomness");
     let public = signed.key.public();
@@ -416,12 +427,44 @@ fn a_digest_store_counts_only_by_the_same_key_for_the_same_bundle() {
 }
 
 #[test]
+fn whoever_looks_at_the_files_sees_what_is_digested() {
+    let signed = Signed::of(&SignOptions::default(), |model| {
+        write(&model.join("large.bin"), &vec![1; 5 << 20]);
+    });
+    let inspect = |name: &str, content: &dyn Source| {
+        let all = content.read_vec(0, 8 << 20).expect("readable");
+        let is_bad = name == "sub/a.txt" || all.len() == 5 << 20;
+        is_bad.then(|| format!("{} bytes", all.len()))
+    };
+    // A shard for each byte of a large file takes a while.
+    for options in every_way()
+        .into_iter()
+        .filter(|it| it.shard_size != Some(1))
+    {
+        let found = inventory(&signed.model(), &options, Some(&inspect), &Meter::default());
+        let mut found = found.expect("can be signed");
+        let plain = inventory(&signed.model(), &options, None, &Meter::default());
+        assert_eq!(found.manifest, plain.expect("can be signed").manifest);
+        found.objections.sort();
+        let said: Vec<(&str, &str)> = found
+            .objections
+            .iter()
+            .map(|(name, why)| (&name[..], &why[..]))
+            .collect();
+        assert_eq!(
+            said,
+            [("large.bin", "5242880 bytes"), ("sub/a.txt", "1 bytes")]
+        );
+    }
+}
+
+#[test]
 fn a_model_may_be_one_file() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("model.gguf");
     write(&file, b"GGUF");
     let key = SigningKey::generate(KeyAlgorithm::P256).expect("randomness");
-    let found = inventory(&file, &SignOptions::default(), &Meter::default()).expect("signs");
+    let found = inventory(&file, &SignOptions::default(), None, &Meter::default()).expect("signs");
     assert_eq!(found.manifest.resources[0].name, "model.gguf");
     let bundle = sign(&found.manifest, &key, &[]).expect("signs").to_json();
     let trust = TrustStore::of_key("test", key.public());
@@ -430,7 +473,7 @@ fn a_model_may_be_one_file() {
         let options = VerifyOptions::default();
         verify(
             path,
-            &[bundle.clone()],
+            std::slice::from_ref(&bundle),
             &trust,
             &options,
             now,
@@ -462,7 +505,12 @@ fn an_empty_file_of_a_model_in_shards_can_be_nobodys() {
 #[test]
 fn so_many_must_have_signed_as_the_store_asks_for() {
     let signed = Signed::new(&SignOptions::default());
-    let found = inventory(&signed.model(), &SignOptions::default(), &Meter::default());
+    let found = inventory(
+        &signed.model(),
+        &SignOptions::default(),
+        None,
+        &Meter::default(),
+    );
     let manifest = found.expect("can be signed").manifest;
     let second = SigningKey::generate(KeyAlgorithm::P384).expect("randomness");
     let stranger = SigningKey::generate(KeyAlgorithm::P384).expect("randomness");

@@ -5,9 +5,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use casemate_artifact::{Examination, Limits, Verdict, examine};
 use casemate_attest::{Certificate, KeyError, SigningKey};
-use casemate_core::Digest;
-use casemate_provenance::{Manifest, Reuse, SignError, SignOptions, inventory, sign};
+use casemate_core::{Coverage, Digest, Source};
+use casemate_provenance::{Inspect, Manifest, Reuse, SignError, SignOptions, inventory, sign};
 use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,7 +20,7 @@ use crate::{
         Format, Global,
         signing::{Passphrase, Sign},
     },
-    output,
+    config, output,
 };
 
 /// What `casemate sign` did, as JSON.
@@ -52,8 +53,22 @@ pub(crate) struct Report {
     reused: usize,
     /// How many bytes were read for it.
     bytes: u64,
+    /// Whether every file was judged.
+    scanned: bool,
+    /// The files that are not clean.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    objections: Vec<Objection>,
     /// What somebody should know.
     notes: Vec<String>,
+}
+
+/// A file that is not clean.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Objection {
+    /// The file, relative to the model.
+    path: String,
+    /// Its verdict, and the worst finding.
+    reason: String,
 }
 
 /// Signs a model.
@@ -86,8 +101,12 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
         Some(store) => clock_beside(store)?,
         None => 0,
     };
+    let allowlist = config::allowlist(&arguments.allow)?;
+    let limits = Limits::default();
+    let judge = |_: &str, content: &dyn Source| objection(&examine(content, &allowlist, &limits));
+    let inspect: Option<&Inspect<'_>> = if arguments.scan { Some(&judge) } else { None };
     let (found, bytes) = with_progress(global.quiet, |meter| {
-        let found = inventory(&arguments.model, &options, meter);
+        let found = inventory(&arguments.model, &options, inspect, meter);
         (found, meter.bytes())
     });
     let model = arguments.model.display().to_string();
@@ -103,6 +122,8 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
         files: 0,
         reused: 0,
         bytes,
+        scanned: arguments.scan,
+        objections: Vec::new(),
         notes,
     };
     match found {
@@ -110,6 +131,17 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
             return Err(error).with_context(|| format!("cannot open {}", report.model));
         }
         Err(error) => report.reason = Some(error.to_string()),
+        Ok(found) if !found.objections.is_empty() => {
+            report.reason = Some(format!(
+                "{} of its files are not clean",
+                found.objections.len()
+            ));
+            let objections = found.objections.into_iter();
+            report.objections = objections
+                .map(|(path, reason)| Objection { path, reason })
+                .collect();
+            report.objections.sort_by(|a, b| a.path.cmp(&b.path));
+        }
         Ok(found) => {
             let json = sign(&found.manifest, &key, &chain)?.to_json();
             write_whole(&arguments.bundle, &json, false)?;
@@ -134,6 +166,30 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(NEGATIVE),
     })
+}
+
+/// Why a file is not clean, as `casemate scan` has it.
+fn objection(examination: &Examination) -> Option<String> {
+    let verdict = examination.verdict;
+    let is_complete = examination.coverage == Coverage::Complete;
+    if is_complete && verdict <= Verdict::Known {
+        return None;
+    }
+    let worst = examination
+        .findings
+        .iter()
+        .max_by_key(|finding| finding.verdict);
+    let why = match (worst, &examination.reason) {
+        (Some(finding), _) => format!("{} [{}]", finding.message, finding.rule.id),
+        (None, Some(reason)) => reason.clone(),
+        (None, None) => "its format is not judged".to_owned(),
+    };
+    let partly = if is_complete {
+        ""
+    } else {
+        ", and not all of it was judged"
+    };
+    Some(format!("{}{partly}: {why}", verdict.as_str()))
 }
 
 /// The private key, for whose pass phrase the terminal is asked if it has to be.
@@ -232,6 +288,15 @@ impl Report {
         }
         if let Some(reason) = &self.reason {
             line(format!("{} is not signed: {reason}", self.model));
+            for objection in self.objections.iter().take(LISTED) {
+                line(format!("  {}: {}", objection.path, objection.reason));
+            }
+            if self.objections.len() > LISTED {
+                line(format!(
+                    "  and {} more; --format json lists them all",
+                    self.objections.len() - LISTED
+                ));
+            }
             return out;
         }
         line(format!(
@@ -246,3 +311,6 @@ impl Report {
         out
     }
 }
+
+/// How many files are listed as text.
+const LISTED: usize = 20;

@@ -87,7 +87,8 @@ fn what_could_be_read_in_two_ways_is_refused() {
     let set = |path: &'static str, to: Value| {
         move |it: &mut Value| *it.pointer_mut(path).expect("there") = to
     };
-    let refused: Vec<(&str, Box<dyn FnOnce(&mut Value)>)> = vec![
+    type Change = Box<dyn FnOnce(&mut Value)>;
+    let refused: Vec<(&str, Change)> = vec![
         (
             "another type",
             Box::new(set("/_type", json!("https://in-toto.io/Statement/v0.1"))),

@@ -3,14 +3,13 @@
 use std::{
     cell::RefCell,
     ops::Range,
-    os::fd::OwnedFd,
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use casemate_core::Source;
 use rayon::prelude::*;
-use rustix::{fs::fstat, io::pread};
 
-use super::{Fault, File, Identity};
+use super::{Fault, File};
 use crate::{HashType, hash::Hasher};
 
 /// How much has been read so far; anybody may look at it meanwhile.
@@ -24,28 +23,27 @@ impl Meter {
     }
 }
 
-/// Digests the given ranges of a file, and finds out whether it changed meanwhile.
+/// Digests the given ranges of `content`, which is that of `file`, and finds out whether the file
+/// changed meanwhile.
 pub(crate) fn digest(
     file: &File,
+    content: &dyn Source,
     ranges: &[Range<u64>],
     kind: HashType,
     meter: &Meter,
 ) -> Result<Vec<Box<[u8]>>, Fault> {
-    let one = |range: &Range<u64>| digest_range(&file.fd, range.clone(), kind, meter);
+    let one = |range: &Range<u64>| digest_range(content, range.clone(), kind, meter);
     let digests: Result<Vec<_>, Fault> = match ranges {
         [range] => one(range).map(|digest| vec![digest]),
         _ => ranges.par_iter().map(one).collect(),
     };
     let digests = digests?;
-    let after = fstat(&file.fd).map_err(|error| Fault::Io(error.into()))?;
-    match Identity::of(&after) == file.identity() {
-        true => Ok(digests),
-        false => Err(Fault::Changed),
-    }
+    file.is_unchanged()?;
+    Ok(digests)
 }
 
 fn digest_range(
-    fd: &OwnedFd,
+    content: &dyn Source,
     range: Range<u64>,
     kind: HashType,
     meter: &Meter,
@@ -66,8 +64,9 @@ fn digest_range(
             if buffer.len() < want {
                 buffer.resize(want, 0);
             }
-            let read = pread(fd, &mut buffer[..want], at);
-            let read = read.map_err(|error| Fault::Io(error.into()))?;
+            let read = content
+                .read_at(at, &mut buffer[..want])
+                .map_err(Fault::Io)?;
             if read == 0 {
                 // It was longer when it was opened.
                 return Err(Fault::Changed);

@@ -14,9 +14,10 @@ use std::{
     path::Path,
 };
 
+use casemate_core::{MemorySource, Source};
 use rustix::{
     fs::{FileType, Mode, OFlags, Stat, fstat, open, openat},
-    io::Errno,
+    io::{Errno, pread},
 };
 
 pub use self::digest::Meter;
@@ -163,8 +164,38 @@ impl File {
         Identity::of(&self.stat)
     }
 
-    pub(crate) fn len(&self) -> u64 {
+    /// Whether it is as it was when it was opened.
+    pub(crate) fn is_unchanged(&self) -> Result<(), Fault> {
+        let now = fstat(&self.fd).map_err(|error| Fault::Io(error.into()))?;
+        match Identity::of(&now) == self.identity() {
+            true => Ok(()),
+            false => Err(Fault::Changed),
+        }
+    }
+
+    /// All of it, for what is small.
+    pub(crate) fn load(&self) -> Result<MemorySource<Vec<u8>>, Fault> {
+        let len = usize::try_from(self.len()).unwrap_or(usize::MAX);
+        self.read_vec(0, len).map(MemorySource).map_err(Fault::Io)
+    }
+}
+
+impl Source for File {
+    fn len(&self) -> u64 {
         u64::try_from(self.stat.st_size).unwrap_or(0)
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buf.len() {
+            match pread(&self.fd, &mut buf[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(filled)
     }
 }
 
