@@ -9,14 +9,18 @@
 //!
 //! [`merkle`], [`tile`], [`note`], [`checkpoint`], [`proof`] and [`witness`] take bytes and give bytes.
 //! [`log`](mod@log) keeps a log in a directory, through the few file operations of a [`disk::Disk`], in an order
-//! that leaves a consistent log behind wherever it is cut. [`audit`] recomputes a log and names what does
+//! that leaves a consistent log behind wherever it is cut. [`audit`](mod@audit) recomputes a log and names what does
 //! not fit.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod checkpoint;
+pub mod disk;
+pub mod log;
 pub mod merkle;
 pub mod note;
 pub mod proof;
+pub mod record;
 pub mod tile;
 pub mod witness;
 
