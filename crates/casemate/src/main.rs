@@ -7,6 +7,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod http;
 mod output;
 mod policies;
 mod progress;
@@ -44,6 +45,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Scan(arguments) => commands::scan::run(global, arguments),
         Command::Model(command) => commands::model::run(global, command),
         Command::Policy(command) => commands::policy::run(global, command),
+        Command::Log(command) => commands::log::run(global, command),
         Command::Explain { rule } => commands::rules::explain(global, rule),
         Command::Rules => commands::rules::list(global),
         Command::Schema { name } => commands::schema::run(name.as_deref()),

@@ -183,21 +183,28 @@ impl Folder {
         }
     }
 
-    /// A directory to write into, made if it is not there. Nobody else has it meanwhile.
+    /// A directory to write into, made if it is not there. Waits until nobody else writes into it.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` where somebody has it, or what the system says.
+    /// What the system says.
     pub fn locked(root: impl Into<PathBuf>) -> io::Result<Self> {
-        let root = root.into();
-        fs::create_dir_all(&root)?;
-        let mut options = OpenOptions::new();
-        let lock = options.create(true).append(true).open(root.join(LOCK))?;
+        let (root, lock) = lock_of(root.into())?;
+        lock.lock()?;
+        let _lock = Some(lock);
+        Ok(Self { root, _lock })
+    }
+
+    /// The same without waiting.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` where somebody else writes into it, or what the system says.
+    pub fn claimed(root: impl Into<PathBuf>) -> io::Result<Self> {
+        let (root, lock) = lock_of(root.into())?;
         lock.try_lock()?;
-        Ok(Self {
-            root,
-            _lock: Some(lock),
-        })
+        let _lock = Some(lock);
+        Ok(Self { root, _lock })
     }
 
     /// Where it is.
@@ -285,6 +292,13 @@ impl Disk for Folder {
     fn remove(&self, path: &str) -> io::Result<()> {
         fs::remove_file(self.at(path))
     }
+}
+
+fn lock_of(root: PathBuf) -> io::Result<(PathBuf, File)> {
+    fs::create_dir_all(&root)?;
+    let mut options = OpenOptions::new();
+    let lock = options.create(true).append(true).open(root.join(LOCK))?;
+    Ok((root, lock))
 }
 
 const LOCK: &str = "lock";

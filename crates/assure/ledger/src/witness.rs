@@ -1,6 +1,8 @@
 //! What a witness does: it cosigns a checkpoint that continues the last one it cosigned
 //! (<https://c2sp.org/tlog-witness>). Bytes in, bytes out; who calls keeps the state and the sockets.
 
+mod state;
+
 use std::fmt;
 
 use crate::{
@@ -10,6 +12,8 @@ use crate::{
     proof::{MAX_HASHES, hash_lines},
     tile::number,
 };
+
+pub use self::state::{Keeping, origin_hash};
 
 /// The body of `add-checkpoint`.
 #[derive(Clone, Debug, PartialEq, Eq)]

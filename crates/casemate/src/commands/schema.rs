@@ -7,7 +7,10 @@ use casemate_report::json;
 use serde_json::Value;
 
 use crate::{
-    commands::model::{Conversion, explain, inspect},
+    commands::{
+        log::report as log,
+        model::{Conversion, explain, inspect},
+    },
     config::Configuration,
     output,
 };
@@ -36,6 +39,10 @@ fn names() -> Vec<&'static str> {
         "explanation",
         "gate-input",
         "inspection",
+        "log",
+        "log-append",
+        "log-checkpoint",
+        "log-verification",
     ]);
     names.sort_unstable();
     names
@@ -47,6 +54,10 @@ fn schema(name: &str) -> Option<Value> {
         "explanation" => Some(json::schema_of::<explain::Report>()),
         "inspection" => Some(json::schema_of::<inspect::Report>()),
         "conversion" => Some(json::schema_of::<Conversion>()),
+        "log" => Some(json::schema_of::<log::Made>()),
+        "log-append" => Some(json::schema_of::<log::Appended>()),
+        "log-checkpoint" => Some(json::schema_of::<log::Signed>()),
+        "log-verification" => Some(json::schema_of::<log::Verification>()),
         "gate-input" => Some(json::schema_of::<casemate_policy::GateInput>()),
         _ => json::schema(name),
     }
