@@ -21,6 +21,7 @@ macro_rules! targets {
 
 targets! {
     bzip2: "bzip2 streams.",
+    checkpoint: "Checkpoints of transparency logs.",
     classify: "What kind of asset a file is.",
     convert: "Conversion to safetensors.",
     examine: "The judgement of a file of any format.",
@@ -29,6 +30,7 @@ targets! {
     gzip: "gzip and zlib streams.",
     index: "The index of a checkpoint in several files.",
     lz4: "LZ4 frames.",
+    note: "Signed notes, signature lines and verifier keys.",
     pickle: "The pickle interpreter.",
     policy: "Rego and the gate's input.",
     pt2: "The graph of an exported program.",
@@ -37,8 +39,11 @@ targets! {
     sevenz: "7z archives.",
     sniff: "What content is.",
     tar: "tar archives.",
+    tile: "Tiles, bundles of entries, and their paths.",
+    tlog_proof: "Proofs of entries of transparency logs.",
     torch_tar: "The records of torch before 0.1.10.",
     torchscript: "The code of TorchScript.",
+    witness: "Requests to witnesses.",
     xz: "xz and .lzma streams.",
     zip: "zip archives.",
     zstd: "Zstandard frames.",

@@ -128,7 +128,7 @@ fn verdicts(scan: &Value) -> BTreeMap<String, (String, String)> {
 }
 
 /// The wheel of `package`, from the cache or from PyPI, with the digest it must have.
-fn wheel(package: &str, digest: &str) -> PathBuf {
+pub(crate) fn wheel(package: &str, digest: &str) -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))

@@ -9,7 +9,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) use self::log::{
     Append, Checkpoint, Export, Init, Log, Prove, Verify, Vkey, Which, Witness,
-
 };
 
 /// The supply chain of models, judged without running it.

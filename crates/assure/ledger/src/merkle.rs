@@ -90,7 +90,8 @@ fn subtree<N: Nodes>(nodes: &mut N, leaves: Range<u64>) -> Result<Hash, N::Error
     let mut low = leaves.start;
     while low < leaves.end {
         let level = (leaves.end - low).ilog2();
-        parts.push(nodes.node(level as u8, low >> level)?);
+        // At most 63: the lowest byte is all of it.
+        parts.push(nodes.node(level.to_le_bytes()[0], low >> level)?);
         low += 1 << level;
     }
     let folded = parts

@@ -67,14 +67,19 @@ pub fn widths(kind: Kind, size: u64) -> (u64, u16) {
         Kind::Entries => 0,
     };
     let hashes = size.checked_shr(u32::from(HEIGHT) * level).unwrap_or(0);
-    let (full, partial) = (hashes / u64::from(WIDTH), hashes % u64::from(WIDTH));
-    (full, partial as u16)
+    (hashes / u64::from(WIDTH), hashes.to_le_bytes()[0].into())
+}
+
+/// The place of an entry in its bundle, or of a hash in its tile: its index in 256, which is its lowest
+/// byte.
+pub(crate) fn within(index: u64) -> usize {
+    index.to_le_bytes()[0].into()
 }
 
 /// How many levels of tiles a log of `size` entries has.
 pub fn levels(size: u64) -> u8 {
     size.checked_ilog2()
-        .map_or(0, |bits| (bits / u32::from(HEIGHT)) as u8 + 1)
+        .map_or(0, |bits| bits.to_le_bytes()[0] / HEIGHT + 1)
 }
 
 /// An index in groups of three digits, all but the last after an `x`.
@@ -128,12 +133,12 @@ impl FromStr for Tile {
         let rest = text.strip_prefix("tile/").ok_or(NotATile)?;
         let (kind, rest) = rest.split_once('/').ok_or(NotATile)?;
         let (path, width) = match rest.split_once(".p/") {
-            Some((path, width)) => (path, number(width, 255).ok_or(NotATile)? as u16),
+            Some((path, width)) => (path, byte(width, 255).ok_or(NotATile)?.into()),
             None => (rest, WIDTH),
         };
         let kind = match kind {
             "entries" => Kind::Entries,
-            level => Kind::Hashes(number(level, 63).ok_or(NotATile)? as u8),
+            level => Kind::Hashes(byte(level, 63).ok_or(NotATile)?),
         };
         let index = index(path).ok_or(NotATile)?;
         match width {
@@ -141,6 +146,10 @@ impl FromStr for Tile {
             width => Ok(Self { kind, index, width }),
         }
     }
+}
+
+fn byte(text: &str, most: u8) -> Option<u8> {
+    number(text, most.into()).and_then(|number| number.try_into().ok())
 }
 
 /// A decimal number up to `most`, without zeros before it.
@@ -186,7 +195,7 @@ pub fn entries(bytes: &[u8], width: u16) -> Result<Vec<&[u8]>, BadTile> {
     while let Some((length, behind)) = rest.split_first_chunk::<2>() {
         let length = usize::from(u16::from_be_bytes(*length));
         let (entry, behind) = behind.split_at_checked(length).ok_or(BadTile::Cut {
-            entry: entries.len() as u16,
+            entry: entries.len(),
         })?;
         if entries.len() == usize::from(width) {
             return Err(BadTile::Long { expected: width });
@@ -194,8 +203,8 @@ pub fn entries(bytes: &[u8], width: u16) -> Result<Vec<&[u8]>, BadTile> {
         entries.push(entry);
         rest = behind;
     }
-    match (rest.len(), entries.len() as u16) {
-        (0, count) if count == width => Ok(entries),
+    match (rest.len(), entries.len()) {
+        (0, count) if count == usize::from(width) => Ok(entries),
         (_, entry) => Err(BadTile::Cut { entry }),
     }
 }
@@ -232,7 +241,7 @@ pub enum BadTile {
     #[error("it ends within its entry {entry}")]
     Cut {
         /// The entry's place in the bundle.
-        entry: u16,
+        entry: usize,
     },
     /// A bundle goes on behind its last entry.
     #[error("it goes on behind its {expected} entries")]
@@ -270,10 +279,7 @@ impl<T: Tiles> Nodes for TileNodes<T> {
         let (tile_level, above) = (level / HEIGHT, level % HEIGHT);
         // The subtree has 2^above hashes of a tile, which no tile border cuts.
         let first = index << above;
-        let (tile, start) = (
-            first / u64::from(WIDTH),
-            (first % u64::from(WIDTH)) as usize,
-        );
+        let (tile, start) = (first / u64::from(WIDTH), within(first));
         let hashes = self.0.tile(tile_level, tile)?;
         match hashes.get(start..start + (1 << above)) {
             Some(row) => Ok(fold(row)),

@@ -51,19 +51,20 @@ impl Edge {
     pub(crate) fn push_leaf(&mut self, leaf: Hash, full: &mut Vec<Full>) {
         self.size += 1;
         let mut hash = leaf;
-        for level in 0.. {
-            if self.levels.len() == level {
+        for level in 0_u8.. {
+            let at = usize::from(level);
+            if self.levels.len() == at {
                 self.levels.push(Vec::new());
             }
-            let row = &mut self.levels[level];
+            let row = &mut self.levels[at];
             row.push(hash);
             if row.len() < usize::from(WIDTH) {
                 return;
             }
             hash = tile::fold(row);
-            let (index, _) = tile::widths(Kind::Hashes(level as u8), self.size);
+            let (index, _) = tile::widths(Kind::Hashes(level), self.size);
             let tile = Tile {
-                kind: Kind::Hashes(level as u8),
+                kind: Kind::Hashes(level),
                 index: index - 1,
                 width: WIDTH,
             };
@@ -74,8 +75,8 @@ impl Edge {
     /// The tiles and the bundle that are not full, and not empty.
     pub(crate) fn partials(&self) -> Vec<Full> {
         let tile = |kind| Tile::of(kind, tile::widths(kind, self.size).0, self.size);
-        let rows = self.levels.iter().enumerate().filter_map(|(level, row)| {
-            let tile = tile(Kind::Hashes(level as u8))?;
+        let rows = (0_u8..).zip(&self.levels).filter_map(|(level, row)| {
+            let tile = tile(Kind::Hashes(level))?;
             Some((tile, bytes(row)))
         });
         let bundle = tile(Kind::Entries).map(|tile| (tile, self.bundle.clone()));

@@ -140,7 +140,7 @@ impl<D: Disk> Log<D> {
             return Err(LogError::Index { index, size });
         }
         let mut bundle = self.bundle(index / u64::from(WIDTH))?;
-        Ok(bundle.swap_remove((index % u64::from(WIDTH)) as usize))
+        Ok(bundle.swap_remove(tile::within(index)))
     }
 
     /// Hands the entries of a range that is within the log to `each`, with their indexes.
@@ -156,11 +156,7 @@ impl<D: Disk> Log<D> {
         let width = u64::from(WIDTH);
         let mut index = range.start;
         while index < range.end {
-            for entry in self
-                .bundle(index / width)?
-                .iter()
-                .skip((index % width) as usize)
-            {
+            for entry in self.bundle(index / width)?.iter().skip(tile::within(index)) {
                 if index == range.end {
                     break;
                 }

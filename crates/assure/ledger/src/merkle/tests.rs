@@ -6,6 +6,10 @@ fn leaves(count: u64) -> Vec<Hash> {
     (0..count).map(|n| Hash::leaf(&n.to_be_bytes())).collect()
 }
 
+fn place(index: u64) -> usize {
+    usize::try_from(index).expect("a leaf in memory")
+}
+
 fn root_of(leaves: &[Hash]) -> Hash {
     let Ok(root) = root(&mut &tree(leaves), leaves.len() as u64);
     root
@@ -59,10 +63,10 @@ fn every_entry_of_every_small_tree_is_proven() {
     let all = leaves(70);
     let whole = tree(&all);
     for size in 1..=70_u64 {
-        let root = root_of(&all[..size as usize]);
+        let root = root_of(&all[..place(size)]);
         for index in 0..size {
             let proof = inclusion_of(&whole, index, size);
-            let leaf = all[index as usize];
+            let leaf = all[place(index)];
             assert_eq!(verify_inclusion(leaf, index, size, &proof, root), Ok(()));
         }
     }
@@ -73,7 +77,7 @@ fn every_small_tree_is_proven_to_begin_every_later_one() {
     let all = leaves(70);
     let whole = tree(&all);
     let roots: Vec<Hash> = (0..=70).map(|size| root_of(&all[..size])).collect();
-    let at = |size: u64| (size, roots[size as usize]);
+    let at = |size: u64| (size, roots[place(size)]);
     for new in 0..=70 {
         for old in 0..=new {
             let proof = consistency_of(&whole, old, new);
@@ -96,11 +100,11 @@ proptest! {
         let all = leaves(size);
         let (root, index, wrong) = (root_of(&all), pick % size, other % size);
         let proof = inclusion_of(&tree(&all), index, size);
-        let leaf = all[index as usize];
+        let leaf = all[place(index)];
         prop_assert_eq!(verify_inclusion(leaf, index, size, &proof, root), Ok(()));
         if wrong != index {
             prop_assert!(verify_inclusion(leaf, wrong, size, &proof, root).is_err());
-            prop_assert!(verify_inclusion(all[wrong as usize], index, size, &proof, root).is_err());
+            prop_assert!(verify_inclusion(all[place(wrong)], index, size, &proof, root).is_err());
         }
         for at in 0..proof.len() {
             let mut flipped = proof.clone();
@@ -120,12 +124,12 @@ proptest! {
     ) {
         let all = leaves(new);
         let old = 1 + pick % new;
-        let (first, whole) = (root_of(&all[..old as usize]), root_of(&all));
+        let (first, whole) = (root_of(&all[..place(old)]), root_of(&all));
         let at = |size: u64| (size, if size == new { whole } else { first });
         let proof = consistency_of(&tree(&all), old, new);
         prop_assert_eq!(verify_consistency(at(old), at(new), &proof), Ok(()));
-        let mut fork = all[..old as usize].to_vec();
-        let changed = (pick / 7 % old) as usize;
+        let mut fork = all[..place(old)].to_vec();
+        let changed = place(pick / 7 % old);
         fork[changed].0[bit / 8] ^= 1 << (bit % 8);
         prop_assert!(verify_consistency((old, root_of(&fork)), at(new), &proof).is_err());
         for hash in 0..proof.len() {

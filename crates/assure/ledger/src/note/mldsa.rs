@@ -83,8 +83,7 @@ impl Cosigner {
 fn message(name: &str, time: u64, checkpoint: &Checkpoint) -> Vec<u8> {
     let mut message = b"subtree/v1\n\0".to_vec();
     let mut text = |text: &str, time: Option<u64>| {
-        // Names of keys and of logs have 1 to 255 bytes by construction.
-        message.push(text.len() as u8);
+        message.push(u8::try_from(text.len()).expect("a name of at most 255 bytes"));
         message.extend_from_slice(text.as_bytes());
         message.extend(time.into_iter().flat_map(u64::to_be_bytes));
     };

@@ -22,7 +22,7 @@ struct State {
     safe_dirs: BTreeSet<String>,
     /// Changes of names that are not on the disk.
     changes: Vec<Change>,
-    operations_left: Option<u64>,
+    operations_left: Option<usize>,
     undone: u64,
 }
 
@@ -55,7 +55,7 @@ impl Change {
 
 impl CrashDisk {
     /// Cuts the power after this many operations.
-    pub(crate) fn cut_after(&self, operations: u64) {
+    pub(crate) fn cut_after(&self, operations: usize) {
         self.0.borrow_mut().operations_left = Some(operations);
     }
 
@@ -89,7 +89,7 @@ impl CrashDisk {
             let mut bytes = inode.safe.clone();
             if inode.bytes != inode.safe {
                 let doubtful = inode.bytes.len() - inode.kept;
-                let length = inode.kept + random.below(doubtful as u64 + 1) as usize;
+                let length = inode.kept + random.below(doubtful + 1);
                 bytes = inode.bytes[..length].to_vec();
                 // The length may be there before the bytes are, or a cut not yet.
                 match random.below(3) {
@@ -244,7 +244,9 @@ impl Disk for CrashDisk {
         self.operate(|state, _| {
             let inode = state.inode(path)?;
             let inode = &mut state.inodes[inode];
-            inode.bytes.truncate(length as usize);
+            inode
+                .bytes
+                .truncate(usize::try_from(length).expect("a length in memory"));
             inode.kept = inode.kept.min(inode.bytes.len());
             Ok(())
         })
@@ -313,11 +315,12 @@ impl Random {
     }
 
     /// A number below `limit`, which is not 0.
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
+        let drawn = (mixed ^ (mixed >> 31)) % limit as u64;
+        usize::try_from(drawn).expect("below a usize")
     }
 }

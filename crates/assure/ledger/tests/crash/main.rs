@@ -51,7 +51,7 @@ fn life(seed: u64, signer: &Signer<'_>) -> (u64, u64, u64) {
     let (mut crashes, mut undone) = (0, 0);
     for _ in 0..4 {
         // Most work fits in a few hundred operations; some cuts come while the last cut is repaired.
-        let most = [12, 300, 300][random.below(3) as usize];
+        let most = [12, 300, 300][random.below(3)];
         let life = 1 + random.below(most);
         disk.cut_after(life);
         while work(&disk, signer, &mut promise, &mut random).is_ok() {}
@@ -83,8 +83,10 @@ fn work(
     };
     let batch: Vec<Vec<u8>> = (0..count)
         .map(|_| {
-            let length = random.below(60) as usize;
-            (0..length).map(|_| random.below(256) as u8).collect()
+            let length = random.below(60);
+            (0..length)
+                .map(|_| random.below(256).to_le_bytes()[0])
+                .collect()
         })
         .collect();
     promise.entries.truncate(promise.staged);
@@ -112,7 +114,7 @@ fn reopens(disk: &CrashDisk, signer: &Signer<'_>, promise: &mut Promise) {
         }
         log => log.expect("a log"),
     };
-    let size = log.checkpoint().size() as usize;
+    let size = usize::try_from(log.checkpoint().size()).expect("a size in memory");
     assert!(size >= promise.committed, "{size} of {}", promise.committed);
     trust
         .verify(log.note().to_string().as_bytes())
@@ -128,7 +130,7 @@ fn reopens(disk: &CrashDisk, signer: &Signer<'_>, promise: &mut Promise) {
     assert_eq!(entries, promise.entries[..size]);
 
     let writer = Writer::open(disk).expect("a writer");
-    let next = writer.next() as usize;
+    let next = usize::try_from(writer.next()).expect("a size in memory");
     assert!(next >= promise.staged, "{next} of {}", promise.staged);
     drop(writer);
     // What is left on disk is what belongs to this head, and nothing else.
