@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -305,6 +306,75 @@ fn one_honest_witness_tells_a_fork() {
         .verify(&["--witness-vkey", &witness.vkey])
         .ended_with(1);
     assert!(told.out.contains("too-few-witnesses"), "{}", told.out);
+}
+
+#[test]
+fn what_a_witness_keeps_tells_what_a_log_was_to_whoever_asks_it() {
+    let place = Place::new();
+    place.append(&["one", "two"]).ended_with(0);
+    let witness = Serving::start(&place);
+    witness.ask(&place).ended_with(0);
+    let get = |path: &str| {
+        let address = witness.url.strip_prefix("http://").expect("an address");
+        let mut stream = TcpStream::connect(address).expect("connected");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("asked");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("headers");
+        (head[9..12].to_owned(), body.to_owned())
+    };
+    let hash = casemate_ledger::witness::origin_hash("log.example/a");
+    let (status, checkpoint) = get(&format!("/{hash}/checkpoint"));
+    assert_eq!(status, "200");
+    fs::write(place.path("since"), checkpoint).expect("written");
+    place.append(&["three"]).ended_with(0);
+    place
+        .verify(&["--since", &place.text("since")])
+        .ended_with(0);
+    for path in [
+        "/",
+        "/add-checkpoint/",
+        "/../key.pem/checkpoint",
+        "/lock/checkpoint",
+    ] {
+        assert_eq!(get(path).0, "404", "{path}");
+    }
+    assert_eq!(get("/add-checkpoint").0, "405");
+}
+
+#[test]
+fn a_witness_answers_one_request_from_a_file() {
+    let place = Place::new();
+    place.append(&["one"]).ended_with(0);
+    key(&place.path("witness.pem"));
+    let checkpoint = read_text(place.path("log/checkpoint"));
+    fs::write(place.path("request"), format!("old 0\n\n{checkpoint}")).expect("written");
+    let cosign = || {
+        let (key, state, request) = (
+            place.text("witness.pem"),
+            place.text("state"),
+            place.text("request"),
+        );
+        let name = [
+            "log",
+            "witness",
+            "cosign",
+            "--name",
+            "witness.example",
+            "--key",
+            &key,
+        ];
+        casemate(
+            name.iter()
+                .chain(&["--state", &state, "--log", &place.vkey, &request]),
+        )
+    };
+    assert!(cosign().ended_with(0).out.starts_with("— witness.example "));
+    assert_eq!(
+        cosign().ended_with(1).out,
+        "1\n",
+        "it has cosigned it already"
+    );
 }
 
 #[test]

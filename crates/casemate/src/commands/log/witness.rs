@@ -93,6 +93,7 @@ impl Desk<'_> {
                     }
                 })
             }
+            (_, "/add-checkpoint") => Response::text(405, "it is asked by POST\n"),
             ("GET", path) => {
                 let hash = path
                     .strip_prefix('/')
@@ -104,7 +105,6 @@ impl Desk<'_> {
                     _ => Response::text(404, "there is nothing here\n"),
                 }
             }
-            (_, "/add-checkpoint") => Response::text(405, "it is asked by POST\n"),
             _ => Response::text(404, "there is nothing here\n"),
         }
     }
