@@ -5,6 +5,7 @@ mod commands;
 mod convert;
 mod docs;
 mod hostile;
+mod log;
 mod model;
 mod page;
 mod pypi;

@@ -128,7 +128,7 @@ fn verdicts(scan: &Value) -> BTreeMap<String, (String, String)> {
 }
 
 /// The wheel of `package`, from the cache or from PyPI, with the digest it must have.
-fn wheel(package: &str, digest: &str) -> PathBuf {
+pub(crate) fn wheel(package: &str, digest: &str) -> PathBuf {
     let cache = cache().join("wheels").join(digest);
     let find = || {
         let entries = std::fs::read_dir(&cache).ok()?;

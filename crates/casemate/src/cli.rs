@@ -1,11 +1,16 @@
 //! The words a user types.
 
+mod log;
 pub(crate) mod signing;
 
 use std::path::PathBuf;
 
 use casemate_core::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+pub(crate) use self::log::{
+    Append, Checkpoint, Export, Init, Log, Prove, Verify, Vkey, Which, Witness,
+};
 
 /// The supply chain of models, judged without running it.
 ///
@@ -103,6 +108,9 @@ pub(crate) enum Command {
     /// Work with gate policies (Rego).
     #[command(subcommand)]
     Policy(Policy),
+    /// Keep evidence in a transparency log, and verify one offline.
+    #[command(subcommand)]
+    Log(Log),
     /// Say what a rule means, why it matters and what to do.
     Explain {
         /// The rule, such as CM-PKL-001.
@@ -155,6 +163,19 @@ pub(crate) struct Assess {
     /// The name of the repository in the identities of its files [default: local].
     #[arg(long, value_name = "NAME")]
     pub(crate) repository: Option<String>,
+
+    /// A transparency log to append the outcomes and the decision to, as records.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) log: Option<PathBuf>,
+
+    /// The log's private key. Without it the records are pending until the log's next checkpoint.
+    #[arg(long, value_name = "KEY", requires = "log", value_hint = ValueHint::FilePath)]
+    pub(crate) log_key: Option<PathBuf>,
+
+    /// Log salted digests, so that the log tells nobody what was assessed: a file with a secret of at
+    /// least 16 bytes.
+    #[arg(long, value_name = "FILE", requires = "log", value_hint = ValueHint::FilePath)]
+    pub(crate) log_secret: Option<PathBuf>,
 }
 
 /// Judge model files.

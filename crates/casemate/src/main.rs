@@ -7,6 +7,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod http;
 mod output;
 mod policies;
 mod progress;
@@ -47,6 +48,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Sign(arguments) => commands::signing::sign::run(global, arguments),
         Command::Verify(arguments) => commands::signing::verify::run(global, arguments),
         Command::Policy(command) => commands::policy::run(global, command),
+        Command::Log(command) => commands::log::run(global, command),
         Command::Explain { rule } => commands::rules::explain(global, rule),
         Command::Rules => commands::rules::list(global),
         Command::Schema { name } => commands::schema::run(name.as_deref()),

@@ -1,9 +1,9 @@
-//! What a gate decided, and any statement as evidence.
+//! What a gate decided.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AssetId, Digest, Event, Outcome, Population, RuleId, Timestamp, canonical_json};
+use crate::{AssetId, Digest, RuleId, canonical_json};
 
 /// What a gate decided about a subject. The same policy and the same input give the same decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,14 @@ pub enum Verdict {
     Warn,
     /// It may not pass.
     Deny,
+}
+
+impl Decision {
+    /// The digest of the decision's canonical JSON: what a record of it commits to.
+    pub fn digest(&self) -> Digest {
+        let json = canonical_json(self).expect("a decision has only text keys");
+        Digest::of(&json)
+    }
 }
 
 impl Verdict {
@@ -72,63 +80,4 @@ pub enum Effect {
     Deny,
     /// Somebody should look.
     Warn,
-}
-
-/// Any statement of this vocabulary in the form that evidence takes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", content = "body", rename_all = "lowercase")]
-pub enum Record {
-    /// What a check said of a subject.
-    Outcome(Outcome),
-    /// What a check said of many subjects.
-    Population(Population),
-    /// Something that happened.
-    Event(Event),
-    /// What a gate decided.
-    Decision {
-        /// The decision.
-        decision: Decision,
-        /// When it was made.
-        time: Timestamp,
-    },
-}
-
-impl Record {
-    /// The digest of the record's canonical JSON: what a log entry commits to.
-    pub fn digest(&self) -> Digest {
-        let json = canonical_json(self).expect("a record has only text keys");
-        Digest::of(&json)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_decision_record_reads_as_the_contract_says_and_comes_back() {
-        let record = Record::Decision {
-            decision: Decision {
-                gate: "assess".into(),
-                subject: AssetId::File {
-                    repository: "local".into(),
-                    path: "".into(),
-                },
-                outcome: Verdict::Deny,
-                reasons: vec![Reason {
-                    effect: Effect::Deny,
-                    message: "models/a.pkl runs a shell command when it is loaded".into(),
-                    rule: Some(RuleId::new("CM-PKL-001")),
-                    subject: None,
-                }],
-                policy: Digest::of(b"policy"),
-                input: Digest::of(b"input"),
-            },
-            time: Timestamp::UNIX_EPOCH,
-        };
-        insta::assert_json_snapshot!(record);
-        let json = serde_json::to_string(&record).expect("serialises");
-        let back: Record = serde_json::from_str(&json).expect("parses");
-        assert_eq!(back.digest(), record.digest());
-    }
 }

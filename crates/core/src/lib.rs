@@ -25,6 +25,7 @@ mod event;
 mod finding;
 mod outcome;
 mod path;
+mod record;
 mod relation;
 mod rule;
 mod source;
@@ -33,12 +34,15 @@ pub use asset::{Asset, AssetId, AssetIdError, AssetKind};
 pub use canonical::canonical_json;
 pub use check::{Check, Class, Classify, Subject};
 pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
-pub use decision::{Decision, Effect, Reason, Record, Verdict};
+pub use decision::{Decision, Effect, Reason, Verdict};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use event::{Event, EventId, Field, LogSource};
 pub use finding::{Evidence, Finding, Fingerprint, Location, Region, Suppression};
 pub use outcome::{Coverage, Outcome, Population, PopulationKey, Populations, Status, aggregate};
 pub use path::PathText;
+pub use record::{
+    Claim, Producer, Record, RecordSchema, RecordSubject, SaltedDigest, Secret, Validity,
+};
 pub use relation::{Proof, Relation, RelationKind};
 pub use rule::{Confidence, Example, Reference, Rule, RuleId, RuleIdError, Severity};
 pub use source::{FileSource, Memo, MemorySource, Source, Window};

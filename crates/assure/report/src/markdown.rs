@@ -194,6 +194,10 @@ fn judges(assessment: &Assessment) -> Vec<String> {
         let expires = moment(exception.expires);
         format!("- exception for {rule} in {scope}, {owner}, {state} {expires}: {covers}\n")
     }));
+    items.extend(assessment.logged.iter().map(|logged| {
+        let origin = code(&logged.origin);
+        format!("- logged in {origin}: {}\n", logged.describe())
+    }));
     let Assessment {
         tool, generated, ..
     } = assessment;

@@ -47,6 +47,9 @@ pub struct Assessment {
     pub configuration: Configuration,
     /// What the gate decided.
     pub decision: Decision,
+    /// Where all of this is logged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged: Option<Logged>,
 }
 
 impl Assessment {
@@ -66,6 +69,7 @@ impl Assessment {
             mut findings,
             mut configuration,
             decision,
+            logged,
         } = parts;
         assets.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let mut gaps: Vec<Gap> = outcomes.iter().filter_map(Gap::of).collect();
@@ -104,6 +108,7 @@ impl Assessment {
             rules,
             configuration,
             decision,
+            logged,
         }
     }
 }
@@ -136,6 +141,39 @@ pub struct Parts {
     pub configuration: Configuration,
     /// What the gate decided.
     pub decision: Decision,
+    /// Where all of this is logged, if it is.
+    pub logged: Option<Logged>,
+}
+
+/// The records of an assessment in a transparency log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Logged {
+    /// The log's origin.
+    pub origin: String,
+    /// The index of the first record.
+    pub first: u64,
+    /// The index of the last, which is that of the decision.
+    pub last: u64,
+    /// Whether they wait for the next checkpoint. What waits can still be changed unseen.
+    pub pending: bool,
+}
+
+impl Logged {
+    /// The same in words.
+    pub(crate) fn describe(&self) -> String {
+        let Self {
+            first,
+            last,
+            pending,
+            ..
+        } = self;
+        let state = if *pending {
+            ", pending until its next checkpoint"
+        } else {
+            ""
+        };
+        format!("entries {first} to {last}{state}")
+    }
 }
 
 /// What `casemate scan` says of model files.

@@ -235,6 +235,10 @@ fn configuration(page: &mut Page, assessment: &Assessment) {
         let line = format!("{path} lies in the tree, and what is judged does not set the rules");
         page.entry("not obeyed", &line);
     }
+    if let Some(logged) = &assessment.logged {
+        let line = format!("{}: {}", sanitise(&logged.origin), logged.describe());
+        page.entry("logged", &line);
+    }
     page.blank();
 }
 

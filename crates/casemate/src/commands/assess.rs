@@ -13,13 +13,14 @@ use casemate_core::{
 };
 use casemate_inventory::{Inventory, Options};
 use casemate_policy::{Exception, GateInput, GateOutcome, Setting, is_clean};
-use casemate_report::{Assessment, Parts};
+use casemate_report::{Assessment, Logged, Parts};
 use casemate_secrets::SecretsCheck;
 
 use crate::{
     NEGATIVE, catalogue,
     cli::{self, Global},
     clock,
+    commands::log::evidence::{Ledger, Said},
     config::{self, Configuration},
     output, policies,
     progress::Ticker,
@@ -53,10 +54,15 @@ pub(crate) fn run(
     let input = settings.question(&inventory);
     let decision = casemate_policy::decide(&bundle, &input);
     let verdict = decision.outcome;
-    let assessment = settings.tell(inventory, decision);
+    let logged = settings.log(global, &inventory, &decision)?;
+    let assessment = settings.tell(inventory, decision, logged);
 
     report.write(&assessment, &input)?;
     output::print(&output::format(global).assessment(&assessment, output::options(global)))?;
+    if let Some(logged) = &assessment.logged {
+        let Logged { first, last, .. } = logged;
+        output::hint(global, &format!("logged as entries {first} to {last}"));
+    }
     output::hint(
         global,
         &format!("the report is in {}", report.path().display()),
@@ -104,6 +110,8 @@ struct Settings {
     /// Where the settings come from, for the report.
     sources: Vec<String>,
     now: Timestamp,
+    /// Where the assessment is logged.
+    ledger: Option<Ledger>,
 }
 
 impl Settings {
@@ -142,6 +150,11 @@ impl Settings {
             out: out.unwrap_or_else(|| PathBuf::from("casemate-report")),
             sources,
             now: clock::of(global)?.now(),
+            ledger: arguments.log.clone().map(|dir| Ledger {
+                dir,
+                key: arguments.log_key.clone(),
+                secret: arguments.log_secret.clone(),
+            }),
         })
     }
 
@@ -181,7 +194,27 @@ impl Settings {
         input
     }
 
-    fn tell(self, inventory: Inventory, decision: Decision) -> Assessment {
+    fn log(
+        &self,
+        global: &Global,
+        inventory: &Inventory,
+        decision: &Decision,
+    ) -> Result<Option<Logged>> {
+        let said = Said {
+            root: &self.root,
+            populations: &inventory.populations,
+            outcomes: &inventory.outcomes,
+            decision,
+        };
+        let clock = clock::of(global)?;
+        let logged = self
+            .ledger
+            .as_ref()
+            .map(|ledger| ledger.append(&said, &*clock));
+        logged.transpose()
+    }
+
+    fn tell(self, inventory: Inventory, decision: Decision, logged: Option<Logged>) -> Assessment {
         let root = path_text(&self.path);
         let ignored = inventory.assets.iter().filter_map(|asset| match &asset.id {
             AssetId::File { path, .. } if is_ours(path) => Some(root.join(path)),
@@ -225,6 +258,7 @@ impl Settings {
             findings: Vec::new(),
             configuration,
             decision,
+            logged,
         };
         Assessment::new(parts, &catalogue::rules())
     }

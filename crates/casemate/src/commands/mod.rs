@@ -2,6 +2,7 @@
 
 pub(crate) mod assess;
 pub(crate) mod init;
+pub(crate) mod log;
 pub(crate) mod model;
 pub(crate) mod policy;
 pub(crate) mod rules;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     commands::{
+        log::report as log,
         model::{Conversion, explain, inspect},
         signing,
     },
@@ -42,6 +43,10 @@ fn names() -> Vec<&'static str> {
         "keys",
         "signing",
         "verdict",
+        "log",
+        "log-append",
+        "log-checkpoint",
+        "log-verification",
     ]);
     names.sort_unstable();
     names
@@ -56,6 +61,10 @@ fn schema(name: &str) -> Option<Value> {
         "keys" => Some(json::schema_of::<signing::keygen::Report>()),
         "signing" => Some(json::schema_of::<signing::sign::Report>()),
         "verdict" => Some(json::schema_of::<signing::verify::Report>()),
+        "log" => Some(json::schema_of::<log::Made>()),
+        "log-append" => Some(json::schema_of::<log::Appended>()),
+        "log-checkpoint" => Some(json::schema_of::<log::Signed>()),
+        "log-verification" => Some(json::schema_of::<log::Verification>()),
         "gate-input" => Some(json::schema_of::<casemate_policy::GateInput>()),
         _ => json::schema(name),
     }

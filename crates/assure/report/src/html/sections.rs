@@ -180,6 +180,10 @@ pub(super) fn judges(assessment: &Assessment) -> Markup {
                 dd { code { (assessment.decision.input) } }
                 dt { "Gate" }
                 dd { (shown(&assessment.decision.gate)) }
+                @if let Some(logged) = &assessment.logged {
+                    dt { "Logged" }
+                    dd { (shown(&logged.origin)) ": " (logged.describe()) }
+                }
                 @if !configuration.ignored.is_empty() {
                     dt { "Not obeyed" }
                     dd {

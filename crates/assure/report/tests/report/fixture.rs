@@ -7,7 +7,7 @@ use casemate_core::{
     Outcome, PathText, Reason, Reference, Region, Rule, RuleId, Severity, Status, Suppression,
     Timestamp, Verdict,
 };
-use casemate_report::{Artifact, Assessment, Configuration, Exception, Parts, Scan};
+use casemate_report::{Artifact, Assessment, Configuration, Exception, Logged, Parts, Scan};
 
 /// A name that attacks whatever shows it.
 pub(crate) const HOSTILE: &str = "</script><script>alert(1)</script>\u{1b}[31m\u{202e}gpj.\
@@ -170,6 +170,12 @@ pub(crate) fn parts() -> Parts {
         outcomes,
         configuration: configuration(),
         decision: decision(),
+        logged: Some(Logged {
+            origin: "log.example".into(),
+            first: 40,
+            last: 52,
+            pending: false,
+        }),
     }
 }
 

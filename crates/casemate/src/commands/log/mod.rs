@@ -1,0 +1,135 @@
+//! `casemate log`.
+
+mod append;
+mod checkpoint;
+pub(crate) mod evidence;
+mod export;
+mod prove;
+pub(crate) mod report;
+mod verify;
+mod witness;
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use casemate_attest::SigningKey;
+use casemate_ledger::{
+    Signer,
+    disk::{Disk, Folder},
+    log::{Log, LogError, Writer},
+    note::Scheme,
+};
+
+use crate::{
+    cli::{self, Format, Global},
+    output,
+};
+
+/// Runs one of the commands about logs.
+pub(crate) fn run(global: &Global, command: &cli::Log) -> Result<ExitCode> {
+    if !matches!(global.format, Format::Text | Format::Json) {
+        bail!("logs are told of as text or json");
+    }
+    match command {
+        cli::Log::Init(arguments) => init(global, arguments),
+        cli::Log::Append(arguments) => append::run(global, arguments),
+        cli::Log::Checkpoint(arguments) => checkpoint::run(global, arguments),
+        cli::Log::Prove(arguments) => prove::run(global, arguments),
+        cli::Log::Verify(arguments) => verify::run(global, arguments),
+        cli::Log::Export(arguments) => export::run(arguments),
+        cli::Log::Vkey(arguments) => vkey(arguments),
+        cli::Log::Witness(command) => witness::run(global, command),
+    }
+}
+
+/// Makes a log.
+fn init(global: &Global, arguments: &cli::Init) -> Result<ExitCode> {
+    let key = read_key(&arguments.key.key)?;
+    let signer = signer(&arguments.origin, Scheme::Ed25519, &key)?;
+    let folder = lock(&arguments.dir)?;
+    Writer::create(folder, &signer).with_context(|| arguments.dir.display().to_string())?;
+    let vkey = signer.verifier().to_string();
+    match global.format {
+        Format::Json => output::print_json(&report::Made::new(&arguments.origin, vkey))?,
+        _ => output::print(&format!("{vkey}\n"))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn vkey(arguments: &cli::Vkey) -> Result<ExitCode> {
+    let key = read_key(&arguments.key.key)?;
+    let scheme = if arguments.witness {
+        Scheme::Cosignature
+    } else {
+        Scheme::Ed25519
+    };
+    let signer = signer(&arguments.name, scheme, &key)?;
+    output::print(&format!("{}\n", signer.verifier()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A private key from a file, opened with CASEMATE_PASSPHRASE where it is encrypted.
+pub(crate) fn read_key(path: &Path) -> Result<SigningKey> {
+    let bytes = read(path, MAX_KEY)?;
+    let passphrase = std::env::var_os("CASEMATE_PASSPHRASE");
+    let passphrase = passphrase.as_deref().map(std::ffi::OsStr::as_encoded_bytes);
+    SigningKey::read(&bytes, passphrase).with_context(|| path.display().to_string())
+}
+
+pub(crate) fn signer<'a>(name: &str, scheme: Scheme, key: &'a SigningKey) -> Result<Signer<'a>> {
+    Signer::new(name, scheme, key).map_err(|error| match error {
+        casemate_ledger::note::BadVerifierKey::Key => anyhow!("the key is not Ed25519"),
+        error => anyhow!("{name}: {error}"),
+    })
+}
+
+/// A log's directory, to write into.
+pub(crate) fn lock(dir: &Path) -> Result<Folder> {
+    Folder::locked(dir).with_context(|| dir.display().to_string())
+}
+
+/// A log's directory to write into, which must hold a log.
+pub(crate) fn open_writer(dir: &Path) -> Result<Writer<Folder>> {
+    // Locking would make the directory.
+    open(dir)?;
+    Writer::open(lock(dir)?).with_context(|| dir.display().to_string())
+}
+
+fn open(dir: &Path) -> Result<Log<Folder>> {
+    Log::open(Folder::new(dir)).with_context(|| dir.display().to_string())
+}
+
+/// At most `limit` bytes of a file, or of standard input for `-`.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let name = || path.display().to_string();
+    let read = match path.to_str() {
+        Some("-") => io::stdin().take(limit + 1).read_to_end(&mut bytes),
+        _ => {
+            let file = File::open(path).with_context(name)?;
+            file.take(limit + 1).read_to_end(&mut bytes)
+        }
+    };
+    read.with_context(name)?;
+    if bytes.len() as u64 > limit {
+        bail!("{} has more than {limit} bytes", name());
+    }
+    Ok(bytes)
+}
+
+/// Whether an error is about the log, and not about reading it.
+fn is_verdict(error: &LogError) -> bool {
+    !matches!(error, LogError::Io { .. } | LogError::Absent)
+}
+
+/// The origin of a log.
+fn origin<D: Disk>(log: &Log<D>) -> &str {
+    log.checkpoint().origin()
+}
+
+const MAX_KEY: u64 = 64 << 10;

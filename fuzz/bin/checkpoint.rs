@@ -1,0 +1,4 @@
+//! Fuzzes `checkpoint`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| casemate_fuzz::checkpoint::run(data));
