@@ -34,7 +34,7 @@ pub(crate) struct Keygen {
 }
 
 /// Where the pass phrase of a private key comes from.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Passphrase {
     /// A file whose first line is the pass phrase of the private key; `-` for standard input. Without
     /// it, CASEMATE_PASSPHRASE is taken, or else the terminal is asked.

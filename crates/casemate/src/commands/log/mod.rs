@@ -26,7 +26,8 @@ use casemate_ledger::{
 };
 
 use crate::{
-    cli::{self, Format, Global},
+    cli::{self, Format, Global, signing::Passphrase},
+    commands::signing::private_key,
     output,
 };
 
@@ -73,12 +74,10 @@ fn vkey(arguments: &cli::Vkey) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A private key from a file, opened with CASEMATE_PASSPHRASE where it is encrypted.
+/// A private key from a file. If it is encrypted, CASEMATE_PASSPHRASE or the terminal has its pass
+/// phrase.
 pub(crate) fn read_key(path: &Path) -> Result<SigningKey> {
-    let bytes = read(path, MAX_KEY)?;
-    let passphrase = std::env::var_os("CASEMATE_PASSPHRASE");
-    let passphrase = passphrase.as_deref().map(std::ffi::OsStr::as_encoded_bytes);
-    SigningKey::read(&bytes, passphrase).with_context(|| path.display().to_string())
+    private_key(path, &Passphrase::default())
 }
 
 pub(crate) fn signer<'a>(name: &str, scheme: Scheme, key: &'a SigningKey) -> Result<Signer<'a>> {
@@ -131,5 +130,3 @@ fn is_verdict(error: &LogError) -> bool {
 fn origin<D: Disk>(log: &Log<D>) -> &str {
     log.checkpoint().origin()
 }
-
-const MAX_KEY: u64 = 64 << 10;

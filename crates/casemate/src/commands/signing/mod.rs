@@ -19,10 +19,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use casemate_attest::Certificate;
+use casemate_attest::{Certificate, KeyError, SigningKey};
 use casemate_provenance::{LONGEST_BUNDLE, Meter};
 
-use crate::progress::Ticker;
+use zeroize::Zeroizing;
+
+use crate::{cli::signing::Passphrase, progress::Ticker};
 
 /// Reads a key, a certificate or a trust store that the caller names.
 fn read(path: &Path, what: &str) -> Result<Vec<u8>> {
@@ -45,6 +47,20 @@ fn read_bounded(path: &Path, what: &str, longest: u64) -> Result<Vec<u8>> {
         bail!("the {what} {} is longer than any {what}", path.display());
     }
     Ok(bytes)
+}
+
+/// The private key, for whose pass phrase the terminal is asked if it has to be.
+pub(crate) fn private_key(path: &Path, passphrase: &Passphrase) -> Result<SigningKey> {
+    let bytes = Zeroizing::new(read(path, "private key")?);
+    let given = passphrase.given()?;
+    let named = || format!("cannot use the private key {}", path.display());
+    match SigningKey::read(&bytes, given.as_ref().map(|it| it.as_bytes())) {
+        Err(KeyError::NeedsPassphrase) => {
+            let asked = passphrase.asked(path)?;
+            SigningKey::read(&bytes, Some(asked.as_bytes())).with_context(named)
+        }
+        read => read.with_context(named),
+    }
 }
 
 /// Reads every certificate of the files, in their order.

@@ -6,20 +6,17 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use casemate_artifact::{Examination, Limits, Verdict, examine};
-use casemate_attest::{Certificate, KeyError, SigningKey};
+use casemate_attest::{Certificate, SigningKey};
 use casemate_core::{Coverage, Digest, Source};
 use casemate_provenance::{Inspect, Manifest, Reuse, SignError, SignOptions, inventory, sign};
 use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{certificates, read, read_long, with_progress, write_whole};
+use super::{certificates, private_key, read_long, with_progress, write_whole};
 use crate::{
     NEGATIVE,
-    cli::{
-        Format, Global,
-        signing::{Passphrase, Sign},
-    },
+    cli::{Format, Global, signing::Sign},
     config, output,
 };
 
@@ -73,7 +70,7 @@ struct Objection {
 
 /// Signs a model.
 pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
-    let key = signing_key(&arguments.key, &arguments.passphrase)?;
+    let key = private_key(&arguments.key, &arguments.passphrase)?;
     let chain = chain(arguments, &key)?;
     if arguments.bundle.is_dir() {
         bail!(
@@ -190,20 +187,6 @@ fn objection(examination: &Examination) -> Option<String> {
         ", and not all of it was judged"
     };
     Some(format!("{}{partly}: {why}", verdict.as_str()))
-}
-
-/// The private key, for whose pass phrase the terminal is asked if it has to be.
-fn signing_key(path: &Path, passphrase: &Passphrase) -> Result<SigningKey> {
-    let bytes = zeroize::Zeroizing::new(read(path, "private key")?);
-    let given = passphrase.given()?;
-    let named = || format!("cannot use the private key {}", path.display());
-    match SigningKey::read(&bytes, given.as_ref().map(|it| it.as_bytes())) {
-        Err(KeyError::NeedsPassphrase) => {
-            let asked = passphrase.asked(path)?;
-            SigningKey::read(&bytes, Some(asked.as_bytes())).with_context(named)
-        }
-        read => read.with_context(named),
-    }
 }
 
 /// What an earlier signing has to give; a note, where it has nothing.
