@@ -157,6 +157,11 @@ impl Contract {
         }
     }
 
+    /// Whether nothing is said of what they may be.
+    pub(crate) fn is_anything(&self) -> bool {
+        self.fixed.is_empty() && self.rest == Some(ANY)
+    }
+
     /// Whether arguments of these kinds keep the contract.
     pub(crate) fn allows(&self, arguments: &[Kind]) -> bool {
         if arguments.len() < self.fixed.len() {

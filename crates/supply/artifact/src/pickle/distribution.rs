@@ -46,7 +46,8 @@ pub(super) fn restores(state: Ref, view: &View<'_>) -> Restores {
             Some(&[parameters, source]),
         ) => match is_source(source, view) && are_parameters(parameters, view) {
             true => Restores::Distribution,
-            false => Restores::Otherwise,
+            // SciPy since 1.6 makes a dictionary of the two, whatever they are.
+            false => Restores::Foreign("what may be source text"),
         },
         // What cannot be looked at may hold any text.
         _ => Restores::Foreign("what cannot be followed"),
@@ -82,7 +83,16 @@ fn restores_attributes(attributes: &[Ref], view: &View<'_>) -> Restores {
 
 /// Whether `of` is where random numbers come from.
 fn is_source(of: Ref, view: &View<'_>) -> bool {
-    matches!(view.value(of).kind(), Kind::None | Kind::Object)
+    match view.value(of) {
+        Value::None => true,
+        Value::Called { callee, .. } => {
+            let maker = view.global(callee).map(|id| view.symbols.symbol(id));
+            maker.is_some_and(|maker| {
+                maker.module.starts_with("numpy.random") && SOURCES.contains(&&*maker.path)
+            })
+        }
+        _ => false,
+    }
 }
 
 /// Whether `of` are what an initialiser is given, which checks the names of the shapes itself.
@@ -196,5 +206,12 @@ const GIVEN: KindSet = KindSet::of(Kind::None)
     .with(KindSet::of(Kind::Int))
     .with(KindSet::of(Kind::Float))
     .with(KindSet::of(Kind::Str))
-    .with(KindSet::of(Kind::Tuple))
-    .with(KindSet::of(Kind::Object));
+    .with(KindSet::of(Kind::Tuple));
+
+/// What makes a source of random numbers of NumPy.
+const SOURCES: &[&str] = &[
+    "__RandomState_ctor",
+    "__bit_generator_ctor",
+    "__generator_ctor",
+    "__randomstate_ctor",
+];

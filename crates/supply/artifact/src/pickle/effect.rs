@@ -33,6 +33,11 @@ pub(crate) enum Effect {
         /// The import, or a tuple that holds some and whose elements are not remembered.
         item: Ref,
     },
+    /// An object is hashed: it becomes a key, or goes into a set.
+    Hash {
+        /// The object, or a tuple that has it.
+        item: Ref,
+    },
     /// The loading program is asked for the object of a persistent id.
     Persistent { id: Ref },
     /// `copyreg`'s registry is asked for the object of a number.
@@ -142,6 +147,14 @@ impl View<'_> {
         };
         keys.sort_unstable();
         keys.windows(2).all(|pair| pair[0] != pair[1])
+    }
+
+    /// Whether no key of a small dictionary is another than these.
+    pub(crate) fn has_only(&self, dictionary: Ref, keys: &[&str]) -> bool {
+        self.heap.items(dictionary).is_some_and(|items| {
+            let mut named = items.iter().step_by(2).map(|&key| self.text(key));
+            named.all(|name| name.is_some_and(|name| keys.contains(&&*name)))
+        })
     }
 
     /// The value under `key` of a small dictionary.

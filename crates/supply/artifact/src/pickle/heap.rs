@@ -14,6 +14,7 @@ pub(crate) struct Heap {
     details: Details,
     /// Whether what was added last keeps an import.
     met_import: bool,
+    met_object: bool,
     exhausted: bool,
 }
 
@@ -62,6 +63,7 @@ impl Heap {
             due: FIRST_SWEEP,
             details: Details::default(),
             met_import: false,
+            met_object: false,
             exhausted: false,
         }
     }
@@ -112,7 +114,7 @@ impl Heap {
     }
 
     pub(crate) fn container(&mut self, shape: Shape, items: &[Ref]) -> Ref {
-        self.met_import = false;
+        (self.met_import, self.met_object) = (false, false);
         if shape == Shape::Tuple && items.is_empty() {
             return Ref::EMPTY_TUPLE;
         }
@@ -155,6 +157,25 @@ impl Heap {
         {
             *built = true;
             *state = kept.unwrap_or(*state);
+        }
+    }
+
+    /// Whether an object was made a key, or put into a set, last.
+    #[inline]
+    pub(crate) fn met_object(&self) -> bool {
+        self.met_object
+    }
+
+    /// Whether hashing this hashes an object that a call gave.
+    pub(crate) fn hashes_an_object(&self, item: Ref) -> bool {
+        match self.value(item) {
+            Value::Called { .. } => true,
+            Value::Container {
+                shape: Shape::Tuple | Shape::FrozenSet,
+                elements,
+                ..
+            } => elements.has(Kind::Object),
+            _ => false,
         }
     }
 
@@ -266,6 +287,14 @@ impl Heap {
     fn add(&mut self, container: &mut Container, items: &[Ref]) {
         let mut weight = container.weight;
         let mut met_import = false;
+        let keys = match container.shape {
+            Shape::Dict => 2,
+            Shape::Set | Shape::FrozenSet => 1,
+            Shape::Tuple | Shape::List => items.len().max(1),
+        };
+        let hashes = container.shape != Shape::List && container.shape != Shape::Tuple;
+        let mut hashed = items.iter().step_by(keys);
+        self.met_object = hashes && hashed.any(|&item| self.hashes_an_object(item));
         for &item in items {
             let value = self.value(item);
             container.elements = container.elements.with(KindSet::of(value.kind()));

@@ -10,8 +10,10 @@ use super::{
 /// The attributes that a state sets with `setattr`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Slots {
-    /// None, or some of ordinary names.
+    /// None, or what the class itself takes.
     Ordinary,
+    /// One with an ordinary name, which may be that of a property: then its setter runs.
+    Set(String),
     /// One with a special name.
     Special(String),
     /// Some whose names are computed, or hidden among more than are remembered.
@@ -165,6 +167,7 @@ pub(super) fn slots(
     for &key in items.iter().step_by(2) {
         match (view.text(key), view.value(key)) {
             (Some(name), _) if name.starts_with("__") => return Slots::Special(name),
+            (Some(name), _) if is_followed && read == Slots::Ordinary => read = Slots::Set(name),
             (Some(_), _) => {}
             (None, Value::Called { .. }) if is_followed => read = Slots::Hidden,
             (None, _) if read == Slots::Ordinary => read = Slots::Unread,

@@ -147,6 +147,11 @@ impl Symbol {
 
     /// Whether its objects, when they get their state, make as many names as that says they have
     /// layers.
+    /// Whether it is the class whose construction opens a file, and whose arrays are made without it.
+    pub(crate) fn maps_a_file(&self) -> bool {
+        self.module.starts_with("numpy") && &*self.path == "memmap"
+    }
+
     pub(crate) fn counts_layers(&self) -> bool {
         &*self.module == "torch.nn.modules.rnn"
             && matches!(&*self.path, "RNNBase" | "RNN" | "LSTM" | "GRU")

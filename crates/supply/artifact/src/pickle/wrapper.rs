@@ -26,7 +26,7 @@ impl Array {
     pub(crate) fn of_state(state: Ref, view: &View<'_>) -> Option<Self> {
         // A second key of one name, or one that only equals it, is how a state says one thing to us
         // and another to joblib.
-        if !view.has_plain_keys(state) {
+        if !view.has_plain_keys(state) || !view.has_only(state, ATTRIBUTES) {
             return None;
         }
         let count = dtype::elements(view.entry(state, "shape")?, view)?;
@@ -60,3 +60,13 @@ impl Array {
         }
     }
 }
+
+/// What `NumpyArrayWrapper` keeps. A method under the name of one of its own would be called.
+const ATTRIBUTES: &[&str] = &[
+    "allow_mmap",
+    "dtype",
+    "numpy_array_alignment_bytes",
+    "order",
+    "shape",
+    "subclass",
+];

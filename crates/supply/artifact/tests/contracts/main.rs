@@ -5,5 +5,6 @@ mod calls;
 mod kept;
 mod names;
 mod numpy;
+mod probed;
 mod states;
 mod stream;

@@ -113,7 +113,9 @@ fn slots_hide_nothing() {
     let made =
         |first: &[u8], slots: &[u8]| verdict(stream(&[&tree, b")\x81", first, slots, b"\x86b"]));
     let named = |name: &[u8]| [b"}", name, b"K\x01s"].concat();
-    assert_eq!(made(b"N", &named(&text("a"))), Known);
+    // Any name may be that of a property, whose setter would run.
+    assert_eq!(made(b"N", &named(&text("a"))), Unknown);
+    assert_eq!(made(b"N", b"}"), Known);
     assert_eq!(made(b"N", &named(&text("__class__"))), Dangerous);
     let computed = call(
         &import("_codecs/encode"),

@@ -61,6 +61,9 @@ impl Judge<'_, '_, '_> {
         });
         let worded = (row.texts.as_ref()).is_none_or(|texts| texts_fit(texts, call, view));
         self.keep_arguments(at, row, call, view);
+        if call.manner != Manner::New {
+            self.probe(at, row, symbol, call, view);
+        }
         if let Some((function, arguments)) = applied {
             self.applied(at, function, arguments, call, view);
         }
@@ -154,10 +157,10 @@ impl Judge<'_, '_, '_> {
         let Some(row) = self.row(id) else {
             return;
         };
-        if !row.is_only_called() {
+        let symbol = view.symbols.symbol(id);
+        if !row.is_only_called() && !symbol.maps_a_file() {
             return;
         }
-        let symbol = view.symbols.symbol(id);
         let name = plain(&symbol.dotted());
         let message = format!("{name} is kept, and is only allowed to be called");
         self.note(&CONTRACT, Verdict::Unknown, at, name.clone(), message);

@@ -1,6 +1,6 @@
 //! States that are set, and items that are put into objects.
 
-use super::Judge;
+use super::{Judge, probe::is_value};
 use crate::{
     Verdict,
     notes::plain,
@@ -14,7 +14,7 @@ use crate::{
         slots::{Slots, planted, slots, special},
         standing::is_filled,
         symbol::Symbol,
-        value::{Kind, Ref, SymbolId, Value},
+        value::{Kind, KindSet, Ref, Shape, SymbolId, Value},
     },
 };
 
@@ -42,6 +42,13 @@ impl Judge<'_, '_, '_> {
             return;
         };
         let name = plain(&view.symbols.symbol(class).dotted());
+        // What a function or torch's own code makes takes its state in C.
+        let is_python = row.is_class && !view.symbols.symbol(class).module.starts_with("__torch__");
+        if is_python && self.shadows(class, state, view) {
+            let message =
+                format!("the state of an object of {name} may hold what its class would call");
+            self.confused(at, format!("calls in the state of {name}"), message);
+        }
         if !row.build {
             let message = format!("the state of an object of {name} is set, which has none");
             let verdict = match view.symbols.symbol(class).has_no_state() {
@@ -94,6 +101,13 @@ impl Judge<'_, '_, '_> {
         }
         match slots {
             Slots::Ordinary => {}
+            Slots::Set(attribute) => {
+                let attribute = plain(&attribute);
+                let message = format!(
+                    "the state of an object of {name} sets {attribute}, which may run a setter"
+                );
+                self.confused(at, format!("{attribute} of {name}"), message);
+            }
             Slots::Special(attribute) => {
                 let attribute = plain(&attribute);
                 let message = format!("the state of an object of {name} replaces its {attribute}");
@@ -155,6 +169,52 @@ impl Judge<'_, '_, '_> {
                 self.note(&CONFUSED_STATE, Verdict::Dangerous, at, anchor, message);
             }
         }
+    }
+
+    /// Whether the class of an object calls something of its state, or may: methods of what stands in
+    /// the place of a dictionary, and of the groups of parameters that an optimizer has.
+    fn shadows(&self, class: SymbolId, state: Ref, view: &View<'_>) -> bool {
+        let first = match view.value(state) {
+            Value::Container {
+                shape: Shape::Tuple,
+                count: 2,
+                ..
+            } => view
+                .heap
+                .items(state)
+                .and_then(|pair| pair.first().copied()),
+            _ => Some(state),
+        };
+        let is_made = |of| matches!(view.value(of), Value::Called { .. } | Value::Lost);
+        if first.is_some_and(|of| is_made(of) && !is_value(of, 1, view)) {
+            return true;
+        }
+        let symbol = view.symbols.symbol(class);
+        let shadowed = SHADOWED.iter().find(|(path, _)| &*symbol.path == *path);
+        if let Some((_, attribute)) = shadowed {
+            return !view.has_plain_keys(state) || view.entry(state, attribute).is_some();
+        }
+        if !symbol.module.starts_with("torch.optim") || view.value(state).kind() == Kind::None {
+            return false;
+        }
+        if !view.has_plain_keys(state) {
+            return true;
+        }
+        let groups = view.entry(state, "param_groups").map(|of| view.value(of));
+        let are_groups = groups.is_none_or(|groups| {
+            groups.container().is_some_and(|it| {
+                it.shape == Shape::List && it.elements.is_within(KindSet::of(Kind::Dict))
+            })
+        });
+        let kept = view.entry(state, "state").map(|of| view.value(of));
+        let is_kept = kept.is_none_or(|kept| match kept {
+            Value::Called { callee, .. } => {
+                let maker = view.global(callee).map(|id| view.symbols.symbol(id));
+                maker.is_some_and(|it| (&*it.module, &*it.path) == ("collections", "defaultdict"))
+            }
+            kept => kept.kind() == Kind::Dict,
+        });
+        !are_groups || !is_kept
     }
 
     pub(super) fn mutate(
@@ -236,8 +296,22 @@ fn names_a_neighbour(state: Ref, view: &View<'_>) -> bool {
         .and_then(|name| view.text(name));
     let sound = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | ' ');
     view.has_plain_keys(state)
+        && view.has_only(state, WRAPPED)
         && name.is_some_and(|name| !name.starts_with('.') && name.chars().all(sound))
 }
+
+/// What joblib's old wrappers keep.
+const WRAPPED: &[&str] = &[
+    "allow_mmap",
+    "class_name",
+    "dtype",
+    "filename",
+    "init_args",
+    "order",
+    "shape",
+    "state",
+    "subclass",
+];
 
 /// More than any recurrent network has, and more than a loader counts in a second.
 const MOST_LAYERS: i64 = 1 << 12;
@@ -254,3 +328,6 @@ const REPLACED: &[&str] = &[
     "__reduce_ex__",
     "__setstate__",
 ];
+
+/// Methods that a class calls while it takes its state, and that the state could replace.
+const SHADOWED: &[(&str, &str)] = &[("IsotonicRegression", "_build_f")];

@@ -5,6 +5,7 @@ mod amount;
 mod call;
 mod change;
 mod graph;
+mod probe;
 mod record;
 
 use std::collections::BTreeMap;
@@ -221,6 +222,7 @@ impl Effects for Judge<'_, '_, '_> {
                 special,
             } => self.mutate(at, how, object, special, view),
             Effect::Keep { item } => self.keep(at, item, view),
+            Effect::Hash { item } => self.hash(at, item, view),
             Effect::Persistent { id } => self.persistent(at, id, view),
             Effect::Extension { code } => self.note(
                 &OUTSIDE_OBJECT,

@@ -39,6 +39,10 @@ impl Machine {
         if !fits || self.heap.met_import() {
             self.keep_all(at, from, around);
         }
+        if how != Mutation::Append && (!fits || self.heap.met_object()) {
+            let keys = if how == Mutation::SetItem { 2 } else { 1 };
+            self.hash_all(at, from, keys, around);
+        }
         self.stack.truncate(from);
         if fits {
             self.weigh(at, object, around);
@@ -71,7 +75,17 @@ impl Machine {
         }
     }
 
-    /// The same for a tuple: it may turn out to be the arguments of a call, which gives its own
+    /// Reports the objects that are hashed of what stands above `from`: every one of `keys`.
+    fn hash_all(&mut self, at: u64, from: usize, keys: usize, around: &mut Surroundings<'_, '_>) {
+        for place in (from..self.stack.len()).step_by(keys) {
+            let item = self.stack[place];
+            if self.heap.hashes_an_object(item) {
+                self.report(at, Effect::Hash { item }, around);
+            }
+        }
+    }
+
+    /// What [`Self::keep_all`] is for a list, this is for a tuple: it may turn out to be the arguments of a call, which gives its own
     /// imports nobody to keep, but those of tuples in it.
     pub(super) fn keep_tuples(&mut self, at: u64, from: usize, around: &mut Surroundings<'_, '_>) {
         for place in from..self.stack.len() {
@@ -278,6 +292,10 @@ impl Machine {
                 Shape::Tuple => self.keep_tuples(at, mark, around),
                 _ => self.keep_all(at, mark, around),
             }
+        }
+        if self.heap.met_object() {
+            let keys = if shape == Shape::Dict { 2 } else { 1 };
+            self.hash_all(at, mark, keys, around);
         }
         self.stack.truncate(mark);
         Ok(value)
