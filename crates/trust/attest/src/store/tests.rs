@@ -20,7 +20,13 @@ fn time(text: &str) -> Timestamp {
 
 fn judge(store: &TrustStore, bundle: &Bundle, subject: &str, at: &str) -> Result<Signer, Distrust> {
     let verify = |envelope: &Envelope, key: &PublicKey| envelope.verify(key).is_ok();
-    store.judge(bundle, subject, None, time(at), &verify)
+    store.judge(
+        bundle,
+        &|| Some(subject.to_owned()),
+        None,
+        time(at),
+        &verify,
+    )
 }
 
 fn store(key: &SigningKey, more: &str) -> TrustStore {
@@ -69,13 +75,13 @@ fn a_signature_from_before_a_revocation_stands_where_its_time_is_known() {
     let before = Some(time("2029-05-31T23:59:59Z"));
     assert!(
         store
-            .judge(&signed, "a", before, time(NOW), &verify)
+            .judge(&signed, &|| None, before, time(NOW), &verify)
             .is_ok()
     );
     let after = Some(time("2029-06-01T00:00:00Z"));
     assert!(
         store
-            .judge(&signed, "a", after, time(NOW), &verify)
+            .judge(&signed, &|| None, after, time(NOW), &verify)
             .is_err()
     );
 }
@@ -119,7 +125,14 @@ fn a_store_that_means_nothing_is_refused() {
         (String::new(), "trusts nobody"),
         (format!("threshold = 0\n{entry}"), "threshold"),
         (format!("threshold = 2\n{entry}"), "threshold"),
-        (format!("{entry}{entry}"), "two entries"),
+        (
+            format!("{entry}{}", entry.replace(&pem, &key().public().to_pem())),
+            "two entries",
+        ),
+        (
+            format!("{entry}{}", entry.replace("\"a\"", "\"b\"")),
+            "another entry has this key",
+        ),
         (format!("{entry}not_after = 1\n"), "unknown field"),
         (format!("{entry}not-after = \"soon\"\n"), "not-after"),
         (
