@@ -102,7 +102,7 @@ fn count_signatures(
         };
         match groups.iter_mut().find(|(_, it)| is_same(it, &manifest)) {
             None => groups.push((vec![signer], manifest)),
-            Some((signers, _)) if signers.iter().any(|it| it.key == signer.key) => {
+            Some((signers, _)) if signers.iter().any(|it| is_one(it, &signer)) => {
                 let told = format!("`{}` signed more than once, and counts once", signer.name);
                 verdict.notes.push(told);
             }
@@ -141,6 +141,14 @@ fn count_signatures(
             .push(Problem::new(Class::UntrustedSigner, told));
     }
     None
+}
+
+/// Whether two signers are one: by their key, or by what the same root calls them.
+fn is_one(a: &Signer, b: &Signer) -> bool {
+    let same_name = a.certificate.is_some()
+        && (a.certificate == b.certificate
+            || a.identities.iter().any(|it| b.identities.contains(it)));
+    a.key == b.key || (a.name == b.name && same_name)
 }
 
 /// Whether two say the same of a model. What they left out may differ: each leaves out its own bundle.
@@ -446,3 +454,29 @@ fn find_unsigned(
 
 /// How long a bundle may be: its statement in base64, and what comes with it.
 pub const LONGEST_BUNDLE: u64 = crate::manifest::LONGEST_STATEMENT as u64 / 3 * 4 + (1 << 20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_two_certificates_is_one_signer() {
+        let signer = |key: &str, subject: Option<&str>, identities: &[&str]| Signer {
+            name: "root".into(),
+            key: Digest::of(key.as_bytes()),
+            certificate: subject.map(str::to_owned),
+            identities: identities.iter().map(|it| (*it).to_owned()).collect(),
+        };
+        let alice = signer("1", Some("CN=alice"), &["alice@x.test"]);
+        for (other, is_same) in [
+            (signer("1", None, &[]), true),
+            (signer("2", Some("CN=alice"), &[]), true),
+            (signer("2", Some("CN=a"), &["alice@x.test"]), true),
+            (signer("2", Some("CN=bob"), &["bob@x.test"]), false),
+            (signer("2", None, &[]), false),
+        ] {
+            assert_eq!(is_one(&alice, &other), is_same, "{other:?}");
+        }
+        assert!(!is_one(&signer("1", None, &[]), &signer("2", None, &[])));
+    }
+}

@@ -189,3 +189,17 @@ fn only_what_signed_itself_vouches_for_itself() {
     assert!(fixture("self-signed").is_self_signed());
     assert!(!fixture("leaf").is_self_signed());
 }
+
+#[test]
+fn who_stamps_times_does_nothing_else() {
+    for (name, may) in [
+        ("stamping", true),
+        ("stamping-without-usage", true),
+        ("stamping-not-critical", false),
+        ("stamping-and-more", false),
+        ("stamping-for-agreement", false),
+        ("leaf", false),
+    ] {
+        assert_eq!(fixture(name).is_for_stamping_alone(), may, "{name}");
+    }
+}
