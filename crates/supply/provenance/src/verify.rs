@@ -115,10 +115,7 @@ fn count_signatures(
     let enough = |group: &(Vec<Signer>, Manifest)| group.0.len() >= trust.threshold();
     let chosen = groups.iter().position(enough);
     let most = || (0..groups.len()).rev().max_by_key(|&at| groups[at].0.len());
-    let have = match chosen.or_else(most) {
-        None => None,
-        Some(at) => Some(groups.remove(at)),
-    };
+    let have = chosen.or_else(most).map(|at| groups.remove(at));
     if let Some((signers, _)) = &have {
         for (others, _) in &groups {
             let (other, name) = (&others[0].name, &signers[0].name);
@@ -341,7 +338,7 @@ fn compare_file(
             // No two begin at the same byte, so that as many as there must be are all of them.
             let is_shard = |range: &Range<u64>| {
                 let end = range.start.saturating_add(size).min(file.len());
-                range.start % size == 0 && range.end == end
+                range.start.is_multiple_of(size) && range.end == end
             };
             let signed: Vec<_> = resources.iter().filter_map(|it| it.range.clone()).collect();
             let is_all = file.len().div_ceil(size) == signed.len() as u64;

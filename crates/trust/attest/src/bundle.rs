@@ -355,4 +355,14 @@ mod tests {
             assert!(read(garbage).is_err(), "{garbage}");
         }
     }
+
+    #[test]
+    fn entries_of_a_log_are_counted_and_not_kept() {
+        let (_, bundle) = bundle();
+        let json = String::from_utf8(bundle.to_json()).expect("JSON");
+        let entries = "\"tlogEntries\":[0,{\"a\":[null]},\"b\"]";
+        let json = json.replace("\"tlogEntries\":[]", entries);
+        assert_eq!(read(&json).expect("reads").log_entries, 3);
+        assert_eq!(size_of::<Unread>(), 0);
+    }
 }
