@@ -243,3 +243,60 @@ fn verifying_opens_no_socket_and_needs_no_network() {
     let calls: Vec<&str> = calls.lines().filter(|line| line.contains('(')).collect();
     assert!(calls.is_empty(), "{calls:?}");
 }
+
+#[test]
+fn what_is_no_signature_is_not_written_over() {
+    let case = Case::new();
+    let weights = case.at("model/weights.bin");
+    fs::write(&weights, b"weights").expect("written");
+    let key = case.at("k.key");
+    let model = case.at("model");
+    for bundle in [&weights, &key, &model] {
+        let run = casemate(["sign", &model, "--key", &key, "--bundle", bundle]);
+        run.ended_with(2);
+    }
+    assert_eq!(fs::metadata(&weights).expect("there").len(), 7);
+    let store = case.at("m.sig");
+    let both = [
+        "sign",
+        &model,
+        "--key",
+        &key,
+        "--bundle",
+        &store,
+        "--digest-store",
+        &store,
+    ];
+    casemate(both).ended_with(2);
+    assert!(!Path::new(&store).exists());
+    let other = case.at("notes.json");
+    fs::write(&other, b"{}").expect("written");
+    let sign = ["sign", &model, "--key", &key, "--bundle", &other];
+    casemate(sign).ended_with(2);
+    casemate(sign.iter().copied().chain(["--force"])).ended_with(0);
+    // An earlier signature is what a later one replaces.
+    casemate(sign).ended_with(0);
+}
+
+#[test]
+fn a_signature_that_cannot_be_read_is_named() {
+    let case = Case::new();
+    case.sign(&[]).ended_with(0);
+    let (model, key, nowhere) = (case.at("model"), case.at("k.pub"), case.at("nowhere.sig"));
+    let run = casemate(["verify", &model, "--key", &key, "--bundle", &nowhere]);
+    let run = run.ended_with(1);
+    assert!(run.out.contains("nowhere.sig"), "{}", run.out);
+}
+
+#[test]
+fn a_public_key_is_named_after_its_private_one() {
+    let case = Case::new();
+    let named = case.at("llama-3.1");
+    casemate(["keygen", "--no-passphrase", "--out", &named]).ended_with(0);
+    assert!(Path::new(&format!("{named}.pub")).exists());
+    let empty = case.at("phrase");
+    fs::write(&empty, b"\n").expect("written");
+    let other = case.at("e.key");
+    casemate(["keygen", "--out", &other, "--passphrase-file", &empty]).ended_with(2);
+    assert!(!Path::new(&other).exists());
+}

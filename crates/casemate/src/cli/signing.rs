@@ -12,7 +12,8 @@ use super::size;
 /// Make a pair of keys.
 #[derive(Args, Debug)]
 pub(crate) struct Keygen {
-    /// The private key to write, in PKCS#8; the public one gets the same name with `.pub`.
+    /// The private key to write, in PKCS#8; the public one gets the same name with `.pub` behind it, or in the
+    /// place of `.key`.
     #[arg(long, short, value_name = "FILE", default_value = "casemate.key", value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,
 
@@ -68,7 +69,7 @@ pub(crate) struct Sign {
     #[command(flatten)]
     pub(crate) passphrase: Passphrase,
 
-    /// The key's certificate. Without it, the first of --cert-chain is that.
+    /// The key's certificate, and those of its issuers if they are in the same file. Without it, the first of --cert-chain is that.
     #[arg(long, visible_alias = "signing-certificate", aliases = ["signing_certificate", "signing-cert"], value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) cert: Option<PathBuf>,
 
@@ -118,6 +119,10 @@ pub(crate) struct Sign {
     /// Sign the files of git at the top too: .git, .gitattributes, .github and .gitignore.
     #[arg(long, alias = "no-ignore-git_paths")]
     pub(crate) no_ignore_git_paths: bool,
+
+    /// Replace what is neither an earlier signature nor a digest store.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// What of a model is looked at.

@@ -10,8 +10,7 @@ use std::{
 
 use casemate_attest::{ResourceDescriptor, STATEMENT_V1, Statement, json};
 use casemate_core::Digest;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
     HashType,
@@ -52,7 +51,7 @@ pub struct Serialization {
     pub hash: HashType,
     /// Whether symbolic links were followed.
     pub allow_symlinks: bool,
-    /// What was left out besides the defaults: paths relative to the model, each with what is below.
+    /// What was left out: paths relative to the model, each with what is below.
     pub ignore_paths: Vec<String>,
 }
 
@@ -163,7 +162,7 @@ impl Manifest {
     }
 
     fn legacy(payload: &[u8]) -> Result<Self, ManifestError> {
-        let statement: Statement<Value> = serde_json::from_slice(payload)?;
+        let statement: Statement<IgnoredAny> = serde_json::from_slice(payload)?;
         let mut resources = Vec::with_capacity(statement.subject.len());
         for subject in statement.subject {
             let name = subject.name.unwrap_or_default();
@@ -183,7 +182,7 @@ impl Manifest {
                 shard_size: None,
                 hash: HashType::Sha256,
                 allow_symlinks: false,
-                ignore_paths: Vec::new(),
+                ignore_paths: name::defaults(),
             },
             is_legacy: true,
         };
@@ -265,7 +264,7 @@ impl TryFrom<WireSerialization> for Serialization {
             shard_size,
             hash: hash.map_err(|_| ManifestError::HashType(wire.hash_type))?,
             allow_symlinks: wire.allow_symlinks,
-            ignore_paths: wire.ignore_paths.unwrap_or_default(),
+            ignore_paths: wire.ignore_paths.unwrap_or_else(name::defaults),
         })
     }
 }
@@ -385,6 +384,9 @@ const LEGACY_PREDICATE: &str = "https://model_signing/Digests/v0.1";
 pub(crate) const WHOLE: &str = ".";
 /// How long a statement may be: that of a million files.
 pub(crate) const LONGEST_STATEMENT: usize = 256 << 20;
+
+/// How many files or shards may fit into one: each takes a digest and a hundred bytes beside it.
+pub(crate) const MOST_RESOURCES: u64 = 2_000_000;
 
 #[cfg(test)]
 mod tests;

@@ -32,8 +32,14 @@ pub(crate) fn is_under(name: &[u8], path: &[u8]) -> bool {
     }
 }
 
-/// What every signer leaves out, at the top of the model alone.
+/// What signers leave out, at the top of the model alone; and, before they said what they left out, all of
+/// them did.
 pub(crate) const DEFAULT_IGNORES: [&str; 4] = [".git", ".gitattributes", ".github", ".gitignore"];
+
+/// The same, as a manifest would have them.
+pub(crate) fn defaults() -> Vec<String> {
+    DEFAULT_IGNORES.map(str::to_owned).to_vec()
+}
 
 /// Linux' PATH_MAX.
 const LONGEST: usize = 4096;

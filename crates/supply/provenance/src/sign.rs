@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     ops::Range,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use casemate_attest::{Bundle, Certificate, Envelope, Material, SigningKey, dsse::IN_TOTO};
@@ -12,8 +13,9 @@ use rayon::prelude::*;
 
 use crate::{
     DigestStore, HashType, Manifest, Resource, Reuse, Serialization,
-    ignore::ignore_paths,
-    model::{Fault, File, Found, Identity, Ignored, Meter, Model, digest, identity_of, own_name},
+    ignore::{ignore_paths, own_files},
+    manifest::{LONGEST_STATEMENT, MOST_RESOURCES, WHOLE},
+    model::{Fault, File, Found, Identity, Ignored, Meter, Model, digest, own_name},
     name::DEFAULT_IGNORES,
 };
 
@@ -92,21 +94,21 @@ pub fn inventory(
         return Err(SignError::ShardSize);
     }
     let model = Model::open(path, options.allow_symlinks).map_err(SignError::Open)?;
-    let mut ignored = ignore_paths(path, &options.ignore_paths);
-    ignored.extend(ignore_paths(path, &options.outputs));
+    let mut notes = Vec::new();
+    let asked = ignore_paths(path, &options.ignore_paths, &mut notes);
+    let outputs = own_files(path, &options.outputs);
     let defaults = DEFAULT_IGNORES.iter().filter(|_| options.ignore_git);
-    let recorded = defaults
+    let left_out = defaults
         .map(|it| it.as_bytes().to_vec())
-        .chain(ignored.iter().cloned());
+        .chain(asked)
+        .collect::<Vec<_>>();
+    let recorded = left_out.iter().chain(&outputs).cloned();
     let mut recorded: Vec<String> = recorded
         .filter_map(|path| String::from_utf8(path).ok())
         .collect();
     recorded.sort();
     recorded.dedup();
-    let mut ignored = Ignored::new(options.ignore_git, ignored);
-    for output in &options.outputs {
-        ignored = ignored.also_file(identity_of(output));
-    }
+    let ignored = Ignored::new(left_out).and_files(outputs);
     let walk = model.walk(&ignored);
     if let Some((directory, fault)) = walk.unreadable.into_iter().next() {
         return Err(refuse(&directory, &fault));
@@ -114,7 +116,6 @@ pub fn inventory(
     if walk.is_cut {
         return Err(SignError::Many);
     }
-    let mut notes = Vec::new();
     for circle in &walk.circles {
         let shown = PathText::from_bytes(circle);
         notes.push(format!(
@@ -151,16 +152,28 @@ pub fn inventory(
         reuse: options.reuse.as_ref(),
         inspect,
         meter,
+        resources: AtomicU64::new(0),
+        is_unsure: AtomicBool::new(false),
     };
     let (mut resources, mut identities, mut reused) = (Vec::new(), BTreeMap::new(), 0);
     let mut objections = Vec::new();
+    let name = String::from_utf8_lossy(&own_name(path)).into_owned();
     for digested in reader.all(&names)? {
         if let Some(objection) = digested.objection {
-            objections.push((digested.name.clone(), objection));
+            let name = match digested.name == WHOLE {
+                true => name.clone(),
+                false => digested.name.clone(),
+            };
+            objections.push((name, objection));
         }
         resources.extend(digested.resources);
         identities.insert(digested.name, digested.identity);
         reused += usize::from(digested.is_reused);
+    }
+    if reader.is_unsure.into_inner() {
+        notes.push(
+            "files were read again whose file system is not known to tell of every change".into(),
+        );
     }
     if resources.is_empty() {
         return Err(SignError::Empty);
@@ -170,7 +183,6 @@ pub fn inventory(
         Some(range) => format!("{}:{}:{}", it.name, range.start, range.end),
         None => it.name.clone(),
     });
-    let name = String::from_utf8_lossy(&own_name(path)).into_owned();
     Ok(Inventory {
         manifest: Manifest {
             name,
@@ -192,6 +204,10 @@ struct Reader<'a> {
     reuse: Option<&'a Reuse>,
     inspect: Option<&'a Inspect<'a>>,
     meter: &'a Meter,
+    /// How many there are so far.
+    resources: AtomicU64,
+    /// Whether a file was read again because its file system is not known to tell that it changed.
+    is_unsure: AtomicBool,
 }
 
 /// One file, digested.
@@ -240,6 +256,11 @@ impl Reader<'_> {
         let known = self
             .reuse
             .and_then(|reuse| reuse.of(name, identity, self.serialization));
+        let known = known.filter(|_| {
+            let keeps = file.keeps_time_of_change();
+            self.is_unsure.fetch_or(!keeps, Ordering::Relaxed);
+            keeps
+        });
         if let Some(resources) = known {
             return Ok(Sorted::Done(Digested {
                 name: name.to_owned(),
@@ -257,6 +278,12 @@ impl Reader<'_> {
 
     fn read(&self, name: &str, file: &File) -> Result<Digested, SignError> {
         let shard_size = self.serialization.shard_size;
+        // A file with holes is as long as anybody likes, and costs nobody anything but us.
+        let count = shard_size.map_or(1, |size| file.len().div_ceil(size));
+        let before = self.resources.fetch_add(count, Ordering::Relaxed);
+        if count > MOST_RESOURCES || before > MOST_RESOURCES - count {
+            return Err(SignError::Shards);
+        }
         let ranges: Vec<Range<u64>> = match shard_size {
             Some(size) => shards(file.len(), size),
             None => std::iter::once(0..file.len()).collect(),
@@ -289,7 +316,7 @@ impl Reader<'_> {
 }
 
 /// The ranges of a file of `len` bytes in shards of `size`; none, of an empty file.
-pub(crate) fn shards(len: u64, size: u64) -> Vec<Range<u64>> {
+fn shards(len: u64, size: u64) -> Vec<Range<u64>> {
     let count = len.div_ceil(size);
     (0..count)
         .map(|at| at * size..((at + 1).saturating_mul(size)).min(len))
@@ -314,11 +341,12 @@ fn leads_out(root: &Path, name: &[u8]) -> bool {
 }
 
 /// The bundle of a manifest that `key` signs. With certificates, the first is the key's own; those
-/// that issued themselves stay out of the bundle, since nobody may trust them for coming along.
+/// that signed themselves stay out of the bundle, since nobody may trust them for coming along.
 ///
 /// # Errors
 ///
-/// When the first certificate is not of this key, or may not sign.
+/// When the first certificate is not of this key, or may not sign; when there is more to sign than is read
+/// of a signature.
 pub fn sign(
     manifest: &Manifest,
     key: &SigningKey,
@@ -333,13 +361,17 @@ pub fn sign(
             if !leaf.may_sign() {
                 return Err(SignError::MayNotSign(leaf.subject()));
             }
-            let issuers = rest.iter().filter(|it| !it.is_self_issued() && *it != leaf);
+            let issuers = rest.iter().filter(|it| !it.is_self_signed() && *it != leaf);
             Material::Chain([leaf].into_iter().chain(issuers).cloned().collect())
         }
     };
+    let statement = manifest.to_statement();
+    if statement.len() > LONGEST_STATEMENT {
+        return Err(SignError::Long(statement.len()));
+    }
     Ok(Bundle {
         material,
-        envelope: Envelope::sign(manifest.to_statement(), IN_TOTO, key),
+        envelope: Envelope::sign(statement, IN_TOTO, key),
         timestamps: Vec::new(),
         log_entries: 0,
     })
@@ -366,8 +398,18 @@ pub enum SignError {
     #[error("there is no file to sign: the model is empty, or all of it is left out")]
     Empty,
     /// There are more files than anybody signs.
-    #[error("the model has more files, or deeper directories, than can be signed")]
+    #[error(
+        "the model has more files, deeper directories, or more links to one directory, than can be signed"
+    )]
     Many,
+    /// There are more shards than anybody reads.
+    #[error("there would be more than {MOST_RESOURCES} shards; sign larger ones")]
+    Shards,
+    /// The statement is longer than anybody reads.
+    #[error(
+        "the signature would list more than is read of one: {0} bytes, and at most {LONGEST_STATEMENT} are"
+    )]
+    Long(usize),
     /// A shard of nothing.
     #[error("a shard has at least one byte")]
     ShardSize,

@@ -72,6 +72,9 @@ pub struct Verdict {
     pub problems: Vec<Problem>,
     /// Who signed, where a signature counts.
     pub signers: Vec<Signer>,
+    /// What its signer calls the model, where the signature could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The digest that names the model, where the signature could be read.
     pub root: Option<Digest>,
     /// The digests of the bundles, in the order in which they were given.

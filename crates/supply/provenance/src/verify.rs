@@ -1,7 +1,8 @@
 //! Verifying a model.
 
 use std::{
-    collections::BTreeMap,
+    cell::{Cell, OnceCell},
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -13,11 +14,12 @@ use rayon::prelude::*;
 use crate::{
     Class, Manifest, Problem, Resource, Verdict,
     hash::hex,
-    ignore::ignore_paths,
+    ignore::{ignore_paths, own_files},
     legacy,
     manifest::WHOLE,
-    model::{Fault, Found, Ignored, Meter, Model, digest, identity_of},
-    sign::{LARGE, shards},
+    model::{Fault, Found, Ignored, Meter, Model, digest},
+    name::is_under,
+    sign::LARGE,
 };
 
 /// What a verification is to look at, and to overlook.
@@ -33,6 +35,8 @@ pub struct VerifyOptions {
     pub allow_symlinks: bool,
     /// Where the bundles are, which are no part of the model.
     pub bundles: Vec<PathBuf>,
+    /// Why others could not be read.
+    pub unreadable: Vec<String>,
 }
 
 /// Verifies the model at `path` against `bundles` (as JSON), and says what is wrong. A bundle is read
@@ -49,6 +53,7 @@ pub fn verify(
         class: Class::Ok,
         problems: Vec::new(),
         signers: Vec::new(),
+        name: None,
         root: None,
         bundles: bundles.iter().map(|bundle| Digest::of(bundle)).collect(),
         signed_files: 0,
@@ -56,8 +61,9 @@ pub fn verify(
         ignored: Vec::new(),
         notes: Vec::new(),
     };
-    if let Some(manifest) = count_signatures(path, bundles, trust, now, &mut verdict) {
+    if let Some(manifest) = count_signatures(bundles, trust, options, now, &mut verdict) {
         verdict.root = Some(manifest.root());
+        verdict.name = Some(manifest.name.clone()).filter(|name| !name.is_empty());
         compare(path, &manifest, options, meter, &mut verdict);
     }
     verdict
@@ -74,46 +80,58 @@ pub fn verify(
 
 /// The manifest that enough of the bundles sign.
 fn count_signatures(
-    path: &Path,
     bundles: &[Vec<u8>],
     trust: &TrustStore,
+    options: &VerifyOptions,
     now: Timestamp,
     verdict: &mut Verdict,
 ) -> Option<Manifest> {
-    let mut counted: Vec<(Signer, Manifest)> = Vec::new();
-    let mut refused = Vec::new();
-    let subject = String::from_utf8_lossy(&crate::model::own_name(path)).into_owned();
+    let unreadable = options.unreadable.iter();
+    let mut refused: Vec<Problem> = unreadable
+        .map(|told| Problem::new(Class::Malformed, told))
+        .collect();
+    // Those that signed the same, in the order in which the first of each came.
+    let mut groups: Vec<(Vec<Signer>, Manifest)> = Vec::new();
     for bytes in bundles {
-        match read_signed(bytes, &subject, trust, now) {
-            Ok((signer, manifest)) => match counted.first() {
-                Some((_, first)) if !is_same(first, &manifest) => {
-                    let told = format!(
-                        "`{}` signed other content than `{}`",
-                        signer.name, counted[0].0.name
-                    );
-                    refused.push(Problem::new(Class::ContentMismatch, told));
-                }
-                _ if counted.iter().any(|(other, _)| other.key == signer.key) => {
-                    verdict.notes.push(format!(
-                        "`{}` signed more than once, and counts once",
-                        signer.name
-                    ));
-                }
-                _ => counted.push((signer, manifest)),
-            },
-            Err(problem) => refused.push(problem),
+        let (signer, manifest) = match read_signed(bytes, trust, now, &mut verdict.notes) {
+            Ok(signed) => signed,
+            Err(problem) => {
+                refused.push(problem);
+                continue;
+            }
+        };
+        match groups.iter_mut().find(|(_, it)| is_same(it, &manifest)) {
+            None => groups.push((vec![signer], manifest)),
+            Some((signers, _)) if signers.iter().any(|it| is_one(it, &signer)) => {
+                let told = format!("`{}` signed more than once, and counts once", signer.name);
+                verdict.notes.push(told);
+            }
+            Some((signers, common)) => {
+                signers.push(signer);
+                leave_out_less(common, &manifest);
+            }
         }
     }
-    verdict.signers = counted.iter().map(|(signer, _)| signer.clone()).collect();
-    if counted.len() >= trust.threshold() {
-        verdict
-            .notes
-            .extend(refused.into_iter().map(|problem| problem.message));
-        return counted.into_iter().next().map(|(_, manifest)| manifest);
+    let enough = |group: &(Vec<Signer>, Manifest)| group.0.len() >= trust.threshold();
+    let chosen = groups.iter().position(enough);
+    let most = || (0..groups.len()).rev().max_by_key(|&at| groups[at].0.len());
+    let have = chosen.or_else(most).map(|at| groups.remove(at));
+    if let Some((signers, _)) = &have {
+        for (others, _) in &groups {
+            let (other, name) = (&others[0].name, &signers[0].name);
+            let told = format!("`{other}` signed other content than `{name}`");
+            refused.push(Problem::new(Class::ContentMismatch, told));
+        }
+        verdict.signers.clone_from(signers);
+    }
+    if chosen.is_some() {
+        let told = refused.into_iter().map(|problem| problem.message);
+        verdict.notes.extend(told);
+        return have.map(|(_, manifest)| manifest);
     }
     verdict.problems.append(&mut refused);
     if trust.threshold() > 1 {
-        let (have, need) = (counted.len(), trust.threshold());
+        let (have, need) = (verdict.signers.len(), trust.threshold());
         let told = format!("{need} signers must have signed, and the signatures of {have} count");
         verdict
             .problems
@@ -122,26 +140,54 @@ fn count_signatures(
     None
 }
 
-fn is_same(a: &Manifest, b: &Manifest) -> bool {
-    (&a.resources, &a.serialization) == (&b.resources, &b.serialization)
+/// Whether two signers are one: by their key, or by what the same root calls them.
+fn is_one(a: &Signer, b: &Signer) -> bool {
+    let same_name = a.certificate.is_some()
+        && (a.certificate == b.certificate
+            || a.identities.iter().any(|it| b.identities.contains(it)));
+    a.key == b.key || (a.name == b.name && same_name)
 }
 
-/// Who signed what, of one bundle (as JSON) that `trust` counts for a model called `subject`. What is
-/// signed is parsed once its signature has verified.
+/// Whether two say the same of a model. What they left out may differ: each leaves out its own bundle.
+fn is_same(a: &Manifest, b: &Manifest) -> bool {
+    let how = |it: &Manifest| {
+        let it = &it.serialization;
+        (it.shard_size, it.hash, it.allow_symlinks)
+    };
+    a.resources == b.resources && how(a) == how(b)
+}
+
+/// Leaves to `manifest` the ignored paths that `other` ignores too.
+fn leave_out_less(manifest: &mut Manifest, other: &Manifest) {
+    let ours = std::mem::take(&mut manifest.serialization.ignore_paths);
+    let theirs = &other.serialization.ignore_paths;
+    let covered = |path: &String, by: &[String]| {
+        let mut by = by.iter();
+        by.any(|it| is_under(path.as_bytes(), it.as_bytes()))
+    };
+    let of_both = theirs.iter().filter(|it| covered(it, &ours)).cloned();
+    let of_both: BTreeSet<String> = of_both
+        .chain(ours.iter().filter(|it| covered(it, theirs)).cloned())
+        .collect();
+    manifest.serialization.ignore_paths = of_both.into_iter().collect();
+}
+
+/// Who signed what, of one bundle (as JSON) that `trust` counts; `notes` gets what its time stamps say.
+/// What is signed is parsed once its signature has verified.
 ///
 /// # Errors
 ///
 /// Why it does not count.
 pub fn read_signed(
     bytes: &[u8],
-    subject: &str,
     trust: &TrustStore,
     now: Timestamp,
+    notes: &mut Vec<String>,
 ) -> Result<(Signer, Manifest), Problem> {
     let malformed = |told: String| Problem::new(Class::Malformed, told);
     let bundle = Bundle::from_json(bytes, usize::try_from(LONGEST_BUNDLE).unwrap_or(usize::MAX))
         .map_err(|error| malformed(error.to_string()))?;
-    let is_old = std::cell::Cell::new(false);
+    let is_old = Cell::new(false);
     let verify = |envelope: &Envelope, key: &PublicKey| {
         if envelope.verify(key).is_ok() {
             return true;
@@ -150,13 +196,18 @@ pub fn read_signed(
         is_old.set(old);
         old
     };
-    let (signed_at, _) = trust.signed_at(&bundle);
+    let parsed = OnceCell::new();
+    let parse = || parsed.get_or_init(|| Manifest::from_statement(&bundle.envelope.payload.0));
+    // What names no model is refused below, whatever its signer may sign.
+    let subject = || parse().as_ref().ok().map(|manifest| manifest.name.clone());
+    let (signed_at, told) = trust.signed_at(&bundle, now);
+    notes.extend(told);
     let signer = trust
-        .judge(&bundle, subject, signed_at, now, &verify)
+        .judge(&bundle, &subject, signed_at, now, &verify)
         .map_err(|distrust| {
             let class = match &distrust {
                 Distrust::BadSignature(_) => Class::BadSignature,
-                Distrust::Untrusted(_) => Class::UntrustedSigner,
+                Distrust::Stranger(_) | Distrust::Untrusted(_) => Class::UntrustedSigner,
                 Distrust::Expired(_) => Class::Expired,
                 Distrust::Revoked(_) => Class::Revoked,
             };
@@ -168,8 +219,9 @@ pub fn read_signed(
             "what is signed is no in-toto statement, but {shown:?}"
         )));
     }
-    let manifest = Manifest::from_statement(&bundle.envelope.payload.0)
-        .map_err(|error| malformed(error.to_string()))?;
+    parse();
+    let manifest = parsed.into_inner().expect("it was parsed just now");
+    let manifest = manifest.map_err(|error| malformed(error.to_string()))?;
     if is_old.get() && !manifest.is_legacy {
         let told = "it is signed in the way of model-signing 0.2, and is not of its form";
         return Err(Problem::new(Class::BadSignature, told));
@@ -199,8 +251,12 @@ fn compare(
             return;
         }
     };
-    let is_asked_for =
-        |name: &str| options.only.is_empty() || options.only.iter().any(|glob| matches(glob, name));
+    let is_asked_for = |name: &str| {
+        let own = model.file_name.as_deref().filter(|_| name == WHOLE);
+        let own = own.and_then(|own| std::str::from_utf8(own).ok());
+        let fits = |glob: &String| matches(glob, own.unwrap_or(name));
+        options.only.is_empty() || options.only.iter().any(fits)
+    };
     let asked: Vec<(&str, Vec<&Resource>)> = files
         .iter()
         .filter(|(name, _)| is_asked_for(name))
@@ -279,19 +335,20 @@ fn compare_file(
     let ranges: Vec<Range<u64>> = match manifest.serialization.shard_size {
         None => std::iter::once(0..file.len()).collect(),
         Some(size) => {
-            // Before the ranges of a file are made up, that there are as many as were signed.
-            let ranges = match file.len().div_ceil(size) == resources.len() as u64 {
-                true => shards(file.len(), size),
-                false => Vec::new(),
+            // No two begin at the same byte, so that as many as there must be are all of them.
+            let is_shard = |range: &Range<u64>| {
+                let end = range.start.saturating_add(size).min(file.len());
+                range.start.is_multiple_of(size) && range.end == end
             };
-            let signed = resources.iter().filter_map(|it| it.range.as_ref());
-            if ranges.is_empty() || !signed.clone().all(|range| ranges.contains(range)) {
+            let signed: Vec<_> = resources.iter().filter_map(|it| it.range.clone()).collect();
+            let is_all = file.len().div_ceil(size) == signed.len() as u64;
+            if signed.is_empty() || !is_all || !signed.iter().all(is_shard) {
                 return Some(problem(
                     Class::ContentMismatch,
                     "is not of the length that was signed",
                 ));
             }
-            signed.cloned().collect()
+            signed
         }
     };
     let digests = match digest(&file, &file, &ranges, hash, meter) {
@@ -328,16 +385,10 @@ fn find_unsigned(
     if model.file_name.is_some() {
         return;
     }
-    let signed = manifest
-        .serialization
-        .ignore_paths
-        .iter()
-        .map(|it| it.as_bytes().to_vec());
-    let ignored = signed.chain(ignore_paths(path, &options.ignore_paths));
-    let mut ignored = Ignored::new(true, ignored);
-    for bundle in &options.bundles {
-        ignored = ignored.also_file(identity_of(bundle));
-    }
+    let signed = manifest.serialization.ignore_paths.iter();
+    let signed = signed.map(|it| it.as_bytes().to_vec());
+    let asked = ignore_paths(path, &options.ignore_paths, &mut verdict.notes);
+    let ignored = Ignored::new(signed.chain(asked)).and_files(own_files(path, &options.bundles));
     let walk = model.walk(&ignored);
     for (directory, fault) in walk.unreadable {
         let told = format!("the directory {fault}, so that nobody knows what is in it");
@@ -352,7 +403,7 @@ fn find_unsigned(
         ));
     }
     if walk.is_cut {
-        let told = "the model has more files, or deeper directories, than are looked at";
+        let told = "the model has more files, deeper directories, or more links to one directory, than are looked at";
         verdict
             .problems
             .push(Problem::new(Class::UnsignedPresent, told));
@@ -400,3 +451,29 @@ fn find_unsigned(
 
 /// How long a bundle may be: its statement in base64, and what comes with it.
 pub const LONGEST_BUNDLE: u64 = crate::manifest::LONGEST_STATEMENT as u64 / 3 * 4 + (1 << 20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_two_certificates_is_one_signer() {
+        let signer = |key: &str, subject: Option<&str>, identities: &[&str]| Signer {
+            name: "root".into(),
+            key: Digest::of(key.as_bytes()),
+            certificate: subject.map(str::to_owned),
+            identities: identities.iter().map(|it| (*it).to_owned()).collect(),
+        };
+        let alice = signer("1", Some("CN=alice"), &["alice@x.test"]);
+        for (other, is_same) in [
+            (signer("1", None, &[]), true),
+            (signer("2", Some("CN=alice"), &[]), true),
+            (signer("2", Some("CN=a"), &["alice@x.test"]), true),
+            (signer("2", Some("CN=bob"), &["bob@x.test"]), false),
+            (signer("2", None, &[]), false),
+        ] {
+            assert_eq!(is_one(&alice, &other), is_same, "{other:?}");
+        }
+        assert!(!is_one(&signer("1", None, &[]), &signer("2", None, &[])));
+    }
+}

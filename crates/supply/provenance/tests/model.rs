@@ -465,7 +465,8 @@ fn a_model_may_be_one_file() {
     write(&file, b"GGUF");
     let key = SigningKey::generate(KeyAlgorithm::P256).expect("randomness");
     let found = inventory(&file, &SignOptions::default(), None, &Meter::default()).expect("signs");
-    assert_eq!(found.manifest.resources[0].name, "model.gguf");
+    assert_eq!(found.manifest.resources[0].name, ".");
+    assert_eq!(found.manifest.name, "model.gguf");
     let bundle = sign(&found.manifest, &key, &[]).expect("signs").to_json();
     let trust = TrustStore::of_key("test", key.public());
     let now = "2030-01-01T00:00:00Z".parse().expect("a time");
@@ -485,8 +486,9 @@ fn a_model_may_be_one_file() {
     write(&file, b"GGUG");
     assert_eq!(class(&file), Class::ContentMismatch);
     let renamed = dir.path().join("other.gguf");
+    write(&file, b"GGUF");
     fs::rename(&file, &renamed).expect("renamed");
-    assert_eq!(class(&renamed), Class::Missing);
+    assert_eq!(class(&renamed), Class::Ok);
 }
 
 #[test]
@@ -578,4 +580,224 @@ fn a_bundle_that_is_none_is_malformed_and_a_signature_of_another_kind_too() {
     };
     signed.bundle = bundle.to_json();
     signed.expect(Class::Malformed);
+}
+
+#[test]
+fn what_is_written_elsewhere_is_no_path_of_the_model() {
+    let outside = SignOptions {
+        // Relative to the working directory, where there is no model.
+        outputs: vec!["plugins".into(), "weights.bin".into()],
+        ..SignOptions::default()
+    };
+    let signed = Signed::new(&outside);
+    let verdict = signed.expect(Class::Ok);
+    assert_eq!(verdict.signed_files, 6, "weights.bin among them");
+    write(&signed.model().join("plugins/evil.py"), b"import os");
+    signed.expect(Class::UnsignedPresent);
+    let bundle_elsewhere = VerifyOptions {
+        bundles: vec!["plugins".into()],
+        ..VerifyOptions::default()
+    };
+    assert_eq!(
+        signed.verify(&bundle_elsewhere).class,
+        Class::UnsignedPresent
+    );
+}
+
+#[test]
+fn a_path_to_leave_out_is_of_the_model_or_of_nothing() {
+    let found = |path: &str| {
+        let dir = tempfile::tempdir().expect("a directory");
+        write(&dir.path().join("sub/c"), b"c");
+        write(&dir.path().join("d"), b"d");
+        let options = SignOptions {
+            ignore_git: false,
+            ignore_paths: vec![
+                path.replace("MODEL", &dir.path().display().to_string())
+                    .into(),
+            ],
+            ..SignOptions::default()
+        };
+        let found =
+            inventory(dir.path(), &options, None, &Meter::default()).expect("can be signed");
+        (found.manifest.serialization.ignore_paths, found.notes.len())
+    };
+    let only = |name: &str, notes: usize| (vec![name.to_owned()], notes);
+    for path in [
+        "sub/c",
+        "sub//c",
+        "./sub/./c",
+        "MODEL/sub/c",
+        "MODEL/d/../sub/c",
+        "sub/c/",
+    ] {
+        let expected = match path {
+            // There is no way through a file.
+            "MODEL/d/../sub/c" => (Vec::new(), 1),
+            // Nor one below it, and nothing yet of the name.
+            "sub/c/" => only("sub/c", 1),
+            _ => only("sub/c", 0),
+        };
+        assert_eq!(found(path), expected, "{path}");
+    }
+    assert_eq!(found("cache"), only("cache", 1));
+    // What lies in the working directory is not what the model has of its name.
+    assert_eq!(found("Cargo.toml"), (Vec::new(), 1));
+    assert_eq!(found("../d"), (Vec::new(), 1));
+}
+
+#[test]
+fn another_name_of_the_bundle_is_a_file_like_any_other() {
+    let signed = Signed::of(
+        &SignOptions {
+            ignore_paths: vec!["m.sig".into()],
+            allow_symlinks: true,
+            ..SignOptions::default()
+        },
+        |_| {},
+    );
+    let bundle = signed.model().join("m.sig");
+    write(&bundle, &signed.bundle);
+    let options = VerifyOptions {
+        bundles: vec![bundle.clone()],
+        ..VerifyOptions::default()
+    };
+    assert_eq!(signed.verify(&options).class, Class::Ok);
+    let other = signed.model().join("tokenizer_config.json");
+    fs::hard_link(&bundle, &other).expect("linked");
+    assert_eq!(signed.verify(&options).class, Class::UnsignedPresent);
+    fs::remove_file(&other).expect("removed");
+    symlink("m.sig", &other).expect("linked");
+    assert_eq!(signed.verify(&options).class, Class::UnsignedPresent);
+}
+
+#[test]
+fn git_that_is_signed_is_verified() {
+    let options = SignOptions {
+        ignore_git: false,
+        ..SignOptions::default()
+    };
+    let signed = Signed::of(&options, |model| write(&model.join(".git/config"), b"x"));
+    signed.expect(Class::Ok);
+    write(&signed.model().join(".git/hooks/post-checkout"), b"rm");
+    signed.expect(Class::UnsignedPresent);
+}
+
+#[test]
+fn directories_behind_links_behind_links_come_to_an_end() {
+    let options = SignOptions {
+        allow_symlinks: true,
+        ..SignOptions::default()
+    };
+    let signed = Signed::new(&options);
+    let deep = signed.model().join("z");
+    fs::create_dir_all(deep.join("d0")).expect("made");
+    for level in 1..=24 {
+        let below = format!("../d{}", level - 1);
+        let at = deep.join(format!("d{level}"));
+        fs::create_dir(&at).expect("made");
+        symlink(&below, at.join("a")).expect("linked");
+        symlink(&below, at.join("b")).expect("linked");
+    }
+    signed.expect(Class::UnsignedPresent);
+    let again = inventory(&signed.model(), &options, None, &Meter::default());
+    assert!(matches!(again, Err(SignError::Many)));
+}
+
+#[test]
+fn a_file_of_holes_has_no_more_shards_than_are_read() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = File::create(dir.path().join("holes")).expect("made");
+    file.set_len(1 << 40).expect("holes");
+    let options = SignOptions {
+        shard_size: Some(1000),
+        ..SignOptions::default()
+    };
+    let found = inventory(dir.path(), &options, None, &Meter::default());
+    assert!(matches!(found, Err(SignError::Shards)));
+}
+
+#[test]
+fn signers_agree_where_each_left_out_its_own_bundle() {
+    let signed = Signed::new(&SignOptions::default());
+    let second = SigningKey::generate(KeyAlgorithm::P384).expect("randomness");
+    let third = SigningKey::generate(KeyAlgorithm::P384).expect("randomness");
+    let entry = |name: &str, key: &SigningKey| {
+        let pem = key.public().to_pem();
+        format!("[[key]]\nname = \"{name}\"\npem = \"\"\"{pem}\"\"\"\n")
+    };
+    let store = [
+        "threshold = 2\n".into(),
+        entry("a", &signed.key),
+        entry("b", &second),
+        entry("c", &third),
+    ];
+    let trust = TrustStore::from_toml(&store.concat()).expect("a store");
+    let by =
+        |key: &SigningKey, leaves_out: &str, change: fn(&mut casemate_provenance::Manifest)| {
+            let options = SignOptions {
+                outputs: vec![signed.model().join(leaves_out)],
+                ..SignOptions::default()
+            };
+            let found = inventory(&signed.model(), &options, None, &Meter::default());
+            let mut manifest = found.expect("can be signed").manifest;
+            change(&mut manifest);
+            sign(&manifest, key, &[]).expect("signs").to_json()
+        };
+    let other = by(&signed.key, "a.sig", |it| drop(it.resources.pop()));
+    let (b, c) = (by(&second, "b.sig", |_| {}), by(&third, "c.sig", |_| {}));
+    let now = "2030-01-01T00:00:00Z".parse().expect("a time");
+    let verdict = |bundles: &[Vec<u8>]| {
+        let options = VerifyOptions::default();
+        verify(
+            &signed.model(),
+            bundles,
+            &trust,
+            &options,
+            now,
+            &Meter::default(),
+        )
+    };
+    for bundles in [[&other, &b, &c], [&b, &other, &c], [&b, &c, &other]] {
+        let told = verdict(&bundles.map(Clone::clone));
+        assert_eq!(told.class, Class::Ok, "{:#?}", told.problems);
+        assert_eq!(told.signers.len(), 2);
+        assert_eq!(
+            told.notes.len(),
+            1,
+            "who signed other content: {:?}",
+            told.notes
+        );
+    }
+    // What one of them alone left out is not left out.
+    write(&signed.model().join("b.sig"), b"x");
+    assert_eq!(verdict(&[b, c]).class, Class::UnsignedPresent);
+}
+
+#[test]
+fn a_signer_is_held_to_the_name_that_is_signed_and_not_to_that_of_the_directory() {
+    let signed = Signed::new(&SignOptions::default());
+    let pem = signed.key.public().to_pem();
+    let class = |subjects: &str| {
+        let store = format!(
+            "[[key]]\nname = \"a\"\npem = \"\"\"{pem}\"\"\"\nsubjects = [\"{subjects}\"]\n"
+        );
+        let trust = TrustStore::from_toml(&store).expect("a store");
+        let renamed = signed.dir.path().join("llama-70b");
+        fs::rename(signed.model(), &renamed).expect("renamed");
+        let now = "2030-01-01T00:00:00Z".parse().expect("a time");
+        let bundles = std::slice::from_ref(&signed.bundle);
+        let told = verify(
+            &renamed,
+            bundles,
+            &trust,
+            &VerifyOptions::default(),
+            now,
+            &Meter::default(),
+        );
+        fs::rename(&renamed, signed.model()).expect("renamed");
+        (told.class, told.name)
+    };
+    assert_eq!(class("llama-*"), (Class::UntrustedSigner, None));
+    assert_eq!(class("mod*"), (Class::Ok, Some("model".to_owned())));
 }

@@ -4,8 +4,7 @@
 //! Buffers. Nothing of a bundle but the envelope's payload and type is signed: what else it holds is
 //! a hint, or verifies by itself.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 use crate::{
     Base64, Certificate, Envelope, PublicKey,
@@ -199,7 +198,7 @@ struct Wire {
     #[serde(skip_serializing_if = "Option::is_none")]
     dsse_envelope: Option<Envelope>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message_signature: Option<Value>,
+    message_signature: Option<Unread>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -215,9 +214,19 @@ struct WireMaterial {
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<WireCertificate>,
     /// The reference implementation cannot do without, even where there are none.
-    tlog_entries: Option<Vec<Value>>,
+    tlog_entries: Option<Vec<Unread>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timestamp_verification_data: Option<WireTimestamps>,
+}
+
+/// What is there and matters to nobody: it takes no memory, however many there are.
+#[derive(Serialize)]
+struct Unread;
+
+impl<'de> Deserialize<'de> for Unread {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -345,5 +354,15 @@ mod tests {
         for garbage in ["", "{}", "[]", "null", "\"\"", "{\"mediaType\":1}"] {
             assert!(read(garbage).is_err(), "{garbage}");
         }
+    }
+
+    #[test]
+    fn entries_of_a_log_are_counted_and_not_kept() {
+        let (_, bundle) = bundle();
+        let json = String::from_utf8(bundle.to_json()).expect("JSON");
+        let entries = "\"tlogEntries\":[0,{\"a\":[null]},\"b\"]";
+        let json = json.replace("\"tlogEntries\":[]", entries);
+        assert_eq!(read(&json).expect("reads").log_entries, 3);
+        assert_eq!(size_of::<Unread>(), 0);
     }
 }

@@ -23,7 +23,7 @@ mod timestamp;
 
 pub use self::{
     bundle::{Bundle, BundleError, Material},
-    certificate::{Certificate, CertificateError, PathError, verify_path},
+    certificate::{Certificate, CertificateError, Identity, PathError, verify_path},
     dsse::{Base64, Envelope},
     key::{BadSignature, KeyAlgorithm, KeyError, KeyId, PublicKey, SigningKey},
     statement::{ResourceDescriptor, STATEMENT_V1, Statement},

@@ -13,12 +13,14 @@
 //! [[root]]
 //! name = "company"
 //! pem = """-----BEGIN CERTIFICATE-----…"""
-//! identities = ["*@ml.example.org"]  # which of its certificates
+//! identities = ["email:*@ml.example.org"] # which of its certificates
 //!
 //! [[timestamp-authority]]            # who may say when something was signed
 //! name = "tsa"
 //! pem = """-----BEGIN CERTIFICATE-----…"""
 //! ```
+
+mod file;
 
 use std::collections::BTreeSet;
 
@@ -26,9 +28,10 @@ use casemate_core::{Digest, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::file::StoreError;
 use crate::{
-    Bundle, Certificate, Envelope, Material, PathError, PublicKey, TimestampError, verify_path,
-    verify_timestamp,
+    Bundle, Certificate, Envelope, Identity, Material, PathError, PublicKey,
+    certificate::find_path, timestamp::verify_timestamp,
 };
 
 /// The signers that a verifier trusts.
@@ -36,8 +39,9 @@ use crate::{
 pub struct TrustStore {
     keys: Vec<TrustedKey>,
     roots: Vec<TrustedRoot>,
-    /// The roots of time-stamping authorities.
-    authorities: Vec<Certificate>,
+    authorities: Vec<Authority>,
+    /// The digests of certificates and keys that count for nothing under any root.
+    revoked: BTreeSet<Digest>,
     threshold: usize,
 }
 
@@ -55,7 +59,14 @@ struct TrustedRoot {
     name: String,
     certificate: Certificate,
     identities: Vec<String>,
-    revoked_certificates: BTreeSet<Digest>,
+    terms: Terms,
+}
+
+/// A time-stamping authority, by its root certificates.
+#[derive(Clone, Debug)]
+struct Authority {
+    name: String,
+    certificates: Vec<Certificate>,
     terms: Terms,
 }
 
@@ -96,6 +107,9 @@ pub enum Distrust {
     /// The signature does not verify.
     #[error("{0}")]
     BadSignature(String),
+    /// No root that is trusted vouches for the signer.
+    #[error("{0}")]
+    Stranger(String),
     /// The signer is nobody that is trusted, or not for this.
     #[error("{0}")]
     Untrusted(String),
@@ -118,6 +132,7 @@ impl TrustStore {
             }],
             roots: Vec::new(),
             authorities: Vec::new(),
+            revoked: BTreeSet::new(),
             threshold: 1,
         }
     }
@@ -128,93 +143,14 @@ impl TrustStore {
             name,
             certificate,
             identities: Vec::new(),
-            revoked_certificates: BTreeSet::new(),
             terms: Terms::default(),
         };
         Self {
             keys: Vec::new(),
             roots: roots.into_iter().map(root).collect(),
             authorities: Vec::new(),
+            revoked: BTreeSet::new(),
             threshold: 1,
-        }
-    }
-
-    /// Reads a store in TOML.
-    ///
-    /// # Errors
-    ///
-    /// What in it cannot be read or means nothing.
-    pub fn from_toml(text: &str) -> Result<Self, StoreError> {
-        let wire: Wire =
-            toml::from_str(text).map_err(|error| StoreError::Toml(error.to_string()))?;
-        let unusable = |name: &str, error: &dyn std::fmt::Display| {
-            StoreError::Entry(name.to_owned(), error.to_string())
-        };
-        let mut store = Self {
-            keys: Vec::new(),
-            roots: Vec::new(),
-            authorities: Vec::new(),
-            threshold: wire.threshold,
-        };
-        for authority in &wire.timestamp_authority {
-            let parsed = Certificate::read_all(authority.pem.as_bytes());
-            store
-                .authorities
-                .extend(parsed.map_err(|error| unusable(&authority.name, &error))?);
-        }
-        let mut names = BTreeSet::new();
-        for key in wire.key {
-            let parsed = PublicKey::read(key.pem.as_bytes());
-            store.keys.push(TrustedKey {
-                key: parsed.map_err(|error| unusable(&key.name, &error))?,
-                name: key.name,
-                terms: Terms {
-                    not_before: key.not_before,
-                    not_after: key.not_after,
-                    revoked: key.revoked,
-                    subjects: key.subjects,
-                },
-            });
-        }
-        for root in wire.root {
-            let parsed = Certificate::read_all(root.pem.as_bytes());
-            let mut parsed = parsed.map_err(|error| unusable(&root.name, &error))?;
-            if parsed.len() != 1 {
-                return Err(unusable(&root.name, &"an entry has one certificate"));
-            }
-            store.roots.push(TrustedRoot {
-                certificate: parsed.remove(0),
-                name: root.name,
-                identities: root.identities,
-                revoked_certificates: root.revoked_certificates.into_iter().collect(),
-                terms: Terms {
-                    not_before: root.not_before,
-                    not_after: root.not_after,
-                    revoked: root.revoked,
-                    subjects: root.subjects,
-                },
-            });
-        }
-        let all = store
-            .keys
-            .iter()
-            .map(|key| &key.name)
-            .chain(store.roots.iter().map(|it| &it.name));
-        for name in all {
-            if !names.insert(name) {
-                return Err(unusable(name, &"two entries have this name"));
-            }
-        }
-        if names.is_empty() {
-            return Err(StoreError::Empty);
-        }
-        match store.threshold {
-            0 => Err(StoreError::Threshold(0, names.len())),
-            // A root stands for many signers.
-            many if store.roots.is_empty() && many > names.len() => {
-                Err(StoreError::Threshold(many, names.len()))
-            }
-            _ => Ok(store),
         }
     }
 
@@ -223,27 +159,62 @@ impl TrustStore {
         self.threshold
     }
 
-    /// When `bundle` was signed at the latest, where an authority that is trusted says so in one of its
-    /// tokens; and why others say nothing.
-    pub fn signed_at(&self, bundle: &Bundle) -> (Option<Timestamp>, Vec<TimestampError>) {
+    /// When `bundle` was signed at the latest, where an authority that is trusted `now` says so in one of
+    /// its tokens; and what to tell of it: whose time counts, and why another's does not.
+    pub fn signed_at(&self, bundle: &Bundle, now: Timestamp) -> (Option<Timestamp>, Vec<String>) {
         let signature = bundle
             .envelope
             .signatures
             .first()
             .map_or(&[][..], |it| &it.sig.0);
-        let tokens = bundle.timestamps.iter().take(MOST_TOKENS);
-        let told = tokens.map(|token| verify_timestamp(token, signature, &self.authorities));
-        let (mut earliest, mut faults) = (None, Vec::new());
-        for told in told {
-            match told {
-                Ok(time) => earliest = Some(earliest.map_or(time, |it: Timestamp| it.min(time))),
-                Err(fault) => faults.push(fault),
+        let (mut earliest, mut notes): (Option<(Timestamp, &str)>, _) = (None, Vec::new());
+        for token in bundle.timestamps.iter().take(MOST_TOKENS) {
+            match self.time_of(token, signature, now) {
+                Ok(told) => earliest = Some(earliest.map_or(told, |it| it.min(told))),
+                Err(why) => notes.push(format!("a time stamp does not count: {why}")),
             }
         }
-        (earliest, faults)
+        if let Some((time, name)) = earliest {
+            notes.push(format!(
+                "it was signed by {time}, as a time stamp of `{name}` says, and is judged as of then"
+            ));
+        }
+        (earliest.map(|(time, _)| time), notes)
     }
 
-    /// Whether `bundle` is signed by somebody who is trusted to sign `subject`.
+    /// What one token says, and by the word of whom.
+    fn time_of(
+        &self,
+        token: &[u8],
+        signature: &[u8],
+        now: Timestamp,
+    ) -> Result<(Timestamp, &str), String> {
+        let mut why = "no time-stamping authority is trusted".to_owned();
+        for authority in &self.authorities {
+            let name = &authority.name;
+            let time = match verify_timestamp(token, signature, &authority.certificates) {
+                Ok(time) if time > now => {
+                    why = format!("`{name}` says {time}, which has not come");
+                    continue;
+                }
+                Ok(time) => time,
+                Err(error) => {
+                    why = error.to_string();
+                    continue;
+                }
+            };
+            // Whoever has its key may tell any time, so that its revocation is for all of its tokens.
+            let at_revocation = authority.terms.is_revoked(name, now);
+            match at_revocation.and_then(|()| authority.terms.is_within(name, time)) {
+                Ok(()) => return Ok((time, name)),
+                Err(distrust) => return Err(distrust.to_string()),
+            }
+        }
+        Err(why)
+    }
+
+    /// Whether `bundle` is signed by somebody who is trusted to sign what `subject` tells that it is of; that
+    /// is asked once the signature has verified, and of what cannot be told nothing is asked.
     ///
     /// `signed_at` is when it was signed, where somebody trusted says so; without, a signer must be
     /// trusted `now`. `verify` says whether a key made the signature.
@@ -254,7 +225,7 @@ impl TrustStore {
     pub fn judge(
         &self,
         bundle: &Bundle,
-        subject: &str,
+        subject: &dyn Fn() -> Option<String>,
         signed_at: Option<Timestamp>,
         now: Timestamp,
         verify: &dyn Fn(&Envelope, &PublicKey) -> bool,
@@ -272,7 +243,7 @@ impl TrustStore {
     fn judge_key(
         &self,
         bundle: &Bundle,
-        subject: &str,
+        subject: &dyn Fn() -> Option<String>,
         at: Timestamp,
         verify: &dyn Fn(&Envelope, &PublicKey) -> bool,
     ) -> Result<Signer, Distrust> {
@@ -306,7 +277,7 @@ impl TrustStore {
         &self,
         bundle: &Bundle,
         chain: &[Certificate],
-        subject: &str,
+        subject: &dyn Fn() -> Option<String>,
         at: Timestamp,
         verify: &dyn Fn(&Envelope, &PublicKey) -> bool,
     ) -> Result<Signer, Distrust> {
@@ -314,39 +285,63 @@ impl TrustStore {
             let told = "it was signed with a certificate, and only bare keys are trusted";
             return Err(Distrust::Untrusted(told.into()));
         }
+        // An anchor may stand under several entries: one of them is enough, unless another revokes.
+        let mut refused: Option<Distrust> = None;
+        let mut trusted = None;
+        for root in &self.roots {
+            match self.judge_under(root, bundle, chain, subject, at, verify) {
+                Ok(signer) => trusted = trusted.or(Some(signer)),
+                Err(revoked @ Distrust::Revoked(_)) => return Err(revoked),
+                Err(error) => {
+                    let worst = refused.take().filter(|it| it.rank() >= error.rank());
+                    refused = worst.or(Some(error));
+                }
+            }
+        }
+        match (trusted, refused) {
+            (Some(signer), _) => Ok(signer),
+            (None, Some(error)) => Err(error),
+            (None, None) => unreachable!("there is a root"),
+        }
+    }
+
+    fn judge_under(
+        &self,
+        root: &TrustedRoot,
+        bundle: &Bundle,
+        chain: &[Certificate],
+        subject: &dyn Fn() -> Option<String>,
+        at: Timestamp,
+        verify: &dyn Fn(&Envelope, &PublicKey) -> bool,
+    ) -> Result<Signer, Distrust> {
         let (leaf, intermediates) = chain.split_first().expect("a chain has a leaf");
-        let anchors: Vec<Certificate> =
-            self.roots.iter().map(|it| it.certificate.clone()).collect();
-        let anchor =
-            verify_path(leaf, intermediates, &anchors, at).map_err(|error| match error {
+        let anchor = std::slice::from_ref(&root.certificate);
+        let (_, path) =
+            find_path(leaf, intermediates, anchor, at).map_err(|error| match error {
                 PathError::Expired { .. } | PathError::NotYetValid { .. } => {
                     Distrust::Expired(error.to_string())
                 }
+                PathError::Untrusted => Distrust::Stranger(error.to_string()),
                 _ => Distrust::Untrusted(error.to_string()),
             })?;
-        let root = &self.roots[anchor];
         let untrusted = |told: String| Err(Distrust::Untrusted(told));
+        let called = leaf.subject();
         if !leaf.may_sign() {
             return untrusted(format!(
-                "the certificate of {} is for neither digital signatures nor code signing",
-                leaf.subject()
+                "the certificate of {called} is for neither digital signatures nor code signing"
             ));
         }
-        if chain
-            .iter()
-            .any(|it| root.revoked_certificates.contains(&it.fingerprint()))
-        {
-            let told = format!(
-                "the certificate of {} or one above it is revoked",
-                leaf.subject()
-            );
-            return Err(Distrust::Revoked(told));
+        let issuers = path.iter().skip(1).map(Some).chain([None]);
+        for (certificate, issuer) in path.iter().zip(issuers) {
+            let mut digests = certificate.digests(issuer.copied()).into_iter();
+            if digests.any(|digest| self.revoked.contains(&digest)) {
+                let told = format!("the certificate of {called} or one above it is revoked");
+                return Err(Distrust::Revoked(told));
+            }
         }
-        let mut names = leaf.identities();
-        names.push(leaf.subject());
-        let fits = |pattern: &String| names.iter().any(|name| matches(pattern, name));
+        let fits = |pattern: &String| leaf.is_called(pattern);
         if !root.identities.is_empty() && !root.identities.iter().any(fits) {
-            return untrusted(format!("{} is not trusted to sign", leaf.subject()));
+            return untrusted(format!("{called} is not trusted to sign"));
         }
         let key = leaf
             .public_key()
@@ -356,26 +351,59 @@ impl TrustStore {
             return Err(Distrust::BadSignature(told.into()));
         }
         root.terms.hold(&root.name, subject, at)?;
-        names.pop();
         Ok(Signer {
             name: root.name.clone(),
             key: key.id(),
-            certificate: Some(leaf.subject()),
-            identities: names,
+            certificate: Some(called),
+            identities: leaf.identities().iter().map(Identity::to_string).collect(),
         })
     }
 }
 
-impl Terms {
-    fn hold(&self, name: &str, subject: &str, at: Timestamp) -> Result<(), Distrust> {
-        if let Some(revocation) = &self.revoked
-            && at >= revocation.at
-        {
-            let Revocation { at, reason } = revocation;
-            return Err(Distrust::Revoked(format!(
-                "`{name}` was revoked at {at}: {reason}"
-            )));
+impl Distrust {
+    /// Which of several says most, of one signature under several roots.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Stranger(_) => 0,
+            Self::Untrusted(_) => 1,
+            Self::Expired(_) => 2,
+            Self::BadSignature(_) => 3,
+            Self::Revoked(_) => 4,
         }
+    }
+}
+
+impl Terms {
+    fn hold(
+        &self,
+        name: &str,
+        subject: &dyn Fn() -> Option<String>,
+        at: Timestamp,
+    ) -> Result<(), Distrust> {
+        self.is_revoked(name, at)?;
+        self.is_within(name, at)?;
+        if self.subjects.is_empty() {
+            return Ok(());
+        }
+        match subject() {
+            Some(subject) if !self.subjects.iter().any(|it| matches(it, &subject)) => {
+                let told = format!("`{name}` is not trusted to sign {subject:?}");
+                Err(Distrust::Untrusted(told))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_revoked(&self, name: &str, at: Timestamp) -> Result<(), Distrust> {
+        match &self.revoked {
+            Some(Revocation { at: from, reason }) if at >= *from => Err(Distrust::Revoked(
+                format!("`{name}` was revoked at {from}: {reason}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_within(&self, name: &str, at: Timestamp) -> Result<(), Distrust> {
         if let Some(from) = self.not_before.filter(|from| at < *from) {
             return Err(Distrust::Expired(format!(
                 "`{name}` is trusted from {from}"
@@ -385,11 +413,6 @@ impl Terms {
             return Err(Distrust::Expired(format!(
                 "`{name}` was trusted until {until}"
             )));
-        }
-        let fits = |pattern: &String| matches(pattern, subject);
-        if !self.subjects.is_empty() && !self.subjects.iter().any(fits) {
-            let told = format!("`{name}` is not trusted to sign {subject:?}");
-            return Err(Distrust::Untrusted(told));
         }
         Ok(())
     }
@@ -422,76 +445,6 @@ pub fn matches(pattern: &str, text: &str) -> bool {
         }
     }
     pattern[at..].iter().all(|&c| c == '*')
-}
-
-/// Why a text is no trust store.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// It is not TOML of this shape.
-    #[error("{0}")]
-    Toml(String),
-    /// An entry cannot be used.
-    #[error("`{0}`: {1}")]
-    Entry(String, String),
-    /// So many signers are asked for as there cannot be.
-    #[error("the threshold is {0}, and {1} signers are named")]
-    Threshold(usize, usize),
-    /// It names nobody.
-    #[error("it trusts nobody: it has neither a [[key]] nor a [[root]]")]
-    Empty,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wire {
-    #[serde(default = "one")]
-    threshold: usize,
-    #[serde(default)]
-    key: Vec<WireKey>,
-    #[serde(default)]
-    root: Vec<WireRoot>,
-    #[serde(default, rename = "timestamp-authority")]
-    timestamp_authority: Vec<WireAuthority>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireAuthority {
-    name: String,
-    pem: String,
-}
-
-fn one() -> usize {
-    1
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WireKey {
-    name: String,
-    pem: String,
-    not_before: Option<Timestamp>,
-    not_after: Option<Timestamp>,
-    revoked: Option<Revocation>,
-    #[serde(default)]
-    subjects: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WireRoot {
-    name: String,
-    pem: String,
-    #[serde(default)]
-    identities: Vec<String>,
-    /// The SHA-256 digests of certificates.
-    #[serde(default)]
-    revoked_certificates: Vec<Digest>,
-    not_before: Option<Timestamp>,
-    not_after: Option<Timestamp>,
-    revoked: Option<Revocation>,
-    #[serde(default)]
-    subjects: Vec<String>,
 }
 
 /// How many tokens of a bundle are looked at.

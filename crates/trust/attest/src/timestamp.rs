@@ -47,12 +47,13 @@ pub fn verify_timestamp(
     }
     let others = token.certificates.iter().chain(authorities);
     let signer = others
-        .filter(|it| it.is_for(TIME_STAMPING))
+        .filter(|it| it.is_for_stamping_alone())
         .find(|it| verify_signature(it, &token.algorithm, &token.signed, token.signature))
         .ok_or(TimestampError::BadSignature)?;
-    if let Some(named) = attribute(SIGNING_CERTIFICATE_V2)
-        && named_digest(named)?.is_some_and(|named| named != signer.fingerprint().as_bytes())
-    {
+    // The first version of it has SHA-1, which names nobody.
+    let named = attribute(SIGNING_CERTIFICATE_V2)
+        .ok_or(TimestampError::Shape("no digest of its certificate"))?;
+    if !names(named, signer)? {
         return Err(TimestampError::BadSignature);
     }
     verify_path(signer, &token.certificates, authorities, info.time)
@@ -186,9 +187,17 @@ struct Info<'a> {
 
 impl<'a> Info<'a> {
     fn parse(content: &'a [u8]) -> Result<Self, TimestampError> {
-        let [_, _, imprint, _, time, ..] = parts(AnyRef::from_der(content)?)?[..] else {
+        let [_, _, imprint, _, time, ref rest @ ..] = parts(AnyRef::from_der(content)?)?[..] else {
             return Err(TimestampError::Shape("a time of another shape"));
         };
+        for part in rest.iter().filter(|it| it.first() == Some(&EXTENSIONS)) {
+            for extension in parts(AnyRef::from_der(part)?)? {
+                if matches!(parts(AnyRef::from_der(extension)?)?[..], [_, critical, _] if critical == TRUE)
+                {
+                    return Err(TimestampError::Shape("a critical extension"));
+                }
+            }
+        }
         let [algorithm, digest] = parts(AnyRef::from_der(imprint)?)?[..] else {
             return Err(TimestampError::Shape("a time of nothing"));
         };
@@ -219,21 +228,21 @@ fn moment(text: &[u8]) -> Option<Timestamp> {
         .ok()
 }
 
-/// The digest of the signer's certificate in `SigningCertificateV2`, where it is one of SHA-256.
-fn named_digest(value: &[u8]) -> Result<Option<&[u8]>, TimestampError> {
-    let [all, ..] = parts(AnyRef::from_der(value)?)?[..] else {
-        return Ok(None);
+/// Whether `SigningCertificateV2` names `signer`, as its first certificate must.
+fn names(value: &[u8], signer: &Certificate) -> Result<bool, TimestampError> {
+    let shape = || TimestampError::Shape("a digest of its certificate in another shape");
+    let all = parts(AnyRef::from_der(value)?)?;
+    let all = parts(AnyRef::from_der(all.first().ok_or_else(shape)?)?)?;
+    let first = parts(AnyRef::from_der(all.first().ok_or_else(shape)?)?)?;
+    let (algorithm, named) = match &first[..] {
+        [algorithm, named, ..] if algorithm.first() == Some(&SEQUENCE) => {
+            (AlgorithmIdentifierOwned::from_der(algorithm)?.oid, named)
+        }
+        [named, ..] => (SHA256, named),
+        [] => return Err(shape()),
     };
-    let [first, ..] = parts(AnyRef::from_der(all)?)?[..] else {
-        return Ok(None);
-    };
-    // Another algorithm than SHA-256 would stand before it.
-    let [digest, ..] = parts(AnyRef::from_der(first)?)?[..] else {
-        return Ok(None);
-    };
-    Ok(<&OctetStringRef>::from_der(digest)
-        .ok()
-        .map(OctetStringRef::as_bytes))
+    let named = <&OctetStringRef>::from_der(named)?.as_bytes();
+    Ok(digest(&algorithm, signer.der())? == named)
 }
 
 /// The values inside of one, each with its tag.
@@ -291,7 +300,6 @@ const TST_INFO: ObjectIdentifier = oid("1.2.840.113549.1.9.16.1.4");
 const CONTENT_TYPE: ObjectIdentifier = oid("1.2.840.113549.1.9.3");
 const MESSAGE_DIGEST: ObjectIdentifier = oid("1.2.840.113549.1.9.4");
 const SIGNING_CERTIFICATE_V2: ObjectIdentifier = oid("1.2.840.113549.1.9.16.2.47");
-const TIME_STAMPING: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.8");
 const SHA256: ObjectIdentifier = oid("2.16.840.1.101.3.4.2.1");
 const SHA384: ObjectIdentifier = oid("2.16.840.1.101.3.4.2.2");
 const SHA512: ObjectIdentifier = oid("2.16.840.1.101.3.4.2.3");
@@ -302,6 +310,9 @@ const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 /// Context-specific, constructed, 0: the certificates of signed data, and the attributes of a signer.
 const CERTIFICATES: u8 = 0xa0;
+/// Context-specific, constructed, 1: the extensions of `TSTInfo`.
+const EXTENSIONS: u8 = 0xa1;
+const TRUE: &[u8] = &[1, 1, 0xff];
 const MOST_PARTS: usize = 256;
 
 #[cfg(test)]

@@ -33,10 +33,11 @@ pub(crate) struct Report {
 
 /// Makes a pair of keys.
 pub(crate) fn run(global: &Global, arguments: &Keygen) -> Result<ExitCode> {
-    let (private, public) = (&arguments.out, arguments.out.with_extension("pub"));
-    if *private == public {
-        bail!("{} is where the public key would be", private.display());
-    }
+    let private = &arguments.out;
+    let public = match private.extension() {
+        Some(extension) if extension == "key" => private.with_extension("pub"),
+        _ => private.with_added_extension("pub"),
+    };
     for path in [private, &public] {
         if path.symlink_metadata().is_ok() && !arguments.force {
             bail!("{} exists; --force replaces it", path.display());
@@ -49,6 +50,9 @@ pub(crate) fn run(global: &Global, arguments: &Keygen) -> Result<ExitCode> {
             None => arguments.passphrase.chosen()?,
         }),
     };
+    if passphrase.as_ref().is_some_and(|it| it.is_empty()) {
+        bail!("the pass phrase is empty; --no-passphrase makes a key without one");
+    }
     let key = SigningKey::generate(arguments.algorithm)?;
     let phrase = passphrase.as_ref().map(|it| it.as_bytes());
     let pem = key.to_pem(phrase).context("cannot write the key down")?;

@@ -1,12 +1,14 @@
 //! Keys, and signatures of models.
 
 pub(crate) mod keygen;
+mod outputs;
 mod passphrase;
 pub(crate) mod sign;
 pub(crate) mod verify;
 
 use std::{
     fs::{self, File},
+    hash::{BuildHasher as _, RandomState},
     io::{Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
@@ -82,21 +84,22 @@ fn write_whole(path: &Path, bytes: &[u8], secret: bool) -> Result<()> {
         .with_context(|| format!("{} is no file name", path.display()))?;
     let mut hidden = std::ffi::OsString::from(".");
     hidden.push(name);
-    hidden.push(format!(".{}", std::process::id()));
+    // Which nobody else can know, to have it there before.
+    hidden.push(format!(".{:016x}", RandomState::new().hash_one(name)));
     let temporary = path.with_file_name(hidden);
-    let write = || {
-        let mut options = File::options();
-        options
-            .write(true)
-            .create_new(true)
-            .mode(if secret { 0o600 } else { 0o644 });
-        let mut file = options.open(&temporary)?;
+    let mut options = File::options();
+    options
+        .write(true)
+        .create_new(true)
+        .mode(if secret { 0o600 } else { 0o644 });
+    let mut file = options.open(&temporary).with_context(named)?;
+    let mut write = || {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)
     };
     write().with_context(named).inspect_err(|_| {
-        // What cannot be written may not be there to be removed either.
+        // What could not be written is in nobody's way if it stays.
         let _ = fs::remove_file(&temporary);
     })
 }

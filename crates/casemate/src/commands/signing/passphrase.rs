@@ -35,9 +35,6 @@ impl Passphrase {
     /// A pass phrase for a key that is being made, asked for twice.
     pub(super) fn chosen(&self) -> Result<Zeroizing<String>> {
         let first = prompt("Pass phrase for the new key: ")?;
-        if first.is_empty() {
-            bail!("the pass phrase is empty; --no-passphrase makes a key without one");
-        }
         if *prompt("The same again: ")? != *first {
             bail!("the two are not the same");
         }

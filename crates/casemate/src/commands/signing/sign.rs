@@ -1,7 +1,11 @@
 //! `casemate sign`.
 
 use std::{
-    fmt::Write as _, fs::File, os::unix::fs::MetadataExt as _, path::Path, process::ExitCode,
+    fmt::Write as _,
+    fs::File,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use anyhow::{Context, Result, bail};
@@ -13,7 +17,7 @@ use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{certificates, private_key, read_long, with_progress, write_whole};
+use super::{certificates, outputs, private_key, read_long, with_progress, write_whole};
 use crate::{
     NEGATIVE,
     cli::{Format, Global, signing::Sign},
@@ -72,12 +76,12 @@ struct Objection {
 pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
     let key = private_key(&arguments.key, &arguments.passphrase)?;
     let chain = chain(arguments, &key)?;
-    if arguments.bundle.is_dir() {
-        bail!(
-            "{} is a directory; name the file to write",
-            arguments.bundle.display()
-        );
-    }
+    let outputs: Vec<&Path> = [Some(&arguments.bundle), arguments.digest_store.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
+    outputs::may_be_written(&outputs, arguments)?;
     let mut notes = Vec::new();
     let reuse = reuse(arguments, &key, &mut notes)?;
     let options = SignOptions {
@@ -86,16 +90,17 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
         allow_symlinks: arguments.scope.allow_symlinks,
         ignore_git: !arguments.no_ignore_git_paths,
         ignore_paths: arguments.scope.ignore_paths.clone(),
-        outputs: arguments
-            .digest_store
-            .iter()
-            .chain([&arguments.bundle])
-            .cloned()
-            .collect(),
+        outputs: outputs.iter().map(|it| it.to_path_buf()).collect(),
         reuse,
     };
     let begun = match &arguments.digest_store {
-        Some(store) => clock_beside(store)?,
+        Some(_) => clock_beside(&arguments.model).unwrap_or_else(|error| {
+            // Every change is after this, and no file counts as settled.
+            notes.push(format!(
+                "nothing can be left unread the next time: {error:#}"
+            ));
+            i64::MIN
+        }),
         None => 0,
     };
     let allowlist = config::allowlist(&arguments.allow)?;
@@ -215,10 +220,8 @@ fn reuse(arguments: &Sign, key: &SigningKey, notes: &mut Vec<String>) -> Result<
 /// The present moment by the clock of the file system that `path` is on, in seconds since 1970.
 fn clock_beside(path: &Path) -> Result<i64> {
     let named = || format!("cannot write beside {}", path.display());
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let path = path.canonicalize().with_context(named)?;
+    let directory = path.parent().unwrap_or(Path::new("/"));
     let probe = directory.join(format!(".casemate-clock.{}", std::process::id()));
     let made = File::options()
         .write(true)
@@ -233,7 +236,6 @@ fn clock_beside(path: &Path) -> Result<i64> {
 /// The certificates, the key's own first.
 fn chain(arguments: &Sign, key: &SigningKey) -> Result<Vec<Certificate>> {
     let mut chain = certificates(arguments.cert.as_slice())?;
-    chain.truncate(1);
     chain.extend(certificates(&arguments.cert_chain)?);
     let public = key.public();
     if let Some(first) = chain.first()

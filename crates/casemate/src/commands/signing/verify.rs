@@ -1,22 +1,16 @@
 //! `casemate verify`.
 
-use std::{
-    fmt::Write as _,
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use casemate_attest::{PublicKey, TrustStore};
 use casemate_core::PathText;
-use casemate_provenance::{Class, LONGEST_BUNDLE, Verdict, VerifyOptions, verify};
+use casemate_provenance::{Class, Verdict, VerifyOptions, verify};
 use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{certificates, read, with_progress};
+use super::{certificates, read, read_long, with_progress};
 use crate::{
     NEGATIVE,
     cli::{Format, Global, signing::Verify},
@@ -45,13 +39,20 @@ pub(crate) fn run(global: &Global, arguments: &Verify) -> Result<ExitCode> {
     }
     let trust = trust(arguments)?;
     let now = clock::of(global)?.now();
-    let bundles: Vec<Vec<u8>> = arguments.bundle.iter().map(|path| bundle(path)).collect();
+    let (mut bundles, mut unreadable) = (Vec::new(), Vec::new());
+    for path in &arguments.bundle {
+        match read_long(path, "signature") {
+            Ok(bytes) => bundles.push(bytes),
+            Err(error) => unreadable.push(format!("{error:#}")),
+        }
+    }
     let options = VerifyOptions {
         only: arguments.only.clone(),
         ignore_paths: arguments.scope.ignore_paths.clone(),
         ignore_unsigned: arguments.ignore_unsigned_files,
         allow_symlinks: arguments.scope.allow_symlinks,
         bundles: arguments.bundle.clone(),
+        unreadable,
     };
     let verdict = with_progress(global.quiet, |meter| {
         verify(&arguments.model, &bundles, &trust, &options, now, meter)
@@ -99,18 +100,6 @@ fn trust(arguments: &Verify) -> Result<TrustStore> {
     Ok(TrustStore::of_roots(roots))
 }
 
-/// The bytes of a bundle; of one that is not there, or is longer than any, none that are one.
-fn bundle(path: &Path) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let is_file = path.metadata().is_ok_and(|it| it.is_file());
-    let file = if is_file { File::open(path).ok() } else { None };
-    let read = file.and_then(|file| file.take(LONGEST_BUNDLE + 1).read_to_end(&mut bytes).ok());
-    match read {
-        Some(_) => bytes,
-        None => Vec::new(),
-    }
-}
-
 impl Report {
     fn text(&self, colour: bool) -> String {
         let verdict = &self.verdict;
@@ -155,6 +144,9 @@ impl Report {
                 None => line(format!("signer  {}", signer.name)),
             }
             line(format!("key     {}", signer.key));
+        }
+        if let Some(name) = &verdict.name {
+            line(format!("signed  as {name:?}"));
         }
         if let Some(root) = &verdict.root {
             line(format!("model   {root}"));

@@ -1,5 +1,7 @@
 use serde_json::json;
 
+use serde_json::Value;
+
 use super::*;
 
 fn manifest() -> Manifest {
@@ -192,3 +194,24 @@ fn the_range_of_a_shard_is_its_last_two_numbers() {
         assert_eq!(split_range(text), None, "{text}");
     }
 }
+
+#[test]
+fn git_is_left_out_where_the_signer_says_so_or_says_nothing() {
+    let ignored =
+        |change: fn(&mut Value)| changed(change).expect("reads").serialization.ignore_paths;
+    let defaults = ignored(|it| {
+        let serialization = it.pointer_mut("/predicate/serialization").expect("there");
+        serialization
+            .as_object_mut()
+            .expect("an object")
+            .remove("ignore_paths");
+    });
+    assert_eq!(defaults, DEFAULT_IGNORES_SPELLED);
+    let none = ignored(|it| {
+        *it.pointer_mut("/predicate/serialization/ignore_paths")
+            .expect("there") = Value::Array(Vec::new());
+    });
+    assert!(none.is_empty());
+}
+
+const DEFAULT_IGNORES_SPELLED: [&str; 4] = [".git", ".gitattributes", ".github", ".gitignore"];

@@ -173,6 +173,19 @@ impl File {
         }
     }
 
+    /// Whether its file system is one of those that tell the time of the last change by the kernel's own
+    /// clock, whoever changed it; a network's, or one of a user's own, may say anything.
+    pub(crate) fn keeps_time_of_change(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        {
+            let known = rustix::fs::fstatfs(&self.fd).ok();
+            known
+                .is_some_and(|it| u64::try_from(it.f_type).is_ok_and(|it| KEEPS_TIME.contains(&it)))
+        }
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
+
     /// All of it, for what is small.
     pub(crate) fn load(&self) -> Result<MemorySource<Vec<u8>>, Fault> {
         let len = usize::try_from(self.len()).unwrap_or(usize::MAX);
@@ -228,13 +241,6 @@ impl Identity {
     }
 }
 
-/// The device and inode of a path, if it is there.
-pub(crate) fn identity_of(path: &Path) -> Option<(u64, u64)> {
-    let stat = rustix::fs::stat(path).ok()?;
-    let identity = Identity::of(&stat);
-    Some((identity.device, identity.inode))
-}
-
 /// The last component of a path, also of one that ends with `..`.
 pub(crate) fn own_name(path: &Path) -> Vec<u8> {
     let named = path.file_name().map(OsStr::to_owned);
@@ -262,3 +268,16 @@ fn fault(error: Errno) -> Fault {
         error => Fault::Io(error.into()),
     }
 }
+
+/// The magic numbers of statfs(2): ext2 to ext4, XFS, Btrfs, F2FS, ZFS, tmpfs, and overlayfs, which is laid
+/// over one of them.
+#[cfg(target_os = "linux")]
+const KEEPS_TIME: [u64; 7] = [
+    0xef53,
+    0x5846_5342,
+    0x9123_683e,
+    0xf2f5_2010,
+    0x2fc1_2fc1,
+    0x0102_1994,
+    0x794c_7630,
+];

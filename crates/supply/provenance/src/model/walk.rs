@@ -1,11 +1,17 @@
 //! Everything that is in a model, in the order of its names.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+    rc::Rc,
+};
 
-use rustix::fs::{AtFlags, Dir, FileType, fstat, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Stat, statat};
 
 use super::{Fault, Model, kind};
-use crate::name::{DEFAULT_IGNORES, is_under};
+use crate::{ignore::plain, manifest::WHOLE, name::is_under};
 
 /// What was found in a model.
 #[derive(Debug, Default)]
@@ -37,59 +43,62 @@ pub(crate) enum Found {
 /// What is left out of a model.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ignored {
+    /// Each with what is below.
     paths: Vec<Vec<u8>>,
-    /// The files of the signature itself, by device and inode.
-    files: Vec<(u64, u64)>,
+    /// The names of the signature's own files.
+    files: Vec<Vec<u8>>,
 }
 
 impl Ignored {
-    /// The defaults, if they are asked for, and `paths` relative to the model.
-    pub(crate) fn new(defaults: bool, paths: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        let defaults = DEFAULT_IGNORES.iter().filter(|_| defaults);
-        let mut all: Vec<Vec<u8>> = defaults.map(|it| it.as_bytes().to_vec()).collect();
-        all.extend(paths.into_iter().map(|path| plain(&path).to_vec()));
-        // Nothing leaves out the whole model.
-        all.retain(|path| !matches!(&path[..], b"" | b"."));
+    /// The paths, relative to the model, and what is below each of them.
+    pub(crate) fn new(paths: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        let paths = paths
+            .into_iter()
+            .filter_map(|path| plain(Path::new(OsStr::from_bytes(&path))));
         Self {
-            paths: all,
+            // Nothing leaves out the whole model.
+            paths: paths.filter(|path| !path.is_empty()).collect(),
             files: Vec::new(),
         }
     }
 
-    pub(crate) fn also_file(mut self, identity: Option<(u64, u64)>) -> Self {
-        self.files.extend(identity);
+    /// Files of these names too, and not what else may stand there.
+    pub(crate) fn and_files(mut self, names: Vec<Vec<u8>>) -> Self {
+        self.files.extend(names);
         self
     }
 
-    fn has(&self, name: &[u8]) -> bool {
+    fn has(&self, name: &[u8], entry: &Entry) -> bool {
+        let is_file = matches!(entry, Entry::Found(..));
         self.paths.iter().any(|path| is_under(name, path))
+            || (is_file && self.files.iter().any(|file| file == name))
     }
-}
-
-/// A path without `./` before it and `/` behind it.
-fn plain(path: &[u8]) -> &[u8] {
-    let mut path = path;
-    while let Some(rest) = path.strip_prefix(b"./") {
-        path = rest;
-    }
-    while let [rest @ .., b'/'] = path {
-        path = rest;
-    }
-    path
 }
 
 impl Model {
     /// Lists everything in the model but what is `ignored`.
     pub(crate) fn walk(&self, ignored: &Ignored) -> Walk {
         let mut walk = Walk::default();
-        if let Some(own) = &self.file_name {
-            walk.found.insert(own.clone(), Found::File);
+        if self.file_name.is_some() {
+            // The name that the reference gives it, so that a file may be called otherwise elsewhere.
+            walk.found.insert(WHOLE.into(), Found::File);
             return walk;
         }
-        // Each directory with the identities of those around it.
         let root = (self.stat.st_dev, self.stat.st_ino);
-        let mut pending = vec![(Vec::new(), vec![root])];
-        while let Some((directory, around)) = pending.pop() {
+        // Each directory with the identities of those around it.
+        let mut pending = vec![(Vec::new(), Rc::new(Vec::new()), root)];
+        let (mut seen, mut visits) = (0, HashMap::new());
+        while let Some((directory, outer, identity)) = pending.pop() {
+            // Through links, a few directories can be under more names than there are atoms.
+            let visits = visits.entry(identity).or_insert(0);
+            *visits += 1;
+            if *visits > MOST_VISITS {
+                walk.is_cut = true;
+                return walk;
+            }
+            let mut around = outer.to_vec();
+            around.push(identity);
+            let around = Rc::new(around);
             let entries = match self.list(&directory) {
                 Ok(entries) => entries,
                 Err(fault) => {
@@ -97,29 +106,25 @@ impl Model {
                     continue;
                 }
             };
-            for (name, found) in entries {
-                if ignored.has(&name) {
-                    walk.ignored.push(name);
-                    continue;
-                }
-                if walk.found.len() >= MOST_FILES {
+            for (name, entry) in entries {
+                seen += 1;
+                if seen > MOST_FILES {
                     walk.is_cut = true;
                     return walk;
                 }
-                match found {
+                if ignored.has(&name, &entry) {
+                    walk.ignored.push(name);
+                    continue;
+                }
+                match entry {
                     Entry::Directory(identity) if around.contains(&identity) => {
                         walk.circles.push(name);
                     }
                     Entry::Directory(_) if around.len() > DEEPEST => walk.is_cut = true,
                     Entry::Directory(identity) => {
-                        let mut around = around.clone();
-                        around.push(identity);
-                        pending.push((name, around));
+                        pending.push((name, Rc::clone(&around), identity));
                     }
-                    Entry::Found(_, Some(identity)) if ignored.files.contains(&identity) => {
-                        walk.ignored.push(name);
-                    }
-                    Entry::Found(found, _) => {
+                    Entry::Found(found) => {
                         walk.found.insert(name, found);
                     }
                 }
@@ -140,14 +145,16 @@ impl Model {
             if matches!(own.to_bytes(), b"." | b"..") {
                 continue;
             }
+            if listed.len() > MOST_FILES {
+                break;
+            }
             let mut name = directory.to_vec();
             if !name.is_empty() {
                 name.push(b'/');
             }
             name.extend_from_slice(own.to_bytes());
-            let inode = entry.ino();
             let mut kind_of = entry.file_type();
-            let mut identity = None;
+            let mut identity = (0, 0);
             // The kernel tells the kind with the name on most file systems; a directory's identity,
             // and whatever is not told, has to be asked for.
             if matches!(kind_of, FileType::Unknown | FileType::Directory) {
@@ -155,51 +162,44 @@ impl Model {
                     continue;
                 };
                 kind_of = FileType::from_raw_mode(stat.st_mode);
-                identity = Some((stat.st_dev, stat.st_ino));
+                identity = (stat.st_dev, stat.st_ino);
             }
-            if kind_of == FileType::Symlink && self.links {
-                match statat(&fd, own, AtFlags::empty()) {
-                    Ok(stat) => {
-                        identity = Some((stat.st_dev, stat.st_ino));
-                        let target = FileType::from_raw_mode(stat.st_mode);
-                        listed.push((name, Entry::behind_a_link(target, identity)));
-                    }
-                    Err(_) => listed.push((name, Entry::Found(Found::Link, None))),
-                }
-                continue;
-            }
-            let device = identity.map_or_else(|| fstat(&fd).map(|it| it.st_dev), |it| Ok(it.0));
-            let identity = identity.or(device.ok().map(|device| (device, inode)));
-            listed.push((
-                name,
-                match (kind_of, identity) {
-                    (FileType::Directory, Some(identity)) => Entry::Directory(identity),
-                    (FileType::RegularFile, _) => Entry::Found(Found::File, identity),
-                    (FileType::Symlink, _) => Entry::Found(Found::Link, None),
-                    (other, _) => Entry::Found(Found::Other(kind(other)), None),
+            let entry = match kind_of {
+                FileType::Symlink if self.links => match statat(&fd, own, AtFlags::empty()) {
+                    Ok(stat) => Entry::behind_a_link(&stat),
+                    Err(_) => Entry::Found(Found::Link),
                 },
-            ));
+                FileType::Directory => Entry::Directory(identity),
+                FileType::RegularFile => Entry::Found(Found::File),
+                FileType::Symlink => Entry::Found(Found::Link),
+                other => Entry::Found(Found::Other(kind(other))),
+            };
+            listed.push((name, entry));
         }
         Ok(listed)
     }
 }
 
 enum Entry {
+    /// By device and inode.
     Directory((u64, u64)),
-    Found(Found, Option<(u64, u64)>),
+    Found(Found),
 }
 
 impl Entry {
-    fn behind_a_link(target: FileType, identity: Option<(u64, u64)>) -> Self {
-        match (target, identity) {
-            (FileType::Directory, Some(identity)) => Self::Directory(identity),
-            (FileType::RegularFile, _) => Self::Found(Found::LinkedFile, identity),
-            (other, _) => Self::Found(Found::Other(kind(other)), None),
+    fn behind_a_link(target: &Stat) -> Self {
+        match FileType::from_raw_mode(target.st_mode) {
+            FileType::Directory => Self::Directory((target.st_dev, target.st_ino)),
+            FileType::RegularFile => Self::Found(Found::LinkedFile),
+            other => Self::Found(Found::Other(kind(other))),
         }
     }
 }
 
-/// How many files are listed; a manifest of so many would be half a gigabyte.
+/// How many files, directories and what is ignored are listed; a manifest of so many files would be half a
+/// gigabyte.
 const MOST_FILES: usize = 2_000_000;
+/// Under how many names one directory is looked into.
+const MOST_VISITS: u32 = 64;
 /// How deep directories are followed.
 const DEEPEST: usize = 128;

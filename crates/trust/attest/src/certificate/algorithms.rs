@@ -59,6 +59,24 @@ pub(super) fn verify(
     .map_err(|_| BadSignature)
 }
 
+/// The other ECDSA signature, in DER, that is as good as this one: `(r, n - s)` for `(r, s)`.
+pub(super) fn twin(key: &PublicKey, signature: &[u8]) -> Option<Vec<u8>> {
+    macro_rules! negated {
+        ($curve:ident) => {{
+            let signature = $curve::ecdsa::Signature::from_der(signature).ok()?;
+            let (r, s) = signature.split_scalars();
+            let twin = $curve::ecdsa::Signature::from_scalars(r, -s).ok()?;
+            twin.to_der().as_bytes().to_vec()
+        }};
+    }
+    Some(match key {
+        PublicKey::P256(_) => negated!(p256),
+        PublicKey::P384(_) => negated!(p384),
+        PublicKey::P521(_) => negated!(p521),
+        PublicKey::Ed25519(_) => return None,
+    })
+}
+
 /// The digest, with zeros before it where it is shorter than the field (SEC 1, 4.1.3).
 pub(crate) fn widened(digest: &[u8], field: usize) -> Vec<u8> {
     [&vec![0; field.saturating_sub(digest.len())], digest].concat()

@@ -1,14 +1,10 @@
 //! Name constraints (RFC 5280, section 4.2.1.10).
 
-use der::Encode as _;
-use x509_cert::{
-    ext::pkix::{
-        NameConstraints, SubjectAltName, constraints::name::GeneralSubtree, name::GeneralName,
-    },
-    name::Name,
+use x509_cert::ext::pkix::{
+    NameConstraints, SubjectAltName, constraints::name::GeneralSubtree, name::GeneralName,
 };
 
-use super::Certificate;
+use super::{Certificate, distinguished};
 
 /// Whether the names of the certificates below an issuer, its leaf first, are within what the issuer
 /// constrains them to.
@@ -53,10 +49,8 @@ fn names(certificate: &Certificate) -> Option<Vec<GeneralName>> {
         Ok(names) => names.map_or_else(Vec::new, |(_, names)| names.0),
         Err(_) => return None,
     };
-    let has_mail = names
-        .iter()
-        .any(|name| matches!(name, GeneralName::Rfc822Name(_)));
-    if !has_mail && let Some(mail) = subject.email_address().ok()? {
+    for attribute in subject.iter().filter(|it| it.oid == EMAIL_ADDRESS) {
+        let mail = distinguished::text(&attribute.value)?;
         let mail = der::asn1::Ia5String::new(mail.as_bytes()).ok()?;
         names.push(GeneralName::Rfc822Name(mail));
     }
@@ -70,14 +64,18 @@ fn same_kind(a: &GeneralName, b: &GeneralName) -> bool {
     std::mem::discriminant(a) == std::mem::discriminant(b)
 }
 
-/// Whether `name` is within the subtree of `base`; never, for kinds that have no subtrees here.
+/// Whether `name` is within the subtree of `base`; never, for kinds that have no subtrees here, and for
+/// names that could be read in more than one way.
 fn within(name: &GeneralName, base: &GeneralName) -> bool {
     match (name, base) {
         (GeneralName::DirectoryName(name), GeneralName::DirectoryName(base)) => {
-            begins_with(name, base)
+            distinguished::begins_with(name, base)
         }
         (GeneralName::DnsName(name), GeneralName::DnsName(base)) => {
-            is_under(name.as_str(), base.as_str())
+            let name = name.as_str();
+            // All that a wildcard stands for is below what is behind it.
+            let name = name.strip_prefix("*.").unwrap_or(name);
+            is_host(name) && is_base(base.as_str()) && is_under(name, base.as_str())
         }
         (GeneralName::Rfc822Name(name), GeneralName::Rfc822Name(base)) => {
             mail_is_within(name.as_str(), base.as_str())
@@ -93,27 +91,48 @@ fn within(name: &GeneralName, base: &GeneralName) -> bool {
     }
 }
 
-/// Whether an excluded subtree says nothing about `name`. A kind that has no subtrees here, and a URI
-/// whose host cannot be told, may be anywhere.
+/// Whether an excluded subtree says nothing about `name`. A kind that has no subtrees here, a URI whose
+/// host cannot be told, and whatever else could be read in more than one way, may be anywhere.
 fn clearly_outside(name: &GeneralName, base: &GeneralName) -> bool {
-    let has_subtrees = match name {
-        GeneralName::UniformResourceIdentifier(uri) => host(uri.as_str()).is_some(),
-        GeneralName::OtherName(_) | GeneralName::EdiPartyName(_) | GeneralName::RegisteredId(_) => {
-            false
+    match (name, base) {
+        (GeneralName::DirectoryName(name), GeneralName::DirectoryName(base)) => {
+            !distinguished::may_begin_with(name, base)
         }
-        _ => true,
-    };
-    has_subtrees && !within(name, base)
-}
-
-fn begins_with(name: &Name, base: &Name) -> bool {
-    let encoded = |name: &Name| -> Option<Vec<Vec<u8>>> {
-        name.iter_rdn().map(|part| part.to_der().ok()).collect()
-    };
-    match (encoded(name), encoded(base)) {
-        (Some(name), Some(base)) => name.starts_with(&base),
+        (GeneralName::DnsName(name), GeneralName::DnsName(base)) => {
+            dns_is_outside(name.as_str(), base.as_str())
+        }
+        (GeneralName::Rfc822Name(name), GeneralName::Rfc822Name(base)) => {
+            mail_is_outside(name.as_str(), base.as_str())
+        }
+        (
+            GeneralName::UniformResourceIdentifier(name),
+            GeneralName::UniformResourceIdentifier(base),
+        ) => host(name.as_str())
+            .is_some_and(|host| is_base(base.as_str()) && !host_is_within(host, base.as_str())),
+        (GeneralName::IpAddress(_), GeneralName::IpAddress(_)) => !within(name, base),
         _ => false,
     }
+}
+
+/// Letters, digits and hyphens in labels between dots, which has one spelling but for its case.
+fn is_host(name: &str) -> bool {
+    let of_label = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    name.split('.')
+        .all(|label| !label.is_empty() && label.bytes().all(of_label))
+}
+
+fn is_base(base: &str) -> bool {
+    base.is_empty() || is_host(base.strip_prefix('.').unwrap_or(base))
+}
+
+fn dns_is_outside(name: &str, base: &str) -> bool {
+    let (plain, is_wild) = match name.strip_prefix("*.") {
+        Some(rest) => (rest, true),
+        None => (name, false),
+    };
+    // A wildcard stands for names inside of a subtree that is below it.
+    let meets = is_under(plain, base) || (is_wild && is_under(base.trim_start_matches('.'), plain));
+    is_host(plain) && is_base(base) && !meets
 }
 
 /// A domain, and every domain below it. An empty base is the whole tree.
@@ -135,9 +154,17 @@ fn host_is_within(host: &str, base: &str) -> bool {
     }
 }
 
+/// A mailbox and its host, where nothing is quoted and the host has one spelling.
+fn mail(text: &str) -> Option<(&str, &str)> {
+    let (mailbox, host) = text.split_once('@')?;
+    let is_plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'(' | b')' | b'@');
+    (!mailbox.is_empty() && mailbox.bytes().all(is_plain) && is_host(host))
+        .then_some((mailbox, host))
+}
+
 /// A mailbox, every mailbox of a host, or every one below a domain.
-fn mail_is_within(mail: &str, base: &str) -> bool {
-    let Some((mailbox, host)) = mail.rsplit_once('@') else {
+fn mail_is_within(name: &str, base: &str) -> bool {
+    let Some((mailbox, host)) = mail(name) else {
         return false;
     };
     match base.rsplit_once('@') {
@@ -146,13 +173,30 @@ fn mail_is_within(mail: &str, base: &str) -> bool {
     }
 }
 
+fn mail_is_outside(name: &str, base: &str) -> bool {
+    let Some((mailbox, host)) = mail(name) else {
+        return false;
+    };
+    match base.contains('@') {
+        // Hosts may take mailboxes for the same that differ in case.
+        true => mail(base).is_some_and(|(only, of)| {
+            !mailbox.eq_ignore_ascii_case(only) || !host.eq_ignore_ascii_case(of)
+        }),
+        false => is_base(base) && !host_is_within(host, base),
+    }
+}
+
 /// The host of a URI that has an authority with a name in it.
 fn host(uri: &str) -> Option<&str> {
     let (_, rest) = uri.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
+    // Some take a backslash for a slash, and escapes for what they stand for.
+    if authority.contains(['\\', '%']) {
+        return None;
+    }
     let host = authority.rsplit('@').next()?;
     let host = host.split(':').next()?;
-    let is_name = host.contains(|c: char| c.is_ascii_alphabetic()) && !host.starts_with('[');
+    let is_name = host.contains(|c: char| c.is_ascii_alphabetic()) && is_host(host);
     is_name.then_some(host)
 }
 
@@ -165,6 +209,10 @@ fn address_is_within(address: &[u8], base: &[u8]) -> bool {
     let mut bytes = address.iter().zip(network).zip(mask);
     bytes.all(|((address, network), mask)| address & mask == network & mask)
 }
+
+/// PKCS #9, in a subject.
+const EMAIL_ADDRESS: der::asn1::ObjectIdentifier =
+    der::asn1::ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
 
 #[cfg(test)]
 mod tests {
@@ -193,6 +241,13 @@ mod tests {
         ] {
             assert_eq!(is_under(name, base), is_within, "{name} in {base}");
         }
+        for uri in [
+            "https://evil.example.org./x",
+            "https://evil.%65xample.org/x",
+            "https://evil.example.org\\@b.test/x",
+        ] {
+            assert_eq!(host(uri), None, "{uri}");
+        }
         assert_eq!(host("spiffe://example.org/ns/a"), Some("example.org"));
         assert_eq!(
             host("https://u@example.org:8443/x@evil.test"),
@@ -209,5 +264,33 @@ mod tests {
             &[10, 0, 0, 0, 255, 0, 0, 0]
         ));
         assert!(!address_is_within(&[10, 1, 2, 3], &[10, 0, 0, 0]));
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_not_outside() {
+        for (name, base, is_outside) in [
+            ("other.test", "example.org", true),
+            ("badexample.org", "example.org", true),
+            ("evil.EXAMPLE.org", "example.org", false),
+            ("evil.example.org.", "example.org", false),
+            ("*.example.org", "a.example.org", false),
+            ("*.example.org", "example.org", false),
+            ("*.example.org", "other.test", true),
+            ("e*.example.org", "other.test", false),
+            ("other.test", "example.org.", false),
+            ("other.test", "", false),
+        ] {
+            assert_eq!(dns_is_outside(name, base), is_outside, "{name} and {base}");
+        }
+        for (name, base, is_outside) in [
+            ("a@other.test", "example.org", true),
+            ("a@example.org", "example.org", false),
+            ("a@example.org.", "example.org", false),
+            ("\"a@b\"@other.test", "example.org", false),
+            ("A@example.org", "a@example.org", false),
+            ("b@example.org", "a@example.org", true),
+        ] {
+            assert_eq!(mail_is_outside(name, base), is_outside, "{name} and {base}");
+        }
     }
 }

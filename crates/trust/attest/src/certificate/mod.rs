@@ -2,17 +2,24 @@
 
 mod algorithms;
 mod constraints;
+mod distinguished;
+mod identity;
 mod path;
 
 use casemate_core::{Digest, Timestamp};
-use der::{Decode as _, Encode as _, Reader as _, SliceReader, oid::AssociatedOid};
+use der::{
+    Decode as _, Encode as _, Reader as _, SliceReader, asn1::BitString, oid::AssociatedOid,
+};
 use x509_cert::{
-    ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, name::GeneralName},
+    ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName},
     time::Time,
 };
 
-pub(crate) use self::algorithms::widened;
-pub use self::path::{PathError, verify_path};
+pub(crate) use self::{algorithms::widened, path::find_path};
+pub use self::{
+    identity::Identity,
+    path::{PathError, verify_path},
+};
 use crate::{KeyError, PublicKey};
 
 /// A certificate that could be parsed; nothing is said yet of who vouches for it.
@@ -113,18 +120,52 @@ impl Certificate {
         (moment(validity.not_before), moment(validity.not_after))
     }
 
-    /// The names that it binds beside its subject: mail addresses, URIs and DNS names.
-    pub fn identities(&self) -> Vec<String> {
-        let Some(names) = self.extension::<SubjectAltName>() else {
-            return Vec::new();
-        };
-        let text = |name: GeneralName| match name {
-            GeneralName::Rfc822Name(text) => Some(text.to_string()),
-            GeneralName::DnsName(text) => Some(text.to_string()),
-            GeneralName::UniformResourceIdentifier(text) => Some(text.to_string()),
-            _ => None,
-        };
-        names.0.into_iter().filter_map(text).collect()
+    /// What names it to whoever revokes: the SHA-256 digests of the certificate, of its signed part and of
+    /// its key. Whoever holds an ECDSA signature can write a second one that is as good, and with it a
+    /// certificate of another digest: with its `issuer`, that of the twin is here too.
+    pub(crate) fn digests(&self, issuer: Option<&Self>) -> Vec<Digest> {
+        let mut digests = vec![
+            self.fingerprint(),
+            Digest::of(&self.der[self.signed.clone()]),
+        ];
+        let key = self.tbs().subject_public_key_info().to_der();
+        digests.extend(key.ok().map(|key| Digest::of(&key)));
+        // Of one key there are several spellings.
+        digests.extend(self.public_key().ok().map(|key| key.id()));
+        let issuer = issuer.unwrap_or(self).public_key().ok();
+        let twin = issuer.and_then(|issuer| self.twin(&issuer));
+        digests.extend(twin.map(|twin| Digest::of(&twin)));
+        digests
+    }
+
+    /// Itself under the other of the two ECDSA signatures, in DER.
+    fn twin(&self, issuer: &PublicKey) -> Option<Vec<u8>> {
+        let signature = algorithms::twin(issuer, self.parsed.signature().as_bytes()?)?;
+        let mut reader = SliceReader::new(&self.der[self.signed.end..]).ok()?;
+        let algorithm = reader.tlv_bytes().ok()?;
+        let signature = BitString::from_bytes(&signature).ok()?.to_der().ok()?;
+        let inner = [&self.der[self.signed.clone()], algorithm, &signature].concat();
+        let length = der::Length::try_from(inner.len()).ok()?;
+        let mut twin = der::Header::new(der::Tag::Sequence, length).to_der().ok()?;
+        twin.extend(inner);
+        Some(twin)
+    }
+
+    /// Whether it signed itself, and so nobody vouches for it.
+    pub fn is_self_signed(&self) -> bool {
+        self.is_self_issued() && self.is_signed_by(self)
+    }
+
+    /// The names that it binds beside its subject: mail addresses, DNS names and URIs.
+    pub fn identities(&self) -> Vec<Identity> {
+        let names = self.extension::<SubjectAltName>().map(|it| it.0);
+        let names = names.unwrap_or_default();
+        names.into_iter().filter_map(Identity::of).collect()
+    }
+
+    /// Whether one of its names fits `pattern`, which says of what kind it must be: see [`Identity`].
+    pub fn is_called(&self, pattern: &str) -> bool {
+        identity::fits(pattern, &self.identities(), &self.subject())
     }
 
     /// Whether its key may sign models: its key usage has `digitalSignature`, or its extended key
@@ -135,9 +176,20 @@ impl Certificate {
     }
 
     /// Whether its extended key usage names `purpose`.
-    pub(crate) fn is_for(&self, purpose: der::asn1::ObjectIdentifier) -> bool {
+    fn is_for(&self, purpose: der::asn1::ObjectIdentifier) -> bool {
         let usage = self.extension::<ExtendedKeyUsage>();
         usage.is_some_and(|usage| usage.0.contains(&purpose))
+    }
+
+    /// Whether it is for stamping times and nothing else (RFC 3161, section 2.3).
+    pub(crate) fn is_for_stamping_alone(&self) -> bool {
+        let purposes = self.tbs().get_extension::<ExtendedKeyUsage>();
+        let has_purpose = matches!(purposes, Ok(Some((true, it))) if it.0 == [TIME_STAMPING]);
+        let has_usage = match self.tbs().get_extension::<KeyUsage>() {
+            Ok(usage) => usage.is_none_or(|(_, it)| it.digital_signature() || it.non_repudiation()),
+            Err(_) => false,
+        };
+        has_purpose && has_usage
     }
 
     /// Whether its key may sign certificates, as far as its key usage says.
@@ -232,6 +284,10 @@ const MOST_CERTIFICATES: usize = 512;
 /// RFC 5280, `id-kp-codeSigning`.
 const CODE_SIGNING: der::asn1::ObjectIdentifier =
     der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
+
+/// RFC 5280, `id-kp-timeStamping`.
+const TIME_STAMPING: der::asn1::ObjectIdentifier =
+    der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
 
 #[cfg(test)]
 mod tests;

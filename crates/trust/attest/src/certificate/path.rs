@@ -29,6 +29,16 @@ pub fn verify_path(
     anchors: &[Certificate],
     at: Timestamp,
 ) -> Result<usize, PathError> {
+    find_path(leaf, intermediates, anchors, at).map(|(anchor, _)| anchor)
+}
+
+/// The same, with the path itself: the leaf, what is between, and the anchor.
+pub(crate) fn find_path<'a>(
+    leaf: &'a Certificate,
+    intermediates: &'a [Certificate],
+    anchors: &'a [Certificate],
+    at: Timestamp,
+) -> Result<(usize, Vec<&'a Certificate>), PathError> {
     if anchors.is_empty() {
         return Err(PathError::NoAnchor);
     }
@@ -38,7 +48,7 @@ pub fn verify_path(
     }
     check_validity(leaf, at)?;
     if let Some(named) = anchors.iter().position(|anchor| anchor == leaf) {
-        return Ok(named);
+        return Ok((named, vec![leaf]));
     }
     let search = Search {
         intermediates,
@@ -46,7 +56,9 @@ pub fn verify_path(
         at,
         signatures: Cell::new(0),
     };
-    search.from(&mut vec![leaf])
+    let mut path = vec![leaf];
+    let anchor = search.from(&mut path)?;
+    Ok((anchor, path))
 }
 
 struct Search<'a> {
@@ -58,19 +70,18 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// Goes on from the last certificate of `path`. The depth of the recursion is [`LONGEST_PATH`].
+    /// Goes on from the last certificate of `path`, which is whole where this succeeds. The depth of the recursion is [`LONGEST_PATH`].
     fn from(&self, path: &mut Vec<&'a Certificate>) -> Result<usize, PathError> {
         let last = path[path.len() - 1];
         let mut best = PathError::Untrusted;
         for (number, anchor) in self.anchors.iter().enumerate() {
             if self.issued(last, anchor)? {
                 path.push(anchor);
-                let held = check(path, self.at);
-                path.pop();
-                match held {
+                match check(path, self.at) {
                     Ok(()) => return Ok(number),
                     Err(error) => best = error,
                 }
+                path.pop();
             }
         }
         if path.len() > LONGEST_PATH {
@@ -81,13 +92,12 @@ impl<'a> Search<'a> {
                 continue;
             }
             path.push(issuer);
-            let found = self.from(path);
-            path.pop();
-            match found {
+            match self.from(path) {
                 Err(PathError::Untrusted) => {}
                 Err(error) => best = error,
                 found => return found,
             }
+            path.pop();
         }
         Err(best)
     }

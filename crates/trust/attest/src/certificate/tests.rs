@@ -137,7 +137,8 @@ fn a_leaf_may_sign_by_its_usage_or_its_purpose() {
     ] {
         assert_eq!(fixture(leaf).may_sign(), may, "{leaf}");
     }
-    assert_eq!(fixture("leaf").identities(), ["release@example.org"]);
+    let identity = Identity::Email("release@example.org".into());
+    assert_eq!(fixture("leaf").identities(), [identity]);
     assert_eq!(fixture("leaf").subject(), "CN=leaf,O=Casemate tests");
 }
 
@@ -157,4 +158,48 @@ fn what_is_no_certificate_is_refused() {
     let mut der = fixture("leaf").der().to_vec();
     der.push(0);
     assert!(Certificate::from_der(&der).is_err());
+}
+
+#[test]
+fn a_certificate_is_named_by_its_twin_and_its_key_too() {
+    let (leaf, issuing) = (fixture("leaf"), fixture("issuing"));
+    let twin = leaf
+        .twin(&issuing.public_key().expect("a key"))
+        .expect("ECDSA");
+    let twin = Certificate::from_der(&twin).expect("a certificate");
+    assert_ne!(twin.fingerprint(), leaf.fingerprint());
+    assert!(twin.is_signed_by(&issuing), "as good as the first");
+    for one in [&leaf, &twin] {
+        let digests = one.digests(Some(&issuing));
+        assert!(digests.contains(&leaf.fingerprint()));
+        assert!(digests.contains(&twin.fingerprint()));
+        assert!(digests.contains(&leaf.public_key().expect("a key").id()));
+        assert!(!digests.contains(&issuing.fingerprint()));
+    }
+    assert!(
+        fixture("leaf-of-rsa")
+            .twin(&issuing.public_key().expect("a key"))
+            .is_none()
+    );
+}
+
+#[test]
+fn only_what_signed_itself_vouches_for_itself() {
+    assert!(fixture("root").is_self_signed());
+    assert!(fixture("self-signed").is_self_signed());
+    assert!(!fixture("leaf").is_self_signed());
+}
+
+#[test]
+fn who_stamps_times_does_nothing_else() {
+    for (name, may) in [
+        ("stamping", true),
+        ("stamping-without-usage", true),
+        ("stamping-not-critical", false),
+        ("stamping-and-more", false),
+        ("stamping-for-agreement", false),
+        ("leaf", false),
+    ] {
+        assert_eq!(fixture(name).is_for_stamping_alone(), may, "{name}");
+    }
 }

@@ -1,3 +1,5 @@
+use der::Encode as _;
+
 use super::*;
 
 /// What `tests/fixtures/timestamps/make.sh` had OpenSSL say of these bytes.
@@ -80,5 +82,53 @@ fn a_moment_has_seconds_and_is_of_utc() {
         "+0261127020304Z",
     ] {
         assert_eq!(told(text), None, "{text}");
+    }
+}
+
+fn sequence(tag: Tag, inner: &[u8]) -> Vec<u8> {
+    AnyRef::new(tag, inner)
+        .expect("short")
+        .to_der()
+        .expect("DER")
+}
+
+#[test]
+fn a_critical_extension_says_what_nobody_here_understands() {
+    let token = Token::parse(EC).expect("a token");
+    let inner = AnyRef::from_der(token.content).expect("DER").value();
+    let extended = |critical: &[u8]| {
+        let oid = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.32473.1")
+            .to_der()
+            .expect("DER");
+        let one = sequence(Tag::Sequence, &[&oid, critical, b"\x04\x00"].concat());
+        let mut all = sequence(Tag::Sequence, &one);
+        all[0] = EXTENSIONS;
+        sequence(Tag::Sequence, &[inner, &all].concat())
+    };
+    assert!(Info::parse(&extended(b"")).is_ok());
+    assert!(matches!(
+        Info::parse(&extended(TRUE)),
+        Err(TimestampError::Shape("a critical extension"))
+    ));
+}
+
+#[test]
+fn a_token_names_its_certificate_by_a_digest_of_today() {
+    let signer = &ec_root()[0];
+    let named = |algorithm: &[u8], digest: &[u8]| {
+        let digest = sequence(Tag::OctetString, digest);
+        let one = sequence(Tag::Sequence, &[algorithm, &digest].concat());
+        sequence(Tag::Sequence, &sequence(Tag::Sequence, &one))
+    };
+    let algorithm = |oid: ObjectIdentifier| sequence(Tag::Sequence, &oid.to_der().expect("DER"));
+    let (short, long) = (Sha256::digest(signer.der()), Sha512::digest(signer.der()));
+    assert!(names(&named(b"", &short), signer).expect("reads"));
+    assert!(names(&named(&algorithm(SHA512), &long), signer).expect("reads"));
+    assert!(!names(&named(b"", &long), signer).expect("reads"));
+    assert!(!names(&named(b"", &[0; 32]), signer).expect("reads"));
+    let sha1 = algorithm(oid("1.3.14.3.2.26"));
+    assert!(names(&named(&sha1, &[0; 20]), signer).is_err());
+    for garbage in [&b""[..], b"\x30\x00", b"\x30\x02\x30\x00"] {
+        assert!(names(garbage, signer).is_err());
     }
 }

@@ -1,0 +1,77 @@
+//! What `casemate sign` may write over.
+
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cli::signing::Sign;
+
+/// Refuses to write over the model, what is read to sign it, the other output, and whatever is not of the
+/// kind that is written: files of the model have no second copy.
+pub(super) fn may_be_written(outputs: &[&Path], arguments: &Sign) -> Result<()> {
+    let read = [&arguments.model, &arguments.key]
+        .into_iter()
+        .chain(&arguments.cert)
+        .chain(&arguments.cert_chain)
+        .chain(&arguments.allow);
+    let read: Vec<PathBuf> = read.filter_map(|it| it.canonicalize().ok()).collect();
+    let mut others = Vec::new();
+    for output in outputs {
+        let shown = output.display();
+        let place = place(output).with_context(|| format!("{shown} is no place to write to"))?;
+        let is_read = output.canonicalize().is_ok_and(|it| read.contains(&it));
+        if is_read || read.contains(&place) {
+            bail!("{shown} is read to sign, and would be written over");
+        }
+        if others.contains(&place) {
+            bail!("{shown} is where the other output goes");
+        }
+        others.push(place);
+        let Ok(metadata) = output.symlink_metadata() else {
+            continue;
+        };
+        if metadata.is_dir() {
+            bail!("{shown} is a directory; name the file to write");
+        }
+        if !metadata.is_file() {
+            bail!("{shown} is no regular file, and would be replaced by one");
+        }
+        if !arguments.force && !is_ours(output)? {
+            bail!("{shown} is neither a signature nor a digest store; --force replaces it");
+        }
+    }
+    Ok(())
+}
+
+/// The path with all links resolved but its last component's, which is what is replaced.
+fn place(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?;
+    let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new(".")).canonicalize().ok()?;
+    Some(parent.join(name))
+}
+
+/// Whether a file begins as signatures do, whoever wrote them, or as digest stores.
+fn is_ours(path: &Path) -> Result<bool> {
+    let named = || format!("cannot look at {}, which is there", path.display());
+    let mut head = Vec::new();
+    let file = File::open(path).with_context(named)?;
+    file.take(HEAD).read_to_end(&mut head).with_context(named)?;
+    let head: Vec<u8> = head
+        .into_iter()
+        .filter(|b| !b.is_ascii_whitespace())
+        .collect();
+    Ok(head.is_empty() || BEGINNINGS.iter().any(|it| head.starts_with(it)))
+}
+
+const HEAD: u64 = 1024;
+/// A bundle begins with its media type or its verification material, a store with its envelope's payload.
+const BEGINNINGS: [&[u8]; 3] = [
+    br#"{"mediaType":"application/vnd.dev.sigstore.bundle"#,
+    br#"{"verificationMaterial":"#,
+    br#"{"payload":""#,
+];
