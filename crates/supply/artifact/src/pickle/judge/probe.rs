@@ -119,6 +119,10 @@ fn makes_a_value(symbol: &Symbol) -> bool {
         | "numpy._core._multiarray_umath" => matches!(path, "scalar" | "_reconstruct"),
         "numpy.core.numeric" | "numpy._core.numeric" => path == "_frombuffer",
         "torch" => matches!(path, "Size" | "device"),
+        // Stand for arrays, which joblib puts in their place.
+        "joblib.numpy_pickle"
+        | "joblib.numpy_pickle_compat"
+        | "sklearn.externals.joblib.numpy_pickle" => path.ends_with("ArrayWrapper"),
         "_codecs" | "datetime" | "decimal" | "_decimal" | "fractions" | "uuid" | "zoneinfo"
         | "pytz" | "_pydecimal" | "pathlib" | "pathlib._local" | "numpy.random" => true,
         _ => [
