@@ -276,6 +276,17 @@ impl Heap {
         })
     }
 
+    /// Whether one of these is an object and becomes a key of such a container, or a member.
+    fn hashes_one(&self, shape: Shape, items: &[Ref]) -> bool {
+        let keys = match shape {
+            Shape::Dict => 2,
+            Shape::Set | Shape::FrozenSet => 1,
+            Shape::Tuple | Shape::List => return false,
+        };
+        let mut hashed = items.iter().step_by(keys);
+        hashed.any(|&item| self.hashes_an_object(item))
+    }
+
     /// Whether one of these keys may be a special name, and its value an import.
     pub(crate) fn plants(&self, items: &[Ref]) -> bool {
         items.chunks_exact(2).any(|pair| {
@@ -287,17 +298,11 @@ impl Heap {
     fn add(&mut self, container: &mut Container, items: &[Ref]) {
         let mut weight = container.weight;
         let mut met_import = false;
-        let keys = match container.shape {
-            Shape::Dict => 2,
-            Shape::Set | Shape::FrozenSet => 1,
-            Shape::Tuple | Shape::List => items.len().max(1),
-        };
-        let hashes = container.shape != Shape::List && container.shape != Shape::Tuple;
-        let mut hashed = items.iter().step_by(keys);
-        self.met_object = hashes && hashed.any(|&item| self.hashes_an_object(item));
+        let mut met_object = false;
         for &item in items {
             let value = self.value(item);
             container.elements = container.elements.with(KindSet::of(value.kind()));
+            met_object |= matches!(value, Value::Called { .. });
             weight += match value {
                 Value::Container {
                     shape,
@@ -307,6 +312,7 @@ impl Heap {
                     ..
                 } => {
                     met_import |= !kept && shape == Shape::Tuple && elements.has(Kind::Global);
+                    met_object |= elements.has(Kind::Object);
                     weight
                 }
                 Value::Global(_) => {
@@ -317,6 +323,7 @@ impl Heap {
             };
         }
         self.met_import = met_import;
+        self.met_object = met_object && self.hashes_one(container.shape, items);
         container.weight = weight;
         if container.shape == Shape::Dict && !container.special {
             container.special = self.has_special_key(items);
