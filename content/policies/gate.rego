@@ -24,6 +24,8 @@
 #	allow_partial = false   # whether what was only partly examined may pass, with a warning
 package casemate.gate
 
+import data.casemate.evidence
+
 # --- Dangerous models --------------------------------------------------------------------------
 
 # A file that does what only an attack does. No setting lets it pass. An exception does, if it names
@@ -142,6 +144,19 @@ deny contains reason if {
 		"severity": "high",
 	}
 }
+
+# --- What models have to come with -------------------------------------------------------------
+
+# Nothing, until a document of the caller's says so: see evidence.rego.
+deny contains reason if {
+	some what in {lack.what | some lack in evidence.lacks}
+	models := [model | some model in input.context.models; {"path": model.path, "what": what} in evidence.lacks]
+	some reason in missing(models, what)
+}
+
+deny contains reason if some reason in evidence.misspelt
+
+warn contains reason if some reason in evidence.idle
 
 # --- Settings ----------------------------------------------------------------------------------
 
@@ -311,6 +326,24 @@ listed(outcomes, words) := {reason |
 	names := [outcome.name | some outcome in outcomes]
 	reason := {
 		"message": sprintf("%d files %s (%s)%s", [count(names), words.many, sample(names), words["then"]]),
+		"severity": "high",
+	}
+}
+
+# One reason for each of a few models; one for all of many.
+missing(models, what) := {reason |
+	count(models) <= named
+	some model in models
+	reason := {
+		"message": sprintf("%s %s", [model.path, what]),
+		"severity": "high",
+		"subject": model.subject,
+		"path": model.path,
+	}
+} | {reason |
+	count(models) > named
+	reason := {
+		"message": sprintf("%d models, such as %s: each %s", [count(models), sample([model.path | some model in models]), what]),
 		"severity": "high",
 	}
 }

@@ -10,6 +10,7 @@ pub(crate) fn rules() -> Vec<Rule> {
         .chain(secrets.rules())
         .chain(casemate_inventory::RULES)
         .chain(casemate_policy::RULES)
+        .chain(casemate_provenance::RULES)
         .cloned()
         .collect();
     rules.sort_by(|a, b| a.id.cmp(&b.id));

@@ -16,6 +16,7 @@
 //! <https://github.com/ossf/model-signing-spec>
 #![forbid(unsafe_code)]
 
+mod check;
 mod hash;
 mod ignore;
 mod legacy;
@@ -23,15 +24,18 @@ mod manifest;
 mod model;
 mod name;
 mod reuse;
+mod rules;
 mod sign;
 mod verdict;
 mod verify;
 
 pub use self::{
+    check::Place,
     hash::HashType,
     manifest::{Manifest, ManifestError, PREDICATE, Resource, Serialization},
     model::Meter,
     reuse::{DigestStore, Reuse, ReuseError},
+    rules::RULES,
     sign::{Inspect, Inventory, SignError, SignOptions, inventory, sign},
     verdict::{Class, Problem, Verdict},
     verify::{LONGEST_BUNDLE, VerifyOptions, read_signed, verify},
