@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# A model's way into production: blocked, allowed, audited, and blocked again when somebody touches it.
+#
+# usage: examples/02-promotion/promote.sh [DIR]
+#
+# DIR is where everything is made, a new temporary directory unless it is named. CASEMATE names the program;
+# without it, it is built.
+set -euo pipefail
+cd "$(dirname "$0")"
+if [ -z "${CASEMATE:-}" ]; then
+    cargo build --release --quiet
+    CASEMATE=$PWD/../../target/release/casemate
+fi
+work=${1:-$(mktemp -d)}
+mkdir -p "$work"
+cp -r data train.py production "$work"
+cd "$work"
+mkdir -p keys registry evidence
+
+step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+casemate() { printf '$ casemate %s\n' "$*" >&2; "$CASEMATE" "$@"; }
+gate() { casemate assess registry --config production/casemate.toml --out report --quiet; }
+
+step "1. Everybody has a key, and trust.toml says who may say what"
+for who in training scanner release; do
+    casemate keygen --no-passphrase --quiet --out "keys/$who.key"
+done
+for who in log witness; do
+    casemate keygen --no-passphrase --quiet --algorithm ed25519 --out "keys/$who.key"
+done
+log=$("$CASEMATE" log init log --origin log.example/models --key keys/log.key)
+witness=$("$CASEMATE" log vkey witness.example --key keys/witness.key --witness)
+trust=production/trust.toml
+for who in training scanner release; do
+    printf '[[key]]\nname = "%s"\npem = """\n%s"""\n\n' "$who" "$(cat "keys/$who.pub")"
+done > "$trust"
+printf '[[log]]\nvkey = "%s"\n\n[[witness]]\nvkey = "%s"\n' "$log" "$witness" >> "$trust"
+
+step "2. The model is trained, and the run is recorded"
+casemate attest train registry/churn --input data/customers.csv --input train.py --param epochs=400 \
+    --key keys/training.key --bundle evidence/provenance.json \
+    -- python3 train.py data/customers.csv registry/churn 400
+
+step "3. The gate: nobody has signed it"
+: > evidence/churn.claims.jsonl
+gate && exit 1
+
+step "4. It is scanned, signed, logged and witnessed"
+casemate attest test-result registry/churn --key keys/scanner.key --bundle evidence/scan.json
+casemate sign registry/churn --scan --key keys/release.key --bundle evidence/signature.json
+casemate attest claims registry/churn --add evidence/signature.json --add evidence/provenance.json \
+    --add evidence/scan.json --out evidence/churn.claims.jsonl
+casemate log attest log --claims evidence/churn.claims.jsonl --key keys/log.key --proof evidence/churn.tlog-proof
+
+step "5. The gate: everything is there"
+gate
+
+step "6. An auditor, alone and offline"
+casemate verify registry/churn --claims evidence/churn.claims.jsonl --log-proof evidence/churn.tlog-proof --trust-store "$trust"
+
+step "7. Somebody changes one weight"
+printf '\x41' | dd of=registry/churn/model.safetensors bs=1 seek=300 conv=notrunc status=none
+gate && exit 1
+
+step "Everything is in $work"
