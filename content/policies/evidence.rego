@@ -132,8 +132,11 @@ is_logged(requirement, _) if {
 }
 
 is_logged(requirement, statement) if {
-	statement.logged.witnesses >= object.get(requirement, "witnesses", 0)
+	some entry in statement.logged
+	number_of_witnesses(entry) >= object.get(requirement, "witnesses", 0)
 }
+
+number_of_witnesses(entry) := count(object.get(object.get(entry, "seen", {}), "by", []))
 
 # Whether the terms name no ids, or one that fits.
 is_one_of(terms, _, _) if terms == true

@@ -28,7 +28,10 @@ summary(result) := statement(
 	"gate",
 )
 
-logged(evidence, witnesses) := object.union(evidence, {"logged": {"origin": "log.example", "index": 7, "witnesses": witnesses}})
+logged(statement, witnesses) := object.union(statement, {"logged": [object.union(
+	{"log": "log.example", "index": 7},
+	{"seen": {"by": witnesses} | count(witnesses) > 0},
+)]})
 
 question(evidence) := {"outcomes": [], "evidence": evidence, "context": {"models": [weights]}}
 
@@ -111,7 +114,7 @@ test_one_statement_is_not_taken_for_another if {
 # --- The log -----------------------------------------------------------------------------------
 
 test_what_is_in_no_log_does_not_count_where_a_log_is_required if {
-	allowed([logged(signature("release"), 0)], {"signature": true, "logged": true})
+	allowed([logged(signature("release"), [])], {"signature": true, "logged": true})
 	lacking([signature("release")], {"signature": true, "logged": true}) == {
 		"models/a/weights.safetensors is signed by nobody who may sign it",
 		"models/a/weights.safetensors has statements that are in no log, or seen by too few witnesses",
@@ -119,12 +122,12 @@ test_what_is_in_no_log_does_not_count_where_a_log_is_required if {
 }
 
 test_another_statement_that_is_logged_will_do if {
-	allowed([logged(signature("release"), 0), signature("security")], {"signature": true, "logged": true})
+	allowed([logged(signature("release"), []), signature("security")], {"signature": true, "logged": true})
 }
 
 test_so_many_witnesses_have_to_have_seen_it if {
-	allowed([logged(signature("release"), 2)], {"signature": true, "witnesses": 2})
-	count(lacking([logged(signature("release"), 1)], {"signature": true, "witnesses": 2})) == 2
+	allowed([logged(signature("release"), ["w1", "w2"])], {"signature": true, "witnesses": 2})
+	count(lacking([logged(signature("release"), ["w1"])], {"signature": true, "witnesses": 2})) == 2
 }
 
 # --- Which models ------------------------------------------------------------------------------
