@@ -190,7 +190,15 @@ fn is_yaml(name: &PathText) -> bool {
     name.as_str().starts_with("data/") && matches!(name.extension(), Some("yaml" | "yml"))
 }
 
-const BUILTIN: [(&str, &str); 2] = [
+const BUILTIN: [(&str, &str); 4] = [
+    (
+        "attestation.rego",
+        include_str!("../../../../content/policies/attestation.rego"),
+    ),
+    (
+        "attestation_test.rego",
+        include_str!("../../../../content/policies/attestation_test.rego"),
+    ),
     (
         "gate.rego",
         include_str!("../../../../content/policies/gate.rego"),
@@ -225,7 +233,13 @@ mod tests {
         let bundle = Bundle::builtin();
         assert!(bundle.rego().is_ok(), "{:?}", bundle.rego().err());
         let names: Vec<&str> = bundle.files().map(PathText::as_str).collect();
-        assert_eq!(names, ["gate.rego", "gate_test.rego"]);
+        let own = [
+            "attestation.rego",
+            "attestation_test.rego",
+            "gate.rego",
+            "gate_test.rego",
+        ];
+        assert_eq!(names, own);
     }
 
     #[test]
@@ -241,7 +255,7 @@ mod tests {
             file("other.json", "not read {"),
         ])
         .expect("loads");
-        assert_eq!(bundle.files().count(), 5);
+        assert_eq!(bundle.files().count(), 7);
         assert_eq!(value(&bundle, "data.more.x"), Ok(Some(1.into())));
         assert_eq!(
             value(&bundle, "data.casemate.gate.deny"),
