@@ -42,6 +42,7 @@ targets! {
     sevenz: "7z archives.",
     signature: "Bundles of model signatures.",
     sniff: "What content is.",
+    statement: "Statements of any kind, and the lines of a claims file.",
     tar: "tar archives.",
     tile: "Tiles, bundles of entries, and their paths.",
     timestamp: "RFC 3161 tokens.",

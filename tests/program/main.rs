@@ -1,6 +1,7 @@
 //! Tests of the whole program through its command line.
 
 mod assess;
+mod attest;
 mod commands;
 mod convert;
 mod docs;

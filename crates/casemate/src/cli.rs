@@ -1,5 +1,6 @@
 //! The words a user types.
 
+pub(crate) mod attest;
 mod log;
 pub(crate) mod signing;
 
@@ -105,6 +106,11 @@ pub(crate) enum Command {
     Sign(signing::Sign),
     /// Say whether a model is what somebody signed. Opens no connection.
     Verify(signing::Verify),
+    /// Say something of a model, signed: how it was made, what came of a scan, that it was verified.
+    #[command(subcommand)]
+    Attest(attest::Attest),
+    /// Say whether attestations count and what a policy says of them. Opens no connection.
+    VerifyAttestation(attest::VerifyAttestation),
     /// Work with gate policies (Rego).
     #[command(subcommand)]
     Policy(Policy),

@@ -47,6 +47,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Keygen(arguments) => commands::signing::keygen::run(global, arguments),
         Command::Sign(arguments) => commands::signing::sign::run(global, arguments),
         Command::Verify(arguments) => commands::signing::verify::run(global, arguments),
+        Command::Attest(command) => commands::attest::run(global, command),
+        Command::VerifyAttestation(arguments) => commands::attest::verify::run(global, arguments),
         Command::Policy(command) => commands::policy::run(global, command),
         Command::Log(command) => commands::log::run(global, command),
         Command::Explain { rule } => commands::rules::explain(global, rule),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use casemate_attest::KeyAlgorithm;
 use casemate_provenance::HashType;
-use clap::{ArgGroup, Args, ValueHint};
+use clap::{Args, ValueHint};
 
 use super::size;
 
@@ -52,16 +52,9 @@ pub(crate) struct Passphrase {
     pub(crate) passphrase: Option<String>,
 }
 
-/// Sign a model.
+/// Who signs.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Exit status: 0 when the model is signed; 1 when it holds what cannot be signed."
-)]
-pub(crate) struct Sign {
-    /// The model: a directory, or one file.
-    #[arg(value_hint = ValueHint::AnyPath)]
-    pub(crate) model: PathBuf,
-
+pub(crate) struct Signer {
     /// The private key, in PEM or DER.
     #[arg(long, visible_alias = "private-key", alias = "private_key", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: PathBuf,
@@ -77,6 +70,20 @@ pub(crate) struct Sign {
     /// stays out of the signature.
     #[arg(long, visible_alias = "certificate-chain", alias = "certificate_chain", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) cert_chain: Vec<PathBuf>,
+}
+
+/// Sign a model.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 0 when the model is signed; 1 when it holds what cannot be signed."
+)]
+pub(crate) struct Sign {
+    /// The model: a directory, or one file.
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) model: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) signer: Signer,
 
     /// The signature to write. It is no part of the model, wherever it is.
     #[arg(long, short, visible_alias = "signature", alias = "output-bundle", value_name = "OUT", value_hint = ValueHint::FilePath)]
@@ -137,22 +144,10 @@ pub(crate) struct Scope {
     pub(crate) allow_symlinks: bool,
 }
 
-/// Verify a model against its signature.
+/// Who is trusted.
 #[derive(Args, Debug)]
-#[command(
-    group = ArgGroup::new("trusted").required(true).args(["key", "trust", "trust_store"]),
-    after_help = "Exit status: 0 when everything that was looked at is what a trusted signer signed, \
-else 1. The class of the verdict says what is wrong: `casemate schema verdict`."
-)]
-pub(crate) struct Verify {
-    /// The model: a directory, or one file.
-    #[arg(value_hint = ValueHint::AnyPath)]
-    pub(crate) model: PathBuf,
-
-    /// The signature; more than one where the trust store asks for several signers.
-    #[arg(long, short, required = true, visible_alias = "signature", value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) bundle: Vec<PathBuf>,
-
+#[group(required = true, multiple = false)]
+pub(crate) struct Trust {
     /// Trust this public key.
     #[arg(long, visible_alias = "public-key", alias = "public_key", value_name = "PUB", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<PathBuf>,
@@ -165,6 +160,29 @@ pub(crate) struct Verify {
     /// Trust whom this store names, within its terms.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) trust_store: Option<PathBuf>,
+}
+
+/// Verify a model against its signature.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 0 when everything that was looked at is what a trusted signer signed, \
+else 1. The class of the verdict says what is wrong: `casemate schema verdict`."
+)]
+pub(crate) struct Verify {
+    /// The model: a directory, or one file.
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) model: PathBuf,
+
+    /// The signature; more than one where the trust store asks for several signers.
+    #[arg(long, short, required_unless_present = "claims", visible_alias = "signature", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) bundle: Vec<PathBuf>,
+
+    /// What is said of the model, in one file of JSON Lines, with its signatures. Every line has to count.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) claims: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) trust: Trust,
 
     /// Verify only files whose name fits, and say so. `*` stands for any text, `?` for one character.
     /// May be given more than once.

@@ -1,6 +1,7 @@
 //! One module for one command.
 
 pub(crate) mod assess;
+pub(crate) mod attest;
 pub(crate) mod init;
 pub(crate) mod log;
 pub(crate) mod model;

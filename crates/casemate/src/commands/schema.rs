@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     commands::{
+        attest::report as attest,
         log::report as log,
         model::{Conversion, explain, inspect},
         signing,
@@ -35,6 +36,9 @@ pub(crate) fn run(name: Option<&str>) -> Result<ExitCode> {
 fn names() -> Vec<&'static str> {
     let mut names = json::SCHEMAS.to_vec();
     names.extend([
+        "attestation",
+        "attestation-verification",
+        "evidence",
         "configuration",
         "conversion",
         "explanation",
@@ -54,6 +58,9 @@ fn names() -> Vec<&'static str> {
 
 fn schema(name: &str) -> Option<Value> {
     match name {
+        "attestation" => Some(json::schema_of::<attest::Report>()),
+        "attestation-verification" => Some(json::schema_of::<attest::Verification>()),
+        "evidence" => Some(json::schema_of::<casemate_provenance::Evidence>()),
         "configuration" => Some(json::schema_of::<Configuration>()),
         "explanation" => Some(json::schema_of::<explain::Report>()),
         "inspection" => Some(json::schema_of::<inspect::Report>()),

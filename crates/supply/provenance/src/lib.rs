@@ -1,12 +1,14 @@
-//! Whether a model is what somebody signed: OpenSSF Model Signing, version 1.0.
+//! Whether a model is what somebody signed: OpenSSF Model Signing, version 1.0. And what else somebody
+//! says of it: in-toto statements about the same root.
 //!
 //! ```text
 //!  model on disk ──► inventory ──► Manifest ──► sign ──► Bundle
-//!        │                            │
-//!        └────────► verify ◄──────────┘  ◄── TrustStore
+//!        │               └► root ─► Predicate ► attest ──► Bundle ─► Claims
+//!        │                            │                                │
+//!        └────────► verify ◄──────────┘  ◄── TrustStore ◄──────────────┘
 //!                     │
 //!                     ▼
-//!                  Verdict (Class, Problems, Signers)
+//!                  Verdict (Class, Problems, Signers, Claims with Evidence)
 //! ```
 //!
 //! A model is opened by descriptor and not by path, each file is read once and compared with itself
@@ -16,7 +18,12 @@
 //! <https://github.com/ossf/model-signing-spec>
 #![forbid(unsafe_code)]
 
+pub mod predicate;
+
 mod check;
+mod claims;
+mod evidence;
+mod git;
 mod hash;
 mod ignore;
 mod legacy;
@@ -26,17 +33,25 @@ mod name;
 mod reuse;
 mod rules;
 mod sign;
+mod signed;
+mod train;
 mod verdict;
 mod verify;
 
 pub use self::{
     check::Place,
+    claims::{ClaimLine, Claims, Stated, together},
+    evidence::Evidence,
+    git::{Checkout, GitError},
     hash::HashType,
     manifest::{Manifest, ManifestError, PREDICATE, Resource, Serialization},
     model::Meter,
+    predicate::Predicate,
     reuse::{DigestStore, Reuse, ReuseError},
     rules::RULES,
-    sign::{Inspect, Inventory, SignError, SignOptions, inventory, sign},
-    verdict::{Class, Problem, Verdict},
-    verify::{LONGEST_BUNDLE, VerifyOptions, read_signed, verify},
+    sign::{Inspect, Inventory, SignError, SignOptions, attest, inventory, sign},
+    signed::{Attested, Unverified, read_attestation, read_signed, read_unverified},
+    train::{BUILD_TYPE, Input, LOCAL_BUILDER, Run, digest_input},
+    verdict::{Claim, Class, Problem, Verdict},
+    verify::{LONGEST_BUNDLE, VerifyOptions, verify},
 };

@@ -3,10 +3,7 @@
 //! OpenSSF Model Signing, version 1.0, section 5: the predicate of an in-toto statement. Bundles of
 //! model-signing 0.2 have their digests in the statement's subjects, and are read too.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-};
+use std::{collections::BTreeSet, ops::Range};
 
 use casemate_attest::{ResourceDescriptor, STATEMENT_V1, Statement, json};
 use casemate_core::Digest;
@@ -66,13 +63,35 @@ impl Manifest {
         Digest::of(&all)
     }
 
+    /// How many files there are, of which some may be in several ranges.
+    pub fn files(&self) -> usize {
+        let names: BTreeSet<&str> = self.resources.iter().map(|it| it.name.as_str()).collect();
+        names.len()
+    }
+
+    /// The SHA-256 digest of the one file that the model is, where it is one and signed as a whole.
+    pub fn file_digest(&self) -> Option<Digest> {
+        let [only] = &self.resources[..] else {
+            return None;
+        };
+        let is_whole = only.name == WHOLE && only.range.is_none();
+        if !is_whole || self.serialization.hash != HashType::Sha256 {
+            return None;
+        }
+        format!("sha256:{}", hex(&only.digest)).parse().ok()
+    }
+
+    /// The type of the predicate that it is.
+    pub(crate) fn predicate_type(&self) -> &'static str {
+        match self.is_legacy {
+            true => LEGACY_PREDICATE,
+            false => PREDICATE,
+        }
+    }
+
     /// The statement to sign.
     pub fn to_statement(&self) -> Vec<u8> {
-        let subject = ResourceDescriptor {
-            name: Some(self.name.clone()),
-            uri: None,
-            digest: BTreeMap::from([("sha256".to_owned(), self.root().hex())]),
-        };
+        let subject = ResourceDescriptor::of(self.name.clone(), &self.root());
         let hash = self.serialization.hash.as_str();
         let resource = |it: &Resource| WireResource {
             name: match &it.range {

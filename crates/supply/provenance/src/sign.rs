@@ -7,7 +7,10 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use casemate_attest::{Bundle, Certificate, Envelope, Material, SigningKey, dsse::IN_TOTO};
+use casemate_attest::{
+    Bundle, Certificate, Envelope, Material, ResourceDescriptor, SigningKey, Statement,
+    dsse::IN_TOTO,
+};
 use casemate_core::{PathText, Source};
 use rayon::prelude::*;
 
@@ -17,6 +20,8 @@ use crate::{
     manifest::{LONGEST_STATEMENT, MOST_RESOURCES, WHOLE},
     model::{Fault, File, Found, Identity, Ignored, Meter, Model, digest, own_name},
     name::DEFAULT_IGNORES,
+    predicate::Predicate,
+    signed::LONGEST_CLAIM,
 };
 
 /// How a model is to be signed.
@@ -352,6 +357,42 @@ pub fn sign(
     key: &SigningKey,
     certificates: &[Certificate],
 ) -> Result<Bundle, SignError> {
+    sign_statement(
+        manifest.to_statement(),
+        LONGEST_STATEMENT,
+        key,
+        certificates,
+    )
+}
+
+/// The bundle of a statement about `subject` that `key` signs, with certificates as for [`sign`].
+///
+/// # Errors
+///
+/// As those of [`sign`].
+pub fn attest<P: Predicate>(
+    subject: ResourceDescriptor,
+    predicate: &P,
+    key: &SigningKey,
+    certificates: &[Certificate],
+) -> Result<Bundle, SignError> {
+    let statement = Statement::about(subject, P::TYPE, predicate);
+    let statement = serde_json::to_vec(&statement).expect("a statement has only text keys");
+    sign_statement(statement, LONGEST_CLAIM, key, certificates)
+}
+
+fn sign_statement(
+    statement: Vec<u8>,
+    longest: usize,
+    key: &SigningKey,
+    certificates: &[Certificate],
+) -> Result<Bundle, SignError> {
+    if statement.len() > longest {
+        return Err(SignError::Long {
+            bytes: statement.len(),
+            longest,
+        });
+    }
     let material = match certificates.split_first() {
         None => Material::of_key(&key.public()),
         Some((leaf, rest)) => {
@@ -365,10 +406,6 @@ pub fn sign(
             Material::Chain([leaf].into_iter().chain(issuers).cloned().collect())
         }
     };
-    let statement = manifest.to_statement();
-    if statement.len() > LONGEST_STATEMENT {
-        return Err(SignError::Long(statement.len()));
-    }
     Ok(Bundle {
         material,
         envelope: Envelope::sign(statement, IN_TOTO, key),
@@ -407,9 +444,14 @@ pub enum SignError {
     Shards,
     /// The statement is longer than anybody reads.
     #[error(
-        "the signature would list more than is read of one: {0} bytes, and at most {LONGEST_STATEMENT} are"
+        "the signature would list more than is read of one: {bytes} bytes, and at most {longest} are"
     )]
-    Long(usize),
+    Long {
+        /// How long it would be.
+        bytes: usize,
+        /// How much is read.
+        longest: usize,
+    },
     /// A shard of nothing.
     #[error("a shard has at least one byte")]
     ShardSize,

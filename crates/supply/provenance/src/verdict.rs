@@ -5,6 +5,8 @@ use casemate_core::{Digest, PathText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Evidence;
+
 /// What a verification came to, and the class of each of its problems. Each has one meaning, so that a
 /// program can tell an attack from a lapsed certificate.
 #[derive(
@@ -85,8 +87,23 @@ pub struct Verdict {
     pub verified_files: usize,
     /// What is there, nobody signed, and was to be ignored.
     pub ignored: Vec<PathText>,
+    /// What else is said of the model, in the order of the claims file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Claim>,
     /// What somebody should know and is no problem.
     pub notes: Vec<String>,
+}
+
+/// Something that is said of the model, by somebody who may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Claim {
+    /// The lines of the claims file; several, where several signed the same statement.
+    pub lines: Vec<u64>,
+    /// What it says, in one line for people, where it is of a type that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+    /// The statement.
+    pub evidence: Evidence,
 }
 
 /// One thing that is wrong.
@@ -99,6 +116,9 @@ pub struct Problem {
     /// The file, relative to the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathText>,
+    /// The line of the claims file, counted from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
     /// The digest that was signed, with its algorithm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
@@ -108,13 +128,24 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(class: Class, message: impl Into<String>) -> Self {
+    /// Something wrong that is in no particular file.
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
         Self {
             class,
             message: message.into(),
             path: None,
+            line: None,
             expected: None,
             actual: None,
+        }
+    }
+
+    /// The same, of a line of a claims file.
+    #[must_use]
+    pub(crate) fn on(self, line: u64) -> Self {
+        Self {
+            line: Some(line),
+            ..self
         }
     }
 

@@ -1,25 +1,24 @@
 //! Verifying a model.
 
 use std::{
-    cell::{Cell, OnceCell},
     collections::{BTreeMap, BTreeSet},
     ops::Range,
     path::{Path, PathBuf},
 };
 
-use casemate_attest::{Bundle, Distrust, Envelope, PublicKey, Signer, TrustStore, dsse, matches};
+use casemate_attest::{Signer, TrustStore, matches};
 use casemate_core::{Digest, PathText, Source as _, Timestamp};
 use rayon::prelude::*;
 
 use crate::{
-    Class, Manifest, Problem, Resource, Verdict,
+    Attested, Claims, Class, Manifest, Problem, Resource, Verdict, claims,
     hash::hex,
     ignore::{ignore_paths, own_files},
-    legacy,
-    manifest::WHOLE,
+    manifest::{PREDICATE, WHOLE},
     model::{Fault, Found, Ignored, Meter, Model, digest},
     name::is_under,
     sign::LARGE,
+    signed::read_signed,
 };
 
 /// What a verification is to look at, and to overlook.
@@ -33,8 +32,10 @@ pub struct VerifyOptions {
     pub ignore_unsigned: bool,
     /// Whether links are followed even where the signer did not follow any.
     pub allow_symlinks: bool,
-    /// Where the bundles are, which are no part of the model.
+    /// Where the bundles and claims files are, which are no part of the model.
     pub bundles: Vec<PathBuf>,
+    /// What else is said of the model, with signatures of it among that.
+    pub claims: Claims,
     /// Why others could not be read.
     pub unreadable: Vec<String>,
 }
@@ -59,16 +60,20 @@ pub fn verify(
         signed_files: 0,
         verified_files: 0,
         ignored: Vec::new(),
+        claims: Vec::new(),
         notes: Vec::new(),
     };
-    if let Some(manifest) = count_signatures(bundles, trust, options, now, &mut verdict) {
-        verdict.root = Some(manifest.root());
+    let mut said = claims::judge_lines(&options.claims, trust, now, &mut verdict);
+    let counted = count_signatures(bundles, &mut said, trust, options, now, &mut verdict);
+    if let Some(manifest) = counted {
+        let root = manifest.root();
+        verdict.root = Some(root);
         verdict.name = Some(manifest.name.clone()).filter(|name| !name.is_empty());
         compare(path, &manifest, options, meter, &mut verdict);
+        claims::list(said, &root, trust, &mut verdict);
     }
-    verdict
-        .problems
-        .sort_by(|a, b| b.class.cmp(&a.class).then_with(|| a.path.cmp(&b.path)));
+    let order = |it: &Problem| (std::cmp::Reverse(it.class), it.path.clone(), it.line);
+    verdict.problems.sort_by_cached_key(order);
     let worst = verdict.problems.iter().map(|problem| problem.class).max();
     verdict.class = match worst {
         Some(worst) => worst,
@@ -78,9 +83,19 @@ pub fn verify(
     verdict
 }
 
-/// The manifest that enough of the bundles sign.
+/// Those who signed the same of a model.
+struct Group {
+    signers: Vec<Signer>,
+    manifest: Manifest,
+    /// The lines of the claims file with their signatures.
+    lines: Vec<u64>,
+}
+
+/// The manifest that enough of the bundles and claims sign. Of the claims, signatures of another
+/// content are taken out, and are problems.
 fn count_signatures(
     bundles: &[Vec<u8>],
+    said: &mut Vec<(u64, Attested)>,
     trust: &TrustStore,
     options: &VerifyOptions,
     now: Timestamp,
@@ -91,47 +106,65 @@ fn count_signatures(
         .map(|told| Problem::new(Class::Malformed, told))
         .collect();
     // Those that signed the same, in the order in which the first of each came.
-    let mut groups: Vec<(Vec<Signer>, Manifest)> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for bytes in bundles {
-        let (signer, manifest) = match read_signed(bytes, trust, now, &mut verdict.notes) {
-            Ok(signed) => signed,
-            Err(problem) => {
-                refused.push(problem);
-                continue;
+        match read_signed(bytes, trust, now, &mut verdict.notes) {
+            Ok((signer, manifest)) => {
+                group(&mut groups, signer, manifest, None, &mut verdict.notes);
             }
-        };
-        match groups.iter_mut().find(|(_, it)| is_same(it, &manifest)) {
-            None => groups.push((vec![signer], manifest)),
-            Some((signers, _)) if signers.iter().any(|it| is_one(it, &signer)) => {
-                let told = format!("`{}` signed more than once, and counts once", signer.name);
-                verdict.notes.push(told);
-            }
-            Some((signers, common)) => {
-                signers.push(signer);
-                leave_out_less(common, &manifest);
-            }
+            Err(problem) => refused.push(problem),
         }
     }
-    let enough = |group: &(Vec<Signer>, Manifest)| group.0.len() >= trust.threshold();
-    let chosen = groups.iter().position(enough);
-    let most = || (0..groups.len()).rev().max_by_key(|&at| groups[at].0.len());
-    let have = chosen.or_else(most).map(|at| groups.remove(at));
-    if let Some((signers, _)) = &have {
-        for (others, _) in &groups {
-            let (other, name) = (&others[0].name, &signers[0].name);
-            let told = format!("`{other}` signed other content than `{name}`");
-            refused.push(Problem::new(Class::ContentMismatch, told));
+    for (line, attested) in &mut *said {
+        if let Some(manifest) = attested.manifest.clone() {
+            let signer = attested.evidence.signers[0].clone();
+            group(
+                &mut groups,
+                signer,
+                manifest,
+                Some(*line),
+                &mut verdict.notes,
+            );
         }
-        verdict.signers.clone_from(signers);
+    }
+    let need = trust.threshold_of(PREDICATE);
+    let chosen = groups.iter().position(|group| group.signers.len() >= need);
+    let most = || {
+        (0..groups.len())
+            .rev()
+            .max_by_key(|&at| groups[at].signers.len())
+    };
+    let have = chosen.or_else(most).map(|at| groups.remove(at));
+    if let Some(group) = &have {
+        for other in &groups {
+            let (theirs, name) = (&other.signers[0].name, &group.signers[0].name);
+            let told = format!("`{theirs}` signed other content than `{name}`");
+            let problem = Problem::new(Class::ContentMismatch, told);
+            match other.lines.is_empty() {
+                true => refused.push(problem),
+                false => verdict
+                    .problems
+                    .extend(other.lines.iter().map(|&line| problem.clone().on(line))),
+            }
+        }
+        let others: BTreeSet<u64> = groups.iter().flat_map(|it| &it.lines).copied().collect();
+        said.retain(|(line, _)| !others.contains(line));
+        verdict.signers.clone_from(&group.signers);
     }
     if chosen.is_some() {
         let told = refused.into_iter().map(|problem| problem.message);
         verdict.notes.extend(told);
-        return have.map(|(_, manifest)| manifest);
+        return have.map(|group| group.manifest);
     }
     verdict.problems.append(&mut refused);
-    if trust.threshold() > 1 {
-        let (have, need) = (verdict.signers.len(), trust.threshold());
+    if have.is_none() && bundles.is_empty() {
+        let told = "there is no signature of the model that counts among what is said of it";
+        verdict
+            .problems
+            .push(Problem::new(Class::UntrustedSigner, told));
+    }
+    if need > 1 {
+        let have = verdict.signers.len();
         let told = format!("{need} signers must have signed, and the signatures of {have} count");
         verdict
             .problems
@@ -140,8 +173,36 @@ fn count_signatures(
     None
 }
 
+fn group(
+    groups: &mut Vec<Group>,
+    signer: Signer,
+    manifest: Manifest,
+    line: Option<u64>,
+    notes: &mut Vec<String>,
+) {
+    let Some(group) = groups
+        .iter_mut()
+        .find(|it| is_same(&it.manifest, &manifest))
+    else {
+        groups.push(Group {
+            signers: vec![signer],
+            manifest,
+            lines: line.into_iter().collect(),
+        });
+        return;
+    };
+    group.lines.extend(line);
+    if group.signers.iter().any(|it| is_one(it, &signer)) {
+        let told = format!("`{}` signed more than once, and counts once", signer.name);
+        notes.push(told);
+        return;
+    }
+    group.signers.push(signer);
+    leave_out_less(&mut group.manifest, &manifest);
+}
+
 /// Whether two signers are one: by their key, or by what the same root calls them.
-fn is_one(a: &Signer, b: &Signer) -> bool {
+pub(crate) fn is_one(a: &Signer, b: &Signer) -> bool {
     let same_name = a.certificate.is_some()
         && (a.certificate == b.certificate
             || a.identities.iter().any(|it| b.identities.contains(it)));
@@ -170,63 +231,6 @@ fn leave_out_less(manifest: &mut Manifest, other: &Manifest) {
         .chain(ours.iter().filter(|it| covered(it, theirs)).cloned())
         .collect();
     manifest.serialization.ignore_paths = of_both.into_iter().collect();
-}
-
-/// Who signed what, of one bundle (as JSON) that `trust` counts; `notes` gets what its time stamps say.
-/// What is signed is parsed once its signature has verified.
-///
-/// # Errors
-///
-/// Why it does not count.
-pub fn read_signed(
-    bytes: &[u8],
-    trust: &TrustStore,
-    now: Timestamp,
-    notes: &mut Vec<String>,
-) -> Result<(Signer, Manifest), Problem> {
-    let malformed = |told: String| Problem::new(Class::Malformed, told);
-    let bundle = Bundle::from_json(bytes, usize::try_from(LONGEST_BUNDLE).unwrap_or(usize::MAX))
-        .map_err(|error| malformed(error.to_string()))?;
-    let is_old = Cell::new(false);
-    let verify = |envelope: &Envelope, key: &PublicKey| {
-        if envelope.verify(key).is_ok() {
-            return true;
-        }
-        let old = legacy::verify(envelope, key).is_ok();
-        is_old.set(old);
-        old
-    };
-    let parsed = OnceCell::new();
-    let parse = || parsed.get_or_init(|| Manifest::from_statement(&bundle.envelope.payload.0));
-    // What names no model is refused below, whatever its signer may sign.
-    let subject = || parse().as_ref().ok().map(|manifest| manifest.name.clone());
-    let (signed_at, told) = trust.signed_at(&bundle, now);
-    notes.extend(told);
-    let signer = trust
-        .judge(&bundle, &subject, signed_at, now, &verify)
-        .map_err(|distrust| {
-            let class = match &distrust {
-                Distrust::BadSignature(_) => Class::BadSignature,
-                Distrust::Stranger(_) | Distrust::Untrusted(_) => Class::UntrustedSigner,
-                Distrust::Expired(_) => Class::Expired,
-                Distrust::Revoked(_) => Class::Revoked,
-            };
-            Problem::new(class, distrust.to_string())
-        })?;
-    if bundle.envelope.payload_type != dsse::IN_TOTO {
-        let shown: String = bundle.envelope.payload_type.chars().take(100).collect();
-        return Err(malformed(format!(
-            "what is signed is no in-toto statement, but {shown:?}"
-        )));
-    }
-    parse();
-    let manifest = parsed.into_inner().expect("it was parsed just now");
-    let manifest = manifest.map_err(|error| malformed(error.to_string()))?;
-    if is_old.get() && !manifest.is_legacy {
-        let told = "it is signed in the way of model-signing 0.2, and is not of its form";
-        return Err(Problem::new(Class::BadSignature, told));
-    }
-    Ok((signer, manifest))
 }
 
 /// Holds the model against what was signed.

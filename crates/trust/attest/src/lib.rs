@@ -26,7 +26,7 @@ pub use self::{
     certificate::{Certificate, CertificateError, Identity, PathError, verify_path},
     dsse::{Base64, Envelope},
     key::{BadSignature, KeyAlgorithm, KeyError, KeyId, PublicKey, SigningKey},
-    statement::{ResourceDescriptor, STATEMENT_V1, Statement},
-    store::{Distrust, Signer, StoreError, TrustStore, matches},
+    statement::{ResourceDescriptor, STATEMENT_V1, Statement, StatementError},
+    store::{Distrust, Said, Signer, StoreError, TrustStore, matches},
     timestamp::{TimestampError, verify_timestamp},
 };

@@ -2,12 +2,14 @@
 //!
 //! ```toml
 //! threshold = 2                      # so many of the signers below must have signed
+//! thresholds = { "https://slsa.dev/provenance/v1" = 1 } # unless it says one of these
 //!
 //! [[key]]
 //! name = "release"
 //! pem = """-----BEGIN PUBLIC KEY-----…"""
 //! not-after = "2027-06-30T00:00:00Z" # when it was retired
 //! subjects = ["models/*"]            # what it may sign
+//! predicates = ["https://slsa.dev/*"] # and what it may say of it
 //! revoked = { at = "2027-01-10T12:00:00Z", reason = "laptop lost" }
 //!
 //! [[root]]
@@ -22,7 +24,7 @@
 
 mod file;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_core::{Digest, Timestamp};
 use schemars::JsonSchema;
@@ -43,6 +45,8 @@ pub struct TrustStore {
     /// The digests of certificates and keys that count for nothing under any root.
     revoked: BTreeSet<Digest>,
     threshold: usize,
+    /// By predicate type, where it is another one.
+    thresholds: BTreeMap<String, usize>,
 }
 
 /// A key that is trusted.
@@ -77,6 +81,16 @@ struct Terms {
     not_after: Option<Timestamp>,
     revoked: Option<Revocation>,
     subjects: Vec<String>,
+    predicates: Vec<String>,
+}
+
+/// What of a statement decides whether a signer may say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// What its subjects are called; each has to be allowed.
+    pub subjects: Vec<String>,
+    /// The predicate's type.
+    pub predicate: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -134,6 +148,7 @@ impl TrustStore {
             authorities: Vec::new(),
             revoked: BTreeSet::new(),
             threshold: 1,
+            thresholds: BTreeMap::new(),
         }
     }
 
@@ -151,12 +166,21 @@ impl TrustStore {
             authorities: Vec::new(),
             revoked: BTreeSet::new(),
             threshold: 1,
+            thresholds: BTreeMap::new(),
         }
     }
 
     /// How many different signers must have signed.
     pub fn threshold(&self) -> usize {
         self.threshold
+    }
+
+    /// How many different signers must have signed a statement of this type.
+    pub fn threshold_of(&self, predicate: &str) -> usize {
+        self.thresholds
+            .get(predicate)
+            .copied()
+            .unwrap_or(self.threshold)
     }
 
     /// When `bundle` was signed at the latest, where an authority that is trusted `now` says so in one of
@@ -213,7 +237,7 @@ impl TrustStore {
         Err(why)
     }
 
-    /// Whether `bundle` is signed by somebody who is trusted to sign what `subject` tells that it is of; that
+    /// Whether `bundle` is signed by somebody who is trusted to say what `said` tells that it says; that
     /// is asked once the signature has verified, and of what cannot be told nothing is asked.
     ///
     /// `signed_at` is when it was signed, where somebody trusted says so; without, a signer must be
@@ -225,15 +249,15 @@ impl TrustStore {
     pub fn judge(
         &self,
         bundle: &Bundle,
-        subject: &dyn Fn() -> Option<String>,
+        said: &dyn Fn() -> Option<Said>,
         signed_at: Option<Timestamp>,
         now: Timestamp,
         verify: &dyn Fn(&Envelope, &PublicKey) -> bool,
     ) -> Result<Signer, Distrust> {
         let at = signed_at.unwrap_or(now);
         match &bundle.material {
-            Material::Key { .. } => self.judge_key(bundle, subject, at, verify),
-            Material::Chain(chain) => self.judge_chain(bundle, chain, subject, at, verify),
+            Material::Key { .. } => self.judge_key(bundle, said, at, verify),
+            Material::Chain(chain) => self.judge_chain(bundle, chain, said, at, verify),
             Material::Keyless(_) => Err(Distrust::Untrusted(
                 "it was signed without a key of its own (Sigstore), which is not supported".into(),
             )),
@@ -243,7 +267,7 @@ impl TrustStore {
     fn judge_key(
         &self,
         bundle: &Bundle,
-        subject: &dyn Fn() -> Option<String>,
+        said: &dyn Fn() -> Option<Said>,
         at: Timestamp,
         verify: &dyn Fn(&Envelope, &PublicKey) -> bool,
     ) -> Result<Signer, Distrust> {
@@ -264,7 +288,7 @@ impl TrustStore {
             let told = "the signature is not by the key it names over what it signs";
             return Err(Distrust::BadSignature(told.into()));
         };
-        trusted.terms.hold(&trusted.name, subject, at)?;
+        trusted.terms.hold(&trusted.name, said, at)?;
         Ok(Signer {
             name: trusted.name.clone(),
             key: trusted.key.id(),
@@ -277,7 +301,7 @@ impl TrustStore {
         &self,
         bundle: &Bundle,
         chain: &[Certificate],
-        subject: &dyn Fn() -> Option<String>,
+        said: &dyn Fn() -> Option<Said>,
         at: Timestamp,
         verify: &dyn Fn(&Envelope, &PublicKey) -> bool,
     ) -> Result<Signer, Distrust> {
@@ -289,7 +313,7 @@ impl TrustStore {
         let mut refused: Option<Distrust> = None;
         let mut trusted = None;
         for root in &self.roots {
-            match self.judge_under(root, bundle, chain, subject, at, verify) {
+            match self.judge_under(root, bundle, chain, said, at, verify) {
                 Ok(signer) => trusted = trusted.or(Some(signer)),
                 Err(revoked @ Distrust::Revoked(_)) => return Err(revoked),
                 Err(error) => {
@@ -310,7 +334,7 @@ impl TrustStore {
         root: &TrustedRoot,
         bundle: &Bundle,
         chain: &[Certificate],
-        subject: &dyn Fn() -> Option<String>,
+        said: &dyn Fn() -> Option<Said>,
         at: Timestamp,
         verify: &dyn Fn(&Envelope, &PublicKey) -> bool,
     ) -> Result<Signer, Distrust> {
@@ -350,7 +374,7 @@ impl TrustStore {
             let told = "the signature is not by the certificate's key over what it signs";
             return Err(Distrust::BadSignature(told.into()));
         }
-        root.terms.hold(&root.name, subject, at)?;
+        root.terms.hold(&root.name, said, at)?;
         Ok(Signer {
             name: root.name.clone(),
             key: key.id(),
@@ -377,21 +401,29 @@ impl Terms {
     fn hold(
         &self,
         name: &str,
-        subject: &dyn Fn() -> Option<String>,
+        said: &dyn Fn() -> Option<Said>,
         at: Timestamp,
     ) -> Result<(), Distrust> {
         self.is_revoked(name, at)?;
         self.is_within(name, at)?;
-        if self.subjects.is_empty() {
+        if self.subjects.is_empty() && self.predicates.is_empty() {
             return Ok(());
         }
-        match subject() {
-            Some(subject) if !self.subjects.iter().any(|it| matches(it, &subject)) => {
-                let told = format!("`{name}` is not trusted to sign {subject:?}");
-                Err(Distrust::Untrusted(told))
-            }
-            _ => Ok(()),
+        let Some(said) = said() else {
+            return Ok(());
+        };
+        let fits = |patterns: &[String], text: &str| {
+            patterns.is_empty() || patterns.iter().any(|it| matches(it, text))
+        };
+        if let Some(subject) = said.subjects.iter().find(|it| !fits(&self.subjects, it)) {
+            let told = format!("`{name}` is not trusted to sign {subject:?}");
+            return Err(Distrust::Untrusted(told));
         }
+        if !fits(&self.predicates, &said.predicate) {
+            let told = format!("`{name}` is not trusted to say {:?}", said.predicate);
+            return Err(Distrust::Untrusted(told));
+        }
+        Ok(())
     }
 
     fn is_revoked(&self, name: &str, at: Timestamp) -> Result<(), Distrust> {

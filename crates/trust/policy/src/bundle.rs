@@ -190,23 +190,19 @@ fn is_yaml(name: &PathText) -> bool {
     name.as_str().starts_with("data/") && matches!(name.extension(), Some("yaml" | "yml"))
 }
 
-const BUILTIN: [(&str, &str); 4] = [
-    (
-        "evidence.rego",
-        include_str!("../../../../content/policies/evidence.rego"),
-    ),
-    (
-        "evidence_test.rego",
-        include_str!("../../../../content/policies/evidence_test.rego"),
-    ),
-    (
-        "gate.rego",
-        include_str!("../../../../content/policies/gate.rego"),
-    ),
-    (
-        "gate_test.rego",
-        include_str!("../../../../content/policies/gate_test.rego"),
-    ),
+macro_rules! builtin_files {
+    ($($name:literal,)*) => {
+        &[$(($name, include_str!(concat!("../../../../content/policies/", $name)))),*]
+    };
+}
+
+const BUILTIN: &[(&str, &str)] = builtin_files![
+    "attestation.rego",
+    "attestation_test.rego",
+    "evidence.rego",
+    "evidence_test.rego",
+    "gate.rego",
+    "gate_test.rego",
 ];
 
 const MAX_FILES: usize = 10_000;
@@ -233,15 +229,7 @@ mod tests {
         let bundle = Bundle::builtin();
         assert!(bundle.rego().is_ok(), "{:?}", bundle.rego().err());
         let names: Vec<&str> = bundle.files().map(PathText::as_str).collect();
-        assert_eq!(
-            names,
-            [
-                "evidence.rego",
-                "evidence_test.rego",
-                "gate.rego",
-                "gate_test.rego"
-            ]
-        );
+        assert!(names.into_iter().eq(BUILTIN.iter().map(|(name, _)| *name)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     Bundle, Engine, EngineError, GateAnswer, GateInput, Question, ShapeError,
-    gate::{GateReason, RULE_DENY, RULE_OBLIGATIONS, RULE_WARN},
+    gate::{GateReason, Rules},
 };
 
 /// What `bundle` decides about `input`. The same bundle and the same input give the same decision.
@@ -70,9 +70,10 @@ fn ask(engine: &dyn Engine, input: &GateInput) -> Result<GateAnswer, AnswerError
         input: &document,
         now: input.now,
     };
-    let values = engine.eval(&[RULE_DENY, RULE_WARN, RULE_OBLIGATIONS], &question)?;
+    let rules = Rules::of(&input.gate);
+    let values = engine.eval(&[rules.deny, rules.warn, rules.obligations], &question)?;
     let values: [Option<Value>; 3] = values.try_into().unwrap_or_default();
-    Ok(GateAnswer::read(values)?)
+    Ok(GateAnswer::read(rules, values)?)
 }
 
 pub(crate) fn to_value(input: &GateInput) -> Result<Value, EngineError> {

@@ -8,9 +8,7 @@ use serde::Serialize;
 
 use crate::{
     AnswerError, Bundle, GateAnswer, GateInput, GateReason, Question, answer, decide,
-    decide::to_value,
-    gate::{RULE_DENY, RULE_OBLIGATIONS, RULE_WARN},
-    syntax::RuleSite,
+    decide::to_value, gate::Rules, syntax::RuleSite,
 };
 
 /// What `bundle` decides about `input`, and where each reason comes from.
@@ -29,10 +27,11 @@ pub fn explain(bundle: &Bundle, input: &GateInput) -> Explanation {
         Ok(answer) => (answer, None),
         Err(error) => (GateAnswer::default(), Some(error)),
     };
+    let rules = Rules::of(&input.gate);
     let lists = [
-        ("deny", RULE_DENY, answer.deny),
-        ("warn", RULE_WARN, answer.warn),
-        ("obligations", RULE_OBLIGATIONS, answer.obligations),
+        ("deny", rules.deny, answer.deny),
+        ("warn", rules.warn, answer.warn),
+        ("obligations", rules.obligations, answer.obligations),
     ];
     let mut reasons = Vec::new();
     for (list, rule, answered) in lists {

@@ -17,7 +17,8 @@ use crate::engine::Message;
 pub struct GateInput {
     /// The version of this shape.
     pub schema: GateSchema,
-    /// The gate that asks: `assess`, `admission`, `gateway`, `key-release`.
+    /// The gate that asks: `assess`, `attestation`, `admission`, `gateway`, `key-release`. `attestation` asks
+    /// the package `casemate.attestation`, every other one `casemate.gate`.
     pub gate: String,
     /// What the decision is about.
     pub subject: AssetId,
@@ -150,16 +151,16 @@ impl GateAnswer {
     /// # Errors
     ///
     /// What is wrong with the shape of the answer.
-    pub(crate) fn read(values: [Option<Value>; 3]) -> Result<Self, ShapeError> {
+    pub(crate) fn read(rules: &Rules, values: [Option<Value>; 3]) -> Result<Self, ShapeError> {
         let [deny, warn, obligations] = values;
-        let deny = deny.ok_or(ShapeError::Undefined)?;
+        let deny = deny.ok_or(ShapeError::Undefined(rules.deny))?;
         let list = |name: &'static str, value: Option<Value>| {
             value.map_or(Ok(Vec::new()), |value| GateReason::list(name, value))
         };
         Ok(Self {
-            deny: list("deny", Some(deny))?,
-            warn: list("warn", warn)?,
-            obligations: list("obligations", obligations)?,
+            deny: list(rules.deny, Some(deny))?,
+            warn: list(rules.warn, warn)?,
+            obligations: list(rules.obligations, obligations)?,
         })
     }
 }
@@ -257,25 +258,50 @@ fn member<T: serde::de::DeserializeOwned>(
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
     /// Nothing is denied because nothing is asked.
-    #[error("the policy does not define `{RULE_DENY}`")]
-    Undefined,
+    #[error("the policy does not define `{0}`")]
+    Undefined(&'static str),
     /// Neither a set nor an object of messages.
-    #[error("`data.casemate.gate.{0}` is not a set of reasons")]
+    #[error("`{0}` is not a set of reasons")]
     NotASet(&'static str),
     /// Neither a string nor an object.
-    #[error("a reason in `data.casemate.gate.{0}` is neither a string nor an object")]
+    #[error("a reason in `{0}` is neither a string nor an object")]
     NotAReason(&'static str),
     /// An object without a message.
-    #[error("a reason in `data.casemate.gate.{0}` has no `message`")]
+    #[error("a reason in `{0}` has no `message`")]
     NoMessage(&'static str),
     /// A member of the wrong type.
-    #[error("a reason in `data.casemate.gate.{0}` has a wrong `{1}`: {2}")]
+    #[error("a reason in `{0}` has a wrong `{1}`: {2}")]
     Member(&'static str, &'static str, Message),
 }
 
-pub(crate) const RULE_DENY: &str = "data.casemate.gate.deny";
-pub(crate) const RULE_WARN: &str = "data.casemate.gate.warn";
-pub(crate) const RULE_OBLIGATIONS: &str = "data.casemate.gate.obligations";
+/// The rules that a gate asks, by their full paths.
+pub(crate) struct Rules {
+    pub(crate) deny: &'static str,
+    pub(crate) warn: &'static str,
+    pub(crate) obligations: &'static str,
+}
+
+impl Rules {
+    /// Those of a gate. What is said of attestations is a question of its own, so that the rules
+    /// that somebody wrote for outcomes do not answer it by accident.
+    pub(crate) fn of(gate: &str) -> &'static Self {
+        match gate {
+            "attestation" => &ATTESTATION,
+            _ => &GATE,
+        }
+    }
+}
+
+const GATE: Rules = Rules {
+    deny: "data.casemate.gate.deny",
+    warn: "data.casemate.gate.warn",
+    obligations: "data.casemate.gate.obligations",
+};
+const ATTESTATION: Rules = Rules {
+    deny: "data.casemate.attestation.deny",
+    warn: "data.casemate.attestation.warn",
+    obligations: "data.casemate.attestation.obligations",
+};
 
 #[cfg(test)]
 mod tests {
@@ -367,10 +393,10 @@ mod tests {
             "{error:?}"
         );
         assert_eq!(
-            GateAnswer::read([None, None, None]),
-            Err(ShapeError::Undefined)
+            GateAnswer::read(&GATE, [None, None, None]),
+            Err(ShapeError::Undefined("data.casemate.gate.deny"))
         );
-        let least = GateAnswer::read([Some(json!([])), None, None]).expect("reads");
+        let least = GateAnswer::read(&GATE, [Some(json!([])), None, None]).expect("reads");
         assert_eq!(least, GateAnswer::default());
     }
 }

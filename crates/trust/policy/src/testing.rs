@@ -243,6 +243,11 @@ mod tests {
             file("gate_test.rego", "package casemate.gate_test\n"),
             file("evidence.rego", "package casemate.evidence\n"),
             file("evidence_test.rego", "package casemate.evidence_test\n"),
+            file("attestation.rego", "package casemate.attestation\n"),
+            file(
+                "attestation_test.rego",
+                "package casemate.attestation_test\n",
+            ),
         ];
         all.extend(files.iter().map(|(name, content)| file(name, content)));
         test(&Bundle::overlay(all).expect("loads"), now())
@@ -253,7 +258,7 @@ mod tests {
         let report = test(&Bundle::builtin(), now());
         assert!(report.is_success(), "{report}");
         assert!(report.count(TestResult::Pass) > 20, "{report}");
-        for file in ["gate.rego", "evidence.rego"] {
+        for file in ["gate.rego", "attestation.rego", "evidence.rego"] {
             assert!(report.coverage[file].not_covered.is_empty(), "{report}");
         }
     }

@@ -1,7 +1,7 @@
 //! Keys, and signatures of models.
 
 pub(crate) mod keygen;
-mod outputs;
+pub(crate) mod outputs;
 mod passphrase;
 pub(crate) mod sign;
 pub(crate) mod verify;
@@ -11,7 +11,7 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     io::{Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         mpsc::{RecvTimeoutError, channel},
@@ -21,20 +21,23 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use casemate_attest::{Certificate, KeyError, SigningKey};
+use casemate_attest::{Certificate, KeyError, PublicKey, SigningKey, TrustStore};
 use casemate_provenance::{LONGEST_BUNDLE, Meter};
 
 use zeroize::Zeroizing;
 
-use crate::{cli::signing::Passphrase, progress::Ticker};
+use crate::{
+    cli::signing::{Passphrase, Signer, Trust},
+    progress::Ticker,
+};
 
 /// Reads a key, a certificate or a trust store that the caller names.
-fn read(path: &Path, what: &str) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, what: &str) -> Result<Vec<u8>> {
     read_bounded(path, what, LONGEST)
 }
 
 /// Reads a bundle or what is as long as one.
-fn read_long(path: &Path, what: &str) -> Result<Vec<u8>> {
+pub(crate) fn read_long(path: &Path, what: &str) -> Result<Vec<u8>> {
     read_bounded(path, what, LONGEST_BUNDLE)
 }
 
@@ -66,7 +69,7 @@ pub(crate) fn private_key(path: &Path, passphrase: &Passphrase) -> Result<Signin
 }
 
 /// Reads every certificate of the files, in their order.
-fn certificates(paths: &[std::path::PathBuf]) -> Result<Vec<Certificate>> {
+fn certificates(paths: &[PathBuf]) -> Result<Vec<Certificate>> {
     let mut all = Vec::new();
     for path in paths {
         let bytes = read(path, "certificate")?;
@@ -76,8 +79,63 @@ fn certificates(paths: &[std::path::PathBuf]) -> Result<Vec<Certificate>> {
     Ok(all)
 }
 
+/// The certificates, the key's own first.
+pub(crate) fn chain(signer: &Signer, key: &SigningKey) -> Result<Vec<Certificate>> {
+    let mut chain = certificates(signer.cert.as_slice())?;
+    chain.extend(certificates(&signer.cert_chain)?);
+    let public = key.public();
+    if let Some(first) = chain.first()
+        && !first.public_key().is_ok_and(|it| it == public)
+    {
+        bail!(
+            "the first certificate, of {}, is not of the key {}",
+            first.subject(),
+            signer.key.display()
+        );
+    }
+    Ok(chain)
+}
+
+/// Whom the caller trusts: one key, roots, or whom a store names.
+pub(crate) fn trust(
+    key: Option<&Path>,
+    roots: &[PathBuf],
+    store: Option<&Path>,
+) -> Result<TrustStore> {
+    if let Some(path) = key {
+        let bytes = read(path, "public key")?;
+        let key =
+            PublicKey::read(&bytes).with_context(|| format!("cannot use {}", path.display()))?;
+        return Ok(TrustStore::of_key(&path.display().to_string(), key));
+    }
+    if let Some(path) = store {
+        let bytes = read(path, "trust store")?;
+        let named = || format!("cannot use the trust store {}", path.display());
+        let text = String::from_utf8(bytes).with_context(named)?;
+        return TrustStore::from_toml(&text).with_context(named);
+    }
+    let mut all = Vec::new();
+    for path in roots {
+        let name = path.display().to_string();
+        let read = certificates(std::slice::from_ref(path))?.into_iter();
+        all.extend(read.map(|root| (name.clone(), root)));
+    }
+    Ok(TrustStore::of_roots(all))
+}
+
+impl Trust {
+    /// Whom it names.
+    pub(crate) fn store(&self) -> Result<TrustStore> {
+        trust(
+            self.key.as_deref(),
+            &self.trust,
+            self.trust_store.as_deref(),
+        )
+    }
+}
+
 /// Writes a file that appears whole or not at all, for its owner alone if it is `secret`.
-fn write_whole(path: &Path, bytes: &[u8], secret: bool) -> Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8], secret: bool) -> Result<()> {
     let named = || format!("cannot write {}", path.display());
     let name = path
         .file_name()
@@ -105,7 +163,7 @@ fn write_whole(path: &Path, bytes: &[u8], secret: bool) -> Result<()> {
 }
 
 /// Does `work`, and tells meanwhile how much of `bytes` was read.
-fn with_progress<T>(quiet: bool, work: impl FnOnce(&Meter) -> T) -> T {
+pub(crate) fn with_progress<T>(quiet: bool, work: impl FnOnce(&Meter) -> T) -> T {
     let Some(ticker) = Ticker::new(quiet) else {
         return work(&Meter::default());
     };

@@ -8,17 +8,32 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::cli::signing::Sign;
+use crate::cli::signing::Signer;
 
 /// Refuses to write over the model, what is read to sign it, the other output, and whatever is not of the
 /// kind that is written: files of the model have no second copy.
-pub(super) fn may_be_written(outputs: &[&Path], arguments: &Sign) -> Result<()> {
-    let read = [&arguments.model, &arguments.key]
+pub(crate) fn may_be_written<'a>(
+    outputs: &[&Path],
+    read: impl IntoIterator<Item = &'a PathBuf>,
+    signer: &'a Signer,
+    force: bool,
+) -> Result<()> {
+    let read = read
         .into_iter()
-        .chain(&arguments.cert)
-        .chain(&arguments.cert_chain)
-        .chain(&arguments.allow);
-    let read: Vec<PathBuf> = read.filter_map(|it| it.canonicalize().ok()).collect();
+        .chain([&signer.key])
+        .chain(&signer.cert)
+        .chain(&signer.cert_chain);
+    replaces_nothing_else(outputs, read, force)
+}
+
+/// The same, where nothing is signed.
+pub(crate) fn replaces_nothing_else<'a>(
+    outputs: &[&Path],
+    read: impl IntoIterator<Item = &'a PathBuf>,
+    force: bool,
+) -> Result<()> {
+    let read = read.into_iter().filter_map(|it| it.canonicalize().ok());
+    let read: Vec<PathBuf> = read.collect();
     let mut others = Vec::new();
     for output in outputs {
         let shown = output.display();
@@ -40,7 +55,7 @@ pub(super) fn may_be_written(outputs: &[&Path], arguments: &Sign) -> Result<()> 
         if !metadata.is_file() {
             bail!("{shown} is no regular file, and would be replaced by one");
         }
-        if !arguments.force && !is_ours(output)? {
+        if !force && !is_ours(output)? {
             bail!("{shown} is neither a signature nor a digest store; --force replaces it");
         }
     }
@@ -70,8 +85,9 @@ fn is_ours(path: &Path) -> Result<bool> {
 
 const HEAD: u64 = 1024;
 /// A bundle begins with its media type or its verification material, a store with its envelope's payload.
-const BEGINNINGS: [&[u8]; 3] = [
+const BEGINNINGS: [&[u8]; 4] = [
     br#"{"mediaType":"application/vnd.dev.sigstore.bundle"#,
     br#"{"verificationMaterial":"#,
+    br#"{"dsseEnvelope":{"#,
     br#"{"payload":""#,
 ];

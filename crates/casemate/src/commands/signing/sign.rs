@@ -8,16 +8,16 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use casemate_artifact::{Examination, Limits, Verdict, examine};
-use casemate_attest::{Certificate, SigningKey};
+use casemate_attest::SigningKey;
 use casemate_core::{Coverage, Digest, Source};
-use casemate_provenance::{Inspect, Manifest, Reuse, SignError, SignOptions, inventory, sign};
+use casemate_provenance::{Inspect, Reuse, SignError, SignOptions, inventory, sign};
 use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{certificates, outputs, private_key, read_long, with_progress, write_whole};
+use super::{chain, outputs, private_key, read_long, with_progress, write_whole};
 use crate::{
     NEGATIVE,
     cli::{Format, Global, signing::Sign},
@@ -74,14 +74,15 @@ struct Objection {
 
 /// Signs a model.
 pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
-    let key = private_key(&arguments.key, &arguments.passphrase)?;
-    let chain = chain(arguments, &key)?;
+    let key = private_key(&arguments.signer.key, &arguments.signer.passphrase)?;
+    let chain = chain(&arguments.signer, &key)?;
     let outputs: Vec<&Path> = [Some(&arguments.bundle), arguments.digest_store.as_ref()]
         .into_iter()
         .flatten()
         .map(PathBuf::as_path)
         .collect();
-    outputs::may_be_written(&outputs, arguments)?;
+    let read = [&arguments.model].into_iter().chain(&arguments.allow);
+    outputs::may_be_written(&outputs, read, &arguments.signer, arguments.force)?;
     let mut notes = Vec::new();
     let reuse = reuse(arguments, &key, &mut notes)?;
     let options = SignOptions {
@@ -152,7 +153,7 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
             report.bundle_digest = Some(Digest::of(&json));
             report.root = Some(found.manifest.root());
             report.key = Some(key.public().id());
-            report.files = files(&found.manifest);
+            report.files = found.manifest.files();
             report.reused = found.reused;
             if let Some(store) = &arguments.digest_store {
                 write_whole(store, &found.digest_store(&json, begun).sign(&key), false)?;
@@ -171,7 +172,7 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
 }
 
 /// Why a file is not clean, as `casemate scan` has it.
-fn objection(examination: &Examination) -> Option<String> {
+pub(crate) fn objection(examination: &Examination) -> Option<String> {
     let verdict = examination.verdict;
     let is_complete = examination.coverage == Coverage::Complete;
     if is_complete && verdict <= Verdict::Known {
@@ -231,34 +232,6 @@ fn clock_beside(path: &Path) -> Result<i64> {
     let metadata = made.metadata();
     std::fs::remove_file(&probe).with_context(named)?;
     Ok(metadata.with_context(named)?.ctime())
-}
-
-/// The certificates, the key's own first.
-fn chain(arguments: &Sign, key: &SigningKey) -> Result<Vec<Certificate>> {
-    let mut chain = certificates(arguments.cert.as_slice())?;
-    chain.extend(certificates(&arguments.cert_chain)?);
-    let public = key.public();
-    if let Some(first) = chain.first()
-        && !first.public_key().is_ok_and(|it| it == public)
-    {
-        bail!(
-            "the first certificate, of {}, is not of the key {}",
-            first.subject(),
-            arguments.key.display()
-        );
-    }
-    Ok(chain)
-}
-
-fn files(manifest: &Manifest) -> usize {
-    let mut names: Vec<&str> = manifest
-        .resources
-        .iter()
-        .map(|it| it.name.as_str())
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names.len()
 }
 
 impl Report {

@@ -1,16 +1,15 @@
 //! `casemate verify`.
 
-use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
+use std::{fmt::Write as _, fs::File, io::BufReader, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
-use casemate_attest::{PublicKey, TrustStore};
 use casemate_core::PathText;
-use casemate_provenance::{Class, Verdict, VerifyOptions, verify};
+use casemate_provenance::{Claim, Claims, Class, Problem, Verdict, VerifyOptions, verify};
 use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{certificates, read, read_long, with_progress};
+use super::{read_long, with_progress};
 use crate::{
     NEGATIVE,
     cli::{Format, Global, signing::Verify},
@@ -37,7 +36,7 @@ pub(crate) fn run(global: &Global, arguments: &Verify) -> Result<ExitCode> {
     if !matches!(global.format, Format::Text | Format::Json) {
         bail!("a verdict is text or json");
     }
-    let trust = trust(arguments)?;
+    let trust = arguments.trust.store()?;
     let now = clock::of(global)?.now();
     let (mut bundles, mut unreadable) = (Vec::new(), Vec::new());
     for path in &arguments.bundle {
@@ -46,12 +45,19 @@ pub(crate) fn run(global: &Global, arguments: &Verify) -> Result<ExitCode> {
             Err(error) => unreadable.push(format!("{error:#}")),
         }
     }
+    let claims = arguments.claims.as_deref().map(read_claims);
     let options = VerifyOptions {
         only: arguments.only.clone(),
         ignore_paths: arguments.scope.ignore_paths.clone(),
         ignore_unsigned: arguments.ignore_unsigned_files,
         allow_symlinks: arguments.scope.allow_symlinks,
-        bundles: arguments.bundle.clone(),
+        bundles: arguments
+            .bundle
+            .iter()
+            .chain(&arguments.claims)
+            .cloned()
+            .collect(),
+        claims: claims.unwrap_or_default(),
         unreadable,
     };
     let verdict = with_progress(global.quiet, |meter| {
@@ -73,31 +79,12 @@ pub(crate) fn run(global: &Global, arguments: &Verify) -> Result<ExitCode> {
     })
 }
 
-/// Whom the caller trusts.
-fn trust(arguments: &Verify) -> Result<TrustStore> {
-    if let Some(path) = &arguments.key {
-        let bytes = read(path, "public key")?;
-        let key =
-            PublicKey::read(&bytes).with_context(|| format!("cannot use {}", path.display()))?;
-        return Ok(TrustStore::of_key(&path.display().to_string(), key));
-    }
-    if let Some(path) = &arguments.trust_store {
-        let bytes = read(path, "trust store")?;
-        let named = || format!("cannot use the trust store {}", path.display());
-        let text = String::from_utf8(bytes).with_context(named)?;
-        return TrustStore::from_toml(&text).with_context(named);
-    }
-    let mut roots = Vec::new();
-    for path in &arguments.trust {
-        let read: Vec<PathBuf> = vec![path.clone()];
-        let name = path.display().to_string();
-        roots.extend(
-            certificates(&read)?
-                .into_iter()
-                .map(|root| (name.clone(), root)),
-        );
-    }
-    Ok(TrustStore::of_roots(roots))
+/// The lines of a claims file; one that cannot be read is a problem of the model.
+pub(crate) fn read_claims(path: &Path) -> Claims {
+    let read = File::open(path)
+        .and_then(|file| Claims::read(&mut BufReader::new(file)))
+        .with_context(|| format!("cannot read the claims {}", path.display()));
+    read.unwrap_or_else(|error| Claims::unreadable(&format!("{error:#}")))
 }
 
 impl Report {
@@ -121,14 +108,7 @@ impl Report {
             let _ = writeln!(out, "  {}", sanitise(&text));
         };
         for problem in verdict.problems.iter().take(LISTED) {
-            match &problem.path {
-                Some(path) => line(format!(
-                    "{}  {path} {}",
-                    problem.class.as_str(),
-                    problem.message
-                )),
-                None => line(format!("{}  {}", problem.class.as_str(), problem.message)),
-            }
+            line(told(problem));
             if let (Some(expected), Some(actual)) = (&problem.expected, &problem.actual) {
                 line(format!("    signed  {expected}"));
                 line(format!("    found   {actual}"));
@@ -147,6 +127,15 @@ impl Report {
         }
         if let Some(name) = &verdict.name {
             line(format!("signed  as {name:?}"));
+        }
+        for claim in verdict.claims.iter().take(LISTED) {
+            line(claimed(claim));
+        }
+        if verdict.claims.len() > LISTED {
+            let rest = verdict.claims.len() - LISTED;
+            line(format!(
+                "and {rest} claims more; --format json lists them all"
+            ));
         }
         if let Some(root) = &verdict.root {
             line(format!("model   {root}"));
@@ -171,6 +160,24 @@ impl Report {
         }
         out
     }
+}
+
+/// One problem in words.
+fn told(problem: &Problem) -> String {
+    let class = problem.class.as_str();
+    match (&problem.path, problem.line) {
+        (Some(path), _) => format!("{class}  {path} {}", problem.message),
+        (None, Some(line)) => format!("{class}  claim on line {line}: {}", problem.message),
+        (None, None) => format!("{class}  {}", problem.message),
+    }
+}
+
+/// One claim in words, and by whom.
+fn claimed(claim: &Claim) -> String {
+    let evidence = &claim.evidence;
+    let says = claim.says.as_deref().unwrap_or(&evidence.predicate_type);
+    let by: Vec<&str> = evidence.signers.iter().map(|it| it.name.as_str()).collect();
+    format!("claim   {says}, says {}", by.join(" and "))
 }
 
 /// What a class means to whoever reads it.

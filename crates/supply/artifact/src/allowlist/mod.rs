@@ -12,6 +12,8 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+use casemate_core::{Digest, Hasher};
+
 use self::{
     file::{FileRow, OverlayFile, OverlayRow},
     row::Contract,
@@ -73,6 +75,16 @@ impl Allowlist {
             ..Allowlist::default()
         });
         &BUILTIN
+    }
+
+    /// The digest of what the built-in allowlist is made of, in its order.
+    pub fn builtin_digest() -> Digest {
+        let mut hasher = Hasher::default();
+        let names = [STDLIB, STDLIB_TYPES, RECONSTRUCTORS];
+        for text in BUILTIN_FILES.iter().chain(&names) {
+            hasher.part(text.as_bytes());
+        }
+        hasher.finish()
     }
 
     /// The same with the rows of `overlay` added, which are a caller's own: `[[allow]]` tables of

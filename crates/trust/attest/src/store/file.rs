@@ -1,6 +1,6 @@
 //! The trust store as a file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_core::{Digest, Timestamp};
 use serde::Deserialize;
@@ -26,6 +26,7 @@ impl TrustStore {
             authorities: Vec::new(),
             revoked: BTreeSet::new(),
             threshold: wire.threshold,
+            thresholds: wire.thresholds,
         };
         for authority in wire.timestamp_authority {
             let parsed = Certificate::read_all(authority.pem.as_bytes());
@@ -37,6 +38,7 @@ impl TrustStore {
                     not_after: authority.not_after,
                     revoked: authority.revoked,
                     subjects: Vec::new(),
+                    predicates: Vec::new(),
                 },
             });
         }
@@ -56,6 +58,7 @@ impl TrustStore {
                     not_after: key.not_after,
                     revoked: key.revoked,
                     subjects: key.subjects,
+                    predicates: key.predicates,
                 },
             });
         }
@@ -75,6 +78,7 @@ impl TrustStore {
                     not_after: root.not_after,
                     revoked: root.revoked,
                     subjects: root.subjects,
+                    predicates: root.predicates,
                 },
             });
         }
@@ -91,13 +95,19 @@ impl TrustStore {
         if names.is_empty() {
             return Err(StoreError::Empty);
         }
-        match store.threshold {
-            0 => Err(StoreError::Threshold(0, names.len())),
-            // A root stands for many signers.
-            many if store.roots.is_empty() && many > names.len() => {
-                Err(StoreError::Threshold(many, names.len()))
-            }
-            _ => Ok(store),
+        // A root stands for many signers.
+        let most = match store.roots.is_empty() {
+            true => names.len(),
+            false => usize::MAX,
+        };
+        let means_nothing = |it: &usize| *it == 0 || *it > most;
+        let wrong = [store.threshold]
+            .into_iter()
+            .chain(store.thresholds.values().copied())
+            .find(means_nothing);
+        match wrong {
+            Some(threshold) => Err(StoreError::Threshold(threshold, names.len())),
+            None => Ok(store),
         }
     }
 }
@@ -124,6 +134,9 @@ pub enum StoreError {
 struct Wire {
     #[serde(default = "one")]
     threshold: usize,
+    /// By predicate type.
+    #[serde(default)]
+    thresholds: BTreeMap<String, usize>,
     #[serde(default)]
     key: Vec<WireKey>,
     #[serde(default)]
@@ -156,6 +169,8 @@ struct WireKey {
     revoked: Option<Revocation>,
     #[serde(default)]
     subjects: Vec<String>,
+    #[serde(default)]
+    predicates: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -173,4 +188,6 @@ struct WireRoot {
     revoked: Option<Revocation>,
     #[serde(default)]
     subjects: Vec<String>,
+    #[serde(default)]
+    predicates: Vec<String>,
 }

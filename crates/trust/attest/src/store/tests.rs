@@ -18,15 +18,16 @@ fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
+fn said(subject: &str) -> Said {
+    Said {
+        subjects: vec![subject.to_owned()],
+        predicate: "https://example.org/x/v1".to_owned(),
+    }
+}
+
 fn judge(store: &TrustStore, bundle: &Bundle, subject: &str, at: &str) -> Result<Signer, Distrust> {
     let verify = |envelope: &Envelope, key: &PublicKey| envelope.verify(key).is_ok();
-    store.judge(
-        bundle,
-        &|| Some(subject.to_owned()),
-        None,
-        time(at),
-        &verify,
-    )
+    store.judge(bundle, &|| Some(said(subject)), None, time(at), &verify)
 }
 
 fn store(key: &SigningKey, more: &str) -> TrustStore {
@@ -118,6 +119,58 @@ fn a_hint_selects_and_a_signature_decides() {
 }
 
 #[test]
+fn a_signer_may_say_some_things_and_not_others() {
+    let signing = key();
+    let signed = bundle(&signing, Material::of_key(&signing.public()));
+    let own = store(&signing, "predicates = [\"https://example.org/*\"]");
+    assert!(judge(&own, &signed, "a", NOW).is_ok());
+    let other = store(&signing, "predicates = [\"https://slsa.dev/*\"]");
+    let told = judge(&other, &signed, "a", NOW).expect_err("not this");
+    assert!(told.to_string().contains("to say"), "{told}");
+    // Every subject has to be allowed, one without a name too.
+    let named = store(&signing, "subjects = [\"a*\"]");
+    let verify = |envelope: &Envelope, key: &PublicKey| envelope.verify(key).is_ok();
+    for (subjects, counts) in [
+        (vec!["a", "ab"], true),
+        (vec!["a", "b"], false),
+        (vec![""], false),
+    ] {
+        let all = || {
+            Some(Said {
+                subjects: subjects.iter().map(|it| (*it).to_owned()).collect(),
+                ..said("")
+            })
+        };
+        let judged = named.judge(&signed, &all, None, time(NOW), &verify);
+        assert_eq!(judged.is_ok(), counts, "{subjects:?}");
+    }
+}
+
+#[test]
+fn a_threshold_may_be_another_one_for_what_is_said() {
+    let (ours, theirs) = (key(), key());
+    let entry = |name: &str, key: &SigningKey| {
+        let pem = key.public().to_pem();
+        format!("[[key]]\nname = \"{name}\"\npem = \"\"\"{pem}\"\"\"\n")
+    };
+    let entries = entry("a", &ours) + &entry("b", &theirs);
+    let text = |number: usize| {
+        format!(
+            "threshold = 2\nthresholds = {{ \"https://slsa.dev/provenance/v1\" = {number} }}\n{entries}"
+        )
+    };
+    let store = TrustStore::from_toml(&text(1)).expect("a store");
+    assert_eq!(store.threshold_of("https://slsa.dev/provenance/v1"), 1);
+    assert_eq!(
+        store.threshold_of("https://slsa.dev/verification_summary/v1"),
+        2
+    );
+    for number in [0, 3] {
+        assert!(TrustStore::from_toml(&text(number)).is_err(), "{number}");
+    }
+}
+
+#[test]
 fn a_store_that_means_nothing_is_refused() {
     let pem = key().public().to_pem();
     let entry = format!("[[key]]\nname = \"a\"\npem = \"\"\"{pem}\"\"\"\n");
@@ -182,7 +235,7 @@ fn judge_leaf(entries: &[(&str, &str)]) -> Result<Signer, Distrust> {
     let store = TrustStore::from_toml(&text).expect("a store");
     let chain = vec![certificate(LEAF), certificate(ISSUING)];
     let bundle = bundle(&key(), Material::Chain(chain));
-    store.judge(&bundle, &|| Some("m".into()), None, time(NOW), &|_, _| true)
+    store.judge(&bundle, &|| Some(said("m")), None, time(NOW), &|_, _| true)
 }
 
 #[test]

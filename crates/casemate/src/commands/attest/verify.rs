@@ -1,0 +1,175 @@
+//! `casemate verify-attestation`.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use casemate_attest::TrustStore;
+use casemate_core::{Digest, Timestamp, Verdict as Outcome};
+use casemate_provenance::{Attested, Class, Evidence, Problem, Stated, read_attestation, together};
+
+use super::{
+    claims::bundles,
+    inventory, options, policy,
+    report::{Attestation, Place, Refusal, Verification},
+};
+use crate::{
+    NEGATIVE,
+    cli::{Format, Global, attest::VerifyAttestation},
+    clock, output, policies,
+};
+
+/// Verifies attestations: their signatures, what they are about and say, and what a policy makes of it.
+pub(crate) fn run(global: &Global, arguments: &VerifyAttestation) -> Result<ExitCode> {
+    if !matches!(global.format, Format::Text | Format::Json) {
+        bail!("attestations are told of as text or json");
+    }
+    let trust = arguments.trust.store()?;
+    let bundle = policies::load(arguments.policy.as_deref())?;
+    let now = clock::of(global)?.now();
+    let asked = Asked::new(global, arguments)?;
+    let mut report = Verification {
+        schema: "casemate.attestation-verification/1",
+        ok: false,
+        attestations: Vec::new(),
+        problems: Vec::new(),
+        decision: None,
+        notes: Vec::new(),
+    };
+    let mut places = Vec::new();
+    let read = read(arguments, &trust, now, &mut places, &mut report);
+    for stated in together(read) {
+        let at = |index: &u64| usize::try_from(*index).ok().and_then(|at| places.get(at));
+        let at: Vec<Place> = stated.at.iter().filter_map(at).cloned().collect();
+        match asked.lacks(&stated, &trust) {
+            Some(problem) => report.problems.extend(at.into_iter().map(|bundle| Refusal {
+                bundle,
+                problem: problem.clone(),
+            })),
+            None => report.attestations.push(Attestation {
+                bundles: at,
+                says: stated.attested.says,
+                evidence: stated.attested.evidence,
+            }),
+        }
+    }
+    let evidence: Vec<&Evidence> = report.attestations.iter().map(|it| &it.evidence).collect();
+    if let Some(subject) = asked.subject(&evidence) {
+        report.decision = Some(policy::decide(&bundle, subject, evidence, now)?);
+    }
+    let denies = |it: &casemate_core::Decision| it.outcome == Outcome::Deny;
+    report.ok =
+        report.problems.is_empty() && report.decision.as_ref().is_some_and(|it| !denies(it));
+    match global.format {
+        Format::Json => output::print_json(&report)?,
+        _ => output::print(&report.text())?,
+    }
+    Ok(match report.ok {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(NEGATIVE),
+    })
+}
+
+/// Every bundle that counts by itself, by its place in `places`; each that does not is a problem.
+fn read(
+    arguments: &VerifyAttestation,
+    trust: &TrustStore,
+    now: Timestamp,
+    places: &mut Vec<Place>,
+    report: &mut Verification,
+) -> Vec<(u64, Attested)> {
+    let mut counted = Vec::new();
+    for path in &arguments.bundles {
+        let found = match bundles(path) {
+            Ok(found) => found,
+            Err(error) => {
+                let file = path.display().to_string();
+                report.problems.push(Refusal {
+                    bundle: Place { file, line: None },
+                    problem: Problem::new(Class::Malformed, format!("{error:#}")),
+                });
+                continue;
+            }
+        };
+        for (place, bytes) in found {
+            match read_attestation(&bytes, trust, now, &mut report.notes) {
+                Ok(attested) => {
+                    counted.push((places.len() as u64, attested));
+                    places.push(place);
+                }
+                Err(problem) => report.problems.push(Refusal {
+                    bundle: place,
+                    problem,
+                }),
+            }
+        }
+    }
+    counted
+}
+
+/// What was asked of the attestations.
+struct Asked {
+    /// What one subject of each has to be, in any of these ways; nothing, where nobody asked.
+    digests: Option<Vec<Digest>>,
+    predicate_type: Option<String>,
+}
+
+impl Asked {
+    fn new(global: &Global, arguments: &VerifyAttestation) -> Result<Self> {
+        let mut digests = arguments.subject.map(|digest| vec![digest]);
+        if let Some(model) = &arguments.model {
+            let options = options(&arguments.scope, arguments.bundles.clone());
+            let manifest = match inventory(global, model, &options, None)? {
+                Ok(found) => found.manifest,
+                Err(reason) => bail!("{}: {reason}", model.display()),
+            };
+            // What others say of one file names the file, and not the root of a model that it is.
+            let all = [Some(manifest.root()), manifest.file_digest()];
+            digests = Some(all.into_iter().flatten().collect());
+        }
+        Ok(Self {
+            digests,
+            predicate_type: arguments.predicate_type.clone(),
+        })
+    }
+
+    /// What is wrong with a statement that counts by itself.
+    fn lacks(&self, stated: &Stated, trust: &TrustStore) -> Option<Problem> {
+        let evidence = &stated.attested.evidence;
+        if let Some(digests) = &self.digests
+            && !evidence.is_about(digests)
+        {
+            let told = "it is about something else";
+            let mut problem = Problem::new(Class::ContentMismatch, told);
+            problem.expected = evidence
+                .subject
+                .iter()
+                .find_map(|it| it.sha256())
+                .map(|hex| format!("sha256:{hex}"));
+            problem.actual = digests.first().map(Digest::to_string);
+            return Some(problem);
+        }
+        if let Some(asked) = &self.predicate_type
+            && *asked != evidence.predicate_type
+        {
+            let told = format!(
+                "it is of type {:?}, and not what was asked for",
+                evidence.predicate_type
+            );
+            return Some(Problem::new(Class::ContentMismatch, told));
+        }
+        stated.lacks_signers(trust)
+    }
+
+    /// What the policy is asked about: what was asked for, or else the first thing that something is said
+    /// of; nothing, where nothing that counts is said of anything.
+    fn subject(&self, evidence: &[&Evidence]) -> Option<Digest> {
+        let first = evidence.first()?;
+        let asked = self.digests.as_ref().and_then(|it| it.first()).copied();
+        let named = || {
+            let hex = first.subject.iter().find_map(|it| it.sha256())?;
+            format!("sha256:{hex}").parse().ok()
+        };
+        // Of what has no SHA-256 digest, the statement itself is known.
+        Some(asked.or_else(named).unwrap_or(first.bundle))
+    }
+}

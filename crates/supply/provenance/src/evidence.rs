@@ -1,0 +1,69 @@
+//! Signed statements as policies see them.
+
+use casemate_attest::{ResourceDescriptor, Signer, Statement};
+use casemate_core::Digest;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::Manifest;
+
+/// A statement whose signatures count: an element of `input.evidence` at every gate. Nothing that a policy
+/// reads here was parsed before its signature had verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// What kind of thing it says: a URI.
+    pub predicate_type: String,
+    /// What it says. Of a model signature the list of files is left out, and `files` has their number.
+    pub predicate: Value,
+    /// What it is about.
+    pub subject: Vec<ResourceDescriptor>,
+    /// Who signed it and is trusted to.
+    pub signers: Vec<Signer>,
+    /// The digest of the bundle that it was in, as JSON; of several with the same statement, of the first.
+    pub bundle: Digest,
+}
+
+impl Evidence {
+    /// A statement, by one signer.
+    pub fn new(statement: Statement<Value>, signer: Signer, bundle: Digest) -> Self {
+        Self {
+            predicate_type: statement.predicate_type,
+            predicate: statement.predicate,
+            subject: statement.subject,
+            signers: vec![signer],
+            bundle,
+        }
+    }
+
+    /// A model signature, by one signer.
+    pub fn of_model(manifest: &Manifest, signer: Signer, bundle: Digest) -> Self {
+        let how = &manifest.serialization;
+        let predicate = json!({
+            "files": manifest.files(),
+            "serialization": {
+                "hash_type": how.hash.as_str(),
+                "method": if how.shard_size.is_some() { "shards" } else { "files" },
+                "allow_symlinks": how.allow_symlinks,
+                "ignore_paths": how.ignore_paths,
+            },
+        });
+        Self {
+            predicate_type: manifest.predicate_type().to_owned(),
+            predicate,
+            subject: vec![ResourceDescriptor::of(
+                manifest.name.clone(),
+                &manifest.root(),
+            )],
+            signers: vec![signer],
+            bundle,
+        }
+    }
+
+    /// Whether one of its subjects has one of these SHA-256 digests.
+    pub fn is_about(&self, digests: &[Digest]) -> bool {
+        let mut named = self.subject.iter().filter_map(ResourceDescriptor::sha256);
+        named.any(|hex| digests.iter().any(|digest| digest.hex() == hex))
+    }
+}
