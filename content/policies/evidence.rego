@@ -13,7 +13,7 @@
 #
 # A requirement is met by statements that the caller has verified:
 #
-#	input.context.models   every model: its `path`, `subject` and digest
+#	input.context.models   every model: its `name`, `path` from the root of what is assessed, `subject`, `digest`
 #	input.evidence         every verified statement: `covers` has the paths of the models that it is about
 package casemate.evidence
 

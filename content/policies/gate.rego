@@ -335,7 +335,7 @@ missing(models, what) := {reason |
 	count(models) <= named
 	some model in models
 	reason := {
-		"message": sprintf("%s %s", [model.path, what]),
+		"message": sprintf("%s %s", [model.name, what]),
 		"severity": "high",
 		"subject": model.subject,
 		"path": model.path,
@@ -343,7 +343,7 @@ missing(models, what) := {reason |
 } | {reason |
 	count(models) > named
 	reason := {
-		"message": sprintf("%d models, such as %s: each %s", [count(models), sample([model.path | some model in models]), what]),
+		"message": sprintf("%d models, such as %s: each %s", [count(models), sample([model.name | some model in models]), what]),
 		"severity": "high",
 	}
 }

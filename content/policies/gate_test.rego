@@ -250,7 +250,7 @@ test_populations_of_anything_but_clean_passes_are_denied if {
 
 # --- What models have to come with -------------------------------------------------------------
 
-models(number) := [{"path": sprintf("models/%d", [n]), "subject": sprintf("urn:%d", [n])} | some n in numbers.range(1, number)]
+models(number) := [{"name": sprintf("./models/%d", [n]), "path": sprintf("models/%d", [n]), "subject": sprintf("urn:%d", [n])} | some n in numbers.range(1, number)]
 
 unsigned(number) := {"outcomes": [], "evidence": [], "context": {"models": models(number)}}
 
@@ -259,7 +259,7 @@ signed := [{"assets": ["models/*"], "signature": true}]
 test_a_model_without_what_it_has_to_come_with_is_denied if {
 	deny := gate.deny with input as unsigned(1) with data.casemate.requirements as signed
 	deny == {{
-		"message": "models/1 is signed by nobody who may sign it",
+		"message": "./models/1 is signed by nobody who may sign it",
 		"severity": "high",
 		"subject": "urn:1",
 		"path": "models/1",
@@ -268,7 +268,7 @@ test_a_model_without_what_it_has_to_come_with_is_denied if {
 
 test_many_such_models_are_one_reason if {
 	deny := messages(gate.deny) with input as unsigned(5) with data.casemate.requirements as signed
-	deny == {"5 models, such as models/1, models/2, models/3, ...: each is signed by nobody who may sign it"}
+	deny == {"5 models, such as ./models/1, ./models/2, ./models/3, ...: each is signed by nobody who may sign it"}
 }
 
 test_what_is_no_requirement_denies_and_an_idle_one_warns if {

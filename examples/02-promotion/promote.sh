@@ -23,10 +23,10 @@ gate() { casemate assess registry --config production/casemate.toml --out report
 
 step "1. Everybody has a key, and trust.toml says who may say what"
 for who in training scanner release; do
-    casemate keygen --no-passphrase --quiet --out "keys/$who.key"
+    casemate keygen --no-passphrase --quiet --out "keys/$who.key" > /dev/null
 done
 for who in log witness; do
-    casemate keygen --no-passphrase --quiet --algorithm ed25519 --out "keys/$who.key"
+    casemate keygen --no-passphrase --quiet --algorithm ed25519 --out "keys/$who.key" > /dev/null
 done
 log=$("$CASEMATE" log init log --origin log.example/models --key keys/log.key)
 witness=$("$CASEMATE" log vkey witness.example --key keys/witness.key --witness)

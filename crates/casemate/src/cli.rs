@@ -170,6 +170,19 @@ pub(crate) struct Assess {
     #[arg(long, value_name = "NAME")]
     pub(crate) repository: Option<String>,
 
+    /// What is said of the project as one model, with its signatures; verified with --trust-store before the
+    /// gate is asked. For models within the project, see [[model]] in the configuration.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) claims: Option<PathBuf>,
+
+    /// A proof that a log has what is said; may be given more than once.
+    #[arg(long, value_name = "FILE", requires = "claims", value_hint = ValueHint::FilePath)]
+    pub(crate) log_proof: Vec<PathBuf>,
+
+    /// Trust whom this store names with what is said of models.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) trust_store: Option<PathBuf>,
+
     /// A transparency log to append the outcomes and the decision to, as records.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) log: Option<PathBuf>,

@@ -20,14 +20,30 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Configuration {
     /// How `casemate assess` works.
     pub(crate) assess: AssessSettings,
+    /// Models of the tree that come with evidence.
+    #[serde(rename = "model")]
+    pub(crate) models: Vec<ModelSettings>,
     /// Findings that somebody accepted for a while.
     #[serde(rename = "exception")]
     pub(crate) exceptions: Vec<Exception>,
 }
 
+/// A model that comes with evidence of where it is from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct ModelSettings {
+    /// Where it is, relative to the assessed tree; empty for the tree as a whole.
+    pub(crate) path: PathBuf,
+    /// Its claims file, relative to this file: what is said of it, with its signatures.
+    pub(crate) claims: PathBuf,
+    /// Proofs that a log has what is said, relative to this file.
+    #[serde(default)]
+    pub(crate) log_proofs: Vec<PathBuf>,
+}
+
 /// How `casemate assess` works.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct AssessSettings {
     /// The name of the repository in the identities of its files. Name it once findings of more
     /// than one repository meet, and keep the name: fingerprints of files depend on it.
@@ -36,6 +52,8 @@ pub(crate) struct AssessSettings {
     pub(crate) policy: Option<PathBuf>,
     /// Files of names that pickles may use besides those that are built in, relative to this file.
     pub(crate) allow: Vec<PathBuf>,
+    /// Whom to trust with what is said of models, relative to this file.
+    pub(crate) trust_store: Option<PathBuf>,
     /// The directory of the report, relative to the working directory.
     pub(crate) out: Option<PathBuf>,
 }
@@ -52,7 +70,12 @@ impl Configuration {
             .with_context(|| format!("{} is not a Casemate configuration", file.display()))?;
         if let Some(parent) = file.parent() {
             let assess = &mut configuration.assess;
-            for path in assess.policy.iter_mut().chain(&mut assess.allow) {
+            let named = (assess.policy.iter_mut())
+                .chain(&mut assess.trust_store)
+                .chain(&mut assess.allow);
+            let of_models = (configuration.models.iter_mut())
+                .flat_map(|model| model.log_proofs.iter_mut().chain([&mut model.claims]));
+            for path in named.chain(of_models) {
                 *path = parent.join(&*path);
             }
         }
@@ -164,7 +187,7 @@ mod tests {
         let written = serde_json::to_value(&settings).expect("serialises");
         let assess = written["assess"].as_object().expect("a table");
         assert!(assess.values().all(|value| !value.is_null()), "{assess:?}");
-        assert_eq!(settings.exceptions.len(), 1);
+        assert_eq!((settings.exceptions.len(), settings.models.len()), (1, 1));
     }
 
     #[test]

@@ -37,6 +37,11 @@ impl PathText {
         Self(text)
     }
 
+    /// A text that is the text of a path already, such as a file's name in an [`Asset`](crate::Asset).
+    pub fn from_text(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The bytes this text stands for; the inverse of [`PathText::from_bytes`].
     pub fn to_bytes(&self) -> Vec<u8> {
         let bytes = self.0.as_bytes();
@@ -87,6 +92,15 @@ impl PathText {
             return self.clone();
         }
         Self(format!("{}/{}", self.0.trim_end_matches('/'), rest.0))
+    }
+
+    /// The rest of the way from `base` to here, if it leads through there: empty where both are the same.
+    pub fn strip_prefix(&self, base: &Self) -> Option<Self> {
+        let rest = self.0.strip_prefix(base.0.trim_end_matches('/'))?;
+        if rest.is_empty() || base.0.is_empty() {
+            return Some(Self(rest.to_owned()));
+        }
+        Some(Self(rest.strip_prefix('/')?.to_owned()))
     }
 }
 
@@ -143,5 +157,23 @@ mod tests {
         fn names_full_of_percent_signs_come_back(name in "[%0-9A-Fa-f\u{e9}]{0,24}") {
             prop_assert_eq!(PathText::from_bytes(name.as_bytes()).to_bytes(), name.into_bytes());
         }
+    }
+
+    #[test]
+    fn what_is_joined_can_be_parted() {
+        for (base, rest) in [
+            ("a/b", "c"),
+            ("a/", "b/c"),
+            ("", "a"),
+            ("/", "etc"),
+            (".", "a"),
+            ("a", ""),
+        ] {
+            let (base, rest) = (PathText::from_text(base), PathText::from_text(rest));
+            assert_eq!(base.join(&rest).strip_prefix(&base), Some(rest), "{base}");
+        }
+        let strip = |path, base| PathText::from_text(path).strip_prefix(&PathText::from_text(base));
+        assert_eq!(strip("ab/c", "a"), None);
+        assert_eq!(strip("a", "a/b"), None);
     }
 }

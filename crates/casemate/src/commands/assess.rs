@@ -1,5 +1,7 @@
 //! `casemate assess`.
 
+mod models;
+
 use std::{
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -13,9 +15,11 @@ use casemate_core::{
 };
 use casemate_inventory::{Inventory, Options};
 use casemate_policy::{Exception, GateInput, GateOutcome, Setting, is_clean};
+use casemate_provenance::Evidence;
 use casemate_report::{Assessment, Logged, Parts};
 use casemate_secrets::SecretsCheck;
 
+use self::models::{Models, Tree};
 use crate::{
     NEGATIVE, catalogue,
     cli::{self, Global},
@@ -51,7 +55,8 @@ pub(crate) fn run(
         inventory.populations.extend(aggregate([&accepted]));
         inventory.outcomes.push(accepted);
     }
-    let input = settings.question(&inventory);
+    let verified = settings.verify(global, &mut inventory)?;
+    let input = settings.question(&inventory, &verified)?;
     let decision = casemate_policy::decide(&bundle, &input);
     let verdict = decision.outcome;
     let logged = settings.log(global, &inventory, &decision)?;
@@ -101,6 +106,7 @@ struct Settings {
     /// The tree as a whole, as an asset.
     root: AssetId,
     repository: String,
+    models: Models,
     exceptions: Vec<Exception>,
     /// The file that the exceptions stand in.
     config: PathText,
@@ -116,9 +122,11 @@ struct Settings {
 
 impl Settings {
     fn new(global: &Global, configuration: Configuration, arguments: &cli::Assess) -> Result<Self> {
+        let models = Models::new(&configuration, arguments)?;
         let Configuration {
             assess: chosen,
             exceptions,
+            ..
         } = configuration;
         let policy = arguments.policy.clone().or(chosen.policy);
         let out = arguments.out.clone().or(chosen.out);
@@ -143,6 +151,7 @@ impl Settings {
                 path: PathText::default(),
             },
             repository,
+            models,
             exceptions,
             config: global.config.as_deref().map(path_text).unwrap_or_default(),
             policy,
@@ -175,7 +184,7 @@ impl Settings {
 
     /// What the gate is asked: every outcome that is more than a clean pass, and the clean passes
     /// as populations.
-    fn question(&self, inventory: &Inventory) -> GateInput {
+    fn question(&self, inventory: &Inventory, evidence: &[Evidence]) -> Result<GateInput> {
         let mut input = GateInput::new("assess", self.root.clone(), self.now);
         let single = inventory
             .outcomes
@@ -191,7 +200,23 @@ impl Settings {
         input
             .outcomes
             .extend(clean.cloned().map(GateOutcome::Population));
-        input
+        let evidence = evidence.iter().map(serde_json::to_value);
+        input.evidence = evidence.collect::<Result<_, _>>()?;
+        let models = models::context(&self.path, inventory);
+        input.context.insert("models".to_owned(), models);
+        Ok(input)
+    }
+
+    /// Verifies the models that come with evidence; what came of each is an outcome like all others.
+    fn verify(&self, global: &Global, inventory: &mut Inventory) -> Result<Vec<Evidence>> {
+        let tree = Tree {
+            path: &self.path,
+            repository: &self.repository,
+        };
+        let verified = self.models.verify(global, &tree, inventory, self.now)?;
+        inventory.populations.extend(aggregate(&verified.outcomes));
+        inventory.outcomes.extend(verified.outcomes);
+        Ok(verified.evidence)
     }
 
     fn log(

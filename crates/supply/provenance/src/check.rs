@@ -79,12 +79,14 @@ impl Problem {
             file: at(place.name),
             ..Location::default()
         };
-        let told = match self.path {
-            Some(_) => format!("this file {}", self.message),
-            None => self.message.clone(),
+        let told = match (&self.path, self.line) {
+            (Some(_), _) => format!("this file {}", self.message),
+            (None, Some(line)) => format!("line {line} of the claims {}", self.message),
+            (None, None) => self.message.clone(),
         };
+        let anchor = self.line.map(|line| line.to_string()).unwrap_or_default();
         let path = at(place.path);
-        let mut finding = Finding::new(&rule, place.asset, &path, location, "", told);
+        let mut finding = Finding::new(&rule, place.asset, &path, location, &anchor, told);
         let digests = [("signed", &self.expected), ("found", &self.actual)];
         for (label, digest) in digests {
             if let Some(digest) = digest {

@@ -1,7 +1,7 @@
 //! Signed statements as policies see them.
 
 use casemate_attest::{ResourceDescriptor, Signer, Statement};
-use casemate_core::Digest;
+use casemate_core::{Digest, PathText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,6 +23,10 @@ pub struct Evidence {
     pub signers: Vec<Signer>,
     /// The digest of the bundle that it was in, as JSON; of several with the same statement, of the first.
     pub bundle: Digest,
+    /// The files of the assessed tree that it is about, by their paths from its root; only at the gate
+    /// `assess`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<PathText>,
 }
 
 impl Evidence {
@@ -34,6 +38,7 @@ impl Evidence {
             subject: statement.subject,
             signers: vec![signer],
             bundle,
+            covers: Vec::new(),
         }
     }
 
@@ -58,6 +63,7 @@ impl Evidence {
             )],
             signers: vec![signer],
             bundle,
+            covers: Vec::new(),
         }
     }
 

@@ -44,7 +44,7 @@ pub use self::{
     evidence::Evidence,
     git::{Checkout, GitError},
     hash::HashType,
-    manifest::{Manifest, ManifestError, PREDICATE, Resource, Serialization},
+    manifest::{Manifest, ManifestError, PREDICATE, Resource, Serialization, WHOLE},
     model::Meter,
     predicate::Predicate,
     reuse::{DigestStore, Reuse, ReuseError},

@@ -69,6 +69,15 @@ impl Manifest {
         names.len()
     }
 
+    /// Whether it signs the whole of the file `name`, which has this SHA-256 digest. Of a model that is signed by
+    /// other digests, or in shards, only the name can be told.
+    pub fn covers(&self, name: &str, sha256: &Digest) -> bool {
+        let how = &self.serialization;
+        let is_comparable = how.hash == HashType::Sha256 && how.shard_size.is_none();
+        let mut named = self.resources.iter().filter(|it| it.name == name);
+        named.any(|it| !is_comparable || *it.digest == sha256.as_bytes()[..])
+    }
+
     /// The SHA-256 digest of the one file that the model is, where it is one and signed as a whole.
     pub fn file_digest(&self) -> Option<Digest> {
         let [only] = &self.resources[..] else {
@@ -400,7 +409,7 @@ pub const PREDICATE: &str = "https://model_signing/signature/v1.0";
 /// That of model-signing 0.2.
 const LEGACY_PREDICATE: &str = "https://model_signing/Digests/v0.1";
 /// The name of the file, where the model is one.
-pub(crate) const WHOLE: &str = ".";
+pub const WHOLE: &str = ".";
 /// How long a statement may be: that of a million files.
 pub(crate) const LONGEST_STATEMENT: usize = 256 << 20;
 

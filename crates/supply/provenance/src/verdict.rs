@@ -5,7 +5,7 @@ use casemate_core::{Digest, PathText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Evidence;
+use crate::{Evidence, Manifest};
 
 /// What a verification came to, and the class of each of its problems. Each has one meaning, so that a
 /// program can tell an attack from a lapsed certificate.
@@ -79,6 +79,9 @@ pub struct Verdict {
     pub name: Option<String>,
     /// The digest that names the model, where the signature could be read.
     pub root: Option<Digest>,
+    /// What was signed, where the signature could be read; too long to print.
+    #[serde(skip)]
+    pub manifest: Option<Manifest>,
     /// The digests of the bundles, in the order in which they were given.
     pub bundles: Vec<Digest>,
     /// How many files are signed.

@@ -56,6 +56,7 @@ pub fn verify(
         signers: Vec::new(),
         name: None,
         root: None,
+        manifest: None,
         bundles: bundles.iter().map(|bundle| Digest::of(bundle)).collect(),
         signed_files: 0,
         verified_files: 0,
@@ -71,6 +72,7 @@ pub fn verify(
         verdict.name = Some(manifest.name.clone()).filter(|name| !name.is_empty());
         compare(path, &manifest, options, meter, &mut verdict);
         claims::list(said, &root, trust, &mut verdict);
+        verdict.manifest = Some(manifest);
     }
     let order = |it: &Problem| (std::cmp::Reverse(it.class), it.path.clone(), it.line);
     verdict.problems.sort_by_cached_key(order);
