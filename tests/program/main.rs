@@ -9,6 +9,7 @@ mod hostile;
 mod log;
 mod model;
 mod page;
+mod promotion;
 mod pypi;
 mod reference;
 mod run;
