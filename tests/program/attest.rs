@@ -288,6 +288,35 @@ fn a_link_is_what_the_caller_makes_of_it() {
 }
 
 #[test]
+fn what_is_left_out_of_the_model_is_not_left_out_of_what_went_in() {
+    let case = Case::new();
+    let scope = ["--input", "data", "--ignore-paths", "a.csv"];
+    case.train(&scope, &["true"]).ended_with(0);
+    let without = statement(&case.at("p.json"));
+    case.train(&["--input", "data"], &["true"]).ended_with(0);
+    let with = statement(&case.at("p.json"));
+    let inputs = "/predicate/buildDefinition/resolvedDependencies";
+    assert_eq!(with.pointer(inputs), without.pointer(inputs));
+    assert!(with.pointer(inputs).is_some());
+}
+
+#[test]
+fn what_is_there_afterwards_has_to_be_a_model() {
+    let case = Case::new();
+    let fifo = ["sh", "-c", "rm -r model && mkfifo model"];
+    let run = case.train(&[], &fifo).ended_with(1);
+    assert!(run.out.contains("FIFO"), "{}", run.out);
+    let run = case
+        .train(&["--input", "nowhere"], &["touch", "ran"])
+        .ended_with(2);
+    assert!(run.err.contains("nowhere"), "{}", run.err);
+    assert!(!Path::new(&case.at("ran")).exists(), "before anything runs");
+    case.train(&["--param", "a"], &["true"]).ended_with(2);
+    case.train(&["--param", "a=1", "--param", "a=2"], &["true"])
+        .ended_with(2);
+}
+
+#[test]
 fn no_secret_of_the_surroundings_is_recorded_or_handed_on() {
     let case = Case::new();
     let train = |more: &[&str], command: &str| {
@@ -298,6 +327,8 @@ fn no_secret_of_the_surroundings_is_recorded_or_handed_on() {
             .args(more)
             .args(["--", "sh", "-c", command])
             .current_dir(case.0.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").expect("a path"))
             .env("CASEMATE_PASSPHRASE", "open sesame")
             .env("API_TOKEN", "tell nobody")
             .env("PYTHONHASHSEED", "7")
@@ -810,6 +841,37 @@ fn a_verification_is_summarised_whatever_came_of_it() {
         statement(&case.at("v.json"))["predicate"]["verificationResult"],
         "FAILED"
     );
+}
+
+#[test]
+fn a_verification_is_of_the_root_that_was_signed_however_it_was_digested() {
+    let case = Case::new();
+    let sign = [
+        "sign", "model", "--key", "k.key", "--bundle", "m.sig", "--hash", "blake3",
+    ];
+    let json = case.run(&[&sign[..], &["--format", "json"]].concat());
+    let root = json.ended_with(0).json()["root"].clone();
+    let vsa = [
+        "attest",
+        "vsa",
+        "model",
+        "--claims",
+        "m.sig",
+        "--trust-key",
+        "k.pub",
+        "--key",
+        "k.key",
+        "--bundle",
+        "v.json",
+        "--resource-uri",
+        "urn:example:model",
+        "--format",
+        "json",
+    ];
+    assert_eq!(case.run(&vsa).ended_with(0).json()["root"], root);
+    // What claims are put together about goes by SHA-256.
+    let run = case.gather(&["m.sig"]).ended_with(1);
+    assert!(run.out.contains("m.sig"), "{}", run.out);
 }
 
 #[test]

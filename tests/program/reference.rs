@@ -1,4 +1,5 @@
-//! Signatures between us and the reference implementation of OpenSSF Model Signing, both ways.
+//! Signatures between us and the reference implementation of OpenSSF Model Signing, and attestations
+//! between us and the libraries of in-toto and DSSE, both ways.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -8,9 +9,12 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::run::{cache, casemate, root, tree};
+use crate::{
+    attest::Case,
+    run::{cache, casemate, root, tree},
+};
 
-/// The reference implementation, waiting for requests.
+/// Other people's implementation, waiting for requests.
 struct Reference {
     child: Child,
     asks: ChildStdin,
@@ -18,9 +22,9 @@ struct Reference {
 }
 
 impl Reference {
-    fn start() -> Self {
+    fn start(script: &str) -> Self {
         let mut child = Command::new(environment().join("bin/python"))
-            .arg(root().join("tests/interop/reference.py"))
+            .arg(root().join("tests/interop").join(script))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -92,7 +96,7 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn the_reference_and_we_verify_each_others_signatures() {
-    let mut reference = Reference::start();
+    let mut reference = Reference::start("reference.py");
     let dir = tree(&[
         (b"model/config.json", b"{}"),
         (b"model/weights.bin", &[9; 3000]),
@@ -208,4 +212,73 @@ fn the_reference_and_we_verify_each_others_signatures() {
             }
         }
     }
+}
+
+#[test]
+fn the_libraries_of_in_toto_and_dsse_and_we_read_each_others_attestations() {
+    let mut libraries = Reference::start("attestations.py");
+    let case = Case::claimed();
+    let summary = [
+        "attest",
+        "vsa",
+        "model",
+        "--claims",
+        "model/claims.jsonl",
+        "--trust-key",
+        "k.pub",
+        "--key",
+        "k.key",
+        "--bundle",
+        "v.json",
+        "--resource-uri",
+        "urn:example:model",
+    ];
+    case.run(&summary).ended_with(0);
+    let key = case.at("k.pub");
+    for bundle in ["p.json", "t.json", "v.json"] {
+        let request = json!({"do": "read", "bundle": case.at(bundle), "key": key});
+        assert_eq!(libraries.ask(&request), "ok", "{bundle}");
+    }
+    let (bundle, key) = (case.at("theirs.json"), case.at("theirs.pub"));
+    let test_result = "https://in-toto.io/attestation/test-result/v0.1";
+    for (predicate_type, predicate, status) in [
+        (
+            test_result,
+            json!({"result": "PASSED", "configuration": []}),
+            0,
+        ),
+        (
+            test_result,
+            json!({"result": "FAILED", "configuration": []}),
+            1,
+        ),
+        ("https://example.org/anything/v1", json!({"a": 1}), 0),
+    ] {
+        let request = json!({
+            "do": "write", "bundle": bundle, "key": key, "digest": "ab".repeat(32),
+            "predicate_type": predicate_type, "predicate": predicate,
+        });
+        assert_eq!(libraries.ask(&request), "ok");
+        let subject = format!("sha256:{}", "ab".repeat(32));
+        let verify = [
+            "verify-attestation",
+            &bundle,
+            "--key",
+            &key,
+            "--subject",
+            &subject,
+        ];
+        case.run(&verify).ended_with(status);
+    }
+    let damaged = libraries.ask(&json!({"do": "damage", "bundle": bundle}));
+    assert_eq!(damaged, "ok");
+    let verify = ["verify-attestation", &bundle, "--key", &key];
+    assert!(
+        case.run(&verify)
+            .ended_with(1)
+            .out
+            .contains("bad-signature")
+    );
+    let refused = libraries.ask(&json!({"do": "read", "bundle": bundle, "key": key}));
+    assert_ne!(refused, "ok");
 }

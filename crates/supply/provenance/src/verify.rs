@@ -107,7 +107,59 @@ fn count_signatures(
     let mut refused: Vec<Problem> = unreadable
         .map(|told| Problem::new(Class::Malformed, told))
         .collect();
-    // Those that signed the same, in the order in which the first of each came.
+    let mut groups = groups(bundles, said, trust, now, &mut refused, verdict);
+    let need = trust.threshold_of(PREDICATE);
+    let chosen = groups.iter().position(|it| it.signers.len() >= need);
+    let most = || {
+        (0..groups.len())
+            .rev()
+            .max_by_key(|&at| groups[at].signers.len())
+    };
+    let have = chosen.or_else(most).map(|at| groups.remove(at));
+    if let Some(group) = &have {
+        verdict.signers.clone_from(&group.signers);
+        for other in &groups {
+            let (theirs, ours) = (&other.signers[0].name, &group.signers[0].name);
+            let told = format!("`{theirs}` signed other content than `{ours}`");
+            let problem = Problem::new(Class::ContentMismatch, told);
+            if other.lines.is_empty() {
+                refused.push(problem);
+                continue;
+            }
+            said.retain(|(line, _)| !other.lines.contains(line));
+            let lines = other.lines.iter();
+            let lines = lines.map(|&line| problem.clone().on(line));
+            verdict.problems.extend(lines);
+        }
+    }
+    if chosen.is_some() {
+        let told = refused.into_iter().map(|problem| problem.message);
+        verdict.notes.extend(told);
+        return have.map(|group| group.manifest);
+    }
+    verdict.problems.append(&mut refused);
+    let untrusted = |told| Problem::new(Class::UntrustedSigner, told);
+    if have.is_none() && bundles.is_empty() {
+        let told = "there is no signature of the model that counts among what is said of it";
+        verdict.problems.push(untrusted(told.to_owned()));
+    }
+    if need > 1 {
+        let have = verdict.signers.len();
+        let told = format!("{need} signers must have signed, and the signatures of {have} count");
+        verdict.problems.push(untrusted(told));
+    }
+    None
+}
+
+/// Those that signed the same, in the order in which the first of each came.
+fn groups(
+    bundles: &[Vec<u8>],
+    said: &[(u64, Attested)],
+    trust: &TrustStore,
+    now: Timestamp,
+    refused: &mut Vec<Problem>,
+    verdict: &mut Verdict,
+) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for bytes in bundles {
         match read_signed(bytes, trust, now, &mut verdict.notes) {
@@ -117,7 +169,7 @@ fn count_signatures(
             Err(problem) => refused.push(problem),
         }
     }
-    for (line, attested) in &mut *said {
+    for (line, attested) in said {
         if let Some(manifest) = attested.manifest.clone() {
             let signer = attested.evidence.signers[0].clone();
             group(
@@ -129,50 +181,7 @@ fn count_signatures(
             );
         }
     }
-    let need = trust.threshold_of(PREDICATE);
-    let chosen = groups.iter().position(|group| group.signers.len() >= need);
-    let most = || {
-        (0..groups.len())
-            .rev()
-            .max_by_key(|&at| groups[at].signers.len())
-    };
-    let have = chosen.or_else(most).map(|at| groups.remove(at));
-    if let Some(group) = &have {
-        for other in &groups {
-            let (theirs, name) = (&other.signers[0].name, &group.signers[0].name);
-            let told = format!("`{theirs}` signed other content than `{name}`");
-            let problem = Problem::new(Class::ContentMismatch, told);
-            match other.lines.is_empty() {
-                true => refused.push(problem),
-                false => verdict
-                    .problems
-                    .extend(other.lines.iter().map(|&line| problem.clone().on(line))),
-            }
-        }
-        let others: BTreeSet<u64> = groups.iter().flat_map(|it| &it.lines).copied().collect();
-        said.retain(|(line, _)| !others.contains(line));
-        verdict.signers.clone_from(&group.signers);
-    }
-    if chosen.is_some() {
-        let told = refused.into_iter().map(|problem| problem.message);
-        verdict.notes.extend(told);
-        return have.map(|group| group.manifest);
-    }
-    verdict.problems.append(&mut refused);
-    if have.is_none() && bundles.is_empty() {
-        let told = "there is no signature of the model that counts among what is said of it";
-        verdict
-            .problems
-            .push(Problem::new(Class::UntrustedSigner, told));
-    }
-    if need > 1 {
-        let have = verdict.signers.len();
-        let told = format!("{need} signers must have signed, and the signatures of {have} count");
-        verdict
-            .problems
-            .push(Problem::new(Class::UntrustedSigner, told));
-    }
-    None
+    groups
 }
 
 fn group(

@@ -70,9 +70,14 @@ impl<'a> Author<'a> {
         })
     }
 
-    /// Signs what is said of the model, and writes it.
-    fn write<P: Predicate>(&self, model: &Manifest, said: &P, report: &mut Report) -> Result<()> {
-        let subject = ResourceDescriptor::of(model.name.clone(), &model.root());
+    /// Signs what is said of a model, by its name and root, and writes it.
+    fn write<P: Predicate>(
+        &self,
+        (name, root): (&str, Digest),
+        said: &P,
+        report: &mut Report,
+    ) -> Result<()> {
+        let subject = ResourceDescriptor::of(name, &root);
         let bundle: Bundle = casemate_provenance::attest(subject, said, &self.key, &self.chain)?;
         let json = bundle.to_json();
         write_whole(&self.statement.bundle, &json, false)?;
@@ -81,10 +86,15 @@ impl<'a> Author<'a> {
         report.predicate_type = Some(P::TYPE.to_owned());
         report.bundle = Some(self.statement.bundle.display().to_string());
         report.bundle_digest = Some(Digest::of(&json));
-        report.root = Some(model.root());
+        report.root = Some(root);
         report.key = Some(self.key.public().id());
         Ok(())
     }
+}
+
+/// By what a model is known.
+fn known(model: &Manifest) -> (&str, Digest) {
+    (&model.name, model.root())
 }
 
 /// How a model is digested: as `casemate sign` does it without options, so that what is said is about

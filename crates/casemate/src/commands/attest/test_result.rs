@@ -15,7 +15,7 @@ use casemate_provenance::{
     predicate::test_result::{TestOutcome, TestResult as Said},
 };
 
-use super::{Author, Report, inventory, options, tell};
+use super::{Author, Report, inventory, known, options, tell};
 use crate::{
     NEGATIVE,
     cli::{Global, attest::TestResult},
@@ -64,7 +64,7 @@ pub(crate) fn run(global: &Global, arguments: &TestResult) -> Result<ExitCode> {
         .collect();
     report.problems.sort();
     report.notes.extend(found.notes);
-    author.write(&found.manifest, &said, &mut report)?;
+    author.write(known(&found.manifest), &said, &mut report)?;
     let code = match said.result {
         TestOutcome::Passed | TestOutcome::Warned => ExitCode::SUCCESS,
         TestOutcome::Failed => ExitCode::from(NEGATIVE),

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use casemate_attest::ResourceDescriptor;
 use casemate_provenance::{Checkout, Input, Run, SignError, SignOptions, digest_input};
 
-use super::{Author, Report, environment, inventory, options, tell};
+use super::{Author, Report, environment, inventory, known, options, tell};
 use crate::{
     NEGATIVE,
     cli::{Global, attest::Train},
@@ -22,83 +22,84 @@ use crate::{
 /// Runs a command, and says how what it made was made.
 pub(crate) fn run(global: &Global, arguments: &Train) -> Result<ExitCode> {
     let author = Author::new(&arguments.statement, &arguments.input)?;
-    let clock = clock::of(global)?;
     let mut report = Report::new(&arguments.model);
-    let outputs: Vec<PathBuf> = [Some(&arguments.statement.bundle), arguments.claims.as_ref()]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
-    let options = options(&arguments.statement.scope, outputs);
+    match attest(global, arguments, &author, &mut report)? {
+        Ok(()) => tell(global, &report, ExitCode::SUCCESS),
+        Err(reason) => {
+            report.reason = Some(reason);
+            tell(global, &report, ExitCode::from(NEGATIVE))
+        }
+    }
+}
+
+/// Does it; the reason, where there is nothing to attest.
+fn attest(
+    global: &Global,
+    arguments: &Train,
+    author: &Author<'_>,
+    report: &mut Report,
+) -> Result<Result<(), String>> {
+    let clock = clock::of(global)?;
     let place = Place::of(&mut report.notes)?;
     let parameters = parameters(&arguments.parameters)?;
-    let variables = environment::variables(&arguments.env)?;
+    let environment = environment::variables(&arguments.env)?;
     let python = environment::python(&arguments.command[0]);
     for input in &arguments.input {
         is_apart(input, &arguments.model)?;
+        if let Err(error) = input.metadata() {
+            bail!("the input {}: {error}", input.display());
+        }
     }
-    let before = match digest_inputs(global, &arguments.input, &options)? {
+    let bundle = [&arguments.statement.bundle].into_iter();
+    let outputs = bundle.chain(&arguments.claims).cloned().collect();
+    let options = options(&arguments.statement.scope, outputs);
+    let before = match digest_inputs(global, &arguments.input, &options) {
         Ok(inputs) => inputs,
-        Err(reason) => return refuse(global, report, reason),
+        Err(reason) => return Ok(Err(reason)),
     };
 
     let started = clock.now();
     let status = run_command(&arguments.command)?;
     let finished = clock.now();
     if !status.success() {
-        return refuse(global, report, failure(&arguments.command[0], status));
+        return Ok(Err(failure(&arguments.command[0], status)));
     }
 
-    let after = match digest_inputs(global, &arguments.input, &options)? {
+    let after = match digest_inputs(global, &arguments.input, &options) {
         Ok(inputs) => inputs,
-        Err(reason) => return refuse(global, report, reason),
+        Err(reason) => return Ok(Err(reason)),
     };
-    let changed = (0..before.len()).find(|&at| before[at] != after[at]);
-    if let Some(at) = changed {
+    if let Some(at) = (0..before.len()).find(|&at| before[at] != after[at]) {
         let shown = arguments.input[at].display();
-        return refuse(
-            global,
-            report,
-            format!("the input {shown} changed while the command ran"),
-        );
+        return Ok(Err(format!(
+            "the input {shown} changed while the command ran"
+        )));
     }
     if arguments.model.symlink_metadata().is_err() {
-        let reason = "the command succeeded, and there is no such model".to_owned();
-        return refuse(global, report, reason);
+        let told = "the command succeeded, and there is no such model";
+        return Ok(Err(told.to_owned()));
     }
-    let found = match inventory(global, &arguments.model, &options, None)? {
-        Ok(found) => found,
-        Err(reason) => return refuse(global, report, reason),
+    let found = match inventory(global, &arguments.model, &options, None) {
+        Ok(Ok(found)) => found,
+        Ok(Err(reason)) => return Ok(Err(reason)),
+        Err(error) => return Ok(Err(format!("{error:#}"))),
     };
-    let mut inputs: Vec<ResourceDescriptor> = Vec::new();
-    for (path, input) in arguments.input.iter().zip(&before) {
-        inputs.push(ResourceDescriptor::of(
-            place.name(path, input)?,
-            &input.digest,
-        ));
-    }
-    inputs.extend(place.checkout.as_ref().map(Checkout::descriptor));
+    report.notes.extend(found.notes);
     let run = Run {
         command: arguments.command.clone(),
         parameters,
         working_directory: place.working_directory()?,
-        environment: variables,
+        environment,
         python,
-        inputs,
+        inputs: place.went_in(&arguments.input, &before)?,
         builder: arguments.builder_id.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started,
         finished,
     };
-    report.notes.extend(found.notes);
     let provenance = run.provenance(&found.manifest.root());
-    author.write(&found.manifest, &provenance, &mut report)?;
-    tell(global, &report, ExitCode::SUCCESS)
-}
-
-fn refuse(global: &Global, mut report: Report, reason: String) -> Result<ExitCode> {
-    report.reason = Some(reason);
-    tell(global, &report, ExitCode::from(NEGATIVE))
+    author.write(known(&found.manifest), &provenance, report)?;
+    Ok(Ok(()))
 }
 
 /// Runs the command on the caller's own terminal, without what is a secret of ours.
@@ -119,23 +120,26 @@ fn failure(program: &str, status: ExitStatus) -> String {
     }
 }
 
-/// The digests of all inputs in their order; the reason, where one cannot be digested.
+/// The digests of all inputs in their order; the reason, where one cannot be digested. What is left out
+/// of the model is not left out of them.
 fn digest_inputs(
     global: &Global,
     inputs: &[PathBuf],
     options: &SignOptions,
-) -> Result<Result<Vec<Input>, String>> {
-    let mut digests = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        let shown = input.display();
-        let look = |meter: &_| digest_input(input, options, meter);
-        match with_progress(global.quiet, look) {
-            Ok(digest) => digests.push(digest),
-            Err(SignError::Open(error)) => return Ok(Err(format!("the input {shown}: {error}"))),
-            Err(error) => return Ok(Err(format!("in the input {shown}: {error}"))),
-        }
-    }
-    Ok(Ok(digests))
+) -> Result<Vec<Input>, String> {
+    let options = SignOptions {
+        ignore_paths: Vec::new(),
+        ..options.clone()
+    };
+    let digest = |input: &PathBuf| {
+        let look = |meter: &_| digest_input(input, &options, meter);
+        let digested = with_progress(global.quiet, look);
+        digested.map_err(|error| match error {
+            SignError::Open(error) => format!("the input {}: {error}", input.display()),
+            error => format!("in the input {}: {error}", input.display()),
+        })
+    };
+    inputs.iter().map(digest).collect()
 }
 
 /// Refuses an input that the model is a part of: it changes whenever the model does.
@@ -203,6 +207,19 @@ impl Place {
         } else {
             below
         }))
+    }
+
+    /// The inputs and the commit.
+    fn went_in(&self, inputs: &[PathBuf], digests: &[Input]) -> Result<Vec<ResourceDescriptor>> {
+        let mut all = Vec::with_capacity(inputs.len() + 1);
+        for (path, input) in inputs.iter().zip(digests) {
+            all.push(ResourceDescriptor::of(
+                self.name(path, input)?,
+                &input.digest,
+            ));
+        }
+        all.extend(self.checkout.as_ref().map(Checkout::descriptor));
+        Ok(all)
     }
 
     /// What an input is called: as the caller does, or from the top of the repository where that is an

@@ -1,12 +1,12 @@
 //! `casemate attest vsa`.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use casemate_attest::ResourceDescriptor;
-use casemate_core::{Digest, Verdict as Outcome};
+use casemate_core::{Digest, Timestamp, Verdict as Outcome};
 use casemate_provenance::{
-    Claims, Manifest, VerifyOptions,
+    Claims, Manifest, Verdict, VerifyOptions,
     predicate::vsa::{SLSA_VERSION, VerificationResult, VerificationSummary, Verifier},
     verify,
 };
@@ -16,69 +16,36 @@ use crate::{
     NEGATIVE,
     cli::{Global, attest::Vsa},
     clock,
-    commands::signing::{trust, verify::read_claims, with_progress},
+    commands::signing::{
+        trust,
+        verify::{read_claims, told},
+        with_progress,
+    },
     policies,
 };
 
 /// Verifies a model and what is said of it, asks the policy, and says what came of that.
 pub(crate) fn run(global: &Global, arguments: &Vsa) -> Result<ExitCode> {
     let author = Author::new(&arguments.statement, [&arguments.model, &arguments.claims])?;
-    let trusted = &arguments.trusted;
-    let trust = trust(
-        trusted.trust_key.as_deref(),
-        &trusted.trust,
-        trusted.trust_store.as_deref(),
-    )?;
     let bundle = policies::load(arguments.policy.as_deref())?;
     let now = clock::of(global)?.now();
     let claims = read_claims(&arguments.claims);
     let inputs = input_attestations(&claims);
-    let scope = &arguments.statement.scope;
-    let outputs = vec![arguments.statement.bundle.clone(), arguments.claims.clone()];
-    let verification = VerifyOptions {
-        ignore_paths: scope.ignore_paths.clone(),
-        allow_symlinks: scope.allow_symlinks,
-        bundles: outputs.clone(),
-        claims,
-        ..VerifyOptions::default()
-    };
-    let verdict = with_progress(global.quiet, |meter| {
-        verify(&arguments.model, &[], &trust, &verification, now, meter)
-    });
+    let verdict = verified(global, arguments, claims, now)?;
     let mut report = Report::new(&arguments.model);
     report.notes.clone_from(&verdict.notes);
-    for problem in &verdict.problems {
-        let place = problem.line.map(|line| format!("claim on line {line}: "));
-        let path = problem.path.as_ref().map(|path| format!("{path} "));
-        let (place, path) = (place.unwrap_or_default(), path.unwrap_or_default());
-        let class = problem.class.as_str();
-        report
-            .problems
-            .push(format!("{class}  {place}{path}{}", problem.message));
-    }
-    let mut passes = verdict.class.is_success();
-    if let Some(root) = verdict.root.filter(|_| passes) {
+    report.problems = verdict.problems.iter().map(told).collect();
+    let root = verdict.root.filter(|_| verdict.class.is_success());
+    let mut passes = false;
+    if let Some(root) = root {
         let evidence = verdict.claims.iter().map(|claim| &claim.evidence);
         let decision = policy::decide(&bundle, root, evidence, now)?;
         passes = decision.outcome != Outcome::Deny;
-        let reasons = decision.reasons.iter();
-        report
-            .problems
-            .extend(reasons.map(|reason| format!("policy  {}", reason.message)));
-    }
-    // What failed is said of what is there, and not of what somebody signed.
-    let manifest: Manifest =
-        match inventory(global, &arguments.model, &options(scope, outputs), None)? {
-            Ok(found) => found.manifest,
-            Err(reason) => {
-                report.reason = Some(reason);
-                return tell(global, &report, ExitCode::from(NEGATIVE));
-            }
-        };
-    if passes && verdict.root != Some(manifest.root()) {
-        let told = "the model is signed in another way than claims are made of it: with other digests, in shards, or without a part of it";
-        report.reason = Some(told.to_owned());
-        return tell(global, &report, ExitCode::from(NEGATIVE));
+        let reasons = decision
+            .reasons
+            .iter()
+            .map(|it| format!("policy  {}", it.message));
+        report.problems.extend(reasons);
     }
     let result = match passes {
         true => VerificationResult::Passed,
@@ -92,16 +59,25 @@ pub(crate) fn run(global: &Global, arguments: &Vsa) -> Result<ExitCode> {
         time_verified: now.to_string(),
         resource_uri: arguments.resource_uri.clone(),
         policy: ResourceDescriptor {
-            name: None,
             uri: Some(arguments.policy_uri.clone()),
-            ..ResourceDescriptor::of("", &bundle.digest())
+            ..nameless(&bundle.digest())
         },
         input_attestations: Some(inputs),
         verification_result: result,
         verified_levels: result.levels(),
         slsa_version: Some(SLSA_VERSION.to_owned()),
     };
-    author.write(&manifest, &said, &mut report)?;
+    let (name, root) = match root {
+        Some(root) => (verdict.name.unwrap_or_default(), root),
+        None => match what_is_there(global, arguments)? {
+            Ok(manifest) => (manifest.name.clone(), manifest.root()),
+            Err(reason) => {
+                report.reason = Some(reason);
+                return tell(global, &report, ExitCode::from(NEGATIVE));
+            }
+        },
+    };
+    author.write((&name, root), &said, &mut report)?;
     let code = match passes {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(NEGATIVE),
@@ -109,14 +85,44 @@ pub(crate) fn run(global: &Global, arguments: &Vsa) -> Result<ExitCode> {
     tell(global, &report, code)
 }
 
+fn verified(global: &Global, arguments: &Vsa, claims: Claims, now: Timestamp) -> Result<Verdict> {
+    let trusted = &arguments.trusted;
+    let (key, store) = (trusted.trust_key.as_deref(), trusted.trust_store.as_deref());
+    let trust = trust(key, &trusted.trust, store)?;
+    let scope = &arguments.statement.scope;
+    let options = VerifyOptions {
+        ignore_paths: scope.ignore_paths.clone(),
+        allow_symlinks: scope.allow_symlinks,
+        bundles: outputs(arguments),
+        claims,
+        ..VerifyOptions::default()
+    };
+    let look = |meter: &_| verify(&arguments.model, &[], &trust, &options, now, meter);
+    Ok(with_progress(global.quiet, look))
+}
+
+/// What the model is: whatever fails is said of that, and not of what somebody signed.
+fn what_is_there(global: &Global, arguments: &Vsa) -> Result<Result<Manifest, String>> {
+    let options = options(&arguments.statement.scope, outputs(arguments));
+    let found = inventory(global, &arguments.model, &options, None)?;
+    Ok(found.map(|it| it.manifest))
+}
+
+fn outputs(arguments: &Vsa) -> Vec<PathBuf> {
+    vec![arguments.statement.bundle.clone(), arguments.claims.clone()]
+}
+
 /// Every attestation that was gone by, those that do not count too.
 fn input_attestations(claims: &Claims) -> Vec<ResourceDescriptor> {
     let lines = claims.lines.iter();
-    let descriptor = |digest: Digest| ResourceDescriptor {
-        name: None,
-        ..ResourceDescriptor::of("", &digest)
-    };
     lines
-        .map(|line| descriptor(Digest::of(&line.bytes)))
+        .map(|line| nameless(&Digest::of(&line.bytes)))
         .collect()
+}
+
+fn nameless(digest: &Digest) -> ResourceDescriptor {
+    ResourceDescriptor {
+        name: None,
+        ..ResourceDescriptor::of("", digest)
+    }
 }

@@ -163,7 +163,7 @@ impl Report {
 }
 
 /// One problem in words.
-fn told(problem: &Problem) -> String {
+pub(crate) fn told(problem: &Problem) -> String {
     let class = problem.class.as_str();
     match (&problem.path, problem.line) {
         (Some(path), _) => format!("{class}  {path} {}", problem.message),
