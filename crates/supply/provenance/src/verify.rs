@@ -390,17 +390,12 @@ fn find_unsigned(
     let asked = ignore_paths(path, &options.ignore_paths, &mut verdict.notes);
     let ignored = Ignored::new(signed.chain(asked)).and_files(own_files(path, &options.bundles));
     let walk = model.walk(&ignored);
+    verdict.notes.extend(walk.notes());
     for (directory, fault) in walk.unreadable {
         let told = format!("the directory {fault}, so that nobody knows what is in it");
         verdict
             .problems
             .push(Problem::of(Class::UnsignedPresent, &directory, told));
-    }
-    for circle in walk.circles {
-        let shown = PathText::from_bytes(&circle);
-        verdict.notes.push(format!(
-            "{shown} is a link to a directory around it, and was not followed"
-        ));
     }
     if walk.is_cut {
         let told = "the model has more files, deeper directories, or more links to one directory, than are looked at";
