@@ -3,7 +3,7 @@
 //! ```text
 //!  model on disk ──► inventory ──► Manifest ──► sign ──► Bundle
 //!        │                            │
-//!        └────────► verify ◄──────────┘  ◄── TrustStore
+//!        └────────► verify ◄──────────┘  ◄── TrustStore, LogProof
 //!                     │
 //!                     ▼
 //!                  Verdict (Class, Problems, Signers)
@@ -16,9 +16,11 @@
 //! <https://github.com/ossf/model-signing-spec>
 #![forbid(unsafe_code)]
 
+mod about;
 mod hash;
 mod ignore;
 mod legacy;
+mod logged;
 mod manifest;
 mod model;
 mod name;
@@ -28,11 +30,12 @@ mod verdict;
 mod verify;
 
 pub use self::{
+    about::about,
     hash::HashType,
     manifest::{Manifest, ManifestError, PREDICATE, Resource, Serialization},
     model::Meter,
     reuse::{DigestStore, Reuse, ReuseError},
     sign::{Inspect, Inventory, SignError, SignOptions, inventory, sign},
     verdict::{Class, Problem, Verdict},
-    verify::{LONGEST_BUNDLE, VerifyOptions, read_signed, verify},
+    verify::{LONGEST_BUNDLE, Signed, VerifyOptions, read_signed, verify},
 };

@@ -66,6 +66,14 @@ impl Manifest {
         Digest::of(&all)
     }
 
+    /// The type of the statement's predicate.
+    pub fn predicate_type(&self) -> &'static str {
+        match self.is_legacy {
+            true => LEGACY_PREDICATE,
+            false => PREDICATE,
+        }
+    }
+
     /// The statement to sign.
     pub fn to_statement(&self) -> Vec<u8> {
         let subject = ResourceDescriptor {

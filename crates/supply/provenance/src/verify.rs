@@ -5,10 +5,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use casemate_attest::{Bundle, Distrust, Envelope, PublicKey, Signer, TrustStore, dsse, matches};
-use casemate_core::{Digest, PathText, Source as _, Timestamp};
+use casemate_core::{Digest, LogProof, Logged, PathText, Source as _, Timestamp};
 use rayon::prelude::*;
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     hash::hex,
     ignore::{ignore_paths, own_files},
     legacy,
+    logged::InLogs,
     manifest::WHOLE,
     model::{Fault, Found, Ignored, Meter, Model, digest},
     name::is_under,
@@ -37,6 +39,8 @@ pub struct VerifyOptions {
     pub bundles: Vec<PathBuf>,
     /// Why others could not be read.
     pub unreadable: Vec<String>,
+    /// What transparency logs say of the bundles.
+    pub logs: Option<Arc<dyn LogProof>>,
 }
 
 /// Verifies the model at `path` against `bundles` (as JSON), and says what is wrong. A bundle is read
@@ -56,6 +60,7 @@ pub fn verify(
         name: None,
         root: None,
         bundles: bundles.iter().map(|bundle| Digest::of(bundle)).collect(),
+        logged: Vec::new(),
         signed_files: 0,
         verified_files: 0,
         ignored: Vec::new(),
@@ -65,6 +70,11 @@ pub fn verify(
         verdict.root = Some(manifest.root());
         verdict.name = Some(manifest.name.clone()).filter(|name| !name.is_empty());
         compare(path, &manifest, options, meter, &mut verdict);
+    }
+    // Of a log that says one thing to one and another to others, nothing counts, asked for or not.
+    for told in options.logs.iter().flat_map(|logs| logs.equivocations()) {
+        let problem = Problem::new(Class::Equivocation, told);
+        verdict.problems.push(problem);
     }
     verdict
         .problems
@@ -92,14 +102,20 @@ fn count_signatures(
         .collect();
     // Those that signed the same, in the order in which the first of each came.
     let mut groups: Vec<(Vec<Signer>, Manifest)> = Vec::new();
+    let logs = options.logs.as_deref();
     for bytes in bundles {
-        let (signer, manifest) = match read_signed(bytes, trust, now, &mut verdict.notes) {
+        let Signed {
+            signer,
+            manifest,
+            logged,
+        } = match read_signed(bytes, trust, logs, now, &mut verdict.notes) {
             Ok(signed) => signed,
             Err(problem) => {
                 refused.push(problem);
                 continue;
             }
         };
+        verdict.logged.extend(logged);
         match groups.iter_mut().find(|(_, it)| is_same(it, &manifest)) {
             None => groups.push((vec![signer], manifest)),
             Some((signers, _)) if signers.iter().any(|it| is_one(it, &signer)) => {
@@ -133,9 +149,14 @@ fn count_signatures(
     if trust.threshold() > 1 {
         let (have, need) = (verdict.signers.len(), trust.threshold());
         let told = format!("{need} signers must have signed, and the signatures of {have} count");
-        verdict
-            .problems
-            .push(Problem::new(Class::UntrustedSigner, told));
+        // Where only the log is missing, that is what is wrong.
+        let unlogged = |it: &&Problem| it.class == Class::NotLogged;
+        let would_do = have + verdict.problems.iter().filter(unlogged).count() >= need;
+        let class = match would_do && verdict.problems.iter().all(|it| unlogged(&it)) {
+            true => Class::NotLogged,
+            false => Class::UntrustedSigner,
+        };
+        verdict.problems.push(Problem::new(class, told));
     }
     None
 }
@@ -172,8 +193,19 @@ fn leave_out_less(manifest: &mut Manifest, other: &Manifest) {
     manifest.serialization.ignore_paths = of_both.into_iter().collect();
 }
 
-/// Who signed what, of one bundle (as JSON) that `trust` counts; `notes` gets what its time stamps say.
-/// What is signed is parsed once its signature has verified.
+/// What one bundle says that counts.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// Who signed.
+    pub signer: Signer,
+    /// What is signed.
+    pub manifest: Manifest,
+    /// The records of it that are proven to be in logs.
+    pub logged: Vec<Logged>,
+}
+
+/// Who signed what, of one bundle (as JSON) that `trust` counts, by `logs` too where there are any; `notes`
+/// gets what its time stamps and the logs say. What is signed is parsed once its signature has verified.
 ///
 /// # Errors
 ///
@@ -181,9 +213,10 @@ fn leave_out_less(manifest: &mut Manifest, other: &Manifest) {
 pub fn read_signed(
     bytes: &[u8],
     trust: &TrustStore,
+    logs: Option<&dyn LogProof>,
     now: Timestamp,
     notes: &mut Vec<String>,
-) -> Result<(Signer, Manifest), Problem> {
+) -> Result<Signed, Problem> {
     let malformed = |told: String| Problem::new(Class::Malformed, told);
     let bundle = Bundle::from_json(bytes, usize::try_from(LONGEST_BUNDLE).unwrap_or(usize::MAX))
         .map_err(|error| malformed(error.to_string()))?;
@@ -200,7 +233,8 @@ pub fn read_signed(
     let parse = || parsed.get_or_init(|| Manifest::from_statement(&bundle.envelope.payload.0));
     // What names no model is refused below, whatever its signer may sign.
     let subject = || parse().as_ref().ok().map(|manifest| manifest.name.clone());
-    let (signed_at, told) = trust.signed_at(&bundle, now);
+    let in_logs = InLogs::of(&Digest::of(bytes), logs);
+    let (signed_at, told) = trust.signed_at(&bundle, in_logs.seen(), now);
     notes.extend(told);
     let signer = trust
         .judge(&bundle, &subject, signed_at, now, &verify)
@@ -226,7 +260,12 @@ pub fn read_signed(
         let told = "it is signed in the way of model-signing 0.2, and is not of its form";
         return Err(Problem::new(Class::BadSignature, told));
     }
-    Ok((signer, manifest))
+    let logged = in_logs.of_manifest(&manifest, trust, notes)?;
+    Ok(Signed {
+        signer,
+        manifest,
+        logged,
+    })
 }
 
 /// Holds the model against what was signed.

@@ -2,6 +2,8 @@
 //!
 //! ```toml
 //! threshold = 2                      # so many of the signers below must have signed
+//! require-log = true                 # and a log below must have their signatures
+//! witnesses = 1                      # which so many of the witnesses below have seen there
 //!
 //! [[key]]
 //! name = "release"
@@ -18,17 +20,27 @@
 //! [[timestamp-authority]]            # who may say when something was signed
 //! name = "tsa"
 //! pem = """-----BEGIN CERTIFICATE-----…"""
+//!
+//! [[log]]                            # a transparency log
+//! vkey = "log.example/models+…"
+//!
+//! [[witness]]                        # who may say when it was in there
+//! vkey = "witness.example+…"
 //! ```
 
 mod file;
+mod logs;
 
 use std::collections::BTreeSet;
 
-use casemate_core::{Digest, Timestamp};
+use casemate_core::{Digest, Seen, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::file::StoreError;
+pub use self::{
+    file::StoreError,
+    logs::{LogTrust, TrustedWitness},
+};
 use crate::{
     Bundle, Certificate, Envelope, Identity, Material, PathError, PublicKey,
     certificate::find_path, timestamp::verify_timestamp,
@@ -43,6 +55,8 @@ pub struct TrustStore {
     /// The digests of certificates and keys that count for nothing under any root.
     revoked: BTreeSet<Digest>,
     threshold: usize,
+    /// What logs must say, and by whose word.
+    pub logs: LogTrust,
 }
 
 /// A key that is trusted.
@@ -134,6 +148,7 @@ impl TrustStore {
             authorities: Vec::new(),
             revoked: BTreeSet::new(),
             threshold: 1,
+            logs: LogTrust::default(),
         }
     }
 
@@ -151,6 +166,7 @@ impl TrustStore {
             authorities: Vec::new(),
             revoked: BTreeSet::new(),
             threshold: 1,
+            logs: LogTrust::default(),
         }
     }
 
@@ -160,8 +176,14 @@ impl TrustStore {
     }
 
     /// When `bundle` was signed at the latest, where an authority that is trusted `now` says so in one of
-    /// its tokens; and what to tell of it: whose time counts, and why another's does not.
-    pub fn signed_at(&self, bundle: &Bundle, now: Timestamp) -> (Option<Timestamp>, Vec<String>) {
+    /// its tokens, or witnesses had `seen` it in a log; and what to tell of it: whose time counts, and why
+    /// another's does not. The earliest time counts: whoever saw it later saw it still.
+    pub fn signed_at(
+        &self,
+        bundle: &Bundle,
+        seen: Option<&Seen>,
+        now: Timestamp,
+    ) -> (Option<Timestamp>, Vec<String>) {
         let signature = bundle
             .envelope
             .signatures
@@ -174,9 +196,12 @@ impl TrustStore {
                 Err(why) => notes.push(format!("a time stamp does not count: {why}")),
             }
         }
-        if let Some((time, name)) = earliest {
+        let stamped = earliest.map(|(time, name)| (time, format!("a time stamp of `{name}` says")));
+        let witnessed = seen.map(|seen| (seen.time, format!("{} saw it", seen.by.join(", "))));
+        let earliest = stamped.into_iter().chain(witnessed).min();
+        if let Some((time, by)) = &earliest {
             notes.push(format!(
-                "it was signed by {time}, as a time stamp of `{name}` says, and is judged as of then"
+                "it was signed by {time}, as {by}, and is judged as of then"
             ));
         }
         (earliest.map(|(time, _)| time), notes)

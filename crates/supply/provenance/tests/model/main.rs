@@ -2,6 +2,7 @@
 
 mod left_out;
 mod links;
+mod logged;
 mod signers;
 mod signing;
 mod tamper;
