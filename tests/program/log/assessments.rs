@@ -1,9 +1,9 @@
 //! Assessments in a log.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::Place;
-use crate::run::{assert_valid, casemate};
+use crate::run::{assert_valid, casemate, read_text};
 
 #[test]
 fn an_assessment_is_logged_with_its_decision_last() {
@@ -104,4 +104,76 @@ fn an_assessment_is_logged_with_its_decision_last() {
         "{sealed}"
     );
     place.verify(&[]).ended_with(0);
+}
+
+#[test]
+fn a_seal_is_opened_by_the_secret_and_by_its_own_salt() {
+    let place = Place::new();
+    fs::write(place.path("secret"), "at least sixteen bytes").expect("written");
+    let (log, out, key) = (place.text("log"), place.text("out"), place.key());
+    let (secret, records) = (place.text("secret"), place.text("records"));
+    let assess = [
+        "assess",
+        "examples/01-fraud-model",
+        "--out",
+        &out,
+        "--log",
+        &log,
+    ];
+    let sealed = [
+        "--log-key",
+        &key,
+        "--log-secret",
+        &secret,
+        "--log-records",
+        &records,
+    ];
+    casemate(assess.iter().chain(&sealed)).ended_with(1);
+    let lines = read_text(place.path("records"));
+    let mode = fs::metadata(place.path("records"))
+        .expect("there")
+        .permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600, "they are what the seals hide");
+    let lines: Vec<&str> = lines.lines().collect();
+    let last = lines.len() - 1;
+    for (name, line) in [("last", lines[last]), ("first", lines[0])] {
+        fs::write(place.path(name), format!("{line}\n")).expect("written");
+    }
+    let open = |index: usize, record: &str, with: [&str; 2]| {
+        let (index, record) = (index.to_string(), place.text(record));
+        let open = ["--index", &index, "--record", &record, "--format", "json"];
+        place.log("open", &[&open[..], &with].concat())
+    };
+    let opened = open(last, "last", ["--secret", &secret])
+        .ended_with(0)
+        .json();
+    assert_valid(
+        &opened,
+        casemate(["schema", "log-opening"]).ended_with(0).json(),
+    );
+    let salt = opened["salt"].as_str().expect("a salt").to_owned();
+    let by_salt = open(last, "last", ["--salt", &salt]).ended_with(0).json();
+    assert_eq!(by_salt, opened);
+    let found = ["--record", &place.text("last"), "--salt", &salt];
+    let text = place.log("open", &found).ended_with(0).out;
+    let told = format!("entry {last} is the seal of this record\nsalt {salt}\n");
+    assert_eq!(text, told);
+    // One salt opens one seal, of one record.
+    let first = open(0, "first", ["--secret", &secret]).ended_with(0).json();
+    assert_ne!(first["salt"], opened["salt"]);
+    for (index, record, with) in [
+        (0, "first", ["--salt", &salt]),
+        (0, "last", ["--salt", &salt]),
+        (last, "first", ["--salt", &salt]),
+        (0, "last", ["--secret", &secret]),
+    ] {
+        let told = open(index, record, with).ended_with(1).json();
+        assert_eq!(
+            (&told["opened"], &told["salt"]),
+            (&false.into(), &serde_json::Value::Null)
+        );
+    }
+    open(last + 1, "last", ["--salt", &salt]).ended_with(1);
+    open(last, "last", ["--salt", "abc"]).ended_with(2);
+    open(last, "secret", ["--secret", &secret]).ended_with(2);
 }

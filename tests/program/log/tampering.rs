@@ -21,12 +21,19 @@ fn a_tampered_log_is_told_with_the_entry() {
     );
     let json = place.verify(&["--format", "json"]).ended_with(1).json();
     assert_eq!(json["faults"][0]["entry"], 1);
-    let again = place.append(&["four"]);
-    assert_eq!(
-        again.status, 2,
+    let again = place.append(&["four"]).ended_with(1);
+    assert!(
+        again
+            .out
+            .starts_with("nothing is appended: entry 1 is not the one that was logged"),
         "a tampered log is not continued: {}",
         again.out
     );
+    fs::write(place.path("pending"), "five").expect("written");
+    let entry = place.text("pending");
+    place.log("append", &[&entry]).ended_with(1);
+    let signed = place.log("checkpoint", &["--key", &place.key()]);
+    assert!(signed.ended_with(1).out.starts_with("nothing is signed: "));
 }
 
 #[test]

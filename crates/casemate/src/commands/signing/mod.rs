@@ -1,6 +1,7 @@
 //! Keys, and signatures of models.
 
 pub(crate) mod keygen;
+mod logs;
 mod outputs;
 mod passphrase;
 pub(crate) mod sign;
@@ -34,7 +35,7 @@ fn read(path: &Path, what: &str) -> Result<Vec<u8>> {
 }
 
 /// Reads a bundle or what is as long as one.
-fn read_long(path: &Path, what: &str) -> Result<Vec<u8>> {
+pub(crate) fn read_long(path: &Path, what: &str) -> Result<Vec<u8>> {
     read_bounded(path, what, LONGEST_BUNDLE)
 }
 
@@ -77,7 +78,7 @@ fn certificates(paths: &[std::path::PathBuf]) -> Result<Vec<Certificate>> {
 }
 
 /// Writes a file that appears whole or not at all, for its owner alone if it is `secret`.
-fn write_whole(path: &Path, bytes: &[u8], secret: bool) -> Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8], secret: bool) -> Result<()> {
     let named = || format!("cannot write {}", path.display());
     let name = path
         .file_name()

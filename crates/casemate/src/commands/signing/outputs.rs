@@ -17,7 +17,8 @@ pub(super) fn may_be_written(outputs: &[&Path], arguments: &Sign) -> Result<()> 
         .into_iter()
         .chain(&arguments.cert)
         .chain(&arguments.cert_chain)
-        .chain(&arguments.allow);
+        .chain(&arguments.allow)
+        .chain(&arguments.logging.log_key);
     let read: Vec<PathBuf> = read.filter_map(|it| it.canonicalize().ok()).collect();
     let mut others = Vec::new();
     for output in outputs {
@@ -41,10 +42,28 @@ pub(super) fn may_be_written(outputs: &[&Path], arguments: &Sign) -> Result<()> 
             bail!("{shown} is no regular file, and would be replaced by one");
         }
         if !arguments.force && !is_ours(output)? {
-            bail!("{shown} is neither a signature nor a digest store; --force replaces it");
+            bail!(
+                "{shown} is neither a signature nor a digest store nor a proof; --force replaces it"
+            );
         }
     }
     Ok(())
+}
+
+/// Refuses a log inside of the model, of which each signing would make another one.
+pub(super) fn log_is_elsewhere(arguments: &Sign) -> Result<()> {
+    let (Some(log), Ok(model)) = (&arguments.logging.log, arguments.model.canonicalize()) else {
+        return Ok(());
+    };
+    match log.canonicalize() {
+        Ok(place) if place.starts_with(&model) => {
+            bail!(
+                "the log {} lies in the model, which it would change",
+                log.display()
+            )
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The path with all links resolved but its last component's, which is what is replaced.
@@ -55,7 +74,7 @@ fn place(path: &Path) -> Option<PathBuf> {
     Some(parent.join(name))
 }
 
-/// Whether a file begins as signatures do, whoever wrote them, or as digest stores.
+/// Whether a file begins as signatures do, whoever wrote them, or as digest stores or proofs.
 fn is_ours(path: &Path) -> Result<bool> {
     let named = || format!("cannot look at {}, which is there", path.display());
     let mut head = Vec::new();
@@ -69,9 +88,11 @@ fn is_ours(path: &Path) -> Result<bool> {
 }
 
 const HEAD: u64 = 1024;
-/// A bundle begins with its media type or its verification material, a store with its envelope's payload.
-const BEGINNINGS: [&[u8]; 3] = [
+/// A bundle begins with its media type or its verification material, a store with its envelope's payload, and a
+/// proof with its version.
+const BEGINNINGS: [&[u8]; 4] = [
     br#"{"mediaType":"application/vnd.dev.sigstore.bundle"#,
     br#"{"verificationMaterial":"#,
     br#"{"payload":""#,
+    b"c2sp.org/tlog-proof@v1",
 ];
