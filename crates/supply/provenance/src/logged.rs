@@ -3,7 +3,7 @@
 use casemate_attest::TrustStore;
 use casemate_core::{AssetId, Digest, LogProof, Logged, Seen};
 
-use crate::{Class, Manifest, Problem};
+use crate::{Class, Problem};
 
 /// What the proofs at hand say of one bundle.
 pub(crate) struct InLogs {
@@ -38,25 +38,27 @@ impl InLogs {
         seen.min_by_key(|it| it.time)
     }
 
-    /// The records that say what the bundle says: whoever watches the log for a model finds it by what it is
-    /// about, and a record under another name hides it. Those that do not are told in a note.
+    /// The records that say what the statement in the bundle says: that it is about these artifacts, and of
+    /// this type. Whoever watches the log for a model finds it by what it is about, and a record under another name
+    /// hides it. Those that do not are told in a note.
     ///
     /// # Errors
     ///
     /// When there is none and `trust` asks for one.
-    pub(crate) fn of_manifest(
+    pub(crate) fn about(
         self,
-        manifest: &Manifest,
+        artifacts: &[Digest],
+        predicate_type: &str,
         trust: &TrustStore,
         notes: &mut Vec<String>,
     ) -> Result<Vec<Logged>, Problem> {
-        let subject = AssetId::Artifact {
-            digest: manifest.root(),
+        let is_about = |it: &AssetId| match it {
+            AssetId::Artifact { digest } => artifacts.contains(digest),
+            _ => false,
         };
+        let is_it = |it: &Logged| it.predicate_type == predicate_type && is_about(&it.subject);
         let (records, others): (Vec<Logged>, Vec<Logged>) =
-            self.records.into_iter().partition(|it| {
-                it.subject == subject && it.predicate_type == manifest.predicate_type()
-            });
+            self.records.into_iter().partition(is_it);
         let misnamed = others.first().map(|other| {
             format!(
                 "the log has it as {} about {}, which it is not",

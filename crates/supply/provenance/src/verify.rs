@@ -260,7 +260,8 @@ pub fn read_signed(
         let told = "it is signed in the way of model-signing 0.2, and is not of its form";
         return Err(Problem::new(Class::BadSignature, told));
     }
-    let logged = in_logs.of_manifest(&manifest, trust, notes)?;
+    let model = [manifest.root()];
+    let logged = in_logs.about(&model, manifest.predicate_type(), trust, notes)?;
     Ok(Signed {
         signer,
         manifest,
