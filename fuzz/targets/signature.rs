@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use casemate_attest::{SigningKey, TrustStore};
-use casemate_provenance::{HashType, Manifest, Resource, Serialization, read_signed, sign};
+use casemate_provenance::{HashType, Manifest, Resource, Serialization, about, read_signed, sign};
 
 /// Reads them under the trust in one key.
 pub fn run(data: &[u8]) {
@@ -13,11 +13,15 @@ pub fn run(data: &[u8]) {
 /// Whether they count, as what was signed.
 pub fn counts(data: &[u8]) -> bool {
     let now = "2030-01-01T00:00:00Z".parse().expect("a time");
-    let Ok((signer, manifest)) = read_signed(data, &TRUST, now, &mut Vec::new()) else {
+    let told = about(data);
+    let Ok(signed) = read_signed(data, &TRUST, None, now, &mut Vec::new()) else {
         return false;
     };
+    let (signer, manifest) = (signed.signer, signed.manifest);
     assert_eq!(signer.key, KEY.public().id());
     assert_eq!(manifest, *SIGNED, "something counts that nobody signed");
+    let same = (manifest.root(), manifest.predicate_type().to_owned());
+    assert_eq!(told, Ok(same), "a log would say something else of it");
     true
 }
 
@@ -26,9 +30,8 @@ pub fn seed() -> Vec<u8> {
     sign(&SIGNED, &KEY, &[]).expect("signs").to_json()
 }
 
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| {
-    SigningKey::read(include_bytes!("signature.pem"), None).expect("a key")
-});
+static KEY: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::read(include_bytes!("signature.pem"), None).expect("a key"));
 static TRUST: LazyLock<TrustStore> = LazyLock::new(|| TrustStore::of_key("test", KEY.public()));
 static SIGNED: LazyLock<Manifest> = LazyLock::new(|| Manifest {
     name: "model".into(),

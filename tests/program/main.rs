@@ -7,6 +7,7 @@ mod convert;
 mod docs;
 mod hostile;
 mod log;
+mod logged;
 mod model;
 mod page;
 mod promotion;

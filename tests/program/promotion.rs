@@ -101,10 +101,10 @@ fn a_signed_model_passes_and_the_gate_has_seen_why() {
     assert_eq!(reasons(&run), [""; 0]);
     let input = registry.gate_input();
     let schema = casemate(["schema", "gate-input"]).ended_with(0).json();
-    assert_valid(&schema, &input);
+    assert_valid(&input, schema);
     let evidence = &input["evidence"][0];
     let schema = casemate(["schema", "evidence"]).ended_with(0).json();
-    assert_valid(&schema, evidence);
+    assert_valid(evidence, schema);
     assert_eq!(evidence["covers"], json!(["models/a/w.safetensors"]));
     assert_eq!(evidence["signers"][0]["name"], "release");
     let model = &input["context"]["models"][0];

@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::run::{Run, assert_valid, casemate, root, tree};
+use crate::{
+    log::Place,
+    run::{Run, assert_valid, casemate, root, tree},
+};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -213,35 +216,33 @@ fn keys_are_kept_for_their_owner_and_never_overwritten() {
 #[test]
 fn verifying_opens_no_socket_and_needs_no_network() {
     let case = Case::new();
-    let trace = case.at("trace");
-    let (model, key, bundle) = (case.at("model"), case.at("k.pub"), case.at("model/m.sig"));
-    // A network namespace of its own, which has no interface that is up.
-    let status = Command::new("unshare")
-        .args([
-            "--net",
-            "strace",
-            "-f",
-            "-qq",
-            "-e",
-            "trace=%network",
-            "-o",
-            &trace,
-        ])
-        .args([
-            env!("CARGO_BIN_EXE_casemate"),
-            "verify",
-            &model,
-            "--key",
-            &key,
-            "--bundle",
-            &bundle,
-        ])
-        .status()
-        .expect("unshare and strace run");
-    assert!(status.success());
-    let calls = crate::run::read_text(&trace);
-    let calls: Vec<&str> = calls.lines().filter(|line| line.contains('(')).collect();
-    assert!(calls.is_empty(), "{calls:?}");
+    let log = Place::new();
+    let (dir, log_key, proof) = (log.text("log"), log.key(), log.text("m.tlog-proof"));
+    case.sign(&["--log", &dir, "--log-key", &log_key, "--log-proof", &proof])
+        .ended_with(0);
+    let head = log.text("log/checkpoint");
+    let logged = [
+        ["--log-proof", &proof],
+        ["--log-vkey", &log.vkey],
+        ["--log-checkpoint", &head],
+        ["--log", &dir],
+    ];
+    for more in [&[][..], &logged.concat()] {
+        let trace = case.at("trace");
+        let (model, key, bundle) = (case.at("model"), case.at("k.pub"), case.at("model/m.sig"));
+        // A network namespace of its own, which has no interface that is up.
+        let status = Command::new("unshare")
+            .args(["--net", "strace", "-f", "-qq", "-e", "trace=%network"])
+            .args(["-o", &trace, env!("CARGO_BIN_EXE_casemate"), "verify"])
+            .args([&model, "--key", &key, "--bundle", &bundle])
+            .args(more)
+            .status()
+            .expect("unshare and strace run");
+        assert!(status.success());
+        let calls = crate::run::read_text(&trace);
+        let calls: Vec<&str> = calls.lines().filter(|line| line.contains('(')).collect();
+        assert!(calls.is_empty(), "{calls:?}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use casemate_core::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) use self::log::{
-    Append, Checkpoint, Export, Init, Log, Prove, Verify, Vkey, Which, Witness,
+    Append, Attest, Checkpoint, Export, Init, Log, Open, Prove, Verify, Vkey, Which, Witness,
 };
 
 /// The supply chain of models, judged without running it.
@@ -195,6 +195,11 @@ pub(crate) struct Assess {
     /// least 16 bytes.
     #[arg(long, value_name = "FILE", requires = "log", value_hint = ValueHint::FilePath)]
     pub(crate) log_secret: Option<PathBuf>,
+
+    /// A file for the records as they were before they were sealed, one a line: who opens a seal needs
+    /// its record.
+    #[arg(long, value_name = "OUT", requires = "log", value_hint = ValueHint::FilePath)]
+    pub(crate) log_records: Option<PathBuf>,
 }
 
 /// Judge model files.

@@ -23,6 +23,7 @@ mod decision;
 mod digest;
 mod event;
 mod finding;
+mod log;
 mod outcome;
 mod path;
 mod record;
@@ -38,10 +39,12 @@ pub use decision::{Decision, Effect, Reason, Verdict};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use event::{Event, EventId, Field, LogSource};
 pub use finding::{Evidence, Finding, Fingerprint, Location, Region, Suppression};
+pub use log::{LogProof, Logged, Seen};
 pub use outcome::{Coverage, Outcome, Population, PopulationKey, Populations, Status, aggregate};
 pub use path::PathText;
 pub use record::{
-    Claim, Producer, Record, RecordSchema, RecordSubject, SaltedDigest, Secret, Validity,
+    Claim, Producer, Record, RecordSchema, RecordSubject, SaltedDigest, Secret, SignedStatement,
+    Validity,
 };
 pub use relation::{Proof, Relation, RelationKind};
 pub use rule::{Confidence, Example, Reference, Rule, RuleId, RuleIdError, Severity};

@@ -117,11 +117,25 @@ pub enum Claim {
         /// The digest of the [`Decision`].
         digest: Digest,
     },
+    /// That signed statements about an artifact exist; whether they are true, or who signed, it does not say.
+    Attestation {
+        /// Each of them.
+        statements: Vec<SignedStatement>,
+    },
     /// Something that only those may know to whom it is shown.
     Sealed {
         /// The salted digest of the record that stands here.
         record: SaltedDigest,
     },
+}
+
+/// A signed statement, by the file that it is in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SignedStatement {
+    /// What its predicate is: a URI.
+    pub predicate_type: String,
+    /// The digest of the bundle, signature and all.
+    pub bundle: Digest,
 }
 
 impl Record {
@@ -196,6 +210,17 @@ impl Record {
         record
     }
 
+    /// The record that signed statements about the artifact with this digest exist.
+    pub fn of_statements(
+        artifact: Digest,
+        statements: Vec<SignedStatement>,
+        time: Timestamp,
+        producer: Producer,
+    ) -> Self {
+        let subject = AssetId::Artifact { digest: artifact };
+        Self::new(time, producer, subject, Claim::Attestation { statements })
+    }
+
     /// The record as a log takes it: canonical JSON.
     pub fn to_json(&self) -> Vec<u8> {
         canonical_json(self).expect("a record has only text keys")
@@ -211,8 +236,11 @@ impl Record {
     /// [`is_seal_of`](Self::is_seal_of); nobody else can find it by guessing.
     #[must_use]
     pub fn sealed(&self, secret: &Secret) -> Self {
-        let json = self.to_json();
-        let salt = secret.salt(&json);
+        self.sealed_with(&secret.salt(&self.to_json()))
+    }
+
+    /// The same with the salt itself.
+    fn sealed_with(&self, salt: &[u8; 32]) -> Self {
         let RecordSubject::Asset(subject) = &self.subject else {
             return self.clone();
         };
@@ -220,9 +248,9 @@ impl Record {
             schema: self.schema,
             time: self.time,
             producer: self.producer.clone(),
-            subject: RecordSubject::Sealed(SaltedDigest::of(&salt, subject.to_string().as_bytes())),
+            subject: RecordSubject::Sealed(SaltedDigest::of(salt, subject.to_string().as_bytes())),
             claim: Claim::Sealed {
-                record: SaltedDigest::of(&salt, &json),
+                record: SaltedDigest::of(salt, &self.to_json()),
             },
             inputs: Vec::new(),
             policy: None,
@@ -230,10 +258,11 @@ impl Record {
         }
     }
 
-    /// Whether this is what became of `record` when it was sealed with this salt.
+    /// Whether this is what became of `record` when it was sealed with this salt: what both say in the
+    /// clear too.
     pub fn is_seal_of(&self, record: &Self, salt: &[u8; 32]) -> bool {
-        matches!(&self.claim, Claim::Sealed { record: seal }
-            if *seal == SaltedDigest::of(salt, &record.to_json()))
+        // What is sealed already is not sealed again.
+        matches!(record.subject, RecordSubject::Asset(_)) && *self == record.sealed_with(salt)
     }
 }
 
@@ -397,6 +426,26 @@ mod tests {
     }
 
     #[test]
+    fn signed_statements_are_recorded_under_the_artifact_that_they_are_about() {
+        let statement = |predicate_type: &str| SignedStatement {
+            predicate_type: predicate_type.into(),
+            bundle: Digest::of(predicate_type.as_bytes()),
+        };
+        let record = Record::of_statements(
+            Digest::of(b"model"),
+            vec![
+                statement("https://model_signing/signature/v1.0"),
+                statement("https://slsa.dev/provenance/v1"),
+            ],
+            Timestamp::UNIX_EPOCH,
+            record().producer,
+        );
+        insta::assert_json_snapshot!(record);
+        let back: Record = serde_json::from_slice(&record.to_json()).expect("parses");
+        assert_eq!(back, record);
+    }
+
+    #[test]
     fn a_seal_hides_the_record_and_is_opened_by_its_own_salt() {
         let record = record();
         let secret = Secret::new(b"sixteen bytes or more".to_vec()).expect("long enough");
@@ -411,6 +460,10 @@ mod tests {
         other.policy = None;
         assert!(!sealed.is_seal_of(&other, &salt));
         assert!(!sealed.is_seal_of(&record, &[0; 32]));
+        assert!(!record.is_seal_of(&record, &salt) && !sealed.is_seal_of(&sealed, &salt));
+        let mut moved = sealed.clone();
+        moved.time = "2030-01-01T00:00:00Z".parse().expect("a time");
+        assert!(!moved.is_seal_of(&record, &salt), "sealed at another time");
         assert!(Secret::new(b"short".to_vec()).is_none());
         let back: Record = serde_json::from_slice(&sealed.to_json()).expect("parses");
         assert_eq!(back, sealed);

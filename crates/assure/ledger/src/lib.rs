@@ -16,6 +16,7 @@
 pub mod audit;
 pub mod checkpoint;
 pub mod disk;
+pub mod evidence;
 pub mod log;
 pub mod merkle;
 pub mod note;

@@ -6,7 +6,7 @@ use casemate_core::Digest;
 use casemate_provenance::LOCAL_BUILDER;
 use clap::{Args, Subcommand, ValueHint};
 
-use super::signing::{Scope, Signer, Trust};
+use super::signing::{Logs, Scope, Signer, Trust};
 
 /// Say something of a model, signed.
 #[derive(Debug, Subcommand)]
@@ -119,6 +119,9 @@ pub(crate) struct Vsa {
     #[command(flatten)]
     pub(crate) trusted: Trusted,
 
+    #[command(flatten)]
+    pub(crate) logs: Logs,
+
     /// A directory of Rego and data that overlays the built-in policy.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) policy: Option<PathBuf>,
@@ -214,6 +217,9 @@ pub(crate) struct VerifyAttestation {
 
     #[command(flatten)]
     pub(crate) scope: Scope,
+
+    #[command(flatten)]
+    pub(crate) logs: Logs,
 }
 
 /// `NAME=VALUE`.

@@ -13,12 +13,16 @@ pub(crate) enum Log {
     Init(Init),
     /// Put entries behind those that a log has.
     Append(Append),
+    /// Log that signatures exist, and write the file that proves it.
+    Attest(Attest),
     /// Sign what is pending, print the log's head, and have witnesses cosign it.
     Checkpoint(Checkpoint),
     /// Write a file that proves one entry offline.
     Prove(Prove),
     /// Recompute a log, or verify a proof.
     Verify(Verify),
+    /// Show that a sealed entry is the seal of a record.
+    Open(Open),
     /// Print the entries of a log as lines of JSON.
     Export(Export),
     /// Print the verifier key of a private key.
@@ -74,6 +78,67 @@ pub(crate) struct Append {
     pub(crate) key: Option<PathBuf>,
 }
 
+/// Log signatures.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 1 when something is no signature of one artifact, or the log refuses \
+the record; then nothing is appended."
+)]
+pub(crate) struct Attest {
+    /// The log.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+
+    /// A signature or another signed statement, whoever made it: a Sigstore bundle. Several are in one record, and
+    /// about one artifact. Whether they verify is not asked.
+    #[arg(long, short, required_unless_present = "claims", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) bundle: Vec<PathBuf>,
+
+    /// A claims file, of which every line is a signed statement about one artifact.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) claims: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) key: Key,
+
+    /// The proof to write, which holds the record too.
+    #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub(crate) proof: PathBuf,
+}
+
+/// Open a seal.
+#[derive(Args, Debug)]
+#[command(after_help = "Exit status: 1 when no entry is a seal of this record.")]
+pub(crate) struct Open {
+    /// The log.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+
+    /// The index of the sealed entry [default: the first that is the seal of the record].
+    #[arg(long, value_name = "N")]
+    pub(crate) index: Option<u64>,
+
+    /// The record as it was before it was sealed, such as a line of `casemate assess --log-records`.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) record: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) with: With,
+}
+
+/// What a seal is opened with.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct With {
+    /// The secret that it was sealed with, which opens every seal. The salt is printed, which opens this one.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) secret: Option<PathBuf>,
+
+    /// The salt of this record alone, in hexadecimal.
+    #[arg(long, value_name = "SALT")]
+    pub(crate) salt: Option<String>,
+}
+
 /// Sign and have cosigned.
 #[derive(Args, Debug)]
 #[command(after_help = "Exit status: 1 when a witness refuses.")]
@@ -106,6 +171,10 @@ pub(crate) struct Prove {
     #[command(flatten)]
     pub(crate) which: Which,
 
+    /// Put the entry itself into the proof, so that the one file is enough. With --bundle it always is.
+    #[arg(long)]
+    pub(crate) embed: bool,
+
     /// The file to write.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) out: PathBuf,
@@ -122,6 +191,10 @@ pub(crate) struct Which {
     /// The SHA-256 digest of the entry's bytes; the first entry that has it.
     #[arg(long, value_name = "DIGEST")]
     pub(crate) digest: Option<Digest>,
+
+    /// A signature: the first record that names it.
+    #[arg(long, value_name = "BUNDLE", value_hint = ValueHint::FilePath)]
+    pub(crate) bundle: Option<PathBuf>,
 }
 
 /// Verify a log or a proof.

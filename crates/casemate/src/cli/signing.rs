@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use casemate_attest::KeyAlgorithm;
+use casemate_ledger::VerifierKey;
 use casemate_provenance::HashType;
 use clap::{Args, ValueHint};
 
@@ -121,6 +122,9 @@ pub(crate) struct Sign {
     pub(crate) allow: Vec<PathBuf>,
 
     #[command(flatten)]
+    pub(crate) logging: Logging,
+
+    #[command(flatten)]
     pub(crate) scope: Scope,
 
     /// Sign the files of git at the top too: .git, .gitattributes, .github and .gitignore.
@@ -130,6 +134,22 @@ pub(crate) struct Sign {
     /// Replace what is neither an earlier signature nor a digest store.
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// Where a signature is logged.
+#[derive(Args, Debug)]
+pub(crate) struct Logging {
+    /// A transparency log to append the record to that this signature exists.
+    #[arg(long, value_name = "DIR", requires_all = ["log_key", "log_proof"], value_hint = ValueHint::DirPath)]
+    pub(crate) log: Option<PathBuf>,
+
+    /// The log's private key.
+    #[arg(long, value_name = "KEY", requires = "log", value_hint = ValueHint::FilePath)]
+    pub(crate) log_key: Option<PathBuf>,
+
+    /// The proof to write that the log has the record. It is no part of the model, wherever it is.
+    #[arg(long, value_name = "OUT", requires = "log", value_hint = ValueHint::FilePath)]
+    pub(crate) log_proof: Option<PathBuf>,
 }
 
 /// What of a model is looked at.
@@ -195,4 +215,39 @@ pub(crate) struct Verify {
     /// Allow files that nobody signed.
     #[arg(long, alias = "ignore_unsigned_files")]
     pub(crate) ignore_unsigned_files: bool,
+
+    #[command(flatten)]
+    pub(crate) logs: Logs,
+}
+
+/// What transparency logs must say, and by whose word. A trust store may say the same.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Transparency logs")]
+pub(crate) struct Logs {
+    /// A proof that a log has a signature, as `casemate sign --log` and `casemate log attest` write it; may be given more
+    /// than once.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) log_proof: Vec<PathBuf>,
+
+    /// The verifier key of a log: only signatures count that this log has, or another that is trusted.
+    /// May be given more than once.
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) log_vkey: Vec<VerifierKey>,
+
+    /// The verifier key of a witness; may be given more than once.
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) witness_vkey: Vec<VerifierKey>,
+
+    /// How many of the witnesses must have cosigned [default: all].
+    #[arg(long, value_name = "N")]
+    pub(crate) witnesses: Option<usize>,
+
+    /// A checkpoint of the log that is known from elsewhere, such as from a witness; may be given more than
+    /// once. Two of one size and with two roots are an equivocation.
+    #[arg(long, value_name = "CHECKPOINT", value_hint = ValueHint::FilePath)]
+    pub(crate) log_checkpoint: Vec<PathBuf>,
+
+    /// A copy of the log, which every checkpoint must fit.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) log: Option<PathBuf>,
 }

@@ -163,6 +163,7 @@ impl Settings {
                 dir,
                 key: arguments.log_key.clone(),
                 secret: arguments.log_secret.clone(),
+                records: arguments.log_records.clone(),
             }),
         })
     }

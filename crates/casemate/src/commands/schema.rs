@@ -49,7 +49,9 @@ fn names() -> Vec<&'static str> {
         "verdict",
         "log",
         "log-append",
+        "log-attestation",
         "log-checkpoint",
+        "log-opening",
         "log-verification",
     ]);
     names.sort_unstable();
@@ -70,6 +72,8 @@ fn schema(name: &str) -> Option<Value> {
         "verdict" => Some(json::schema_of::<signing::verify::Report>()),
         "log" => Some(json::schema_of::<log::Made>()),
         "log-append" => Some(json::schema_of::<log::Appended>()),
+        "log-attestation" => Some(json::schema_of::<log::Attested>()),
+        "log-opening" => Some(json::schema_of::<log::Opened>()),
         "log-checkpoint" => Some(json::schema_of::<log::Signed>()),
         "log-verification" => Some(json::schema_of::<log::Verification>()),
         "gate-input" => Some(json::schema_of::<casemate_policy::GateInput>()),

@@ -11,7 +11,7 @@ use casemate_core::{Digest, Timestamp};
 use crate::{
     Attested, Claim, Class, Problem, Verdict,
     signed::read_attestation,
-    verify::{LONGEST_BUNDLE, is_one},
+    verify::{LONGEST_BUNDLE, VerifyOptions, is_one},
 };
 
 /// The lines of a claims file, as they are in it.
@@ -140,6 +140,10 @@ pub fn together(all: impl IntoIterator<Item = (u64, Attested)>) -> Vec<Stated> {
             continue;
         };
         same.at.push(at);
+        same.attested
+            .evidence
+            .logged
+            .extend(attested.evidence.logged);
         let signers = &mut same.attested.evidence.signers;
         for signer in attested.evidence.signers {
             if !signers.iter().any(|it| is_one(it, &signer)) {
@@ -165,15 +169,16 @@ impl Stated {
 
 /// Reads every line that counts; each that does not is a problem of the verdict.
 pub(crate) fn judge_lines(
-    claims: &Claims,
+    options: &VerifyOptions,
     trust: &TrustStore,
     now: Timestamp,
     verdict: &mut Verdict,
 ) -> Vec<(u64, Attested)> {
+    let (claims, logs) = (&options.claims, options.logs.as_deref());
     verdict.problems.extend(claims.problems.iter().cloned());
     let mut read = Vec::with_capacity(claims.lines.len());
     for line in &claims.lines {
-        match read_attestation(&line.bytes, trust, now, &mut verdict.notes) {
+        match read_attestation(&line.bytes, trust, logs, now, &mut verdict.notes) {
             Ok(attested) => read.push((line.number, attested)),
             Err(problem) => verdict.problems.push(problem.on(line.number)),
         }

@@ -1,7 +1,7 @@
 //! Signed statements as policies see them.
 
 use casemate_attest::{ResourceDescriptor, Signer, Statement};
-use casemate_core::{Digest, PathText};
+use casemate_core::{Digest, Logged, PathText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,6 +23,9 @@ pub struct Evidence {
     pub signers: Vec<Signer>,
     /// The digest of the bundle that it was in, as JSON; of several with the same statement, of the first.
     pub bundle: Digest,
+    /// The records of it that are proven to be in logs that are trusted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logged: Vec<Logged>,
     /// The files of the assessed tree that it is about, by their paths from its root; only at the gate
     /// `assess`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -38,6 +41,7 @@ impl Evidence {
             subject: statement.subject,
             signers: vec![signer],
             bundle,
+            logged: Vec::new(),
             covers: Vec::new(),
         }
     }
@@ -63,8 +67,15 @@ impl Evidence {
             )],
             signers: vec![signer],
             bundle,
+            logged: Vec::new(),
             covers: Vec::new(),
         }
+    }
+
+    /// The same, with what logs say of it.
+    #[must_use]
+    pub(crate) fn logged(self, logged: Vec<Logged>) -> Self {
+        Self { logged, ..self }
     }
 
     /// Whether one of its subjects has one of these SHA-256 digests.

@@ -5,7 +5,7 @@
 //!  model on disk ──► inventory ──► Manifest ──► sign ──► Bundle
 //!        │               └► root ─► Predicate ► attest ──► Bundle ─► Claims
 //!        │                            │                                │
-//!        └────────► verify ◄──────────┘  ◄── TrustStore ◄──────────────┘
+//!        └────────► verify ◄──────────┘  ◄── TrustStore, LogProof ◄────┘
 //!                     │
 //!                     ▼
 //!                  Verdict (Class, Problems, Signers, Claims with Evidence)
@@ -27,6 +27,7 @@ mod git;
 mod hash;
 mod ignore;
 mod legacy;
+mod logged;
 mod manifest;
 mod model;
 mod name;
@@ -50,7 +51,7 @@ pub use self::{
     reuse::{DigestStore, Reuse, ReuseError},
     rules::RULES,
     sign::{Inspect, Inventory, SignError, SignOptions, attest, inventory, sign},
-    signed::{Attested, Unverified, read_attestation, read_signed, read_unverified},
+    signed::{Attested, Signed, Unverified, about, read_attestation, read_signed, read_unverified},
     train::{BUILD_TYPE, Input, LOCAL_BUILDER, Run, digest_input},
     verdict::{Claim, Class, Problem, Verdict},
     verify::{LONGEST_BUNDLE, VerifyOptions, verify},

@@ -90,8 +90,8 @@ impl Manifest {
         format!("sha256:{}", hex(&only.digest)).parse().ok()
     }
 
-    /// The type of the predicate that it is.
-    pub(crate) fn predicate_type(&self) -> &'static str {
+    /// The type of the statement's predicate.
+    pub fn predicate_type(&self) -> &'static str {
         match self.is_legacy {
             true => LEGACY_PREDICATE,
             false => PREDICATE,

@@ -115,17 +115,12 @@ pub fn inventory(
     recorded.dedup();
     let ignored = Ignored::new(left_out).and_files(outputs);
     let walk = model.walk(&ignored);
+    notes.extend(walk.notes());
     if let Some((directory, fault)) = walk.unreadable.into_iter().next() {
         return Err(refuse(&directory, &fault));
     }
     if walk.is_cut {
         return Err(SignError::Many);
-    }
-    for circle in &walk.circles {
-        let shown = PathText::from_bytes(circle);
-        notes.push(format!(
-            "{shown} is a link to a directory around it, and was not followed"
-        ));
     }
     let mut names = Vec::with_capacity(walk.found.len());
     for (name, found) in walk.found {

@@ -3,17 +3,19 @@
 use std::cell::{Cell, OnceCell};
 
 use casemate_attest::{
-    Bundle, Distrust, Envelope, PublicKey, Said, Signer, Statement, TrustStore, dsse,
+    Bundle, Distrust, Envelope, PublicKey, ResourceDescriptor, Said, Signer, Statement, TrustStore,
+    dsse,
 };
-use casemate_core::{Digest, Timestamp};
+use casemate_core::{Digest, LogProof, Logged, Timestamp};
 use serde_json::Value;
 
 use crate::{
-    Class, Evidence, Manifest, ManifestError, Problem, legacy, predicate, verify::LONGEST_BUNDLE,
+    Class, Evidence, Manifest, ManifestError, Problem, legacy, logged::InLogs, predicate,
+    verify::LONGEST_BUNDLE,
 };
 
-/// Who signed what, of one bundle (as JSON) that `trust` counts; `notes` gets what its time stamps say.
-/// What is signed is parsed once its signature has verified.
+/// Who signed what, of one bundle (as JSON) that `trust` counts, by `logs` too where there are any; `notes`
+/// gets what its time stamps and the logs say. What is signed is parsed once its signature has verified.
 ///
 /// # Errors
 ///
@@ -21,17 +23,16 @@ use crate::{
 pub fn read_signed(
     bytes: &[u8],
     trust: &TrustStore,
+    logs: Option<&dyn LogProof>,
     now: Timestamp,
     notes: &mut Vec<String>,
-) -> Result<(Signer, Manifest), Problem> {
-    let parse = |payload: &[u8]| {
-        Manifest::from_statement(payload).map_err(|error| malformed(error.to_string()))
-    };
-    let signed = judge(bytes, trust, now, notes, &parse, &Manifest::said)?;
+) -> Result<Signed<Manifest>, Problem> {
+    let judge = Judge { trust, logs, now };
+    let signed: Signed<Manifest> = judge.judge(bytes, notes)?;
     if signed.is_old && !signed.content.is_legacy {
         return Err(signed_in_the_old_way());
     }
-    Ok((signed.signer, signed.content))
+    Ok(signed)
 }
 
 /// A statement of any kind, with who signed it.
@@ -56,10 +57,12 @@ pub struct Attested {
 pub fn read_attestation(
     bytes: &[u8],
     trust: &TrustStore,
+    logs: Option<&dyn LogProof>,
     now: Timestamp,
     notes: &mut Vec<String>,
 ) -> Result<Attested, Problem> {
-    let signed = judge(bytes, trust, now, notes, &Content::read, &Content::said)?;
+    let judge = Judge { trust, logs, now };
+    let signed: Signed<Content> = judge.judge(bytes, notes)?;
     let bundle = Digest::of(bytes);
     match signed.content {
         Content::Model(manifest) => {
@@ -68,7 +71,8 @@ pub fn read_attestation(
             }
             Ok(Attested {
                 says: Some(format!("model signature of {} files", manifest.files())),
-                evidence: Evidence::of_model(&manifest, signed.signer, bundle),
+                evidence: Evidence::of_model(&manifest, signed.signer, bundle)
+                    .logged(signed.logged),
                 payload: signed.payload,
                 manifest: Some(manifest),
             })
@@ -80,7 +84,7 @@ pub fn read_attestation(
             let says = predicate::says(&statement.predicate_type, &statement.predicate);
             Ok(Attested {
                 says: says.map_err(malformed)?,
-                evidence: Evidence::new(statement, signed.signer, bundle),
+                evidence: Evidence::new(statement, signed.signer, bundle).logged(signed.logged),
                 payload: signed.payload,
                 manifest: None,
             })
@@ -112,6 +116,31 @@ pub fn read_unverified(bytes: &[u8]) -> Result<Unverified, Problem> {
     })
 }
 
+/// The digest of the one artifact that the statement in a bundle (as JSON) is about, and the type of its
+/// predicate. Whether the signature verifies is not asked: a log says that there is one, and not whose.
+///
+/// # Errors
+///
+/// Why it is no statement about one artifact.
+pub fn about(bytes: &[u8]) -> Result<(Digest, String), Problem> {
+    let bundle = parse_bundle(bytes)?;
+    is_statement(&bundle)?;
+    let content = Content::read(&bundle.envelope.payload.0)?;
+    let subjects = match &content {
+        Content::Model(_) => 1,
+        Content::Other(statement) => statement.subject.len(),
+    };
+    let artifacts = content.artifacts();
+    match artifacts.first() {
+        Some(first) if artifacts.len() == subjects && artifacts.iter().all(|it| it == first) => {
+            Ok((*first, content.said().predicate))
+        }
+        _ => Err(malformed(
+            "it is not about one artifact with a SHA-256 digest".to_owned(),
+        )),
+    }
+}
+
 /// What a bundle says, whoever signed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unverified {
@@ -121,13 +150,41 @@ pub struct Unverified {
     pub subjects: Vec<Option<String>>,
 }
 
+/// What bundles are read for.
+trait Payload: Sized {
+    fn read(payload: &[u8]) -> Result<Self, Problem>;
+
+    /// What decides whether its signer may say it.
+    fn said(&self) -> Said;
+
+    /// What it is about, by SHA-256.
+    fn artifacts(&self) -> Vec<Digest>;
+}
+
+impl Payload for Manifest {
+    fn read(payload: &[u8]) -> Result<Self, Problem> {
+        Self::from_statement(payload).map_err(|error| malformed(error.to_string()))
+    }
+
+    fn said(&self) -> Said {
+        Said {
+            subjects: vec![self.name.clone()],
+            predicate: self.predicate_type().to_owned(),
+        }
+    }
+
+    fn artifacts(&self) -> Vec<Digest> {
+        vec![self.root()]
+    }
+}
+
 /// A model signature, or a statement of another kind.
 enum Content {
     Model(Manifest),
     Other(Statement<Value>),
 }
 
-impl Content {
+impl Payload for Content {
     fn read(payload: &[u8]) -> Result<Self, Problem> {
         match Manifest::from_statement(payload) {
             Ok(manifest) => Ok(Self::Model(manifest)),
@@ -151,62 +208,82 @@ impl Content {
             }
         }
     }
-}
 
-impl Manifest {
-    fn said(&self) -> Said {
-        Said {
-            subjects: vec![self.name.clone()],
-            predicate: self.predicate_type().to_owned(),
+    fn artifacts(&self) -> Vec<Digest> {
+        match self {
+            Self::Model(manifest) => manifest.artifacts(),
+            Self::Other(statement) => {
+                let subjects = statement.subject.iter();
+                let digests = subjects.filter_map(ResourceDescriptor::sha256);
+                digests
+                    .filter_map(|hex| format!("sha256:{hex}").parse().ok())
+                    .collect()
+            }
         }
     }
 }
 
 /// What somebody trusted signed.
-struct Signed<T> {
-    signer: Signer,
-    content: T,
-    payload: Digest,
+#[derive(Clone, Debug)]
+pub struct Signed<T> {
+    /// Who signed.
+    pub signer: Signer,
+    /// What is signed.
+    pub content: T,
+    /// The records of it that are proven to be in logs.
+    pub logged: Vec<Logged>,
+    /// The digest of what is signed.
+    pub(crate) payload: Digest,
     /// Whether in the way of model-signing 0.2.
     is_old: bool,
 }
 
-fn judge<T>(
-    bytes: &[u8],
-    trust: &TrustStore,
+/// By whom and as of when a bundle is judged.
+struct Judge<'a> {
+    trust: &'a TrustStore,
+    logs: Option<&'a dyn LogProof>,
     now: Timestamp,
-    notes: &mut Vec<String>,
-    parse: &dyn Fn(&[u8]) -> Result<T, Problem>,
-    said: &dyn Fn(&T) -> Said,
-) -> Result<Signed<T>, Problem> {
-    let bundle = parse_bundle(bytes)?;
-    let is_old = Cell::new(false);
-    let verify = |envelope: &Envelope, key: &PublicKey| {
-        if envelope.verify(key).is_ok() {
-            return true;
-        }
-        let old = legacy::verify(envelope, key).is_ok();
-        is_old.set(old);
-        old
-    };
-    let parsed = OnceCell::new();
-    let parse = || parsed.get_or_init(|| parse(&bundle.envelope.payload.0));
-    // What cannot be read is refused below, whatever its signer may sign.
-    let said = || parse().as_ref().ok().map(said);
-    let (signed_at, told) = trust.signed_at(&bundle, now);
-    notes.extend(told);
-    let signer = trust
-        .judge(&bundle, &said, signed_at, now, &verify)
-        .map_err(|distrust| distrusted(&distrust))?;
-    is_statement(&bundle)?;
-    parse();
-    let content = parsed.into_inner().expect("it was parsed just now")?;
-    Ok(Signed {
-        signer,
-        content,
-        payload: Digest::of(&bundle.envelope.payload.0),
-        is_old: is_old.get(),
-    })
+}
+
+impl Judge<'_> {
+    fn judge<T: Payload>(
+        &self,
+        bytes: &[u8],
+        notes: &mut Vec<String>,
+    ) -> Result<Signed<T>, Problem> {
+        let bundle = parse_bundle(bytes)?;
+        let is_old = Cell::new(false);
+        let verify = |envelope: &Envelope, key: &PublicKey| {
+            if envelope.verify(key).is_ok() {
+                return true;
+            }
+            let old = legacy::verify(envelope, key).is_ok();
+            is_old.set(old);
+            old
+        };
+        let parsed = OnceCell::new();
+        let parse = || parsed.get_or_init(|| T::read(&bundle.envelope.payload.0));
+        // What cannot be read is refused below, whatever its signer may sign.
+        let said = || parse().as_ref().ok().map(T::said);
+        let in_logs = InLogs::of(&Digest::of(bytes), self.logs);
+        let (signed_at, stamps) = self.trust.signed_at(&bundle, in_logs.seen(), self.now);
+        notes.extend(stamps);
+        let signer = (self.trust)
+            .judge(&bundle, &said, signed_at, self.now, &verify)
+            .map_err(|distrust| distrusted(&distrust))?;
+        is_statement(&bundle)?;
+        parse();
+        let content = parsed.into_inner().expect("it was parsed just now")?;
+        let (artifacts, predicate) = (content.artifacts(), content.said().predicate);
+        let logged = in_logs.about(&artifacts, &predicate, self.trust, notes)?;
+        Ok(Signed {
+            signer,
+            content,
+            logged,
+            payload: Digest::of(&bundle.envelope.payload.0),
+            is_old: is_old.get(),
+        })
+    }
 }
 
 fn parse_bundle(bytes: &[u8]) -> Result<Bundle, Problem> {
@@ -246,3 +323,54 @@ fn malformed(told: String) -> Problem {
 /// How long a statement of another kind than a model signature may be: a hundred thousand tests have
 /// names in less.
 pub(crate) const LONGEST_CLAIM: usize = 32 << 20;
+
+#[cfg(test)]
+mod tests {
+    use casemate_attest::{KeyAlgorithm, Material, STATEMENT_V1, SigningKey};
+
+    use super::*;
+
+    fn bundle(statement: &str, payload_type: &str) -> Vec<u8> {
+        let key = SigningKey::generate(KeyAlgorithm::Ed25519).expect("randomness");
+        let bundle = Bundle {
+            material: Material::of_key(&key.public()),
+            envelope: Envelope::sign(statement.as_bytes().to_vec(), payload_type, &key),
+            timestamps: Vec::new(),
+            log_entries: 0,
+        };
+        bundle.to_json()
+    }
+
+    fn statement(subjects: &[&str]) -> String {
+        let subject = |hex: &&str| format!("{{\"digest\":{{\"sha256\":\"{hex}\"}}}}");
+        let subjects: Vec<String> = subjects.iter().map(subject).collect();
+        format!(
+            "{{\"_type\":\"{STATEMENT_V1}\",\"subject\":[{}],\
+             \"predicateType\":\"https://example.org/said/v1\",\"predicate\":{{\"a\":[1]}}}}",
+            subjects.join(",")
+        )
+    }
+
+    #[test]
+    fn a_statement_of_another_kind_is_about_its_subject() {
+        let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+        let of = |text: &str| about(&bundle(text, dsse::IN_TOTO));
+        let expected = Ok((one, "https://example.org/said/v1".to_owned()));
+        assert_eq!(of(&statement(&[&one.hex()])), expected);
+        assert_eq!(of(&statement(&[&one.hex(), &one.hex()])), expected);
+        for text in [
+            statement(&[]),
+            statement(&[&one.hex(), &other.hex()]),
+            statement(&["abc"]),
+            statement(&[&one.hex()]).replace("sha256", "sha512"),
+            statement(&[&one.hex()]).replace("Statement/v1", "Statement/v0.1"),
+            // A manifest that is none.
+            statement(&[&one.hex()]).replace("https://example.org/said/v1", crate::PREDICATE),
+            "{}".to_owned(),
+        ] {
+            assert!(of(&text).is_err(), "{text}");
+        }
+        assert!(about(&bundle(&statement(&[&one.hex()]), "text/plain")).is_err());
+        assert!(about(b"{}").is_err());
+    }
+}

@@ -1,7 +1,7 @@
 //! What verifying a model says.
 
 use casemate_attest::Signer;
-use casemate_core::{Digest, PathText};
+use casemate_core::{Digest, Logged, PathText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub enum Class {
     Missing,
     /// Something is not what was signed.
     ContentMismatch,
-    /// A log was asked for, and the signature is in none.
+    /// A log was asked for, and the signature is proven to be in none.
     NotLogged,
     /// A certificate or key was not valid at the time.
     Expired,
@@ -34,7 +34,7 @@ pub enum Class {
     UntrustedSigner,
     /// The signature does not verify.
     BadSignature,
-    /// Two signed statements that cannot both be true.
+    /// A log has signed two histories, which cannot both be true.
     Equivocation,
     /// The signature could not be read, or could be read in more than one way.
     Malformed,
@@ -84,6 +84,9 @@ pub struct Verdict {
     pub manifest: Option<Manifest>,
     /// The digests of the bundles, in the order in which they were given.
     pub bundles: Vec<Digest>,
+    /// The records of signatures that are trusted, which are proven to be in logs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logged: Vec<Logged>,
     /// How many files are signed.
     pub signed_files: usize,
     /// How many of them were read and are what was signed.

@@ -4,10 +4,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use casemate_attest::{Signer, TrustStore, matches};
-use casemate_core::{Digest, PathText, Source as _, Timestamp};
+use casemate_core::{Digest, LogProof, PathText, Source as _, Timestamp};
 use rayon::prelude::*;
 
 use crate::{
@@ -38,6 +39,8 @@ pub struct VerifyOptions {
     pub claims: Claims,
     /// Why others could not be read.
     pub unreadable: Vec<String>,
+    /// What transparency logs say of the bundles.
+    pub logs: Option<Arc<dyn LogProof>>,
 }
 
 /// Verifies the model at `path` against `bundles` (as JSON), and says what is wrong. A bundle is read
@@ -58,13 +61,14 @@ pub fn verify(
         root: None,
         manifest: None,
         bundles: bundles.iter().map(|bundle| Digest::of(bundle)).collect(),
+        logged: Vec::new(),
         signed_files: 0,
         verified_files: 0,
         ignored: Vec::new(),
         claims: Vec::new(),
         notes: Vec::new(),
     };
-    let mut said = claims::judge_lines(&options.claims, trust, now, &mut verdict);
+    let mut said = claims::judge_lines(options, trust, now, &mut verdict);
     let counted = count_signatures(bundles, &mut said, trust, options, now, &mut verdict);
     if let Some(manifest) = counted {
         let root = manifest.root();
@@ -73,6 +77,11 @@ pub fn verify(
         compare(path, &manifest, options, meter, &mut verdict);
         claims::list(said, &root, trust, &mut verdict);
         verdict.manifest = Some(manifest);
+    }
+    // Of a log that says one thing to one and another to others, nothing counts, asked for or not.
+    for told in options.logs.iter().flat_map(|logs| logs.equivocations()) {
+        let problem = Problem::new(Class::Equivocation, told);
+        verdict.problems.push(problem);
     }
     let order = |it: &Problem| (std::cmp::Reverse(it.class), it.path.clone(), it.line);
     verdict.problems.sort_by_cached_key(order);
@@ -107,7 +116,7 @@ fn count_signatures(
     let mut refused: Vec<Problem> = unreadable
         .map(|told| Problem::new(Class::Malformed, told))
         .collect();
-    let mut groups = groups(bundles, said, trust, now, &mut refused, verdict);
+    let mut groups = groups(bundles, said, trust, options, now, &mut refused, verdict);
     let need = trust.threshold_of(PREDICATE);
     let chosen = groups.iter().position(|it| it.signers.len() >= need);
     let most = || {
@@ -146,7 +155,14 @@ fn count_signatures(
     if need > 1 {
         let have = verdict.signers.len();
         let told = format!("{need} signers must have signed, and the signatures of {have} count");
-        verdict.problems.push(untrusted(told));
+        // Where only the log is missing, that is what is wrong.
+        let unlogged = |it: &&Problem| it.class == Class::NotLogged;
+        let would_do = have + verdict.problems.iter().filter(unlogged).count() >= need;
+        let class = match would_do && verdict.problems.iter().all(|it| unlogged(&it)) {
+            true => Class::NotLogged,
+            false => Class::UntrustedSigner,
+        };
+        verdict.problems.push(Problem::new(class, told));
     }
     None
 }
@@ -156,14 +172,18 @@ fn groups(
     bundles: &[Vec<u8>],
     said: &[(u64, Attested)],
     trust: &TrustStore,
+    options: &VerifyOptions,
     now: Timestamp,
     refused: &mut Vec<Problem>,
     verdict: &mut Verdict,
 ) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
+    let logs = options.logs.as_deref();
     for bytes in bundles {
-        match read_signed(bytes, trust, now, &mut verdict.notes) {
-            Ok((signer, manifest)) => {
+        match read_signed(bytes, trust, logs, now, &mut verdict.notes) {
+            Ok(signed) => {
+                verdict.logged.extend(signed.logged);
+                let (signer, manifest) = (signed.signer, signed.content);
                 group(&mut groups, signer, manifest, None, &mut verdict.notes);
             }
             Err(problem) => refused.push(problem),
@@ -405,17 +425,12 @@ fn find_unsigned(
     let asked = ignore_paths(path, &options.ignore_paths, &mut verdict.notes);
     let ignored = Ignored::new(signed.chain(asked)).and_files(own_files(path, &options.bundles));
     let walk = model.walk(&ignored);
+    verdict.notes.extend(walk.notes());
     for (directory, fault) in walk.unreadable {
         let told = format!("the directory {fault}, so that nobody knows what is in it");
         verdict
             .problems
             .push(Problem::of(Class::UnsignedPresent, &directory, told));
-    }
-    for circle in walk.circles {
-        let shown = PathText::from_bytes(&circle);
-        verdict.notes.push(format!(
-            "{shown} is a link to a directory around it, and was not followed"
-        ));
     }
     if walk.is_cut {
         let told = "the model has more files, deeper directories, or more links to one directory, than are looked at";

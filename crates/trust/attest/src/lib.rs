@@ -27,6 +27,6 @@ pub use self::{
     dsse::{Base64, Envelope},
     key::{BadSignature, KeyAlgorithm, KeyError, KeyId, PublicKey, SigningKey},
     statement::{ResourceDescriptor, STATEMENT_V1, Statement, StatementError},
-    store::{Distrust, Said, Signer, StoreError, TrustStore, matches},
+    store::{Distrust, LogTrust, Said, Signer, StoreError, TrustStore, TrustedWitness, matches},
     timestamp::{TimestampError, verify_timestamp},
 };

@@ -3,6 +3,8 @@
 //! ```toml
 //! threshold = 2                      # so many of the signers below must have signed
 //! thresholds = { "https://slsa.dev/provenance/v1" = 1 } # unless it says one of these
+//! require-log = true                 # and a log below must have their signatures
+//! witnesses = 1                      # which so many of the witnesses below have seen there
 //!
 //! [[key]]
 //! name = "release"
@@ -20,17 +22,27 @@
 //! [[timestamp-authority]]            # who may say when something was signed
 //! name = "tsa"
 //! pem = """-----BEGIN CERTIFICATE-----…"""
+//!
+//! [[log]]                            # a transparency log
+//! vkey = "log.example/models+…"
+//!
+//! [[witness]]                        # who may say when it was in there
+//! vkey = "witness.example+…"
 //! ```
 
 mod file;
+mod logs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use casemate_core::{Digest, Timestamp};
+use casemate_core::{Digest, Seen, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::file::StoreError;
+pub use self::{
+    file::StoreError,
+    logs::{LogTrust, TrustedWitness},
+};
 use crate::{
     Bundle, Certificate, Envelope, Identity, Material, PathError, PublicKey,
     certificate::find_path, timestamp::verify_timestamp,
@@ -47,6 +59,8 @@ pub struct TrustStore {
     threshold: usize,
     /// By predicate type, where it is another one.
     thresholds: BTreeMap<String, usize>,
+    /// What logs must say, and by whose word.
+    pub logs: LogTrust,
 }
 
 /// A key that is trusted.
@@ -149,6 +163,7 @@ impl TrustStore {
             revoked: BTreeSet::new(),
             threshold: 1,
             thresholds: BTreeMap::new(),
+            logs: LogTrust::default(),
         }
     }
 
@@ -167,6 +182,7 @@ impl TrustStore {
             revoked: BTreeSet::new(),
             threshold: 1,
             thresholds: BTreeMap::new(),
+            logs: LogTrust::default(),
         }
     }
 
@@ -184,8 +200,14 @@ impl TrustStore {
     }
 
     /// When `bundle` was signed at the latest, where an authority that is trusted `now` says so in one of
-    /// its tokens; and what to tell of it: whose time counts, and why another's does not.
-    pub fn signed_at(&self, bundle: &Bundle, now: Timestamp) -> (Option<Timestamp>, Vec<String>) {
+    /// its tokens, or witnesses had `seen` it in a log; and what to tell of it: whose time counts, and why
+    /// another's does not. The earliest time counts: whoever saw it later saw it still.
+    pub fn signed_at(
+        &self,
+        bundle: &Bundle,
+        seen: Option<&Seen>,
+        now: Timestamp,
+    ) -> (Option<Timestamp>, Vec<String>) {
         let signature = bundle
             .envelope
             .signatures
@@ -198,9 +220,12 @@ impl TrustStore {
                 Err(why) => notes.push(format!("a time stamp does not count: {why}")),
             }
         }
-        if let Some((time, name)) = earliest {
+        let stamped = earliest.map(|(time, name)| (time, format!("a time stamp of `{name}` says")));
+        let witnessed = seen.map(|seen| (seen.time, format!("{} saw it", seen.by.join(", "))));
+        let earliest = stamped.into_iter().chain(witnessed).min();
+        if let Some((time, by)) = &earliest {
             notes.push(format!(
-                "it was signed by {time}, as a time stamp of `{name}` says, and is judged as of then"
+                "it was signed by {time}, as {by}, and is judged as of then"
             ));
         }
         (earliest.map(|(time, _)| time), notes)

@@ -217,6 +217,24 @@ impl<D: Disk> Log<D> {
         merkle::consistency(&mut nodes, old, size)
     }
 
+    /// The root that the log had when it had `size` entries, by the tiles that it has now.
+    ///
+    /// # Errors
+    ///
+    /// When it has fewer, or a tile cannot be read or does not belong to the checkpoint.
+    pub fn root_at(&self, size: u64) -> Result<Hash, LogError> {
+        let now = self.checkpoint.size();
+        if size > now {
+            return Err(LogError::Index {
+                index: size,
+                size: now,
+            });
+        }
+        let mut nodes = TileNodes(Cached::new(self));
+        self.check_root(&mut nodes)?;
+        merkle::root(&mut nodes, size)
+    }
+
     fn check_root(&self, nodes: &mut TileNodes<Cached<'_, D>>) -> Result<(), LogError> {
         let (size, signed) = (self.checkpoint.size(), self.checkpoint.root());
         match merkle::root(nodes, size)? {

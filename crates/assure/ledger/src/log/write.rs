@@ -199,7 +199,12 @@ impl<D: Disk> Writer<D> {
         self.log.publish(Vec::new())
     }
 
-    fn check_key(&self, signer: &Signer<'_>) -> Result<(), LogError> {
+    /// Whether `signer` is who signed the head.
+    ///
+    /// # Errors
+    ///
+    /// Whose name or key the log has instead.
+    pub fn check_key(&self, signer: &Signer<'_>) -> Result<(), LogError> {
         let (origin, verifier) = (self.log.checkpoint.origin(), signer.verifier());
         if verifier.name() != origin {
             return Err(LogError::Origin {

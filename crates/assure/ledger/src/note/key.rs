@@ -78,6 +78,11 @@ impl VerifierKey {
         self.id
     }
 
+    /// The public key itself.
+    pub(crate) fn key(&self) -> &VerifyingKey {
+        &self.key
+    }
+
     /// Whether it cosigns, with a time, as a witness does.
     pub fn is_cosigner(&self) -> bool {
         !matches!(self.key, VerifyingKey::Ed25519(_))

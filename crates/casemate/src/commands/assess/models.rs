@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::path_text;
 use crate::{
-    cli::{self, Global},
-    commands::signing::{trust, verify::read_claims, with_progress},
+    cli::{self, Global, signing::Logs},
+    commands::signing::{logs, trust, verify::read_claims, with_progress},
     config::{Configuration, ModelSettings},
 };
 
@@ -78,7 +78,12 @@ impl Models {
     ) -> Result<Verified> {
         let mut verified = Verified::default();
         for model in &self.named {
-            let trust = self.trust.as_ref().context("a trust store")?;
+            let mut trust = self.trust.clone().context("a trust store")?;
+            let proofs = Logs {
+                log_proof: model.log_proofs.clone(),
+                ..Logs::default()
+            };
+            let heard = logs::read(&proofs, &mut trust, now)?;
             let path = match model.path.as_os_str().is_empty() {
                 true => tree.path.to_owned(),
                 false => tree.path.join(&model.path),
@@ -87,10 +92,11 @@ impl Models {
             let options = VerifyOptions {
                 bundles: outside.cloned().collect(),
                 claims: read_claims(&model.claims),
+                logs: heard.logs,
                 ..VerifyOptions::default()
             };
             let verdict = with_progress(global.quiet, |meter| {
-                verify(&path, &[], trust, &options, now, meter)
+                verify(&path, &[], &trust, &options, now, meter)
             });
             verified.add(tree, &path_text(&model.path), verdict, inventory);
         }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use casemate_attest::TrustStore;
-use casemate_core::{Digest, Timestamp, Verdict as Outcome};
+use casemate_core::{Digest, LogProof, Timestamp, Verdict as Outcome};
 use casemate_provenance::{Attested, Class, Evidence, Problem, Stated, read_attestation, together};
 
 use super::{
@@ -15,7 +15,9 @@ use super::{
 use crate::{
     NEGATIVE,
     cli::{Format, Global, attest::VerifyAttestation},
-    clock, output, policies,
+    clock,
+    commands::signing::logs,
+    output, policies,
 };
 
 /// Verifies attestations: their signatures, what they are about and say, and what a policy makes of it.
@@ -23,9 +25,10 @@ pub(crate) fn run(global: &Global, arguments: &VerifyAttestation) -> Result<Exit
     if !matches!(global.format, Format::Text | Format::Json) {
         bail!("attestations are told of as text or json");
     }
-    let trust = arguments.trust.store()?;
+    let mut trust = arguments.trust.store()?;
     let bundle = policies::load(arguments.policy.as_deref())?;
     let now = clock::of(global)?.now();
+    let heard = logs::read(&arguments.logs, &mut trust, now)?;
     let asked = Asked::new(global, arguments)?;
     let mut report = Verification {
         schema: "casemate.attestation-verification/1",
@@ -33,10 +36,20 @@ pub(crate) fn run(global: &Global, arguments: &VerifyAttestation) -> Result<Exit
         attestations: Vec::new(),
         problems: Vec::new(),
         decision: None,
-        notes: Vec::new(),
+        notes: heard.notes,
     };
     let mut places = Vec::new();
-    let read = read(arguments, &trust, now, &mut places, &mut report);
+    let logs = heard.logs.as_deref();
+    let read = read(arguments, &trust, logs, now, &mut places, &mut report);
+    // Of a log that says one thing to one and another to others, nothing counts.
+    let equivocations = logs.iter().flat_map(|logs| logs.equivocations());
+    report.problems.extend(equivocations.map(|told| Refusal {
+        bundle: Place {
+            file: "a log".to_owned(),
+            line: None,
+        },
+        problem: Problem::new(Class::Equivocation, told),
+    }));
     for stated in together(read) {
         let at = |index: &u64| usize::try_from(*index).ok().and_then(|at| places.get(at));
         let at: Vec<Place> = stated.at.iter().filter_map(at).cloned().collect();
@@ -73,6 +86,7 @@ pub(crate) fn run(global: &Global, arguments: &VerifyAttestation) -> Result<Exit
 fn read(
     arguments: &VerifyAttestation,
     trust: &TrustStore,
+    logs: Option<&dyn LogProof>,
     now: Timestamp,
     places: &mut Vec<Place>,
     report: &mut Verification,
@@ -91,7 +105,7 @@ fn read(
             }
         };
         for (place, bytes) in found {
-            match read_attestation(&bytes, trust, now, &mut report.notes) {
+            match read_attestation(&bytes, trust, logs, now, &mut report.notes) {
                 Ok(attested) => {
                     counted.push((places.len() as u64, attested));
                     places.push(place);

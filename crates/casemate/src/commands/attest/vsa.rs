@@ -17,7 +17,7 @@ use crate::{
     cli::{Global, attest::Vsa},
     clock,
     commands::signing::{
-        trust,
+        logs, trust,
         verify::{read_claims, told},
         with_progress,
     },
@@ -88,17 +88,21 @@ pub(crate) fn run(global: &Global, arguments: &Vsa) -> Result<ExitCode> {
 fn verified(global: &Global, arguments: &Vsa, claims: Claims, now: Timestamp) -> Result<Verdict> {
     let trusted = &arguments.trusted;
     let (key, store) = (trusted.trust_key.as_deref(), trusted.trust_store.as_deref());
-    let trust = trust(key, &trusted.trust, store)?;
+    let mut trust = trust(key, &trusted.trust, store)?;
+    let heard = logs::read(&arguments.logs, &mut trust, now)?;
     let scope = &arguments.statement.scope;
     let options = VerifyOptions {
         ignore_paths: scope.ignore_paths.clone(),
         allow_symlinks: scope.allow_symlinks,
         bundles: outputs(arguments),
         claims,
+        logs: heard.logs,
         ..VerifyOptions::default()
     };
     let look = |meter: &_| verify(&arguments.model, &[], &trust, &options, now, meter);
-    Ok(with_progress(global.quiet, look))
+    let mut verdict = with_progress(global.quiet, look);
+    verdict.notes.extend(heard.notes);
+    Ok(verdict)
 }
 
 /// What the model is: whatever fails is said of that, and not of what somebody signed.
@@ -109,7 +113,10 @@ fn what_is_there(global: &Global, arguments: &Vsa) -> Result<Result<Manifest, St
 }
 
 fn outputs(arguments: &Vsa) -> Vec<PathBuf> {
-    vec![arguments.statement.bundle.clone(), arguments.claims.clone()]
+    let own = [&arguments.statement.bundle, &arguments.claims];
+    (own.into_iter().chain(&arguments.logs.log_proof))
+        .cloned()
+        .collect()
 }
 
 /// Every attestation that was gone by, those that do not count too.

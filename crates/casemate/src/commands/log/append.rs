@@ -10,13 +10,12 @@ use std::{
 use anyhow::{Context, Result};
 use casemate_ledger::{
     Hash,
-    disk::Folder,
-    log::{LogError, Writer},
+    log::LogError,
     note::Scheme,
     tile::{LongEntry, MAX_ENTRY},
 };
 
-use super::{is_verdict, open_writer, origin, read_key, report, signer};
+use super::{open_writer, origin, read_key, refused, report, signer};
 use crate::{
     NEGATIVE,
     cli::{self, Format, Global},
@@ -26,7 +25,10 @@ use crate::{
 /// Appends files or lines.
 pub(crate) fn run(global: &Global, arguments: &cli::Append) -> Result<ExitCode> {
     let key = arguments.key.as_deref().map(read_key).transpose()?;
-    let mut writer = open_writer(&arguments.dir)?;
+    let mut writer = match refused(open_writer(&arguments.dir))? {
+        Ok(writer) => writer,
+        Err(error) => return refuse(&error),
+    };
     let name = origin(writer.log()).to_owned();
     let signer = key
         .as_ref()
@@ -48,8 +50,8 @@ pub(crate) fn run(global: &Global, arguments: &cli::Append) -> Result<ExitCode> 
             }
             Ok(())
         });
-        if let Some(code) = refused(taken)? {
-            return Ok(code);
+        if let Err(error) = refused(taken)? {
+            return refuse(&error);
         }
     }
     let head = match &signer {
@@ -61,8 +63,9 @@ pub(crate) fn run(global: &Global, arguments: &cli::Append) -> Result<ExitCode> 
         }
         None => {
             let head = report::Head::of(writer.log().checkpoint());
-            if let Some(code) = stage(writer, &staged)? {
-                return Ok(code);
+            let taken = writer.stage(&staged).map_err(Into::into);
+            if let Err(error) = refused(taken)? {
+                return refuse(&error);
             }
             head
         }
@@ -71,23 +74,10 @@ pub(crate) fn run(global: &Global, arguments: &cli::Append) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-fn stage(writer: Writer<Folder>, staged: &[Vec<u8>]) -> Result<Option<ExitCode>> {
-    refused(writer.stage(staged).map(drop).map_err(Into::into))
-}
-
-/// An entry that is refused is a verdict, and told as one.
-fn refused(taken: Result<()>) -> Result<Option<ExitCode>> {
-    match taken {
-        Ok(()) => Ok(None),
-        Err(error) => match error.downcast::<LogError>() {
-            Ok(error) if is_verdict(&error) => {
-                output::print(&format!("nothing is appended: {error}\n"))?;
-                Ok(Some(ExitCode::from(NEGATIVE)))
-            }
-            Ok(error) => Err(error.into()),
-            Err(error) => Err(error),
-        },
-    }
+/// Tells why a log took nothing.
+fn refuse(error: &LogError) -> Result<ExitCode> {
+    output::print(&format!("nothing is appended: {error}\n"))?;
+    Ok(ExitCode::from(NEGATIVE))
 }
 
 fn tell(global: &Global, first: u64, count: u64, pending: bool, head: report::Head) -> Result<()> {

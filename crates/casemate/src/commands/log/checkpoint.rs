@@ -11,7 +11,7 @@ use casemate_ledger::{
     witness::AddCheckpoint,
 };
 
-use super::{open_writer, origin, read_key, report, signer};
+use super::{open_writer, origin, read_key, refused, report, signer};
 use crate::{
     NEGATIVE,
     cli::{self, Format, Global},
@@ -20,7 +20,13 @@ use crate::{
 
 /// Signs what is pending and asks witnesses.
 pub(crate) fn run(global: &Global, arguments: &cli::Checkpoint) -> Result<ExitCode> {
-    let mut writer = open_writer(&arguments.dir)?;
+    let mut writer = match refused(open_writer(&arguments.dir))? {
+        Ok(writer) => writer,
+        Err(error) => {
+            output::print(&format!("nothing is signed: {error}\n"))?;
+            return Ok(ExitCode::from(NEGATIVE));
+        }
+    };
     if let Some(path) = &arguments.key {
         let key = read_key(path)?;
         let name = origin(writer.log()).to_owned();

@@ -8,6 +8,7 @@ use casemate_ledger::{log::LogError, note::Scheme};
 use casemate_report::Logged;
 
 use super::{open_writer, origin, read, read_key, signer};
+use crate::commands::signing::write_whole;
 
 /// Where an assessment is logged.
 pub(crate) struct Ledger {
@@ -17,6 +18,8 @@ pub(crate) struct Ledger {
     pub(crate) key: Option<PathBuf>,
     /// The secret that records are sealed with.
     pub(crate) secret: Option<PathBuf>,
+    /// Where the records go as they were before.
+    pub(crate) records: Option<PathBuf>,
 }
 
 /// What an assessment says.
@@ -35,12 +38,20 @@ impl Ledger {
         let secret = self.secret.as_deref().map(read_secret).transpose()?;
         let mut writer = open_writer(&self.dir)?;
         // The time is taken behind the lock, so that two runs cannot record in the wrong order.
-        let records = records(said, clock)
-            .into_iter()
-            .map(|record| match &secret {
-                Some(secret) => record.sealed(secret).to_json(),
-                None => record.to_json(),
-            });
+        let records = records(said, clock);
+        if let Some(path) = &self.records {
+            let mut lines = Vec::new();
+            for record in &records {
+                lines.extend(record.to_json());
+                lines.push(b'\n');
+            }
+            // Before the log is, since nobody opens a seal without its record.
+            write_whole(path, &lines, true)?;
+        }
+        let records = records.iter().map(|record| match &secret {
+            Some(secret) => record.sealed(secret).to_json(),
+            None => record.to_json(),
+        });
         let entries: Vec<Vec<u8>> = records.collect();
         let name = origin(writer.log()).to_owned();
         let first = writer.next();
@@ -66,10 +77,6 @@ impl Ledger {
 
 fn records(said: &Said<'_>, clock: &dyn Clock) -> Vec<Record> {
     let time = clock.now();
-    let producer = || Producer {
-        name: "casemate".into(),
-        version: env!("CARGO_PKG_VERSION").into(),
-    };
     let populations = said
         .populations
         .iter()
@@ -82,7 +89,15 @@ fn records(said: &Said<'_>, clock: &dyn Clock) -> Vec<Record> {
     populations.chain(outcomes).chain([decision]).collect()
 }
 
-fn read_secret(path: &Path) -> Result<Secret> {
+/// This program.
+pub(super) fn producer() -> Producer {
+    Producer {
+        name: "casemate".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+    }
+}
+
+pub(super) fn read_secret(path: &Path) -> Result<Secret> {
     match Secret::new(read(path, MAX_SECRET)?) {
         Some(secret) => Ok(secret),
         None => bail!(

@@ -1,9 +1,11 @@
 //! `casemate log`.
 
 mod append;
+pub(crate) mod attest;
 mod checkpoint;
 pub(crate) mod evidence;
 mod export;
+mod opening;
 mod prove;
 pub(crate) mod report;
 mod verify;
@@ -39,6 +41,8 @@ pub(crate) fn run(global: &Global, command: &cli::Log) -> Result<ExitCode> {
     match command {
         cli::Log::Init(arguments) => init(global, arguments),
         cli::Log::Append(arguments) => append::run(global, arguments),
+        cli::Log::Attest(arguments) => attest::run(global, arguments),
+        cli::Log::Open(arguments) => opening::run(global, arguments),
         cli::Log::Checkpoint(arguments) => checkpoint::run(global, arguments),
         cli::Log::Prove(arguments) => prove::run(global, arguments),
         cli::Log::Verify(arguments) => verify::run(global, arguments),
@@ -121,9 +125,25 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether an error is about the log, and not about reading it.
+/// Whether an error is about the log, and not about reading it or about whoever asks.
 fn is_verdict(error: &LogError) -> bool {
-    !matches!(error, LogError::Io { .. } | LogError::Absent)
+    !matches!(
+        error,
+        LogError::Io { .. }
+            | LogError::Absent
+            | LogError::Present
+            | LogError::Origin { .. }
+            | LogError::Key { .. }
+    )
+}
+
+/// What a log refuses, out of everything that can go wrong: that is a verdict, and told as one.
+pub(crate) fn refused<T>(taken: Result<T>) -> Result<Result<T, LogError>> {
+    match taken {
+        Ok(taken) => Ok(Ok(taken)),
+        Err(error) if error.downcast_ref().is_some_and(is_verdict) => error.downcast().map(Err),
+        Err(error) => Err(error),
+    }
 }
 
 /// The origin of a log.

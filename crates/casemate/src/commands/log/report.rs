@@ -1,5 +1,6 @@
 //! What the commands tell programs.
 
+use casemate_core::Digest;
 use casemate_ledger::{Checkpoint, audit::Fault};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -61,6 +62,50 @@ pub(crate) struct Appended {
     pub(crate) pending: bool,
     /// The log's head.
     pub(crate) head: Head,
+}
+
+/// What `casemate log attest` did.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Attested {
+    /// The form of this document.
+    #[schemars(extend("const" = "casemate/log-attestation/v1"))]
+    pub(crate) schema: &'static str,
+    /// The log's origin.
+    pub(crate) origin: String,
+    /// The index of the record.
+    pub(crate) index: u64,
+    /// How many entries the log has with it.
+    pub(crate) size: u64,
+    /// The artifact that it is about.
+    pub(crate) artifact: Digest,
+    /// The file that proves it.
+    pub(crate) proof: String,
+}
+
+impl Attested {
+    /// The same in words.
+    pub(crate) fn describe(&self) -> String {
+        format!(
+            "entry {} of {} in {}, proven by {}",
+            self.index, self.size, self.origin, self.proof
+        )
+    }
+}
+
+/// What `casemate log open` says.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Opened {
+    /// The form of this document.
+    #[schemars(extend("const" = "casemate/log-opening/v1"))]
+    pub(crate) schema: &'static str,
+    /// The entry that is the seal of the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) index: Option<u64>,
+    /// Whether there is one.
+    pub(crate) opened: bool,
+    /// What opens it without the secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) salt: Option<String>,
 }
 
 /// What `casemate log checkpoint` did.

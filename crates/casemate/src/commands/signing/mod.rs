@@ -1,6 +1,7 @@
 //! Keys, and signatures of models.
 
 pub(crate) mod keygen;
+pub(crate) mod logs;
 pub(crate) mod outputs;
 mod passphrase;
 pub(crate) mod sign;

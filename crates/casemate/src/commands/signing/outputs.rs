@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::cli::signing::Signer;
+use crate::cli::signing::{Sign, Signer};
 
 /// Refuses to write over the model, what is read to sign it, the other output, and whatever is not of the
 /// kind that is written: files of the model have no second copy.
@@ -56,10 +56,28 @@ pub(crate) fn replaces_nothing_else<'a>(
             bail!("{shown} is no regular file, and would be replaced by one");
         }
         if !force && !is_ours(output)? {
-            bail!("{shown} is neither a signature nor a digest store; --force replaces it");
+            bail!(
+                "{shown} is neither a signature nor a digest store nor a proof; --force replaces it"
+            );
         }
     }
     Ok(())
+}
+
+/// Refuses a log inside of the model, of which each signing would make another one.
+pub(super) fn log_is_elsewhere(arguments: &Sign) -> Result<()> {
+    let (Some(log), Ok(model)) = (&arguments.logging.log, arguments.model.canonicalize()) else {
+        return Ok(());
+    };
+    match log.canonicalize() {
+        Ok(place) if place.starts_with(&model) => {
+            bail!(
+                "the log {} lies in the model, which it would change",
+                log.display()
+            )
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The path with all links resolved but its last component's, which is what is replaced.
@@ -70,7 +88,7 @@ fn place(path: &Path) -> Option<PathBuf> {
     Some(parent.join(name))
 }
 
-/// Whether a file begins as signatures do, whoever wrote them, or as digest stores.
+/// Whether a file begins as signatures do, whoever wrote them, or as digest stores or proofs.
 fn is_ours(path: &Path) -> Result<bool> {
     let named = || format!("cannot look at {}, which is there", path.display());
     let mut head = Vec::new();
@@ -84,10 +102,12 @@ fn is_ours(path: &Path) -> Result<bool> {
 }
 
 const HEAD: u64 = 1024;
-/// A bundle begins with its media type or its verification material, a store with its envelope's payload.
-const BEGINNINGS: [&[u8]; 4] = [
+/// A bundle begins with its media type or its verification material, a store with its envelope's payload, and a
+/// proof with its version.
+const BEGINNINGS: [&[u8]; 5] = [
     br#"{"mediaType":"application/vnd.dev.sigstore.bundle"#,
     br#"{"verificationMaterial":"#,
     br#"{"dsseEnvelope":{"#,
     br#"{"payload":""#,
+    b"c2sp.org/tlog-proof@v1",
 ];

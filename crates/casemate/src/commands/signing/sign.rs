@@ -10,9 +10,10 @@ use std::{
 
 use anyhow::{Context, Result};
 use casemate_artifact::{Examination, Limits, Verdict, examine};
-use casemate_attest::SigningKey;
-use casemate_core::{Coverage, Digest, Source};
-use casemate_provenance::{Inspect, Reuse, SignError, SignOptions, inventory, sign};
+use casemate_attest::{Certificate, SigningKey};
+use casemate_core::{Clock, Coverage, Digest, SignedStatement, Source};
+use casemate_ledger::log::LogError;
+use casemate_provenance::{Inspect, PREDICATE, Reuse, SignError, SignOptions, inventory, sign};
 use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,6 +22,8 @@ use super::{chain, outputs, private_key, read_long, with_progress, write_whole};
 use crate::{
     NEGATIVE,
     cli::{Format, Global, signing::Sign},
+    clock,
+    commands::log::{attest, read_key, refused, report::Attested},
     config, output,
 };
 
@@ -48,6 +51,12 @@ pub(crate) struct Report {
     /// The digest of the key that signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Digest>,
+    /// Where the signature is logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logged: Option<Attested>,
+    /// Why it is signed and not logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_logged: Option<String>,
     /// How many files were signed.
     files: usize,
     /// How many of them were not read, because an earlier signing had, and they had not changed.
@@ -76,99 +85,187 @@ struct Objection {
 pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
     let key = private_key(&arguments.signer.key, &arguments.signer.passphrase)?;
     let chain = chain(&arguments.signer, &key)?;
-    let outputs: Vec<&Path> = [Some(&arguments.bundle), arguments.digest_store.as_ref()]
+    let outputs = [
+        Some(&arguments.bundle),
+        arguments.digest_store.as_ref(),
+        arguments.logging.log_proof.as_ref(),
+    ];
+    let outputs: Vec<&Path> = outputs
         .into_iter()
         .flatten()
         .map(PathBuf::as_path)
         .collect();
-    let read = [&arguments.model].into_iter().chain(&arguments.allow);
+    let read = [&arguments.model]
+        .into_iter()
+        .chain(&arguments.allow)
+        .chain(&arguments.logging.log_key);
     outputs::may_be_written(&outputs, read, &arguments.signer, arguments.force)?;
-    let mut notes = Vec::new();
-    let reuse = reuse(arguments, &key, &mut notes)?;
-    let options = SignOptions {
-        hash: arguments.hash,
-        shard_size: arguments.shard_size,
-        allow_symlinks: arguments.scope.allow_symlinks,
-        ignore_git: !arguments.no_ignore_git_paths,
-        ignore_paths: arguments.scope.ignore_paths.clone(),
-        outputs: outputs.iter().map(|it| it.to_path_buf()).collect(),
-        reuse,
-    };
-    let begun = match &arguments.digest_store {
-        Some(_) => clock_beside(&arguments.model).unwrap_or_else(|error| {
-            // Every change is after this, and no file counts as settled.
-            notes.push(format!(
-                "nothing can be left unread the next time: {error:#}"
-            ));
-            i64::MIN
-        }),
-        None => 0,
-    };
-    let allowlist = config::allowlist(&arguments.allow)?;
-    let limits = Limits::default();
-    let judge = |_: &str, content: &dyn Source| objection(&examine(content, &allowlist, &limits));
-    let inspect: Option<&Inspect<'_>> = if arguments.scan { Some(&judge) } else { None };
-    let (found, bytes) = with_progress(global.quiet, |meter| {
-        let found = inventory(&arguments.model, &options, inspect, meter);
-        (found, meter.bytes())
-    });
-    let model = arguments.model.display().to_string();
-    let mut report = Report {
-        schema: "casemate.signing/1",
-        model,
-        signed: false,
-        reason: None,
-        bundle: None,
-        bundle_digest: None,
-        root: None,
-        key: None,
-        files: 0,
-        reused: 0,
-        bytes,
-        scanned: arguments.scan,
-        objections: Vec::new(),
-        notes,
-    };
-    match found {
-        Err(SignError::Open(error)) => {
-            return Err(error).with_context(|| format!("cannot open {}", report.model));
-        }
-        Err(error) => report.reason = Some(error.to_string()),
-        Ok(found) if !found.objections.is_empty() => {
-            report.reason = Some(format!(
-                "{} of its files are not clean",
-                found.objections.len()
-            ));
-            let objections = found.objections.into_iter();
-            report.objections = objections
-                .map(|(path, reason)| Objection { path, reason })
-                .collect();
-            report.objections.sort_by(|a, b| a.path.cmp(&b.path));
-        }
-        Ok(found) => {
-            let json = sign(&found.manifest, &key, &chain)?.to_json();
-            write_whole(&arguments.bundle, &json, false)?;
-            report.signed = true;
-            report.bundle = Some(arguments.bundle.display().to_string());
-            report.bundle_digest = Some(Digest::of(&json));
-            report.root = Some(found.manifest.root());
-            report.key = Some(key.public().id());
-            report.files = found.manifest.files();
-            report.reused = found.reused;
-            if let Some(store) = &arguments.digest_store {
-                write_whole(store, &found.digest_store(&json, begun).sign(&key), false)?;
-            }
-            report.notes.extend(found.notes);
+    outputs::log_is_elsewhere(arguments)?;
+    let log = Logging::of(arguments)?;
+    let mut report = Report::of(arguments);
+    // A log that takes nothing is known before the model is read.
+    match log.as_ref().map_or(Ok(None), Logging::refusal)? {
+        Some(why) => report.reason = Some(why),
+        None => report.sign(global, arguments, &outputs, &key, &chain)?,
+    }
+    if let (Some(log), Some(root), Some(bundle)) = (log, report.root, report.bundle_digest) {
+        match log.append(root, bundle, &*clock::of(global)?)? {
+            Ok(logged) => report.logged = Some(logged),
+            Err(why) => report.not_logged = Some(why),
         }
     }
     match global.format {
         Format::Json => output::print_json(&report)?,
         _ => output::print(&report.text())?,
     }
-    Ok(match report.signed {
+    Ok(match report.signed && report.not_logged.is_none() {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(NEGATIVE),
     })
+}
+
+/// Where the signature is logged, and by which key.
+struct Logging<'a> {
+    dir: &'a Path,
+    key: SigningKey,
+    proof: &'a Path,
+}
+
+impl<'a> Logging<'a> {
+    fn of(arguments: &'a Sign) -> Result<Option<Self>> {
+        let logging = &arguments.logging;
+        let (Some(dir), Some(key), Some(proof)) =
+            (&logging.log, &logging.log_key, &logging.log_proof)
+        else {
+            return Ok(None);
+        };
+        let key = read_key(key)?;
+        Ok(Some(Self { dir, key, proof }))
+    }
+
+    /// Why the log would take nothing.
+    fn refusal(&self) -> Result<Option<String>> {
+        let opened = refused(attest::Place::open(self.dir, &self.key))?;
+        Ok(opened.err().map(|error| self.tell(&error)))
+    }
+
+    /// Appends the record of the signature; or says why the log does not take it.
+    fn append(
+        &self,
+        root: Digest,
+        bundle: Digest,
+        clock: &dyn Clock,
+    ) -> Result<Result<Attested, String>> {
+        let statement = SignedStatement {
+            predicate_type: PREDICATE.to_owned(),
+            bundle,
+        };
+        let logged = attest::Place::open(self.dir, &self.key)
+            .and_then(|place| place.append(root, vec![statement], clock, self.proof));
+        let logged = refused(logged).context("the model is signed, and not logged")?;
+        Ok(logged.map_err(|error| self.tell(&error)))
+    }
+
+    fn tell(&self, error: &LogError) -> String {
+        format!("the log {}: {error}", self.dir.display())
+    }
+}
+
+impl Report {
+    /// Nothing done yet.
+    fn of(arguments: &Sign) -> Self {
+        Self {
+            schema: "casemate.signing/1",
+            model: arguments.model.display().to_string(),
+            signed: false,
+            reason: None,
+            bundle: None,
+            bundle_digest: None,
+            root: None,
+            key: None,
+            logged: None,
+            not_logged: None,
+            files: 0,
+            reused: 0,
+            bytes: 0,
+            scanned: arguments.scan,
+            objections: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Reads the model and writes its signature, or says why there is none.
+    fn sign(
+        &mut self,
+        global: &Global,
+        arguments: &Sign,
+        outputs: &[&Path],
+        key: &SigningKey,
+        chain: &[Certificate],
+    ) -> Result<()> {
+        let options = SignOptions {
+            hash: arguments.hash,
+            shard_size: arguments.shard_size,
+            allow_symlinks: arguments.scope.allow_symlinks,
+            ignore_git: !arguments.no_ignore_git_paths,
+            ignore_paths: arguments.scope.ignore_paths.clone(),
+            outputs: outputs.iter().map(|it| it.to_path_buf()).collect(),
+            reuse: reuse(arguments, key, &mut self.notes)?,
+        };
+        let begun = match &arguments.digest_store {
+            Some(_) => clock_beside(&arguments.model).unwrap_or_else(|error| {
+                // Every change is after this, and no file counts as settled.
+                self.notes.push(format!(
+                    "nothing can be left unread the next time: {error:#}"
+                ));
+                i64::MIN
+            }),
+            None => 0,
+        };
+        let allowlist = config::allowlist(&arguments.allow)?;
+        let limits = Limits::default();
+        let judge =
+            |_: &str, content: &dyn Source| objection(&examine(content, &allowlist, &limits));
+        let inspect: Option<&Inspect<'_>> = if arguments.scan { Some(&judge) } else { None };
+        let found;
+        (found, self.bytes) = with_progress(global.quiet, |meter| {
+            let found = inventory(&arguments.model, &options, inspect, meter);
+            (found, meter.bytes())
+        });
+        match found {
+            Err(SignError::Open(error)) => {
+                return Err(error).with_context(|| format!("cannot open {}", self.model));
+            }
+            Err(error) => self.reason = Some(error.to_string()),
+            Ok(found) if !found.objections.is_empty() => {
+                self.reason = Some(format!(
+                    "{} of its files are not clean",
+                    found.objections.len()
+                ));
+                let objections = found.objections.into_iter();
+                self.objections = objections
+                    .map(|(path, reason)| Objection { path, reason })
+                    .collect();
+                self.objections.sort_by(|a, b| a.path.cmp(&b.path));
+            }
+            Ok(found) => {
+                let json = sign(&found.manifest, key, chain)?.to_json();
+                write_whole(&arguments.bundle, &json, false)?;
+                self.signed = true;
+                self.bundle = Some(arguments.bundle.display().to_string());
+                self.bundle_digest = Some(Digest::of(&json));
+                self.root = Some(found.manifest.root());
+                self.key = Some(key.public().id());
+                self.files = found.manifest.files();
+                self.reused = found.reused;
+                if let Some(store) = &arguments.digest_store {
+                    write_whole(store, &found.digest_store(&json, begun).sign(key), false)?;
+                }
+                self.notes.extend(found.notes);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why a file is not clean, as `casemate scan` has it.
@@ -265,6 +362,12 @@ impl Report {
             line(format!("  model   {root}"));
             line(format!("  key     {key}"));
             line(format!("  bundle  {bundle}"));
+        }
+        if let Some(logged) = &self.logged {
+            line(format!("  logged  {}", logged.describe()));
+        }
+        if let Some(why) = &self.not_logged {
+            line(format!("  not logged: {why}"));
         }
         out
     }

@@ -9,7 +9,7 @@ use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{read_long, with_progress};
+use super::{logs, read_long, with_progress};
 use crate::{
     NEGATIVE,
     cli::{Format, Global, signing::Verify},
@@ -36,8 +36,9 @@ pub(crate) fn run(global: &Global, arguments: &Verify) -> Result<ExitCode> {
     if !matches!(global.format, Format::Text | Format::Json) {
         bail!("a verdict is text or json");
     }
-    let trust = arguments.trust.store()?;
+    let mut trust = arguments.trust.store()?;
     let now = clock::of(global)?.now();
+    let heard = logs::read(&arguments.logs, &mut trust, now)?;
     let (mut bundles, mut unreadable) = (Vec::new(), Vec::new());
     for path in &arguments.bundle {
         match read_long(path, "signature") {
@@ -51,18 +52,19 @@ pub(crate) fn run(global: &Global, arguments: &Verify) -> Result<ExitCode> {
         ignore_paths: arguments.scope.ignore_paths.clone(),
         ignore_unsigned: arguments.ignore_unsigned_files,
         allow_symlinks: arguments.scope.allow_symlinks,
-        bundles: arguments
-            .bundle
-            .iter()
+        bundles: (arguments.bundle.iter())
             .chain(&arguments.claims)
+            .chain(&arguments.logs.log_proof)
             .cloned()
             .collect(),
         claims: claims.unwrap_or_default(),
         unreadable,
+        logs: heard.logs,
     };
-    let verdict = with_progress(global.quiet, |meter| {
+    let mut verdict = with_progress(global.quiet, |meter| {
         verify(&arguments.model, &bundles, &trust, &options, now, meter)
     });
+    verdict.notes.extend(heard.notes);
     let report = Report {
         schema: "casemate.verdict/1",
         model: arguments.model.display().to_string(),
@@ -144,6 +146,14 @@ impl Report {
                 "files   {verified} of {signed} signed files verified"
             ));
         }
+        for logged in &verdict.logged {
+            let (index, size, log) = (logged.index, logged.size, &logged.log);
+            let seen = logged.seen.as_ref().map_or_else(
+                || "which no witness had to see".to_owned(),
+                |seen| format!("seen by {} by {}", seen.by.join(", "), seen.time),
+            );
+            line(format!("logged  entry {index} of {size} in {log}, {seen}"));
+        }
         if !verdict.ignored.is_empty() {
             let shown: Vec<&PathText> = verdict.ignored.iter().take(LISTED).collect();
             let names: Vec<String> = shown.iter().map(ToString::to_string).collect();
@@ -190,12 +200,12 @@ fn words(class: Class) -> &'static str {
         Class::UnsignedPresent => "it holds what nobody signed",
         Class::Missing => "something that was signed is not there",
         Class::ContentMismatch => "it is not what was signed",
-        Class::NotLogged => "its signature is in no log, and has to be",
+        Class::NotLogged => "its signature has to be in a log, and nothing proves that it is",
         Class::Expired => "its signer was not valid at the time",
         Class::Revoked => "its signer was revoked",
         Class::UntrustedSigner => "nobody whom you trust signed it",
         Class::BadSignature => "its signature does not verify",
-        Class::Equivocation => "two signed statements about it cannot both be true",
+        Class::Equivocation => "the log that its signature is in has told two histories",
         Class::Malformed => "its signature cannot be read, or could be read in more than one way",
     }
 }

@@ -8,7 +8,11 @@ use std::{
     rc::Rc,
 };
 
-use rustix::fs::{AtFlags, Dir, FileType, Stat, statat};
+use casemate_core::PathText;
+use rustix::{
+    fd::OwnedFd,
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat},
+};
 
 use super::{Fault, Model, kind};
 use crate::{ignore::plain, manifest::WHOLE, name::is_under};
@@ -24,8 +28,25 @@ pub(crate) struct Walk {
     pub(crate) unreadable: Vec<(Vec<u8>, Fault)>,
     /// Links that lead to a directory around them, which were not followed once more.
     pub(crate) circles: Vec<Vec<u8>>,
+    /// Links that lead to a directory which is not in the model.
+    pub(crate) leaving: Vec<Vec<u8>>,
     /// Whether there was more than anybody lists.
     pub(crate) is_cut: bool,
+}
+
+impl Walk {
+    /// What somebody should know of the links to directories.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = String> + '_ {
+        let circles = self.circles.iter().map(|link| {
+            let shown = PathText::from_bytes(link);
+            format!("{shown} is a link to a directory around it, and was not followed")
+        });
+        let leaving = self.leaving.iter().map(|link| {
+            let shown = PathText::from_bytes(link);
+            format!("{shown} is a link to a directory out of the model, whose files count as the model's")
+        });
+        circles.chain(leaving)
+    }
 }
 
 /// What a name stands for.
@@ -106,7 +127,7 @@ impl Model {
                     continue;
                 }
             };
-            for (name, entry) in entries {
+            for (name, entry, is_link) in entries {
                 seen += 1;
                 if seen > MOST_FILES {
                     walk.is_cut = true;
@@ -122,6 +143,9 @@ impl Model {
                     }
                     Entry::Directory(_) if around.len() > DEEPEST => walk.is_cut = true,
                     Entry::Directory(identity) => {
+                        if is_link && self.leads_out(&name) {
+                            walk.leaving.push(name.clone());
+                        }
                         pending.push((name, Rc::clone(&around), identity));
                     }
                     Entry::Found(found) => {
@@ -134,7 +158,31 @@ impl Model {
         walk
     }
 
-    fn list(&self, directory: &[u8]) -> Result<Vec<(Vec<u8>, Entry)>, Fault> {
+    /// Whether the directory behind a link is outside of the model: no way up from it leads to the root.
+    fn leads_out(&self, link: &[u8]) -> bool {
+        let identity = |fd: &OwnedFd| fstat(fd).ok().map(|stat| (stat.st_dev, stat.st_ino));
+        let root = Some((self.stat.st_dev, self.stat.st_ino));
+        let mut at = self.directory(link).ok();
+        for _ in 0..HIGHEST {
+            let Some(directory) = at else {
+                return true;
+            };
+            let here = identity(&directory);
+            if here == root {
+                return false;
+            }
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
+            at = openat(&directory, "..", flags, Mode::empty()).ok();
+            // Above the root of everything there is only itself.
+            if at.as_ref().and_then(identity) == here {
+                return true;
+            }
+        }
+        true
+    }
+
+    /// What is in a directory: each name with what it stands for, and whether by way of a link.
+    fn list(&self, directory: &[u8]) -> Result<Vec<(Vec<u8>, Entry, bool)>, Fault> {
         let fd = self.directory(directory)?;
         let io = |error: rustix::io::Errno| Fault::Io(error.into());
         let entries = Dir::read_from(&fd).map_err(io)?;
@@ -174,7 +222,7 @@ impl Model {
                 FileType::Symlink => Entry::Found(Found::Link),
                 other => Entry::Found(Found::Other(kind(other))),
             };
-            listed.push((name, entry));
+            listed.push((name, entry, kind_of == FileType::Symlink));
         }
         Ok(listed)
     }
@@ -203,3 +251,6 @@ const MOST_FILES: usize = 2_000_000;
 const MOST_VISITS: u32 = 64;
 /// How deep directories are followed.
 const DEEPEST: usize = 128;
+/// How many directories up from one are looked at: a path has 4,096 bytes at the most, and a name one and a
+/// slash at the least.
+const HIGHEST: usize = 2048;

@@ -4,6 +4,11 @@
 use der::{Tag, Tagged as _, asn1::Any};
 use x509_cert::name::{Name, RelativeDistinguishedName};
 
+/// Whether two names are one.
+pub(super) fn is_same(a: &Name, b: &Name) -> bool {
+    a == b || (a.iter_rdn().count() == b.iter_rdn().count() && begins_with(a, b))
+}
+
 /// Whether `name` is below `base`, or is it.
 pub(super) fn begins_with(name: &Name, base: &Name) -> bool {
     compare(name, base, |name, base| name == base)
@@ -103,7 +108,11 @@ mod tests {
             (Tag::TeletexString, b" Secret Org "),
             (Tag::BmpString, b"\0S\0e\0c\0r\0e\0t\0 \0O\0r\0g"),
         ] {
-            assert!(begins_with(&organisation(tag, bytes), &base), "{tag:?}");
+            let name = organisation(tag, bytes);
+            assert!(
+                begins_with(&name, &base) && is_same(&name, &base),
+                "{tag:?}"
+            );
         }
         let other = organisation(Tag::Utf8String, b"Other");
         assert!(!begins_with(&other, &base) && !may_begin_with(&other, &base));
@@ -111,5 +120,6 @@ mod tests {
         assert!(!begins_with(&unclear, &base) && may_begin_with(&unclear, &base));
         let longer = Name::from_str("CN=l,O=secret org").expect("a name");
         assert!(begins_with(&longer, &base) && !begins_with(&base, &longer));
+        assert!(!is_same(&longer, &base) && !is_same(&base, &longer));
     }
 }

@@ -98,7 +98,7 @@ impl Certificate {
     /// Whether it says of itself that it is its own issuer.
     pub fn is_self_issued(&self) -> bool {
         let certificate = self.tbs();
-        certificate.subject() == certificate.issuer()
+        distinguished::is_same(certificate.subject(), certificate.issuer())
     }
 
     /// The key that it binds.
@@ -169,16 +169,19 @@ impl Certificate {
     }
 
     /// Whether its key may sign models: its key usage has `digitalSignature`, or its extended key
-    /// usage has `codeSigning` (OpenSSF Model Signing).
+    /// usage has `codeSigning` (OpenSSF Model Signing). Where purposes are named, `codeSigning` or any purpose
+    /// must be among them (RFC 5280, section 4.2.1.12), so that the certificate of a web server signs nothing.
     pub fn may_sign(&self) -> bool {
         let usage = self.extension::<KeyUsage>();
-        usage.is_some_and(|usage| usage.digital_signature()) || self.is_for(CODE_SIGNING)
-    }
-
-    /// Whether its extended key usage names `purpose`.
-    fn is_for(&self, purpose: der::asn1::ObjectIdentifier) -> bool {
-        let usage = self.extension::<ExtendedKeyUsage>();
-        usage.is_some_and(|usage| usage.0.contains(&purpose))
+        let signs = usage.is_some_and(|usage| usage.digital_signature());
+        match self.tbs().get_extension::<ExtendedKeyUsage>() {
+            Ok(None) => signs,
+            Ok(Some((_, purposes))) => {
+                let is_for = |purpose| purposes.0.contains(&purpose);
+                is_for(CODE_SIGNING) || (signs && is_for(ANY_PURPOSE))
+            }
+            Err(_) => false,
+        }
     }
 
     /// Whether it is for stamping times and nothing else (RFC 3161, section 2.3).
@@ -285,6 +288,9 @@ const MOST_CERTIFICATES: usize = 512;
 const CODE_SIGNING: der::asn1::ObjectIdentifier =
     der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
 
+/// RFC 5280, `anyExtendedKeyUsage`.
+const ANY_PURPOSE: der::asn1::ObjectIdentifier =
+    der::asn1::ObjectIdentifier::new_unwrap("2.5.29.37.0");
 /// RFC 5280, `id-kp-timeStamping`.
 const TIME_STAMPING: der::asn1::ObjectIdentifier =
     der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use casemate_core::Timestamp;
 use der::asn1::ObjectIdentifier;
 
-use super::{Certificate, constraints};
+use super::{Certificate, constraints, distinguished};
 
 /// Finds a path from `leaf` over some of `intermediates` to one of `anchors` that holds at the moment
 /// `at`, and gives the anchor's number.
@@ -104,7 +104,7 @@ impl<'a> Search<'a> {
 
     fn issued(&self, certificate: &Certificate, issuer: &Certificate) -> Result<bool, PathError> {
         let names = (certificate.tbs().issuer(), issuer.tbs().subject());
-        if names.0 != names.1 {
+        if !distinguished::is_same(names.0, names.1) {
             return Ok(false);
         }
         self.signatures.set(self.signatures.get() + 1);
@@ -135,15 +135,13 @@ fn check(path: &[&Certificate], at: Timestamp) -> Result<(), PathError> {
         if extensions.iter().any(|it| named(it.extn_id) > 1) {
             return invalid(certificate, "has an extension twice");
         }
-        let understood = |oid: &ObjectIdentifier| UNDERSTOOD.contains(oid);
-        if extensions
+        let unknown = extensions
             .iter()
-            .any(|it| it.critical && !understood(&it.extn_id))
-        {
-            return invalid(
-                certificate,
-                "has a critical extension that is not understood",
-            );
+            .find(|it| it.critical && !UNDERSTOOD.contains(&it.extn_id));
+        if let Some(unknown) = unknown {
+            let oid = unknown.extn_id;
+            let told = format!("has a critical extension that is not understood: {oid}");
+            return invalid(certificate, &told);
         }
         if depth == 0 {
             continue;
@@ -218,7 +216,9 @@ const fn oid(text: &str) -> ObjectIdentifier {
 }
 
 /// The extensions that may be critical: key usage, alternative names of subject and issuer, basic and
-/// name constraints, extended key usage; and policies, which nothing here requires.
+/// name constraints, extended key usage; and policies, which nothing here requires, so that whichever there
+/// are is enough. What makes a policy required or maps one to another (policyConstraints, policyMappings,
+/// inhibitAnyPolicy) is not: nobody here could tell that the requirement is met.
 const UNDERSTOOD: &[ObjectIdentifier] = &[
     oid("2.5.29.15"),
     oid("2.5.29.17"),

@@ -116,6 +116,7 @@ fn only_authorities_issue_and_within_their_constraints() {
         ("leaf-too-deep", &["second-issuing", "issuing"]),
         ("leaf-out-of-bounds", &["bound"]),
         ("leaf-critical", &["issuing"]),
+        ("leaf-of-policy-bound", &["policy-bound"]),
     ] {
         let refused = verify(leaf, intermediates, &["root"]);
         assert!(
@@ -126,6 +127,22 @@ fn only_authorities_issue_and_within_their_constraints() {
 }
 
 #[test]
+fn an_issuer_is_the_same_in_every_spelling_of_its_name() {
+    assert!(matches!(
+        verify("leaf-of-spelled", &["spelled"], &["root"]),
+        Ok(0)
+    ));
+    // Policies that nothing requires hinder nobody.
+    assert!(matches!(
+        verify("leaf-of-policy", &["policy"], &["root"]),
+        Ok(0)
+    ));
+    let bound = verify("leaf-of-policy-bound", &["policy-bound"], &["root"]);
+    let told = bound.expect_err("refused").to_string();
+    assert!(told.ends_with("not understood: 2.5.29.36"), "{told}");
+}
+
+#[test]
 fn a_leaf_may_sign_by_its_usage_or_its_purpose() {
     for (leaf, may) in [
         ("leaf", true),
@@ -133,6 +150,9 @@ fn a_leaf_may_sign_by_its_usage_or_its_purpose() {
         ("leaf-code-signing-only", true),
         ("self-signed", true),
         ("leaf-client", false),
+        ("leaf-server", false),
+        ("leaf-any-purpose", true),
+        ("leaf-any-purpose-only", false),
         ("leaf-bare", false),
     ] {
         assert_eq!(fixture(leaf).may_sign(), may, "{leaf}");

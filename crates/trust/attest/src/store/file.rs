@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use casemate_core::{Digest, Timestamp};
 use serde::Deserialize;
 
-use super::{Authority, Revocation, Terms, TrustStore, TrustedKey, TrustedRoot};
+use super::{
+    Authority, LogTrust, Revocation, Terms, TrustStore, TrustedKey, TrustedRoot, TrustedWitness,
+};
 use crate::{Certificate, PublicKey};
 
 impl TrustStore {
@@ -27,6 +29,7 @@ impl TrustStore {
             revoked: BTreeSet::new(),
             threshold: wire.threshold,
             thresholds: wire.thresholds,
+            logs: logs(wire.require_log, wire.witnesses, wire.log, wire.witness)?,
         };
         for authority in wire.timestamp_authority {
             let parsed = Certificate::read_all(authority.pem.as_bytes());
@@ -37,8 +40,7 @@ impl TrustStore {
                     not_before: authority.not_before,
                     not_after: authority.not_after,
                     revoked: authority.revoked,
-                    subjects: Vec::new(),
-                    predicates: Vec::new(),
+                    ..Terms::default()
                 },
             });
         }
@@ -112,6 +114,32 @@ impl TrustStore {
     }
 }
 
+fn logs(
+    required: bool,
+    quorum: Option<usize>,
+    logs: Vec<WireLog>,
+    witnesses: Vec<WireWitness>,
+) -> Result<LogTrust, StoreError> {
+    let trusted = |witness: WireWitness| TrustedWitness {
+        vkey: witness.vkey,
+        terms: Terms {
+            not_before: witness.not_before,
+            not_after: witness.not_after,
+            revoked: witness.revoked,
+            ..Terms::default()
+        },
+    };
+    match quorum {
+        Some(many) if many > witnesses.len() => Err(StoreError::Witnesses(many, witnesses.len())),
+        _ => Ok(LogTrust {
+            required,
+            logs: logs.into_iter().map(|log| log.vkey).collect(),
+            witnesses: witnesses.into_iter().map(trusted).collect(),
+            quorum,
+        }),
+    }
+}
+
 /// Why a text is no trust store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -124,13 +152,16 @@ pub enum StoreError {
     /// So many signers are asked for as there cannot be.
     #[error("the threshold is {0}, and {1} signers are named")]
     Threshold(usize, usize),
+    /// So many witnesses are asked for as there are not.
+    #[error("{0} witnesses are asked for, and {1} are named")]
+    Witnesses(usize, usize),
     /// It names nobody.
     #[error("it trusts nobody: it has neither a [[key]] nor a [[root]]")]
     Empty,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Wire {
     #[serde(default = "one")]
     threshold: usize,
@@ -141,8 +172,30 @@ struct Wire {
     key: Vec<WireKey>,
     #[serde(default)]
     root: Vec<WireRoot>,
-    #[serde(default, rename = "timestamp-authority")]
+    #[serde(default)]
     timestamp_authority: Vec<WireAuthority>,
+    #[serde(default)]
+    require_log: bool,
+    witnesses: Option<usize>,
+    #[serde(default)]
+    log: Vec<WireLog>,
+    #[serde(default)]
+    witness: Vec<WireWitness>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireLog {
+    vkey: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WireWitness {
+    vkey: String,
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+    revoked: Option<Revocation>,
 }
 
 #[derive(Deserialize)]

@@ -186,6 +186,11 @@ fn a_store_that_means_nothing_is_refused() {
             format!("{entry}{}", entry.replace("\"a\"", "\"b\"")),
             "another entry has this key",
         ),
+        (
+            format!("witnesses = 1\n{entry}"),
+            "1 witnesses are asked for",
+        ),
+        (format!("{entry}[[log]]\nname = \"a\"\n"), "unknown field"),
         (format!("{entry}not_after = 1\n"), "unknown field"),
         (format!("{entry}not-after = \"soon\"\n"), "not-after"),
         (
@@ -293,7 +298,7 @@ fn a_time_stamp_counts_within_the_terms_of_its_authority() {
         stamped.envelope.signatures[0].sig = crate::Base64(signature.to_vec());
         let token = include_bytes!("../../tests/fixtures/timestamps/ec-token.der");
         stamped.timestamps = vec![token.to_vec()];
-        let (at, notes) = store.signed_at(&stamped, time(now));
+        let (at, notes) = store.signed_at(&stamped, None, time(now));
         assert_eq!(notes.len(), 1, "{notes:?}");
         (at.is_some(), notes.concat())
     };
@@ -312,5 +317,74 @@ fn a_time_stamp_counts_within_the_terms_of_its_authority() {
     ] {
         let (counts, note) = told(more, now);
         assert!(!counts && note.contains(why), "{note}");
+    }
+}
+
+#[test]
+fn the_earliest_word_that_is_trusted_counts() {
+    let root = include_str!("../../tests/fixtures/timestamps/ec-root.pem");
+    let pem = key().public().to_pem();
+    let store = TrustStore::from_toml(&format!(
+        "[[key]]\nname = \"k\"\npem = \"\"\"{pem}\"\"\"\n\
+         [[timestamp-authority]]\nname = \"tsa\"\npem = \"\"\"{root}\"\"\"\n"
+    ));
+    let store = store.expect("a store");
+    let signing = key();
+    let plain = bundle(&signing, Material::of_key(&signing.public()));
+    let mut stamped = plain.clone();
+    let signature = include_bytes!("../../tests/fixtures/timestamps/signature");
+    stamped.envelope.signatures[0].sig = crate::Base64(signature.to_vec());
+    let token = include_bytes!("../../tests/fixtures/timestamps/ec-token.der");
+    stamped.timestamps = vec![token.to_vec()];
+    let (stamp, _) = store.signed_at(&stamped, None, time(NOW));
+    let stamp = stamp.expect("a time");
+    let seen = |at: &str| Seen {
+        time: time(at),
+        by: vec!["w1".into(), "w2".into()],
+    };
+    for (seen, by_witnesses) in [
+        (seen("2000-01-01T00:00:00Z"), true),
+        (seen("2029-12-31T00:00:00Z"), false),
+    ] {
+        let (at, notes) = store.signed_at(&stamped, Some(&seen), time(NOW));
+        assert_eq!(at, Some(if by_witnesses { seen.time } else { stamp }));
+        let told = notes.concat();
+        assert_eq!(told.contains("w1, w2 saw it"), by_witnesses, "{told}");
+        let (at, _) = store.signed_at(&plain, Some(&seen), time(NOW));
+        assert_eq!(at, Some(seen.time));
+    }
+}
+
+#[test]
+fn a_witness_counts_within_its_terms() {
+    let counts = |more: &str, at: &str| {
+        let text = format!("[[witness]]\nvkey = \"w.example+00000000+x\"\n{more}\n");
+        let pem = key().public().to_pem();
+        let entry = format!("[[key]]\nname = \"k\"\npem = \"\"\"{pem}\"\"\"\n");
+        let store = TrustStore::from_toml(&format!("{entry}{text}")).expect("a store");
+        store.logs.witnesses[0].counts(time(at), time(NOW))
+    };
+    assert_eq!(counts("", "2029-01-01T00:00:00Z"), Ok(()));
+    for (more, at, why) in [
+        ("", "2030-01-01T00:00:01Z", "has not come"),
+        (
+            "not-before = \"2029-01-01T00:00:00Z\"",
+            "2028-01-01T00:00:00Z",
+            "trusted from",
+        ),
+        (
+            "not-after = \"2025-01-01T00:00:00Z\"",
+            "2026-01-01T00:00:00Z",
+            "trusted until",
+        ),
+        // Also what it says of the time before: who has the key now may tell any.
+        (
+            "revoked = { at = \"2029-01-01T00:00:00Z\", reason = \"stolen\" }",
+            "2028-01-01T00:00:00Z",
+            "stolen",
+        ),
+    ] {
+        let told = counts(more, at).expect_err(more);
+        assert!(told.contains(why) && told.contains("`w.example`"), "{told}");
     }
 }
