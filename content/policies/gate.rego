@@ -330,20 +330,23 @@ listed(outcomes, words) := {reason |
 	}
 }
 
+# A reason is no less one for a model without a name.
+called(model) := object.get(model, "name", model.path)
+
 # One reason for each of a few models; one for all of many.
 missing(models, what) := {reason |
 	count(models) <= named
 	some model in models
 	reason := {
-		"message": sprintf("%s %s", [model.name, what]),
+		"message": sprintf("%s %s", [called(model), what]),
 		"severity": "high",
-		"subject": model.subject,
+		"subject": object.get(model, "subject", null),
 		"path": model.path,
 	}
 } | {reason |
 	count(models) > named
 	reason := {
-		"message": sprintf("%d models, such as %s: each %s", [count(models), sample([model.name | some model in models]), what]),
+		"message": sprintf("%d models, such as %s: each %s", [count(models), sample([called(model) | some model in models]), what]),
 		"severity": "high",
 	}
 }

@@ -51,6 +51,12 @@ casemate sign registry/churn --scan --key keys/release.key --bundle evidence/sig
 casemate attest claims registry/churn --add evidence/signature.json --add evidence/provenance.json \
     --add evidence/scan.json --out evidence/churn.claims.jsonl
 casemate log attest log --claims evidence/churn.claims.jsonl --key keys/log.key --proof evidence/churn.tlog-proof
+"$CASEMATE" log witness serve --name witness.example --key keys/witness.key --state witness --log "$log" \
+    --listen 127.0.0.1:0 > witness.out &
+trap 'kill %1' EXIT
+until grep -q ^http witness.out; do sleep 0.1; done
+casemate log checkpoint log --witness "$(grep ^http witness.out)" --witness-vkey "$witness" > /dev/null
+casemate log prove log --bundle evidence/signature.json --out evidence/churn.tlog-proof
 
 step "5. The gate: everything is there"
 gate

@@ -181,8 +181,13 @@ fn covers(manifest: &Manifest, path: &PathText, model: &Model<'_>) -> bool {
 /// The models as policies see them.
 pub(super) fn context(root: &Path, inventory: &Inventory) -> Value {
     let root = path_text(root);
-    let models = models(&root, inventory).map(
-        |model| json!({ "path": model.path, "subject": model.asset.id, "digest": model.digest }),
-    );
+    let models = models(&root, inventory).map(|model| {
+        json!({
+            "name": model.asset.name,
+            "path": model.path,
+            "subject": model.asset.id,
+            "digest": model.digest,
+        })
+    });
     models.collect()
 }
