@@ -23,7 +23,7 @@ pub fn counts(data: &[u8]) -> bool {
 
 /// The bundle that mutations begin with, as JSON.
 pub fn seed() -> Vec<u8> {
-    sign(&SIGNED, &KEY, &[]).expect("signs").to_json()
+    sign(&SIGNED, &*KEY, &[]).expect("signs").to_json()
 }
 
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| {

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use casemate_attest::{Bundle, Certificate, Envelope, Material, SigningKey, dsse::IN_TOTO};
+use casemate_attest::{Bundle, CannotSign, Certificate, Envelope, Material, Sign, dsse::IN_TOTO};
 use casemate_core::{PathText, Source};
 use rayon::prelude::*;
 
@@ -346,10 +346,10 @@ fn leads_out(root: &Path, name: &[u8]) -> bool {
 /// # Errors
 ///
 /// When the first certificate is not of this key, or may not sign; when there is more to sign than is read
-/// of a signature.
+/// of a signature; when the key does not sign.
 pub fn sign(
     manifest: &Manifest,
-    key: &SigningKey,
+    key: &dyn Sign,
     certificates: &[Certificate],
 ) -> Result<Bundle, SignError> {
     let material = match certificates.split_first() {
@@ -371,7 +371,7 @@ pub fn sign(
     }
     Ok(Bundle {
         material,
-        envelope: Envelope::sign(statement, IN_TOTO, key),
+        envelope: Envelope::sign(statement, IN_TOTO, key)?,
         timestamps: Vec::new(),
         log_entries: 0,
     })
@@ -419,6 +419,9 @@ pub enum SignError {
     /// The certificate is for other things.
     #[error("the certificate of {0} is for neither digital signatures nor code signing")]
     MayNotSign(String),
+    /// The key does not sign.
+    #[error(transparent)]
+    Key(#[from] CannotSign),
 }
 
 fn refuse(name: &[u8], fault: &Fault) -> SignError {

@@ -146,6 +146,10 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
         }
         Ok(found) => {
             let json = sign(&found.manifest, &key, &chain)?.to_json();
+            let store = match &arguments.digest_store {
+                Some(path) => Some((path, found.digest_store(&json, begun).sign(&key)?)),
+                None => None,
+            };
             write_whole(&arguments.bundle, &json, false)?;
             report.signed = true;
             report.bundle = Some(arguments.bundle.display().to_string());
@@ -154,8 +158,8 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
             report.key = Some(key.public().id());
             report.files = files(&found.manifest);
             report.reused = found.reused;
-            if let Some(store) = &arguments.digest_store {
-                write_whole(store, &found.digest_store(&json, begun).sign(&key), false)?;
+            if let Some((path, store)) = store {
+                write_whole(path, &store, false)?;
             }
             report.notes.extend(found.notes);
         }
