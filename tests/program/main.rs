@@ -13,3 +13,5 @@ mod reference;
 mod run;
 mod scan;
 mod signing;
+#[cfg(feature = "pkcs11")]
+mod token;

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use crate::run::{cache, casemate, root, tree};
 
 /// The reference implementation, waiting for requests.
-struct Reference {
+pub(crate) struct Reference {
     child: Child,
     asks: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
 
 impl Reference {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut child = Command::new(environment().join("bin/python"))
             .arg(root().join("tests/interop/reference.py"))
             .stdin(Stdio::piped())
@@ -35,7 +35,7 @@ impl Reference {
     }
 
     /// What it says to one request: `ok`, or what went wrong.
-    fn ask(&mut self, request: &Value) -> String {
+    pub(crate) fn ask(&mut self, request: &Value) -> String {
         writeln!(self.asks, "{request}").expect("it listens");
         let mut answer = String::new();
         self.answers.read_line(&mut answer).expect("it answers");

@@ -4,6 +4,7 @@ pub(crate) mod keygen;
 mod outputs;
 mod passphrase;
 pub(crate) mod sign;
+mod token;
 pub(crate) mod verify;
 
 use std::{

@@ -10,14 +10,14 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use casemate_artifact::{Examination, Limits, Verdict, examine};
-use casemate_attest::{Certificate, SigningKey};
+use casemate_attest::Certificate;
 use casemate_core::{Coverage, Digest, Source};
 use casemate_provenance::{Inspect, Manifest, Reuse, SignError, SignOptions, inventory, sign};
 use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{certificates, outputs, private_key, read_long, with_progress, write_whole};
+use super::{certificates, outputs, private_key, read_long, token, with_progress, write_whole};
 use crate::{
     NEGATIVE,
     cli::{Format, Global, signing::Sign},
@@ -74,8 +74,8 @@ struct Objection {
 
 /// Signs a model.
 pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
-    let key = private_key(&arguments.key, &arguments.passphrase)?;
-    let chain = chain(arguments, &key)?;
+    let key = key(arguments)?;
+    let chain = chain(arguments, &*key)?;
     let outputs: Vec<&Path> = [Some(&arguments.bundle), arguments.digest_store.as_ref()]
         .into_iter()
         .flatten()
@@ -83,7 +83,7 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
         .collect();
     outputs::may_be_written(&outputs, arguments)?;
     let mut notes = Vec::new();
-    let reuse = reuse(arguments, &key, &mut notes)?;
+    let reuse = reuse(arguments, &*key, &mut notes)?;
     let options = SignOptions {
         hash: arguments.hash,
         shard_size: arguments.shard_size,
@@ -145,9 +145,9 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
             report.objections.sort_by(|a, b| a.path.cmp(&b.path));
         }
         Ok(found) => {
-            let json = sign(&found.manifest, &key, &chain)?.to_json();
+            let json = sign(&found.manifest, &*key, &chain)?.to_json();
             let store = match &arguments.digest_store {
-                Some(path) => Some((path, found.digest_store(&json, begun).sign(&key)?)),
+                Some(path) => Some((path, found.digest_store(&json, begun).sign(&*key)?)),
                 None => None,
             };
             write_whole(&arguments.bundle, &json, false)?;
@@ -172,6 +172,18 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(NEGATIVE),
     })
+}
+
+/// What signs: a key from a file, or one that stays in its token.
+fn key(arguments: &Sign) -> Result<Box<dyn casemate_attest::Sign>> {
+    if let Some(uri) = token::uri(&arguments.key) {
+        return token::open(uri, arguments);
+    }
+    if arguments.pkcs11_module.is_some() {
+        bail!("--pkcs11-module is for a key in a token, which a pkcs11: URI names");
+    }
+    let key = private_key(&arguments.key, &arguments.passphrase)?;
+    Ok(Box::new(key))
 }
 
 /// Why a file is not clean, as `casemate scan` has it.
@@ -199,7 +211,11 @@ fn objection(examination: &Examination) -> Option<String> {
 }
 
 /// What an earlier signing has to give; a note, where it has nothing.
-fn reuse(arguments: &Sign, key: &SigningKey, notes: &mut Vec<String>) -> Result<Option<Reuse>> {
+fn reuse(
+    arguments: &Sign,
+    key: &dyn casemate_attest::Sign,
+    notes: &mut Vec<String>,
+) -> Result<Option<Reuse>> {
     let (Some(from), Some(store)) = (&arguments.from, &arguments.digest_store) else {
         return Ok(None);
     };
@@ -238,7 +254,7 @@ fn clock_beside(path: &Path) -> Result<i64> {
 }
 
 /// The certificates, the key's own first.
-fn chain(arguments: &Sign, key: &SigningKey) -> Result<Vec<Certificate>> {
+fn chain(arguments: &Sign, key: &dyn casemate_attest::Sign) -> Result<Vec<Certificate>> {
     let mut chain = certificates(arguments.cert.as_slice())?;
     chain.extend(certificates(&arguments.cert_chain)?);
     let public = key.public();
@@ -248,7 +264,7 @@ fn chain(arguments: &Sign, key: &SigningKey) -> Result<Vec<Certificate>> {
         bail!(
             "the first certificate, of {}, is not of the key {}",
             first.subject(),
-            arguments.key.display()
+            token::shown(&arguments.key)
         );
     }
     Ok(chain)
