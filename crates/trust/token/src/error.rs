@@ -101,8 +101,8 @@ pub enum TokenError {
     )]
     OtherKey(String),
     /// The library refuses something else.
-    #[error("the PKCS#11 module cannot {0}")]
-    Call(&'static str, #[source] Error),
+    #[error("the PKCS#11 module cannot {}: {}", .0, code(.1))]
+    Call(&'static str, Error),
 }
 
 impl TokenError {
@@ -116,12 +116,35 @@ pub(crate) fn is(error: &Error, expected: RvError) -> bool {
     matches!(error, Error::Pkcs11(found, _) if *found == expected)
 }
 
+/// What the library answered, by the name that its documentation has for it; `cryptoki` would quote the
+/// standard's paragraph on it.
+pub(crate) fn code(error: &Error) -> String {
+    let variant = match error {
+        Error::Pkcs11(RvError::VendorDefined(code) | RvError::UnknownErrorCode(code), _) => {
+            return format!("{code:#010x}");
+        }
+        Error::Pkcs11(answer, _) => format!("{answer:?}"),
+        other => return other.to_string(),
+    };
+    let mut name = "CKR".to_owned();
+    for c in variant.chars() {
+        if c.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_uppercase());
+    }
+    name
+}
+
 fn shown(paths: &[PathBuf]) -> String {
     let paths: Vec<String> = paths.iter().map(|it| it.display().to_string()).collect();
     paths.join(", ")
 }
 
+/// Modules list in any order, and a message is the same each time.
 fn listed(all: &[String], lead: &str) -> String {
+    let mut all = all.to_vec();
+    all.sort();
     let more = all.len().saturating_sub(LISTED);
     match all.len() {
         0 => format!("{lead} none"),
@@ -132,3 +155,32 @@ fn listed(all: &[String], lead: &str) -> String {
 
 /// How many a message lists.
 const LISTED: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use cryptoki::context::Function;
+
+    use super::*;
+
+    #[test]
+    fn what_a_library_answers_is_told_by_its_name() {
+        let told = |answer| code(&Error::Pkcs11(answer, Function::Sign));
+        assert_eq!(
+            told(RvError::KeyFunctionNotPermitted),
+            "CKR_KEY_FUNCTION_NOT_PERMITTED"
+        );
+        assert_eq!(told(RvError::Cancel), "CKR_CANCEL");
+        assert_eq!(told(RvError::VendorDefined(0x8000_0001)), "0x80000001");
+    }
+
+    #[test]
+    fn a_long_list_is_cut_and_says_so() {
+        let all: Vec<String> = (0..10).rev().map(|it| it.to_string()).collect();
+        assert_eq!(
+            listed(&all, "has"),
+            "has 0, 1, 2, 3, 4, 5, 6, 7, and 2 more"
+        );
+        assert_eq!(listed(&all[2..], "has"), "has 0, 1, 2, 3, 4, 5, 6, 7");
+        assert_eq!(listed(&[], "has"), "has none");
+    }
+}

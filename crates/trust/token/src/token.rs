@@ -10,7 +10,10 @@ use cryptoki::{
     types::AuthPin,
 };
 
-use crate::{TokenError, TokenKey, Uri, error::is};
+use crate::{
+    TokenError, TokenKey, Uri,
+    error::{code, is},
+};
 
 /// One token, with a session in it that only reads.
 #[derive(Debug)]
@@ -146,13 +149,13 @@ fn load(path: &Path) -> Result<Pkcs11, TokenError> {
         Error::MissingSymbol(symbol) => {
             refused(format!("it is a library of another kind, without {symbol}"))
         }
-        error => refused(error.to_string()),
+        error => refused(code(&error)),
     })?;
     let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
     match module.initialize(arguments) {
         // Once for a process, whoever it was.
         Err(error) if !is(&error, RvError::CryptokiAlreadyInitialized) => {
-            Err(refused(format!("it does not start: {error}")))
+            Err(refused(format!("it does not start: {}", code(&error))))
         }
         _ => Ok(module),
     }

@@ -350,6 +350,22 @@ fn keys_of_other_kinds_and_those_that_ask_each_time_are_refused_by_name() {
                 .expect("a pair of keys");
             let told = refused("pkcs11:object=careful");
             assert!(told.contains("at each signature"), "{told}");
+            // What the token itself refuses is told by the token's code.
+            let private = [Attribute::Label("agreeing".into()), Attribute::Sign(false)];
+            let public = [
+                Attribute::Label("agreeing".into()),
+                Attribute::EcParams(P256.into()),
+            ];
+            session
+                .generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private)
+                .expect("a pair of keys");
+            let error = open("pkcs11:object=agreeing").expect("opens").sign(b"");
+            let error = error.expect_err("is for key agreement");
+            let told = std::error::Error::source(&error).expect("a source");
+            assert_eq!(
+                told.to_string(),
+                "the PKCS#11 module cannot sign: CKR_KEY_FUNCTION_NOT_PERMITTED"
+            );
         },
     );
 }
