@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secrets", &["container"]),
     ("attest", &[]),
     ("policy", &["attest"]),
+    ("token", &["attest"]),
     ("ledger", &["attest"]),
     ("report", &[]),
 ];

@@ -35,6 +35,7 @@ targets! {
     manifest: "What a model signature signs.",
     note: "Signed notes, signature lines and verifier keys.",
     pickle: "The pickle interpreter.",
+    pkcs11_uri: "URIs of keys in tokens.",
     policy: "Rego and the gate's input.",
     pt2: "The graph of an exported program.",
     safetensors: "safetensors headers.",

@@ -16,3 +16,5 @@ mod reference;
 mod run;
 mod scan;
 mod signing;
+#[cfg(feature = "pkcs11")]
+mod token;

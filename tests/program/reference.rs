@@ -15,14 +15,14 @@ use crate::{
 };
 
 /// Other people's implementation, waiting for requests.
-struct Reference {
+pub(crate) struct Reference {
     child: Child,
     asks: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
 
 impl Reference {
-    fn start(script: &str) -> Self {
+    pub(crate) fn start(script: &str) -> Self {
         let mut child = Command::new(environment().join("bin/python"))
             .arg(root().join("tests/interop").join(script))
             .stdin(Stdio::piped())
@@ -39,7 +39,7 @@ impl Reference {
     }
 
     /// What it says to one request: `ok`, or what went wrong.
-    fn ask(&mut self, request: &Value) -> String {
+    pub(crate) fn ask(&mut self, request: &Value) -> String {
         writeln!(self.asks, "{request}").expect("it listens");
         let mut answer = String::new();
         self.answers.read_line(&mut answer).expect("it answers");

@@ -53,9 +53,14 @@ pub(crate) fn casemate_in<I: AsRef<std::ffi::OsStr>>(
     directory: &Path,
     arguments: impl IntoIterator<Item = I>,
 ) -> Run {
-    let output = Command::new(env!("CARGO_BIN_EXE_casemate"))
-        .args(arguments)
-        .current_dir(directory)
+    let mut command = Command::new(env!("CARGO_BIN_EXE_casemate"));
+    command.args(arguments).current_dir(directory);
+    ended(&mut command)
+}
+
+/// Runs the program as `command` has it, at a fixed moment.
+pub(crate) fn ended(command: &mut Command) -> Run {
+    let output = command
         .env("SOURCE_DATE_EPOCH", "1767225600")
         .env_remove("NO_COLOR")
         .output()

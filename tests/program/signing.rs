@@ -301,3 +301,26 @@ fn a_public_key_is_named_after_its_private_one() {
     casemate(["keygen", "--out", &other, "--passphrase-file", &empty]).ended_with(2);
     assert!(!Path::new(&other).exists());
 }
+
+#[cfg(not(feature = "pkcs11"))]
+#[test]
+fn a_key_in_a_token_is_for_a_build_that_says_so() {
+    let case = Case::new();
+    let (model, bundle) = (case.at("model"), case.at("m.sig"));
+    let uri = "pkcs11:token=t;object=k?pin-value=1234";
+    let run = casemate(["sign", &model, "--key", uri, "--bundle", &bundle]).ended_with(2);
+    assert!(run.err.contains("--features pkcs11"), "{}", run.err);
+    assert!(!run.err.contains("1234"), "{}", run.err);
+    let key = case.at("k.key");
+    let run = casemate([
+        "sign",
+        &model,
+        "--key",
+        &key,
+        "--pkcs11-module",
+        "x",
+        "--bundle",
+        &bundle,
+    ]);
+    assert!(run.ended_with(2).err.contains("pkcs11: URI"));
+}

@@ -38,8 +38,8 @@ pub(crate) struct Keygen {
 /// Where the pass phrase of a private key comes from.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Passphrase {
-    /// A file whose first line is the pass phrase of the private key; `-` for standard input. Without
-    /// it, CASEMATE_PASSPHRASE is taken, or else the terminal is asked.
+    /// A file whose first line is the pass phrase of the private key, or the PIN of the token that has it;
+    /// `-` for standard input. Without it, CASEMATE_PASSPHRASE is taken, or else the terminal is asked.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) passphrase_file: Option<PathBuf>,
 
@@ -56,9 +56,14 @@ pub(crate) struct Passphrase {
 /// Who signs.
 #[derive(Args, Debug)]
 pub(crate) struct Signer {
-    /// The private key, in PEM or DER.
-    #[arg(long, visible_alias = "private-key", alias = "private_key", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// The private key, in PEM or DER; or a pkcs11: URI (RFC 7512), of a key that stays in its token.
+    #[arg(long, visible_alias = "private-key", aliases = ["private_key", "pkcs11-uri", "pkcs11_uri"], value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: PathBuf,
+
+    /// The library of a token's vendor, for a key in a token. Without it, the URI names one, or else
+    /// CASEMATE_PKCS11_MODULE does. Only in a build with the feature `pkcs11`.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) pkcs11_module: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) passphrase: Passphrase,

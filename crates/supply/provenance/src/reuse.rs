@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use casemate_attest::{Bundle, Envelope, PublicKey, SigningKey, json};
+use casemate_attest::{Bundle, CannotSign, Envelope, PublicKey, Sign, json};
 use casemate_core::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -48,10 +48,14 @@ impl DigestStore {
     }
 
     /// The store as a signed envelope, in JSON.
-    pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
+    ///
+    /// # Errors
+    ///
+    /// When the key does not sign.
+    pub fn sign(&self, key: &dyn Sign) -> Result<Vec<u8>, CannotSign> {
         let payload = serde_json::to_vec(&self.0).expect("a store has only text keys");
-        let envelope = Envelope::sign(payload, MEDIA_TYPE, key);
-        serde_json::to_vec(&envelope).expect("an envelope has only text keys")
+        let envelope = Envelope::sign(payload, MEDIA_TYPE, key)?;
+        Ok(serde_json::to_vec(&envelope).expect("an envelope has only text keys"))
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use casemate_attest::{
-    Bundle, Certificate, Envelope, Material, ResourceDescriptor, SigningKey, Statement,
+    Bundle, CannotSign, Certificate, Envelope, Material, ResourceDescriptor, Sign, Statement,
     dsse::IN_TOTO,
 };
 use casemate_core::{PathText, Source};
@@ -346,10 +346,10 @@ fn leads_out(root: &Path, name: &[u8]) -> bool {
 /// # Errors
 ///
 /// When the first certificate is not of this key, or may not sign; when there is more to sign than is read
-/// of a signature.
+/// of a signature; when the key does not sign.
 pub fn sign(
     manifest: &Manifest,
-    key: &SigningKey,
+    key: &dyn Sign,
     certificates: &[Certificate],
 ) -> Result<Bundle, SignError> {
     sign_statement(
@@ -368,7 +368,7 @@ pub fn sign(
 pub fn attest<P: Predicate>(
     subject: ResourceDescriptor,
     predicate: &P,
-    key: &SigningKey,
+    key: &dyn Sign,
     certificates: &[Certificate],
 ) -> Result<Bundle, SignError> {
     let statement = Statement::about(subject, P::TYPE, predicate);
@@ -379,7 +379,7 @@ pub fn attest<P: Predicate>(
 fn sign_statement(
     statement: Vec<u8>,
     longest: usize,
-    key: &SigningKey,
+    key: &dyn Sign,
     certificates: &[Certificate],
 ) -> Result<Bundle, SignError> {
     if statement.len() > longest {
@@ -403,7 +403,7 @@ fn sign_statement(
     };
     Ok(Bundle {
         material,
-        envelope: Envelope::sign(statement, IN_TOTO, key),
+        envelope: Envelope::sign(statement, IN_TOTO, key)?,
         timestamps: Vec::new(),
         log_entries: 0,
     })
@@ -456,6 +456,9 @@ pub enum SignError {
     /// The certificate is for other things.
     #[error("the certificate of {0} is for neither digital signatures nor code signing")]
     MayNotSign(String),
+    /// The key does not sign.
+    #[error(transparent)]
+    Key(#[from] CannotSign),
 }
 
 fn refuse(name: &[u8], fault: &Fault) -> SignError {

@@ -334,7 +334,8 @@ mod tests {
         let key = SigningKey::generate(KeyAlgorithm::Ed25519).expect("randomness");
         let bundle = Bundle {
             material: Material::of_key(&key.public()),
-            envelope: Envelope::sign(statement.as_bytes().to_vec(), payload_type, &key),
+            envelope: Envelope::sign(statement.as_bytes().to_vec(), payload_type, &key)
+                .expect("signs"),
             timestamps: Vec::new(),
             log_entries: 0,
         };

@@ -47,7 +47,7 @@ impl Signed {
     fn signs(&self, payload: Vec<u8>, payload_type: &str) -> Vec<u8> {
         let bundle = Bundle {
             material: Material::of_key(&self.key.public()),
-            envelope: Envelope::sign(payload, payload_type, &self.key),
+            envelope: Envelope::sign(payload, payload_type, &self.key).expect("signs"),
             timestamps: Vec::new(),
             log_entries: 0,
         };

@@ -278,7 +278,7 @@ mod tests {
         let key = SigningKey::generate(KeyAlgorithm::P256).expect("randomness");
         let bundle = Bundle {
             material: Material::of_key(&key.public()),
-            envelope: Envelope::sign(b"{}".to_vec(), IN_TOTO, &key),
+            envelope: Envelope::sign(b"{}".to_vec(), IN_TOTO, &key).expect("signs"),
             timestamps: vec![b"token".to_vec()],
             log_entries: 0,
         };

@@ -10,7 +10,7 @@ use base64::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{BadSignature, PublicKey, SigningKey};
+use crate::{BadSignature, CannotSign, PublicKey, Sign};
 
 /// The payload type of in-toto statements.
 pub const IN_TOTO: &str = "application/vnd.in-toto+json";
@@ -39,16 +39,20 @@ pub struct Signature {
 
 impl Envelope {
     /// Signs `payload` with one key.
-    pub fn sign(payload: Vec<u8>, payload_type: &str, key: &SigningKey) -> Self {
-        let signature = key.sign(&pre_authentication_encoding(payload_type, &payload));
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// When the key does not sign; one that is at hand always does.
+    pub fn sign(payload: Vec<u8>, payload_type: &str, key: &dyn Sign) -> Result<Self, CannotSign> {
+        let signature = key.sign(&pre_authentication_encoding(payload_type, &payload))?;
+        Ok(Self {
             payload: Base64(payload),
             payload_type: payload_type.to_owned(),
             signatures: vec![Signature {
                 sig: Base64(signature),
                 keyid: Some(String::new()),
             }],
-        }
+        })
     }
 
     /// What the signatures are over.
@@ -134,7 +138,7 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::KeyAlgorithm;
+    use crate::{KeyAlgorithm, SigningKey};
 
     #[test]
     fn the_encoding_is_that_of_the_protocol() {
@@ -153,7 +157,7 @@ mod tests {
     fn an_envelope_verifies_until_a_bit_of_it_changes() {
         for algorithm in KeyAlgorithm::ALL {
             let key = SigningKey::generate(algorithm).expect("randomness");
-            let envelope = Envelope::sign(b"{}".to_vec(), IN_TOTO, &key);
+            let envelope = Envelope::sign(b"{}".to_vec(), IN_TOTO, &key).expect("signs");
             assert!(envelope.verify(&key.public()).is_ok());
             let mut payload = envelope.clone();
             payload.payload.0[0] ^= 1;

@@ -7,6 +7,8 @@
 //!  PublicKey, Certificate ──► a root that is trusted
 //! ```
 //!
+//! A key that is not at hand, but in a token, signs as [`Sign`] says.
+//!
 //! Bytes come in and bytes go out: nothing here opens a file or a socket, or asks the clock. Nothing
 //! that a signature covers is ever parsed and written again to be verified.
 #![forbid(unsafe_code)]
@@ -25,7 +27,7 @@ pub use self::{
     bundle::{Bundle, BundleError, Material},
     certificate::{Certificate, CertificateError, Identity, PathError, verify_path},
     dsse::{Base64, Envelope},
-    key::{BadSignature, KeyAlgorithm, KeyError, KeyId, PublicKey, SigningKey},
+    key::{BadSignature, CannotSign, KeyAlgorithm, KeyError, KeyId, PublicKey, Sign, SigningKey},
     statement::{ResourceDescriptor, STATEMENT_V1, Statement, StatementError},
     store::{Distrust, LogTrust, Said, Signer, StoreError, TrustStore, TrustedWitness, matches},
     timestamp::{TimestampError, verify_timestamp},

@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use casemate_attest::{Bundle, Certificate, ResourceDescriptor, SigningKey};
+use casemate_attest::{Bundle, Certificate, ResourceDescriptor, Sign};
 use casemate_core::Digest;
 use casemate_provenance::{Inspect, Inventory, Manifest, Meter, Predicate, SignError, SignOptions};
 
@@ -26,7 +26,7 @@ use crate::{
         attest::{Attest, Statement},
         signing::Scope,
     },
-    commands::signing::{chain, outputs, private_key, with_progress, write_whole},
+    commands::signing::{chain, key, outputs, with_progress, write_whole},
     output,
 };
 
@@ -45,7 +45,7 @@ pub(crate) fn run(global: &Global, command: &Attest) -> Result<ExitCode> {
 
 /// Who signs what is said, and where it goes.
 struct Author<'a> {
-    key: SigningKey,
+    key: Box<dyn Sign>,
     chain: Vec<Certificate>,
     statement: &'a Statement,
 }
@@ -60,8 +60,8 @@ impl<'a> Author<'a> {
         'a: 'r,
     {
         let signer = &statement.signer;
-        let key = private_key(&signer.key, &signer.passphrase)?;
-        let chain = chain(signer, &key)?;
+        let key = key(signer)?;
+        let chain = chain(signer, &*key)?;
         outputs::may_be_written(&[&statement.bundle], read, signer, statement.force)?;
         Ok(Self {
             key,
@@ -78,7 +78,7 @@ impl<'a> Author<'a> {
         report: &mut Report,
     ) -> Result<()> {
         let subject = ResourceDescriptor::of(name, &root);
-        let bundle: Bundle = casemate_provenance::attest(subject, said, &self.key, &self.chain)?;
+        let bundle: Bundle = casemate_provenance::attest(subject, said, &*self.key, &self.chain)?;
         let json = bundle.to_json();
         write_whole(&self.statement.bundle, &json, false)?;
         report.attested = true;

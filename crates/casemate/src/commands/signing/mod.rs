@@ -5,6 +5,7 @@ pub(crate) mod logs;
 pub(crate) mod outputs;
 mod passphrase;
 pub(crate) mod sign;
+mod token;
 pub(crate) mod verify;
 
 use std::{
@@ -22,7 +23,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use casemate_attest::{Certificate, KeyError, PublicKey, SigningKey, TrustStore};
+use casemate_attest::{Certificate, KeyError, PublicKey, Sign, SigningKey, TrustStore};
 use casemate_provenance::{LONGEST_BUNDLE, Meter};
 
 use zeroize::Zeroizing;
@@ -69,6 +70,17 @@ pub(crate) fn private_key(path: &Path, passphrase: &Passphrase) -> Result<Signin
     }
 }
 
+/// What signs: a key from a file, or one that stays in its token.
+pub(crate) fn key(signer: &Signer) -> Result<Box<dyn Sign>> {
+    if let Some(uri) = token::uri(&signer.key) {
+        return token::open(uri, signer);
+    }
+    if signer.pkcs11_module.is_some() {
+        bail!("--pkcs11-module is for a key in a token, which a pkcs11: URI names");
+    }
+    Ok(Box::new(private_key(&signer.key, &signer.passphrase)?))
+}
+
 /// Reads every certificate of the files, in their order.
 fn certificates(paths: &[PathBuf]) -> Result<Vec<Certificate>> {
     let mut all = Vec::new();
@@ -81,7 +93,7 @@ fn certificates(paths: &[PathBuf]) -> Result<Vec<Certificate>> {
 }
 
 /// The certificates, the key's own first.
-pub(crate) fn chain(signer: &Signer, key: &SigningKey) -> Result<Vec<Certificate>> {
+pub(crate) fn chain(signer: &Signer, key: &dyn Sign) -> Result<Vec<Certificate>> {
     let mut chain = certificates(signer.cert.as_slice())?;
     chain.extend(certificates(&signer.cert_chain)?);
     let public = key.public();
@@ -91,7 +103,7 @@ pub(crate) fn chain(signer: &Signer, key: &SigningKey) -> Result<Vec<Certificate
         bail!(
             "the first certificate, of {}, is not of the key {}",
             first.subject(),
-            signer.key.display()
+            token::shown(&signer.key)
         );
     }
     Ok(chain)

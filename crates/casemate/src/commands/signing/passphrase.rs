@@ -7,6 +7,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+#[cfg(feature = "pkcs11")]
+use casemate_report::sanitise;
 use zeroize::Zeroizing;
 
 use crate::cli::signing::Passphrase;
@@ -32,6 +34,18 @@ impl Passphrase {
         prompt(&format!("Pass phrase of {}: ", path.display()))
     }
 
+    /// The PIN of the token with this label.
+    #[cfg(feature = "pkcs11")]
+    pub(super) fn asked_as_pin(&self, token: &str) -> Result<Zeroizing<String>> {
+        prompt(&format!("PIN of the token {}: ", sanitise(token)))
+    }
+
+    /// Whether an argument has it, or where it is.
+    #[cfg(feature = "pkcs11")]
+    pub(super) fn is_on_the_command_line(&self) -> bool {
+        self.passphrase.is_some() || self.passphrase_file.is_some()
+    }
+
     /// A pass phrase for a key that is being made, asked for twice.
     pub(super) fn chosen(&self) -> Result<Zeroizing<String>> {
         let first = prompt("Pass phrase for the new key: ")?;
@@ -42,7 +56,7 @@ impl Passphrase {
     }
 }
 
-fn first_line(path: &Path) -> Result<Zeroizing<String>> {
+pub(super) fn first_line(path: &Path) -> Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(String::new());
     let named = || format!("cannot read the pass phrase from {}", path.display());
     let read = match path.as_os_str() == "-" {
@@ -61,7 +75,7 @@ fn first_line(path: &Path) -> Result<Zeroizing<String>> {
 fn prompt(text: &str) -> Result<Zeroizing<String>> {
     if !io::stdin().is_terminal() {
         bail!(
-            "the private key needs a pass phrase and there is no terminal to ask; give it with \
+            "the private key needs a pass phrase or PIN and there is no terminal to ask; give it with \
              --passphrase-file or CASEMATE_PASSPHRASE"
         );
     }

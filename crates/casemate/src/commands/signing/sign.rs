@@ -18,7 +18,7 @@ use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{chain, outputs, private_key, read_long, with_progress, write_whole};
+use super::{chain, key, outputs, read_long, with_progress, write_whole};
 use crate::{
     NEGATIVE,
     cli::{Format, Global, signing::Sign},
@@ -83,8 +83,8 @@ struct Objection {
 
 /// Signs a model.
 pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
-    let key = private_key(&arguments.signer.key, &arguments.signer.passphrase)?;
-    let chain = chain(&arguments.signer, &key)?;
+    let key = key(&arguments.signer)?;
+    let chain = chain(&arguments.signer, &*key)?;
     let outputs = [
         Some(&arguments.bundle),
         arguments.digest_store.as_ref(),
@@ -106,7 +106,7 @@ pub(crate) fn run(global: &Global, arguments: &Sign) -> Result<ExitCode> {
     // A log that takes nothing is known before the model is read.
     match log.as_ref().map_or(Ok(None), Logging::refusal)? {
         Some(why) => report.reason = Some(why),
-        None => report.sign(global, arguments, &outputs, &key, &chain)?,
+        None => report.sign(global, arguments, &outputs, &*key, &chain)?,
     }
     if let (Some(log), Some(root), Some(bundle)) = (log, report.root, report.bundle_digest) {
         match log.append(root, bundle, &*clock::of(global)?)? {
@@ -200,7 +200,7 @@ impl Report {
         global: &Global,
         arguments: &Sign,
         outputs: &[&Path],
-        key: &SigningKey,
+        key: &dyn casemate_attest::Sign,
         chain: &[Certificate],
     ) -> Result<()> {
         let options = SignOptions {
@@ -250,6 +250,10 @@ impl Report {
             }
             Ok(found) => {
                 let json = sign(&found.manifest, key, chain)?.to_json();
+                let store = match &arguments.digest_store {
+                    Some(path) => Some((path, found.digest_store(&json, begun).sign(key)?)),
+                    None => None,
+                };
                 write_whole(&arguments.bundle, &json, false)?;
                 self.signed = true;
                 self.bundle = Some(arguments.bundle.display().to_string());
@@ -258,8 +262,8 @@ impl Report {
                 self.key = Some(key.public().id());
                 self.files = found.manifest.files();
                 self.reused = found.reused;
-                if let Some(store) = &arguments.digest_store {
-                    write_whole(store, &found.digest_store(&json, begun).sign(key), false)?;
+                if let Some((path, store)) = store {
+                    write_whole(path, &store, false)?;
                 }
                 self.notes.extend(found.notes);
             }
@@ -293,7 +297,11 @@ pub(crate) fn objection(examination: &Examination) -> Option<String> {
 }
 
 /// What an earlier signing has to give; a note, where it has nothing.
-fn reuse(arguments: &Sign, key: &SigningKey, notes: &mut Vec<String>) -> Result<Option<Reuse>> {
+fn reuse(
+    arguments: &Sign,
+    key: &dyn casemate_attest::Sign,
+    notes: &mut Vec<String>,
+) -> Result<Option<Reuse>> {
     let (Some(from), Some(store)) = (&arguments.from, &arguments.digest_store) else {
         return Ok(None);
     };

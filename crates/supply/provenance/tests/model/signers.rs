@@ -73,7 +73,8 @@ fn a_bundle_that_is_none_is_malformed_and_a_signature_of_another_kind_too() {
         signed.expect(Class::Malformed);
     }
     // What is validly signed and is no manifest.
-    let envelope = casemate_attest::Envelope::sign(b"{}".to_vec(), "text/plain", &signed.key);
+    let envelope =
+        casemate_attest::Envelope::sign(b"{}".to_vec(), "text/plain", &signed.key).expect("signs");
     let material = casemate_attest::Material::of_key(&signed.key.public());
     let bundle = casemate_attest::Bundle {
         material,

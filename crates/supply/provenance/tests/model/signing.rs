@@ -55,7 +55,10 @@ fn what_has_not_changed_is_not_read_again() {
     let bundle = sign(&first.manifest, &signed.key, &[])
         .expect("signs")
         .to_json();
-    let store = first.digest_store(&bundle, begun).sign(&signed.key);
+    let store = first
+        .digest_store(&bundle, begun)
+        .sign(&signed.key)
+        .expect("signs");
     let public = signed.key.public();
     let again = |store: &[u8], options: &SignOptions| {
         let reuse = Reuse::open(store, &bundle, &public).expect("is ours");
@@ -92,7 +95,10 @@ fn what_has_not_changed_is_not_read_again() {
     assert_eq!((reused, bytes), (5, 5000));
     assert_ne!(manifest, first.manifest);
     // What changed just before it was digested may have changed again within a tick.
-    let racy = first.digest_store(&bundle, 0).sign(&signed.key);
+    let racy = first
+        .digest_store(&bundle, 0)
+        .sign(&signed.key)
+        .expect("signs");
     assert_eq!(again(&racy, &SignOptions::default()).1, 0);
 }
 
@@ -110,13 +116,16 @@ fn a_digest_store_counts_only_by_the_same_key_for_the_same_bundle() {
     let public = signed.key.public();
     let bundle = &signed.bundle;
     let store = found.digest_store(bundle, i64::MAX);
-    assert!(Reuse::open(&store.sign(&signed.key), bundle, &public).is_ok());
+    assert!(Reuse::open(&store.sign(&signed.key).expect("signs"), bundle, &public).is_ok());
     assert!(matches!(
-        Reuse::open(&store.sign(&other), bundle, &public),
+        Reuse::open(&store.sign(&other).expect("signs"), bundle, &public),
         Err(ReuseError::Store)
     ));
     let theirs = sign(&found.manifest, &other, &[]).expect("signs").to_json();
-    let of_theirs = found.digest_store(&theirs, i64::MAX).sign(&signed.key);
+    let of_theirs = found
+        .digest_store(&theirs, i64::MAX)
+        .sign(&signed.key)
+        .expect("signs");
     assert!(matches!(
         Reuse::open(&of_theirs, &theirs, &public),
         Err(ReuseError::Bundle)

@@ -102,6 +102,24 @@ pub enum KeyError {
     Random(String),
 }
 
+/// What signs: a [`SigningKey`] at hand, or a key that stays where it is and is asked.
+pub trait Sign {
+    /// The half that verifies.
+    fn public(&self) -> PublicKey;
+
+    /// Signs `message`, in the form of [`PublicKey::verify`].
+    ///
+    /// # Errors
+    ///
+    /// When whoever has the key does not sign.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CannotSign>;
+}
+
+/// Why a key that is not at hand does not sign.
+#[derive(Debug, thiserror::Error)]
+#[error("the key does not sign")]
+pub struct CannotSign(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
 /// A signature does not verify, or is none at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the signature is not by this key over these bytes")]

@@ -10,7 +10,7 @@ use sec1::EcPrivateKey;
 use zeroize::Zeroizing;
 
 use super::{
-    KeyAlgorithm, KeyError, PublicKey,
+    CannotSign, KeyAlgorithm, KeyError, PublicKey, Sign,
     public::{EC, ED25519, P256, P384, P521, RSA, SEQUENCE, tags},
 };
 
@@ -185,6 +185,16 @@ impl SigningKey {
             }
             Secret::Ed25519(key) => key.sign(message).to_bytes().to_vec(),
         }
+    }
+}
+
+impl Sign for SigningKey {
+    fn public(&self) -> PublicKey {
+        self.public()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CannotSign> {
+        Ok(self.sign(message))
     }
 }
 

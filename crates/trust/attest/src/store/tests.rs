@@ -8,7 +8,7 @@ fn key() -> SigningKey {
 fn bundle(key: &SigningKey, material: Material) -> Bundle {
     Bundle {
         material,
-        envelope: Envelope::sign(b"{}".to_vec(), IN_TOTO, key),
+        envelope: Envelope::sign(b"{}".to_vec(), IN_TOTO, key).expect("signs"),
         timestamps: Vec::new(),
         log_entries: 0,
     }
