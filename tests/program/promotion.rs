@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::run::{Run, assert_valid, casemate, casemate_in, root, tree};
+use crate::run::{Run, assert_valid, casemate, casemate_in, read_text, root, tree};
 
 const SIGNED: &str = "[[casemate.requirements]]\nassets = [\"models/**\"]\nsignature = { signers = [\"release\"] }\n";
 
@@ -21,7 +21,7 @@ impl Registry {
         registry
             .run(&["keygen", "--no-passphrase", "--out", "k.key"])
             .ended_with(0);
-        let key = fs::read_to_string(registry.0.path().join("k.pub")).expect("a key");
+        let key = read_text(registry.0.path().join("k.pub"));
         registry.write(
             "trust.toml",
             &format!("[[key]]\nname = \"release\"\npem = \"\"\"\n{key}\"\"\"\n"),
@@ -75,8 +75,7 @@ impl Registry {
     }
 
     fn gate_input(&self) -> Value {
-        let text =
-            fs::read_to_string(self.0.path().join("report/gate-input.json")).expect("an input");
+        let text = read_text(self.0.path().join("report/gate-input.json"));
         serde_json::from_str(&text).expect("JSON")
     }
 }

@@ -207,6 +207,11 @@ pub(crate) fn list(
             verdict.problems.extend(all);
             continue;
         }
+        for logged in &stated.attested.evidence.logged {
+            if !verdict.logged.contains(logged) {
+                verdict.logged.push(logged.clone());
+            }
+        }
         verdict.claims.push(Claim {
             lines: stated.at,
             says: stated.attested.says,

@@ -83,6 +83,9 @@ pub fn verify(
         let problem = Problem::new(Class::Equivocation, told);
         verdict.problems.push(problem);
     }
+    // Several bundles may have the same said of them.
+    let mut told = BTreeSet::new();
+    verdict.notes.retain(|note| told.insert(note.clone()));
     let order = |it: &Problem| (std::cmp::Reverse(it.class), it.path.clone(), it.line);
     verdict.problems.sort_by_cached_key(order);
     let worst = verdict.problems.iter().map(|problem| problem.class).max();

@@ -245,7 +245,7 @@ mod tests {
             file("other.json", "not read {"),
         ])
         .expect("loads");
-        assert_eq!(bundle.files().count(), 7);
+        assert_eq!(bundle.files().count(), BUILTIN.len() + 3);
         assert_eq!(value(&bundle, "data.more.x"), Ok(Some(1.into())));
         assert_eq!(
             value(&bundle, "data.casemate.gate.deny"),

@@ -1,9 +1,11 @@
 //! `casemate verify`.
 
-use std::{fmt::Write as _, fs::File, io::BufReader, path::Path, process::ExitCode};
+use std::{
+    collections::BTreeSet, fmt::Write as _, fs::File, io::BufReader, path::Path, process::ExitCode,
+};
 
 use anyhow::{Context, Result, bail};
-use casemate_core::PathText;
+use casemate_core::{Logged, PathText};
 use casemate_provenance::{Claim, Claims, Class, Problem, Verdict, VerifyOptions, verify};
 use casemate_report::sanitise;
 use schemars::JsonSchema;
@@ -146,13 +148,8 @@ impl Report {
                 "files   {verified} of {signed} signed files verified"
             ));
         }
-        for logged in &verdict.logged {
-            let (index, size, log) = (logged.index, logged.size, &logged.log);
-            let seen = logged.seen.as_ref().map_or_else(
-                || "which no witness had to see".to_owned(),
-                |seen| format!("seen by {} by {}", seen.by.join(", "), seen.time),
-            );
-            line(format!("logged  entry {index} of {size} in {log}, {seen}"));
+        for told in entries(&verdict.logged) {
+            line(told);
         }
         if !verdict.ignored.is_empty() {
             let shown: Vec<&PathText> = verdict.ignored.iter().take(LISTED).collect();
@@ -188,6 +185,19 @@ fn claimed(claim: &Claim) -> String {
     let says = claim.says.as_deref().unwrap_or(&evidence.predicate_type);
     let by: Vec<&str> = evidence.signers.iter().map(|it| it.name.as_str()).collect();
     format!("claim   {says}, says {}", by.join(" and "))
+}
+
+/// The entries of logs in which all this is, a line for each.
+fn entries(logged: &[Logged]) -> BTreeSet<String> {
+    let told = |logged: &Logged| {
+        let (index, size, log) = (logged.index, logged.size, &logged.log);
+        let seen = logged.seen.as_ref().map_or_else(
+            || "which no witness had to see".to_owned(),
+            |seen| format!("seen by {} by {}", seen.by.join(", "), seen.time),
+        );
+        format!("logged  entry {index} of {size} in {log}, {seen}")
+    };
+    logged.iter().map(told).collect()
 }
 
 /// What a class means to whoever reads it.

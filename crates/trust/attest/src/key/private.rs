@@ -139,7 +139,12 @@ impl SigningKey {
             Secret::P256(key) => key.to_pkcs8_der(),
             Secret::P384(key) => key.to_pkcs8_der(),
             Secret::P521(key) => key.to_pkcs8_der(),
-            Secret::Ed25519(key) => key.to_pkcs8_der(),
+            // Without the public half, of which OpenSSL would refuse to read the file.
+            Secret::Ed25519(key) => ed25519_dalek::pkcs8::KeypairBytes {
+                secret_key: key.to_bytes(),
+                public_key: None,
+            }
+            .to_pkcs8_der(),
         }
         .map_err(|error| KeyError::Malformed(error.to_string()))?;
         let random = |error: &dyn std::fmt::Display| KeyError::Random(error.to_string());

@@ -25,6 +25,19 @@ fn a_key_comes_back_from_every_form_and_verifies_what_it_signed() {
     }
 }
 
+/// RFC 8410 has the public half in version 2 only, which OpenSSL does not read.
+#[test]
+fn an_edwards_key_is_written_as_others_read_it() {
+    let key = SigningKey::generate(KeyAlgorithm::Ed25519).expect("randomness");
+    let pem = key.to_pem(None).expect("encodes");
+    let block = pem::parse(pem.as_bytes()).expect("PEM");
+    let beginning = [
+        0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
+    ];
+    assert_eq!(block.contents()[..16], beginning);
+    assert_eq!(block.contents().len(), 48);
+}
+
 #[test]
 fn a_pass_phrase_opens_its_own_key_only() {
     let key = SigningKey::generate(KeyAlgorithm::P256).expect("randomness");
