@@ -33,6 +33,10 @@ impl Machine {
         };
         let empty = items.is_empty();
         let special = how == Mutation::SetItem && self.heap.plants(items);
+        let forgotten = match how == Mutation::SetItem && fits {
+            true => self.heap.forgets(object, items.len()),
+            false => Vec::new(),
+        };
         if fits {
             self.heap.extend(object, items);
         }
@@ -42,6 +46,11 @@ impl Machine {
         if how != Mutation::Append && (!fits || self.heap.met_object()) {
             let keys = if how == Mutation::SetItem { 2 } else { 1 };
             self.hash_all(at, from, keys, around);
+        }
+        if how == Mutation::SetItem && (!fits || self.heap.items(object).is_none()) {
+            self.tell_items(at, &forgotten, around);
+            let items = self.stack.split_off(from);
+            self.tell_items(at, &items, around);
         }
         self.stack.truncate(from);
         if fits {
@@ -82,6 +91,15 @@ impl Machine {
             if self.heap.hashes_an_object(item) {
                 self.report(at, Effect::Hash { item }, around);
             }
+        }
+    }
+
+    /// Reports keys and values, by turns, of a dictionary that is not remembered or an object that is
+    /// none.
+    fn tell_items(&mut self, at: u64, items: &[Ref], around: &mut Surroundings<'_, '_>) {
+        for pair in items.chunks_exact(2) {
+            let (key, value) = (pair[0], pair[1]);
+            self.report(at, Effect::Item { key, value }, around);
         }
     }
 
@@ -257,6 +275,9 @@ impl Machine {
         if self.heap.met_import() {
             self.keep_tuples(at, from, around);
         }
+        if self.heap.met_wide() {
+            self.report(at, Effect::Wide { item: value }, around);
+        }
         self.stack.truncate(from);
         self.push(value);
         self.weigh(at, value, around);
@@ -296,6 +317,13 @@ impl Machine {
         if self.heap.met_object() {
             let keys = if shape == Shape::Dict { 2 } else { 1 };
             self.hash_all(at, mark, keys, around);
+        }
+        if self.heap.met_wide() {
+            self.report(at, Effect::Wide { item: value }, around);
+        }
+        if shape == Shape::Dict && self.heap.items(value).is_none() {
+            let items = self.stack.split_off(mark);
+            self.tell_items(at, &items, around);
         }
         self.stack.truncate(mark);
         Ok(value)
