@@ -2,7 +2,7 @@
 //! places in memory, and believe them.
 
 use super::{
-    dtype::{Layout, layout},
+    dtype::{Layout, elements, layout},
     effect::View,
     symbol::Symbol,
     text,
@@ -36,10 +36,36 @@ impl Numbers {
         if !super::ndarray::makes_an_array(symbol) {
             return None;
         }
-        let &[_, _, dtype, _, data, ..] = view.heap.items(state)? else {
+        let &[_, shape, dtype, _, data, ..] = view.heap.items(state)? else {
             return None;
         };
-        Self::of_data(layout(dtype, view)?, data, view)
+        let layout = layout(dtype, view)?;
+        match layout.objects {
+            true => Self::of_objects(elements(shape, view)?),
+            false => Self::of_data(layout, data, view),
+        }
+    }
+
+    /// So many objects, of which nothing else is known.
+    pub(crate) fn of_objects(count: u64) -> Option<Self> {
+        let extent = Extent {
+            at: 0,
+            len: count.checked_mul(8)?,
+        };
+        Some(Self {
+            kind: b'O',
+            size: 8,
+            written: Written::Raw,
+            extent,
+        })
+    }
+
+    /// As many objects as the state of a dtype of pandas has categories.
+    pub(crate) fn of_categories(symbol: &Symbol, state: Ref, view: &View<'_>) -> Option<Self> {
+        if &*symbol.path != "CategoricalDtype" {
+            return None;
+        }
+        Self::of_objects(length(view.entry(state, "categories")?, view)?)
     }
 
     /// The array that a call of `_frombuffer` makes.
@@ -55,6 +81,11 @@ impl Numbers {
     pub(crate) fn of_wrapper(state: Ref, at: u64, len: u64, view: &View<'_>) -> Option<Self> {
         let layout = layout(view.entry(state, "dtype")?, view)?;
         Self::new(layout, Written::Raw, Extent { at, len })
+    }
+
+    /// The objects that stand in a pickle of their own behind a wrapper of joblib's.
+    pub(crate) fn of_wrapped_objects(state: Ref, view: &View<'_>) -> Option<Self> {
+        Self::of_objects(elements(view.entry(state, "shape")?, view)?)
     }
 
     fn of_data(layout: Layout, data: Ref, view: &View<'_>) -> Option<Self> {
@@ -167,6 +198,10 @@ impl Numbers {
         }
     }
 
+    fn is_read(self) -> bool {
+        self.kind != b'O'
+    }
+
     /// Walks over the elements, each its bytes, while `is_sound` says so. Nothing where they cannot be
     /// read.
     pub(crate) fn each(
@@ -174,6 +209,9 @@ impl Numbers {
         view: &View<'_>,
         mut is_sound: impl FnMut(&[u8]) -> bool,
     ) -> Option<bool> {
+        if !self.is_read() {
+            return None;
+        }
         let size = self.size();
         let read = |extent: Extent, limit: usize| view.input.read(extent, limit).ok();
         match self.written {
@@ -225,6 +263,36 @@ impl Numbers {
             integer(bytes, signed).is_some_and(&mut is_sound)
         })
     }
+}
+
+/// How many elements an array has, or an index of pandas that is made of one or of a range.
+pub(crate) fn length(of: Ref, view: &View<'_>) -> Option<u64> {
+    if let Some(numbers) = Numbers::of(of, view) {
+        return numbers.count(view);
+    }
+    let Value::Called {
+        callee, arguments, ..
+    } = view.value(of)
+    else {
+        return None;
+    };
+    let maker = view.symbols.symbol(view.global(callee)?);
+    if !maker.module.starts_with("pandas.core.indexes.") || !maker.path.starts_with("_new_") {
+        return None;
+    }
+    let &[_, state] = view.heap.items(arguments)? else {
+        return None;
+    };
+    if let Some(data) = view.entry(state, "data") {
+        return Numbers::of(data, view)?.count(view);
+    }
+    let bound = |key| match view.value(view.entry(state, key)?) {
+        Value::Int(bound) => Some(bound),
+        _ => None,
+    };
+    let (start, stop, step) = (bound("start")?, bound("stop")?, bound("step")?);
+    let span = stop.checked_sub(start)?.checked_add(step - step.signum())?;
+    u64::try_from(span.checked_div(step)?.max(0)).ok()
 }
 
 /// The integer that bytes are, the little end first.

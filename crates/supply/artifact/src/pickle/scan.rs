@@ -242,6 +242,10 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
                     self.plain_reader(&machine, at, array)?;
                     match array {
                         Some(Array::Pickle) => {
+                            let view = machine.view(&input, &self.symbols);
+                            if let Some(found) = Numbers::of_wrapped_objects(state, &view) {
+                                machine.stand_for(found);
+                            }
                             outer = Some(std::mem::replace(&mut machine, Machine::new(at)));
                         }
                         Some(Array::Bytes { len, aligned }) => {

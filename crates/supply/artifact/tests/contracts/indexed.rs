@@ -180,3 +180,64 @@ fn the_columns_of_a_frame_are_as_many_as_it_has() {
         expect(Dangerous, &[&manager(&[&block(&place)])]);
     }
 }
+
+/// An index of labels that are text.
+fn labels(labels: &[&str]) -> Vec<u8> {
+    let texts: Vec<Vec<u8>> = labels.iter().map(|label| text(label)).collect();
+    let items = [b"](", &texts.concat()[..], b"e"].concat();
+    let count = [b'K', labels.len().to_le_bytes()[0]];
+    let data = array(&tuple(&[&count]), &plain_dtype("O8", 63), &items);
+    let state = [b"}", &text("data")[..], &data, b"s"].concat();
+    let class = import("pandas.core.indexes.base/Index");
+    call(
+        &import("pandas.core.indexes.base/_new_Index"),
+        &[&class, &state],
+    )
+}
+
+#[test]
+fn codes_stand_for_the_categories_that_there_are() {
+    let dtype = object(
+        "pandas.core.dtypes.dtypes/CategoricalDtype",
+        &[("categories", &labels(&["a", "b"])), ("ordered", b"\x89")],
+    );
+    let backed = |codes: &[i32]| {
+        let unpickle = import("pandas._libs.arrays/__pyx_unpickle_NDArrayBacked");
+        let class = import("pandas.core.arrays.categorical/Categorical");
+        let state = tuple(&[&dtype, &integers(codes), b"}"]);
+        [
+            call(&unpickle, &[&class, b"K\x01", b"N"]),
+            state,
+            b"b".to_vec(),
+        ]
+        .concat()
+    };
+    let older = |codes: &[i32]| {
+        let class = "pandas.core.arrays.categorical/Categorical";
+        object(class, &[("_codes", &integers(codes)), ("_dtype", &dtype)])
+    };
+    expect(Known, &[&backed(&[0, 1, -1])]);
+    expect(Known, &[&older(&[0, 1, -1])]);
+    for codes in [&[2][..], &[-2]] {
+        expect(Dangerous, &[&backed(codes)]);
+        expect(Dangerous, &[&older(codes)]);
+    }
+    let several = |codes: &[i32]| {
+        let class = import("pandas.core.indexes.multi/MultiIndex");
+        let levels = [b"]", &labels(&["a", "b"])[..], b"a"].concat();
+        let codes = [b"]", &integers(codes)[..], b"a"].concat();
+        let state = [
+            b"}",
+            &text("levels")[..],
+            &levels,
+            b"s",
+            &text("codes"),
+            &codes,
+            b"s",
+        ];
+        let new = import("pandas.core.indexes.base/_new_Index");
+        call(&new, &[&class, &state.concat()])
+    };
+    expect(Known, &[&several(&[0, 1, 1])]);
+    expect(Dangerous, &[&several(&[0, 2])]);
+}

@@ -7,7 +7,7 @@ use crate::{
     notes::plain,
     pickle::{
         effect::{Call, View},
-        numbers::{Numbers, integer},
+        numbers::{Numbers, integer, length},
         rules::CONFUSED_STATE,
         symbol::Symbol,
         value::{Ref, Shape, Value},
@@ -40,15 +40,24 @@ impl Judge<'_, '_, '_> {
             Indexed::Spline => spline(state, view),
             Indexed::Fitpack => fitpack(state, view),
             Indexed::Vectors => self.vectors(state, view),
+            Indexed::Codes => self.categories(state, view),
+            Indexed::Backed => match first_argument(object, view) {
+                Some(class) if class.path.ends_with("Categorical") => self.categories(state, view),
+                _ => Some(true),
+            },
         };
         self.lead_out(at, symbol, told);
     }
 
-    /// Judges where the blocks of a frame say that their columns are.
+    /// Judges where the blocks of a frame say that their columns are, and an index its labels.
     pub(super) fn blocks(&mut self, at: u64, symbol: &Symbol, call: Call, view: &View<'_>) {
         let managers = symbol.module.starts_with("pandas.core.internals");
         if managers && &*symbol.path == "BlockManager" {
             let told = self.columns(call, view);
+            self.lead_out(at, symbol, told);
+        }
+        if symbol.module.starts_with("pandas.core.indexes") && &*symbol.path == "_new_Index" {
+            let told = self.levels(call, view);
             self.lead_out(at, symbol, told);
         }
     }
@@ -256,6 +265,64 @@ impl Judge<'_, '_, '_> {
         Some(positive && sum.and_then(|sum| u64::try_from(sum).ok()) == Some(vectors))
     }
 
+    /// The codes of a categorical array: each stands for one of the categories, or for none.
+    fn categories(&mut self, state: Ref, view: &View<'_>) -> Told {
+        let (dtype, codes) = match view.value(state) {
+            Value::Container {
+                shape: Shape::Tuple,
+                ..
+            } => match *view.heap.items(state)? {
+                [dtype, codes, ..] => (dtype, codes),
+                _ => return None,
+            },
+            Value::Container {
+                shape: Shape::Dict, ..
+            } => match (view.entry(state, "_dtype"), view.entry(state, "_codes")) {
+                (Some(dtype), Some(codes)) => (dtype, codes),
+                _ => return Some(true),
+            },
+            // The array is made first, and gets its state then.
+            _ => return Some(true),
+        };
+        match Numbers::of(dtype, view) {
+            Some(categories) => self.codes(codes, categories.count(view)?, view),
+            // Categories of pandas' own arrays, of which there is no telling how many they are.
+            None => Some(true),
+        }
+    }
+
+    /// The codes of an index of several levels.
+    fn levels(&mut self, call: Call, view: &View<'_>) -> Told {
+        let &[class, state] = view.heap.items(call.arguments)? else {
+            return None;
+        };
+        let several = view
+            .global(class)
+            .is_some_and(|id| &*view.symbols.symbol(id).path == "MultiIndex");
+        if !several {
+            return Some(true);
+        }
+        let levels = view.heap.items(view.entry(state, "levels")?)?;
+        let codes = (view.entry(state, "codes")).or_else(|| view.entry(state, "labels"))?;
+        let codes = view.heap.items(codes)?;
+        if levels.len() != codes.len() {
+            return Some(false);
+        }
+        let mut sound = true;
+        for (&level, &codes) in levels.iter().zip(codes) {
+            if let Some(count) = length(level, view) {
+                sound &= self.codes(codes, count, view)?;
+            }
+        }
+        Some(sound)
+    }
+
+    fn codes(&mut self, codes: Ref, count: u64, view: &View<'_>) -> Told {
+        let codes = self.pays(Numbers::of(codes, view)?)?;
+        let count = i64::try_from(count).ok()?;
+        codes.integers(view, |code| (-1..count).contains(&code))
+    }
+
     /// The blocks of a frame: each column is one of as many as there are.
     fn columns(&mut self, call: Call, view: &View<'_>) -> Told {
         let items = view.heap.items(call.arguments)?;
@@ -309,12 +376,17 @@ impl Judge<'_, '_, '_> {
 enum Indexed {
     Tree,
     Predictor,
-    Compressed { by_row: bool },
+    Compressed {
+        by_row: bool,
+    },
     Coordinates,
     Neighbours,
     Spline,
     Fitpack,
     Vectors,
+    Codes,
+    /// What may be any array of pandas.
+    Backed,
 }
 
 impl Indexed {
@@ -324,18 +396,23 @@ impl Indexed {
         Some(match path {
             "Tree" if module == "sklearn.tree._tree" => Self::Tree,
             "TreePredictor" if within("sklearn.") => Self::Predictor,
-            "csr_matrix" | "csr_array" | "bsr_matrix" | "bsr_array" if within("scipy.sparse") => {
+            "csr_matrix" | "csr_array" | "bsr_matrix" | "bsr_array" | "_csr_base" | "_bsr_base"
+            | "_cs_matrix"
+                if within("scipy.sparse") =>
+            {
                 Self::Compressed { by_row: true }
             }
-            "csc_matrix" | "csc_array" if within("scipy.sparse") => {
+            "csc_matrix" | "csc_array" | "_csc_base" if within("scipy.sparse") => {
                 Self::Compressed { by_row: false }
             }
-            "coo_matrix" | "coo_array" if within("scipy.sparse") => Self::Coordinates,
+            "coo_matrix" | "coo_array" | "_coo_base" if within("scipy.sparse") => Self::Coordinates,
             "newObj" if within("sklearn.neighbors.") && module.ends_with("_tree") => {
                 Self::Neighbours
             }
             "BSpline" if within("scipy.interpolate") => Self::Spline,
             _ if within("scipy.interpolate") && path.ends_with("Spline") => Self::Fitpack,
+            "Categorical" if within("pandas") => Self::Codes,
+            "__pyx_unpickle_NDArrayBacked" if within("pandas") => Self::Backed,
             "SVC" | "NuSVC" if within("sklearn.svm") => Self::Vectors,
             _ => return None,
         })
@@ -374,6 +451,15 @@ fn fitpack(state: Ref, view: &View<'_>) -> Told {
         None => true,
     };
     Some(one && two)
+}
+
+/// The import that the call which made `object` was given first.
+fn first_argument<'v>(object: Ref, view: &'v View<'_>) -> Option<&'v Symbol> {
+    let Value::Called { arguments, .. } = view.value(object) else {
+        return None;
+    };
+    let first = *view.heap.items(arguments)?.first()?;
+    view.global(first).map(|id| view.symbols.symbol(id))
 }
 
 /// The shape of a matrix.

@@ -100,6 +100,9 @@ fn is_a_tree(text: &str, features: i64) -> bool {
     if leaves == 1 {
         return true;
     }
+    if !(1..MOST_NODES).contains(&leaves) || !(0..MOST_NODES).contains(&categories) {
+        return false;
+    }
     let arrays = [
         "split_feature",
         "left_child",
@@ -116,7 +119,7 @@ fn is_a_tree(text: &str, features: i64) -> bool {
     }
     let leads = |(at, child): (i64, &i64)| match *child {
         // A leaf by its complement; an inner node stands behind the one that leads to it.
-        leaf @ ..0 => -leaf <= leaves,
+        leaf @ ..0 => -leaves <= leaf,
         inner => at < inner && inner < leaves - 1,
     };
     let down = |children: &[i64]| (0..).zip(children).all(leads);
@@ -167,6 +170,8 @@ fn fields(text: &str) -> HashMap<&str, &str> {
 }
 
 const MOST_TEXT: usize = 256 << 20;
+/// More than any tree's numbers count.
+const MOST_NODES: i64 = 1 << 31;
 const MOST_CLASSES: i64 = 1 << 20;
 
 #[cfg(test)]
@@ -194,6 +199,9 @@ mod tests {
             ("right_child=-2", "right_child=-4"),
             ("split_feature=0", "split_feature=2"),
             ("num_leaves=3", "num_leaves=300"),
+            ("num_leaves=3", "num_leaves=-9223372036854775808"),
+            ("right_child=-2", "right_child=-9223372036854775808"),
+            ("num_cat=1", "num_cat=9223372036854775807"),
             ("threshold=0", "threshold=7"),
             ("cat_boundaries=0 1", "cat_boundaries=0 9"),
             ("decision_type=1 2", "decision_type=1"),

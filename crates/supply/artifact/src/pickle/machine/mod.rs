@@ -568,7 +568,9 @@ impl Machine {
         });
         let numbers = class.and_then(|class| {
             let view = self.view(around.input, around.symbols);
-            Numbers::of_state(class, state, &view)?.value()
+            let numbers = Numbers::of_state(class, state, &view)
+                .or_else(|| Numbers::of_categories(class, state, &view));
+            numbers?.value()
         });
         let kept = match (layout, numbers) {
             (Some(number), _) => Some(self.heap.int(number)),
