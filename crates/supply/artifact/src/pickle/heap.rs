@@ -17,6 +17,8 @@ pub(crate) struct Heap {
     met_object: bool,
     /// Whether it is a tuple or a frozen set that holds wide integers, or others that may.
     met_wide: bool,
+    /// Whether some text in it is as long as the name of a formula.
+    met_formula: bool,
     exhausted: bool,
 }
 
@@ -67,6 +69,7 @@ impl Heap {
             met_import: false,
             met_object: false,
             met_wide: false,
+            met_formula: false,
             exhausted: false,
         }
     }
@@ -117,7 +120,8 @@ impl Heap {
     }
 
     pub(crate) fn container(&mut self, shape: Shape, items: &[Ref]) -> Ref {
-        (self.met_import, self.met_object, self.met_wide) = (false, false, false);
+        (self.met_import, self.met_object) = (false, false);
+        (self.met_wide, self.met_formula) = (false, false);
         if shape == Shape::Tuple && items.is_empty() {
             return Ref::EMPTY_TUPLE;
         }
@@ -153,14 +157,6 @@ impl Heap {
         }
     }
 
-    /// The items of a container that are no longer remembered once it gets so many more.
-    pub(crate) fn forgets(&self, of: Ref, more: usize) -> Vec<Ref> {
-        match self.items(of) {
-            Some(items) if items.len() + more > MOST_ITEMS => items.to_vec(),
-            _ => Vec::new(),
-        }
-    }
-
     /// Notes that an object has got its state, and what is to be kept of that.
     pub(crate) fn set_built(&mut self, of: Ref, kept: Option<Ref>) {
         if let Some(at) = of.index()
@@ -181,6 +177,12 @@ impl Heap {
     #[inline]
     pub(crate) fn met_wide(&self) -> bool {
         self.met_wide
+    }
+
+    /// Whether a name as long as that of a formula was put into a container last.
+    #[inline]
+    pub(crate) fn met_formula(&self) -> bool {
+        self.met_formula
     }
 
     /// Whether hashing this hashes an object that a call gave, or numbers that are not read.
@@ -316,6 +318,7 @@ impl Heap {
         let mut weight = container.weight;
         let mut met_import = false;
         let mut met_object = false;
+        let mut met_formula = false;
         let mut met_wide = container.shape == Shape::FrozenSet;
         for &item in items {
             let value = self.value(item);
@@ -338,6 +341,10 @@ impl Heap {
                     met_import = true;
                     1.0
                 }
+                Value::Str { len, .. } => {
+                    met_formula |= len < 32 && FORMULA_LENGTHS >> len & 1 != 0;
+                    1.0
+                }
                 Value::Int(_) | Value::BigInt { .. } => {
                     met_wide |= item.index().is_some();
                     1.0
@@ -345,6 +352,7 @@ impl Heap {
                 _ => 1.0,
             };
         }
+        self.met_formula = met_formula;
         self.met_wide = met_wide
             && matches!(container.shape, Shape::Tuple | Shape::FrozenSet)
             && container.elements.is_within(NUMBERED);
@@ -442,6 +450,8 @@ const RING: usize = 1 << 14;
 /// What tells the details of a shape from others.
 const SHAPE: u32 = 1 << 31;
 const INTEGERS: KindSet = KindSet::of(Kind::Int);
+/// How long the names are under which statsmodels keeps formulas, a bit for each length.
+pub(crate) const FORMULA_LENGTHS: u32 = 1 << 10 | 1 << 11 | 1 << 16 | 1 << 17 | 1 << 18;
 /// What a tuple holds of which anybody knows the hash.
 const NUMBERED: KindSet = INTEGERS
     .with(KindSet::of(Kind::Tuple))

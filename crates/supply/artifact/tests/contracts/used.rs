@@ -35,6 +35,8 @@ fn a_formula_is_no_text() {
         let many: Vec<(&str, &[u8])> = many.iter().map(|(key, it)| (&key[..], *it)).collect();
         expect(Dangerous, &[&object("argparse/Namespace", &many)]);
         expect(Known, &[&object("argparse/Namespace", &[(name, b"N")])]);
+        let plain: [(&str, &[u8]); 1] = [(name, &text("age + dose:sex"))];
+        expect(Known, &[&object("argparse/Namespace", &plain)]);
     }
     for class in [
         "statsmodels.base.model/LikelihoodModelResults",

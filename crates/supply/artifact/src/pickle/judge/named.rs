@@ -24,14 +24,27 @@ impl Judge<'_, '_, '_> {
         if FORMULAS.iter().all(|formula| formula.len() != len as usize) {
             return;
         }
-        let kind = view.value(value).kind();
         let name = view.text(name).unwrap_or_default();
-        if kind == Kind::None || !FORMULAS.contains(&&*name) {
+        if !FORMULAS.contains(&&*name) {
             return;
         }
-        let verdict = match kind {
-            Kind::Str => Verdict::Dangerous,
-            _ => Verdict::Unknown,
+        let text = match view.value(value) {
+            Value::Str { len, .. } if len < LONGEST_FORMULA => view.text(value),
+            Value::Str { .. } => Some(UNREAD.to_owned()),
+            // A scalar of NumPy's may be text.
+            Value::Called { callee, .. } => view
+                .global(callee)
+                .filter(|&id| &*view.symbols.symbol(id).path == "scalar")
+                .map(|_| UNREAD.to_owned()),
+            _ => None,
+        };
+        // Names that are added and multiplied call nothing.
+        let Some(text) = text.filter(|text| text.contains(['(', '[', '{', '`'])) else {
+            return;
+        };
+        let verdict = match text.contains("__") || text.contains("import") {
+            true => Verdict::Dangerous,
+            false => Verdict::Unknown,
         };
         let message = format!("an object has a `{name}`, which a model that predicts evaluates");
         self.note(&CONFUSED_STATE, verdict, at, name, message);
@@ -39,17 +52,6 @@ impl Judge<'_, '_, '_> {
 
     /// Judges what the state of an object of `symbol` names.
     pub(super) fn named(&mut self, at: u64, symbol: &Symbol, state: Ref, view: &View<'_>) {
-        let dictionary = match view.heap.items(state) {
-            Some(&[first, _]) if view.value(state).kind() == Kind::Tuple => first,
-            _ => state,
-        };
-        if view.value(dictionary).kind() == Kind::Dict
-            && let Some(items) = view.heap.items(dictionary)
-        {
-            for pair in items.chunks_exact(2) {
-                self.formula(at, pair[0], pair[1], view);
-            }
-        }
         for row in NAMED.iter().filter(|row| row.is_about(symbol)) {
             let fault = match attribute(state, row.attribute, view) {
                 Found::Nothing => continue,
@@ -201,6 +203,11 @@ fn attribute(state: Ref, name: &str, view: &View<'_>) -> Found {
 
 const EVALUATES: &str = "is source text, which fitting it evaluates";
 
+/// Longer ones are read in part.
+const LONGEST_FORMULA: u32 = 4096;
+/// Stands for what cannot be read.
+const UNREAD: &str = "(";
+
 const NAMED: &[Named] = &[
     writes("sklearn", "AgglomerativeClustering"),
     writes("sklearn", "FeatureAgglomeration"),
@@ -254,3 +261,18 @@ const FORMULAS: &[&str] = &[
     "smooth_design_info",
     "smooth_model_spec",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pickle::heap::FORMULA_LENGTHS;
+
+    #[test]
+    fn the_lengths_of_the_names_are_those_that_are_looked_for() {
+        let lengths = FORMULAS.iter().map(|name| 1 << name.len());
+        assert_eq!(
+            lengths.fold(0, |all: u32, length| all | length),
+            FORMULA_LENGTHS
+        );
+    }
+}

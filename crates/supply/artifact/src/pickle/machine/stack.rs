@@ -33,10 +33,6 @@ impl Machine {
         };
         let empty = items.is_empty();
         let special = how == Mutation::SetItem && self.heap.plants(items);
-        let forgotten = match how == Mutation::SetItem && fits {
-            true => self.heap.forgets(object, items.len()),
-            false => Vec::new(),
-        };
         if fits {
             self.heap.extend(object, items);
         }
@@ -47,8 +43,7 @@ impl Machine {
             let keys = if how == Mutation::SetItem { 2 } else { 1 };
             self.hash_all(at, from, keys, around);
         }
-        if how == Mutation::SetItem && (!fits || self.heap.items(object).is_none()) {
-            self.tell_items(at, &forgotten, around);
+        if how == Mutation::SetItem && (!fits || self.heap.met_formula()) {
             let items = self.stack.split_off(from);
             self.tell_items(at, &items, around);
         }
@@ -94,8 +89,7 @@ impl Machine {
         }
     }
 
-    /// Reports keys and values, by turns, of a dictionary that is not remembered or an object that is
-    /// none.
+    /// Reports keys and values, by turns.
     fn tell_items(&mut self, at: u64, items: &[Ref], around: &mut Surroundings<'_, '_>) {
         for pair in items.chunks_exact(2) {
             let (key, value) = (pair[0], pair[1]);
@@ -321,7 +315,7 @@ impl Machine {
         if self.heap.met_wide() {
             self.report(at, Effect::Wide { item: value }, around);
         }
-        if shape == Shape::Dict && self.heap.items(value).is_none() {
+        if shape == Shape::Dict && self.heap.met_formula() {
             let items = self.stack.split_off(mark);
             self.tell_items(at, &items, around);
         }
