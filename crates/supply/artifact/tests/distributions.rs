@@ -168,7 +168,7 @@ fn no_state_replaces_what_the_loader_calls_or_counts_with() {
 #[test]
 fn a_state_that_cannot_be_followed_is_dangerous() {
     let sound = text(&continuous(""));
-    let many: Vec<(String, &[u8])> = (0..80).map(|n| (format!("a{n}"), &b"N"[..])).collect();
+    let many: Vec<(String, &[u8])> = (0..160).map(|n| (format!("a{n}"), &b"N"[..])).collect();
     let many: Vec<(&str, &[u8])> = many.iter().map(|(name, value)| (&**name, *value)).collect();
     assert_eq!(of(GAMMA, &attributes(&sound, &many)), Dangerous);
     // Dictionaries of a class of their own, and pairs instead of a dictionary.

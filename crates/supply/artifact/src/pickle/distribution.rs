@@ -3,6 +3,7 @@
 //! very text and the very attributes that SciPy writes.
 
 use super::{
+    dtype::layout,
     effect::View,
     symbol::Symbol,
     text,
@@ -103,8 +104,29 @@ fn are_parameters(of: Ref, view: &View<'_>) -> bool {
             items.chunks_exact(2).all(|pair| {
                 let named = view.text(pair[0]);
                 let value = KindSet::of(view.value(pair[1]).kind());
-                named.is_some_and(|name| PARAMETERS.contains(&&*name)) && value.is_within(GIVEN)
+                // The bounds of a histogram are numbers of NumPy's, and it is made of arrays.
+                let plain = value.is_within(GIVEN) || is_number(pair[1], view);
+                named.is_some_and(|name| PARAMETERS.contains(&&*name)) && plain
             })
+        })
+}
+
+/// Whether `of` is a scalar of NumPy's, and of numbers: no text.
+fn is_number(of: Ref, view: &View<'_>) -> bool {
+    let Value::Called {
+        callee, arguments, ..
+    } = view.value(of)
+    else {
+        return false;
+    };
+    let scalar = view.global(callee).is_some_and(|id| {
+        let maker = view.symbols.symbol(id);
+        maker.module.starts_with("numpy") && &*maker.path == "scalar"
+    });
+    let dtype = view.heap.items(arguments).and_then(|items| items.first());
+    scalar
+        && dtype.is_some_and(|&dtype| {
+            layout(dtype, view).is_some_and(|layout| matches!(layout.kind, b'f' | b'i' | b'u'))
         })
 }
 

@@ -13,6 +13,10 @@ pub(crate) struct Layout {
     pub(crate) size: u64,
     /// Whether there are Python objects among them, so that an array is pickled and not copied.
     pub(crate) objects: bool,
+    /// NumPy's letter for what they are: `V` for records.
+    pub(crate) kind: u8,
+    /// Whether the big end of a number comes first.
+    pub(crate) is_swapped: bool,
 }
 
 /// The layout of a dtype; nothing for what is no dtype and for what is not known.
@@ -32,16 +36,22 @@ pub(crate) fn layout(dtype: Ref, view: &View<'_>) -> Option<Layout> {
         return Some(Layout {
             size: 16,
             objects: true,
+            kind: b'T',
+            is_swapped: false,
         });
     }
     match code(dtype, view)? {
         Code::Letters(code) if code.starts_with('O') => Some(Layout {
             size: 8,
             objects: true,
+            kind: b'O',
+            is_swapped: false,
         }),
         Code::Letters(code) if !code.starts_with('V') => item_size(&code).map(|size| Layout {
             size,
             objects: false,
+            kind: letter(&code),
+            is_swapped: code.starts_with('>'),
         }),
         // What their fields are, only their state tells.
         Code::Letters(_) | Code::Record => None,
@@ -54,10 +64,26 @@ pub(crate) fn layout(dtype: Ref, view: &View<'_>) -> Option<Layout> {
 /// bytes for pointers. A size of -1 stands for the code's own.
 pub(crate) fn layout_with(dtype: Ref, state: Ref, view: &View<'_>) -> Option<Layout> {
     let code = code(dtype, view)?;
-    let &[version, _, subarray, names, fields, size, _, ref rest @ ..] = view.heap.items(state)?
+    let &[
+        version,
+        order,
+        subarray,
+        names,
+        fields,
+        size,
+        alignment,
+        ref rest @ ..,
+    ] = view.heap.items(state)?
     else {
         return None;
     };
+    // NumPy divides by it.
+    if !matches!(
+        view.value(alignment),
+        Value::Int(-1 | 1 | 2 | 4 | 8 | 16 | 32 | 64)
+    ) {
+        return None;
+    }
     let said = match view.value(size) {
         Value::Int(-1) => None,
         Value::Int(size) => Some(u64::try_from(size).ok()?),
@@ -76,7 +102,12 @@ pub(crate) fn layout_with(dtype: Ref, state: Ref, view: &View<'_>) -> Option<Lay
             if !size_fits || ![subarray, names, fields].into_iter().all(is_none) {
                 return None;
             }
-            Layout { size, objects }
+            Layout {
+                size,
+                objects,
+                kind: letter(&code),
+                is_swapped: view.text(order).is_none_or(|order| order.starts_with('>')),
+            }
         }
         Code::Letters(code) if item_size(&code) != said => return None,
         Code::Letters(_) | Code::Record => {
@@ -91,7 +122,12 @@ pub(crate) fn layout_with(dtype: Ref, state: Ref, view: &View<'_>) -> Option<Lay
             if objects && flags == Flags::NotSaid {
                 return None;
             }
-            Layout { size, objects }
+            Layout {
+                size,
+                objects,
+                kind: b'V',
+                is_swapped: false,
+            }
         }
     };
     let flags_fit = match flags {
@@ -99,6 +135,11 @@ pub(crate) fn layout_with(dtype: Ref, state: Ref, view: &View<'_>) -> Option<Lay
         Flags::Said { objects } => objects == own.objects,
     };
     flags_fit.then_some(own)
+}
+
+/// Whether a dtype is that of objects alone, and no record that has some.
+pub(crate) fn is_an_object(dtype: Ref, view: &View<'_>) -> bool {
+    matches!(code(dtype, view), Some(Code::Letters(code)) if matches!(&*code, "O" | "O4" | "O8" | "|O"))
 }
 
 /// What a state's flags say.
@@ -236,13 +277,16 @@ impl Layout {
     /// The layout in one number, which is how it is kept beside its dtype.
     pub(crate) fn number(self) -> Option<i64> {
         let size = i64::try_from(self.size).ok()?;
-        Some(size.checked_mul(2)? + i64::from(self.objects))
+        let flags = i64::from(self.objects) + 2 * i64::from(self.is_swapped);
+        Some(size.checked_mul(1 << 10)? + (i64::from(self.kind) << 2) + flags)
     }
 
     fn of_number(number: i64) -> Option<Self> {
         Some(Self {
-            size: u64::try_from(number).ok()? / 2,
-            objects: number % 2 == 1,
+            size: u64::try_from(number).ok()? >> 10,
+            objects: number & 1 != 0,
+            kind: u8::try_from(number >> 2 & 0xff).ok()?,
+            is_swapped: number & 2 != 0,
         })
     }
 }
@@ -272,6 +316,12 @@ fn code(dtype: Ref, view: &View<'_>) -> Option<Code> {
         return RECORDS.contains(&&*dotted).then_some(Code::Record);
     }
     view.text(first).map(Code::Letters)
+}
+
+/// The letter of a dtype's code.
+fn letter(code: &str) -> u8 {
+    let code = code.trim_start_matches(['<', '>', '=', '|']);
+    code.bytes().next().unwrap_or_default()
 }
 
 /// How many bytes an element takes, by a dtype's code; nothing for objects and what is not known.
@@ -319,8 +369,15 @@ mod tests {
 
     #[test]
     fn a_layout_is_kept_in_a_number() {
-        for (size, objects) in [(0, false), (8, true), (1 << 40, false)] {
-            let layout = Layout { size, objects };
+        for (size, objects, is_swapped) in
+            [(0, false, true), (8, true, false), (1 << 40, false, false)]
+        {
+            let layout = Layout {
+                size,
+                objects,
+                kind: b'i',
+                is_swapped,
+            };
             assert_eq!(layout.number().and_then(Layout::of_number), Some(layout));
         }
         assert_eq!(Layout::of_number(-1), None);

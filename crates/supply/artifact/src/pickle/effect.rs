@@ -46,6 +46,12 @@ pub(crate) enum Effect {
     NotAName { module: Ref, name: Ref },
     /// The framing is not what a pickler writes.
     Frame(FrameFault),
+    /// An item of a dictionary that may have the name of a formula, or of an object that may give any
+    /// for an attribute.
+    Item { key: Ref, value: Ref },
+    /// An integer of many bits, or a tuple or a frozen set that may hold some: values of which many
+    /// can be made to hash alike.
+    Wide { item: Ref },
     /// An object that takes far more to walk than the stream took to write.
     Swollen {
         /// Whether nobody would wait for the end of such a walk.

@@ -20,6 +20,8 @@ pub(super) fn fold(call: Call, view: &View<'_>) -> Option<(String, String)> {
         return None;
     }
     match (name, view.heap.items(call.arguments)?) {
+        ("partial", &[function]) => completes_a_block(function, view)
+            .then(|| (NEW_BLOCK.0.to_owned(), NEW_BLOCK.1.to_owned())),
         ("getattr" | "_get_attr", &[owner, attribute]) => attribute_of(owner, attribute, view),
         // How dill fills a cell: by a function of its own in old versions, and by this in later
         // ones.
@@ -45,6 +47,29 @@ pub(super) fn fold(call: Call, view: &View<'_>) -> Option<(String, String)> {
         ("_load_type", &[named]) => Some(type_of_dill(plain_name(named, view)?)),
         _ => None,
     }
+}
+
+/// Whether `of` is the function by which pandas 1.3 makes the blocks of a frame, whose number of
+/// dimensions it gives by keyword: in the state of a `partial`.
+fn completes_a_block(of: Ref, view: &View<'_>) -> bool {
+    view.global(of).is_some_and(|id| {
+        let function = view.symbols.symbol(id);
+        (&*function.module, &*function.path) == NEW_BLOCK
+    })
+}
+
+/// Whether `state` is that of such a `partial`, which `object` stands for.
+pub(super) fn gives_dimensions(object: Ref, state: Ref, view: &View<'_>) -> bool {
+    let Some(&[function, Ref::EMPTY_TUPLE, keywords, attributes]) = view.heap.items(state) else {
+        return false;
+    };
+    let dimensions = view.entry(keywords, "ndim").map(|of| view.value(of));
+    completes_a_block(object, view)
+        && completes_a_block(function, view)
+        && view.has_plain_keys(keywords)
+        && view.has_only(keywords, &["ndim"])
+        && matches!(dimensions, Some(Value::Int(1 | 2)))
+        && matches!(view.value(attributes), Value::None)
 }
 
 /// The class that torch's legacy layout writes as `('module', class, file, source)`: a loader
@@ -132,10 +157,13 @@ const NAMING: &[(&str, &str)] = &[
     ("dill.dill", "_get_attr"),
     ("dill.dill", "_import_module"),
     ("dill.dill", "_load_type"),
+    ("functools", "partial"),
     ("joblib.externals.cloudpickle.cloudpickle", "_builtin_type"),
     ("numpy._core", "_ufunc_reconstruct"),
     ("numpy.core", "_ufunc_reconstruct"),
 ];
+
+const NEW_BLOCK: (&str, &str) = ("pandas.core.internals.blocks", "new_block");
 
 /// How dill's names for the types of open files begin.
 const FILES: &[&str] = &["Buffered", "File", "TextWrapper"];

@@ -15,6 +15,10 @@ pub(crate) struct Heap {
     /// Whether what was added last keeps an import.
     met_import: bool,
     met_object: bool,
+    /// Whether it is a tuple or a frozen set that holds wide integers, or others that may.
+    met_wide: bool,
+    /// Whether some text in it is as long as the name of a formula.
+    met_formula: bool,
     exhausted: bool,
 }
 
@@ -53,7 +57,7 @@ impl Heap {
                 Value::Bool,
                 Value::Bytes,
                 Value::Float,
-                Value::BigInt,
+                Value::BigInt { print: 0, hash: 0 },
                 nothing.into(),
                 Value::Buffer,
                 Value::Extension,
@@ -64,6 +68,8 @@ impl Heap {
             details: Details::default(),
             met_import: false,
             met_object: false,
+            met_wide: false,
+            met_formula: false,
             exhausted: false,
         }
     }
@@ -115,6 +121,7 @@ impl Heap {
 
     pub(crate) fn container(&mut self, shape: Shape, items: &[Ref]) -> Ref {
         (self.met_import, self.met_object) = (false, false);
+        (self.met_wide, self.met_formula) = (false, false);
         if shape == Shape::Tuple && items.is_empty() {
             return Ref::EMPTY_TUPLE;
         }
@@ -166,7 +173,19 @@ impl Heap {
         self.met_object
     }
 
-    /// Whether hashing this hashes an object that a call gave.
+    /// Whether a tuple or a frozen set was made last whose hash somebody may have chosen.
+    #[inline]
+    pub(crate) fn met_wide(&self) -> bool {
+        self.met_wide
+    }
+
+    /// Whether a name as long as that of a formula was put into a container last.
+    #[inline]
+    pub(crate) fn met_formula(&self) -> bool {
+        self.met_formula
+    }
+
+    /// Whether hashing this hashes an object that a call gave, or numbers that are not read.
     pub(crate) fn hashes_an_object(&self, item: Ref) -> bool {
         match self.value(item) {
             Value::Called { .. } => true,
@@ -174,7 +193,7 @@ impl Heap {
                 shape: Shape::Tuple | Shape::FrozenSet,
                 elements,
                 ..
-            } => elements.has(Kind::Object),
+            } => elements.has(Kind::Object) || elements.has(Kind::Float),
             _ => false,
         }
     }
@@ -299,6 +318,8 @@ impl Heap {
         let mut weight = container.weight;
         let mut met_import = false;
         let mut met_object = false;
+        let mut met_formula = false;
+        let mut met_wide = container.shape == Shape::FrozenSet;
         for &item in items {
             let value = self.value(item);
             container.elements = container.elements.with(KindSet::of(value.kind()));
@@ -312,16 +333,29 @@ impl Heap {
                     ..
                 } => {
                     met_import |= !kept && shape == Shape::Tuple && elements.has(Kind::Global);
-                    met_object |= elements.has(Kind::Object);
+                    met_object |= elements.has(Kind::Object) || elements.has(Kind::Float);
+                    met_wide |= matches!(shape, Shape::Tuple | Shape::FrozenSet);
                     weight
                 }
                 Value::Global(_) => {
                     met_import = true;
                     1.0
                 }
+                Value::Str { len, .. } => {
+                    met_formula |= len < 32 && FORMULA_LENGTHS >> len & 1 != 0;
+                    1.0
+                }
+                Value::Int(_) | Value::BigInt { .. } => {
+                    met_wide |= item.index().is_some();
+                    1.0
+                }
                 _ => 1.0,
             };
         }
+        self.met_formula = met_formula;
+        self.met_wide = met_wide
+            && matches!(container.shape, Shape::Tuple | Shape::FrozenSet)
+            && container.elements.is_within(NUMBERED);
         self.met_import = met_import;
         self.met_object = met_object && self.hashes_one(container.shape, items);
         container.weight = weight;
@@ -416,8 +450,14 @@ const RING: usize = 1 << 14;
 /// What tells the details of a shape from others.
 const SHAPE: u32 = 1 << 31;
 const INTEGERS: KindSet = KindSet::of(Kind::Int);
+/// How long the names are under which statsmodels keeps formulas, a bit for each length.
+pub(crate) const FORMULA_LENGTHS: u32 = 1 << 10 | 1 << 11 | 1 << 16 | 1 << 17 | 1 << 18;
+/// What a tuple holds of which anybody knows the hash.
+const NUMBERED: KindSet = INTEGERS
+    .with(KindSet::of(Kind::Tuple))
+    .with(KindSet::of(Kind::FrozenSet));
 /// How many elements are remembered of one container; a dictionary has two for each entry.
-const MOST_ITEMS: usize = 128;
+const MOST_ITEMS: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -454,11 +494,11 @@ mod tests {
         let mut heap = Heap::new();
         let one = heap.int(1);
         let list = heap.container(Shape::List, &[]);
-        for _ in 0..3 {
+        for _ in 0..5 {
             heap.extend(list, &[one; 60]);
         }
         assert_eq!(heap.items(list), None);
         let container = heap.value(list).container().expect("a list");
-        assert_eq!((container.count, container.weight), (180, 181.0));
+        assert_eq!((container.count, container.weight), (300, 301.0));
     }
 }

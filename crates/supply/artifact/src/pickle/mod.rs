@@ -9,6 +9,7 @@
 //! ```
 
 mod carried;
+mod crowd;
 mod distribution;
 mod dtype;
 pub(crate) mod effect;
@@ -19,6 +20,7 @@ pub(crate) mod machine;
 mod memo;
 mod names;
 mod ndarray;
+mod numbers;
 pub(crate) mod opcode;
 pub(crate) mod rules;
 mod scan;

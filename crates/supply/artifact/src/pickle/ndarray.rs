@@ -3,7 +3,7 @@
 //! reads a list of objects beyond its end.
 
 use super::{
-    dtype::{Layout, elements, layout},
+    dtype::{Layout, elements, is_an_object, layout},
     effect::{Call, View},
     symbol::Symbol,
     value::{Ref, Shape, Value},
@@ -31,14 +31,17 @@ pub(crate) fn is_built_soundly(symbol: &Symbol, call: Call, view: &View<'_>) -> 
     match &*symbol.path {
         "_reconstruct" => argument(1).is_some_and(|shape| is_empty(shape, view)),
         "_mareconstruct" => argument(2).is_some_and(|shape| is_empty(shape, view)),
-        "scalar" => argument(0).is_some_and(|dtype| match layout(dtype, view) {
-            // A record with objects takes the bytes of an array, whatever that holds.
-            Some(Layout { objects: true, .. }) => !matches!(
-                argument(1).map(|it| view.value(it)),
-                Some(Value::Called { .. })
-            ),
-            // What the dtype is may only be said when the bytes are in it.
-            known => known.is_some(),
+        // Without bytes NumPy makes as many zeros as the dtype says.
+        "scalar" => argument(0).zip(argument(1)).is_some_and(|(dtype, bytes)| {
+            match (layout(dtype, view), view.value(bytes)) {
+                // A record with objects takes the bytes of an array, whatever that holds, and
+                // before 1.20 any bytes for pointers.
+                (Some(Layout { objects: true, .. }), held) => {
+                    is_an_object(dtype, view) && !matches!(held, Value::Called { .. })
+                }
+                // What the dtype is may only be said when the bytes are in it.
+                (known, _) => known.is_some(),
+            }
         }),
         "_frombuffer" => argument(1).is_some_and(|dtype| layout(dtype, view).is_some()),
         _ => true,
@@ -65,9 +68,22 @@ pub(crate) fn is_sound(state: Ref, view: &View<'_>) -> bool {
         return false;
     }
     match (elements(shape, view), layout(dtype, view)) {
-        (Some(count), Some(layout)) => holds(data, count, layout, view),
+        (Some(count), Some(layout)) => {
+            let empty = count == 0 || layout.size == 0;
+            holds(data, count, layout, view) && (!empty || is_small(shape, view))
+        }
         _ => false,
     }
+}
+
+/// Whether an array without bytes has no more rows than somebody could walk over.
+fn is_small(shape: Ref, view: &View<'_>) -> bool {
+    let extents = view.heap.items(shape).unwrap_or_default();
+    let rows = extents.iter().map(|&extent| match view.value(extent) {
+        Value::Int(extent) => extent,
+        _ => i64::MAX,
+    });
+    rows.into_iter().all(|extent| extent <= MOST_EMPTY_ROWS)
 }
 
 /// Whether `data` are `count` elements.
@@ -117,5 +133,6 @@ fn is_of_numpy(symbol: &Symbol) -> bool {
     symbol.module.split('.').next() == Some("numpy")
 }
 
+const MOST_EMPTY_ROWS: i64 = 1 << 24;
 /// Up to here a weight grows by one for each element.
 const WEIGHED_EXACTLY: u64 = 1 << 24;

@@ -16,6 +16,7 @@ pub(crate) use look::{is_active, is_believable, is_loadable, is_one_stream};
 use super::{
     judge::{Carried, Judge, Persistence},
     machine::{Fault, Halt, Machine, Surroundings},
+    numbers::Numbers,
     opcode,
     rules::{BROKEN, NESTED_PICKLE, READERS_DISAGREE, TRAILING},
     search::Search,
@@ -241,6 +242,10 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
                     self.plain_reader(&machine, at, array)?;
                     match array {
                         Some(Array::Pickle) => {
+                            let view = machine.view(&input, &self.symbols);
+                            if let Some(found) = Numbers::of_wrapped_objects(state, &view) {
+                                machine.stand_for(found);
+                            }
                             outer = Some(std::mem::replace(&mut machine, Machine::new(at)));
                         }
                         Some(Array::Bytes { len, aligned }) => {
@@ -249,6 +254,11 @@ impl<'a, 'n, 'l> Scanner<'a, 'n, 'l> {
                                     at,
                                     fault: Fault::End,
                                 });
+                            }
+                            let begins = input.position() - len;
+                            let view = machine.view(&input, &self.symbols);
+                            if let Some(found) = Numbers::of_wrapper(state, begins, len, &view) {
+                                machine.stand_for(found);
                             }
                         }
                         None => {

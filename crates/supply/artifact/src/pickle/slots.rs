@@ -122,11 +122,12 @@ fn passes_for_a_dictionary(
 }
 
 /// Reads the attributes that `state` sets. `is_dictionary` says of a class that its objects are
-/// filled like one.
+/// filled like one, and `is_slot` of an attribute that the class has nothing but a place for it.
 pub(super) fn slots(
     state: Ref,
     view: &View<'_>,
     is_dictionary: impl Fn(SymbolId) -> bool,
+    is_slot: impl Fn(&str) -> bool,
 ) -> Slots {
     let Value::Container {
         shape: Shape::Tuple,
@@ -167,6 +168,7 @@ pub(super) fn slots(
     for &key in items.iter().step_by(2) {
         match (view.text(key), view.value(key)) {
             (Some(name), _) if name.starts_with("__") => return Slots::Special(name),
+            (Some(name), _) if is_slot(&name) => {}
             (Some(name), _) if is_followed && read == Slots::Ordinary => read = Slots::Set(name),
             (Some(_), _) => {}
             (None, Value::Called { .. }) if is_followed => read = Slots::Hidden,

@@ -89,7 +89,8 @@ fn is_named_like_a_reconstructor(name: &str) -> bool {
 
 /// Whether a word of a function's name says that it runs, imports, fetches or removes something.
 fn is_named_for_an_effect(name: &str) -> bool {
-    name.split('_').any(|word| EFFECTS.contains(&word)) || EFFECTS.contains(&name)
+    let whole = EFFECTS.contains(&name) || WHOLE.contains(&name.trim_start_matches('_'));
+    whole || name.split('_').any(|word| EFFECTS.contains(&word))
 }
 
 /// What can be nothing else than a command or code, whatever it is given to.
@@ -180,6 +181,25 @@ const EFFECTS: &[&str] = &[
     "unlink",
     "urlopen",
     "urlretrieve",
+];
+
+/// Names that say as much where they are nothing else: `load_field` may restore one.
+const WHOLE: &[&str] = &[
+    "connect",
+    "fetch",
+    "init",
+    "launch",
+    "launch_gateway",
+    "load",
+    "loads",
+    "login",
+    "main",
+    "makegateway",
+    "open",
+    "read_file",
+    "serve",
+    "show",
+    "start",
 ];
 
 /// How text begins that says where something is to be fetched, or what of the system to open.
@@ -275,7 +295,15 @@ mod tests {
             assert!(is_named_like_a_reconstructor(name), "{name}");
             assert!(!is_named_for_an_effect(name), "{name}");
         }
-        for name in ["run", "import_string", "_exec_command", "check_output"] {
+        for name in [
+            "run",
+            "import_string",
+            "_exec_command",
+            "check_output",
+            "load",
+            "_load",
+            "connect",
+        ] {
             assert!(is_named_for_an_effect(name), "{name}");
             assert!(!is_named_like_a_reconstructor(name), "{name}");
         }
@@ -285,6 +313,8 @@ mod tests {
             "evaluate",
             "systematic",
             "_load_field",
+            "opening",
+            "initial",
         ] {
             assert!(!is_named_for_an_effect(name), "{name}");
         }

@@ -152,6 +152,11 @@ impl Symbol {
         self.module.starts_with("numpy") && &*self.path == "memmap"
     }
 
+    /// Whether its objects are made by C++ once they get their state, and are nothing before.
+    pub(crate) fn needs_a_state(&self) -> bool {
+        (&*self.module, &*self.path) == ("torch", "ScriptObject")
+    }
+
     pub(crate) fn counts_layers(&self) -> bool {
         &*self.module == "torch.nn.modules.rnn"
             && matches!(&*self.path, "RNNBase" | "RNN" | "LSTM" | "GRU")

@@ -20,8 +20,11 @@ pub(crate) enum Value {
     None,
     Bool,
     Int(i64),
-    /// An integer beyond 64 bits.
-    BigInt,
+    /// An integer beyond 64 bits: what it hashes to, and what tells it from others of that hash.
+    BigInt {
+        print: u32,
+        hash: u64,
+    },
     Float,
     /// Text, where it lies and how it is written there.
     Str {
@@ -36,6 +39,14 @@ pub(crate) enum Value {
     Bytes,
     /// Bytes that may be a file of their own, and where they lie.
     Blob {
+        len: u32,
+        at: u64,
+    },
+    /// The elements of an array, as [`Numbers`](super::numbers::Numbers) has them, for what is made of it.
+    Numbers {
+        kind: u8,
+        size: u8,
+        form: Option<Form>,
         len: u32,
         at: u64,
     },
@@ -58,7 +69,7 @@ pub(crate) enum Value {
     Called {
         callee: Ref,
         arguments: Ref,
-        /// What a dtype's state makes of it, in a number; of others nothing.
+        /// What a dtype's state makes of it, in a number; of an array its elements; of others nothing.
         state: Ref,
         /// Whether its state has been set.
         built: bool,
@@ -162,10 +173,10 @@ impl KindSet {
 impl Value {
     pub(crate) fn kind(self) -> Kind {
         match self {
-            Self::Free(_) | Self::Lost | Self::Extension => Kind::Foreign,
+            Self::Free(_) | Self::Lost | Self::Extension | Self::Numbers { .. } => Kind::Foreign,
             Self::None => Kind::None,
             Self::Bool => Kind::Bool,
-            Self::Int(_) | Self::BigInt => Kind::Int,
+            Self::Int(_) | Self::BigInt { .. } => Kind::Int,
             Self::Float => Kind::Float,
             Self::Str { .. } => Kind::Str,
             Self::Bytes | Self::Blob { .. } => Kind::Bytes,

@@ -2,9 +2,12 @@
 
 mod callables;
 mod calls;
+mod crowded;
+mod indexed;
 mod kept;
 mod names;
 mod numpy;
 mod probed;
 mod states;
 mod stream;
+mod used;

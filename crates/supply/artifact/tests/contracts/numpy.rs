@@ -18,7 +18,7 @@ pub(crate) fn plain_dtype(code: &str, flags: u8) -> Vec<u8> {
 }
 
 /// A dtype of `size` bytes with fields.
-fn record(size: u8, fields: &[(&str, &[u8], u8)], flags: u8) -> Vec<u8> {
+pub(crate) fn record(size: u8, fields: &[(&str, &[u8], u8)], flags: u8) -> Vec<u8> {
     let names: Vec<Vec<u8>> = fields.iter().map(|field| text(field.0)).collect();
     let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
     let mut entries = b"}".to_vec();

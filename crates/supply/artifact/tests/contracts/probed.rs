@@ -5,7 +5,7 @@ use casemate_artifact::Verdict::{self, Dangerous, Known, Unknown};
 use crate::stream::{call, expect, import, stream, text, tuple, verdict};
 
 /// An object of a class, made empty and given attributes.
-fn object(class: &str, attributes: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn object(class: &str, attributes: &[(&str, &[u8])]) -> Vec<u8> {
     let mut made = [&import(class)[..], b")\x81}"].concat();
     for (name, value) in attributes {
         made.extend([&text(name)[..], value, b"s"].concat());
@@ -14,7 +14,7 @@ fn object(class: &str, attributes: &[(&str, &[u8])]) -> Vec<u8> {
     made
 }
 
-fn list(items: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn list(items: &[&[u8]]) -> Vec<u8> {
     [b"](", &items.concat()[..], b"e"].concat()
 }
 

@@ -19,7 +19,7 @@ pub(super) fn takes_gigabytes(symbol: &Symbol, call: Call, view: &View<'_>) -> b
     let argument = first(call.arguments).map(|of| view.value(of));
     match (&*symbol.path, argument) {
         ("bytes" | "bytearray", Some(Value::Int(count))) => count >= GIGABYTES,
-        ("bytes" | "bytearray", Some(Value::BigInt)) => true,
+        ("bytes" | "bytearray", Some(Value::BigInt { .. })) => true,
         (
             "set" | "frozenset" | "list" | "tuple" | "deque" | "Counter" | "bytes" | "bytearray",
             Some(Value::Called {

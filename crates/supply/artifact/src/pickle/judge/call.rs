@@ -1,6 +1,6 @@
 //! Calls, held against the contracts of the allowlist.
 
-use super::{Carried, Judge, MOST_FILES, amount::takes_gigabytes};
+use super::{Carried, Judge, MOST_FILES, amount::takes_gigabytes, pattern::takes_long_to_compile};
 use crate::{
     Verdict,
     allowlist::{Row, Texts},
@@ -72,6 +72,12 @@ impl Judge<'_, '_, '_> {
             let name = plain(&symbol.dotted());
             let message = format!("a few bytes of this file have {name} take gigabytes");
             self.note(&RESOURCES, Verdict::Dangerous, at, name, message);
+        }
+        self.blocks(at, symbol, call, view);
+        if takes_long_to_compile(symbol, call, view) {
+            let name = plain(&symbol.dotted());
+            let message = "this file has a regular expression that takes long to be compiled";
+            self.note(&RESOURCES, Verdict::Unknown, at, name, message);
         }
         if !kept || !named || !worded || !built {
             self.breach(

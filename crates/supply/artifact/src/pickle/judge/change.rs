@@ -1,6 +1,6 @@
 //! States that are set, and items that are put into objects.
 
-use super::{Judge, probe::is_value};
+use super::{Judge, generator, probe::is_value};
 use crate::{
     Verdict,
     notes::plain,
@@ -66,6 +66,11 @@ impl Judge<'_, '_, '_> {
             let message = format!("the state of an object of {name} is set a second time");
             self.confused(at, format!("second state of {name}"), message);
         }
+        let record = self.record(at, class, view.symbols);
+        if !built && at > record.last_state {
+            record.last_state = at;
+            record.states += 1;
+        }
         let symbol = view.symbols.symbol(class);
         if symbol.is_dtype() && dtype::layout_with(object, state, view).is_none() {
             self.breach(at, symbol, "is given a state that its code does not tell");
@@ -77,6 +82,14 @@ impl Judge<'_, '_, '_> {
                 "makes an array of a state that NumPy would not write",
             );
         }
+        if generator::makes_a_generator(symbol) && !generator::is_sound(state, view) {
+            self.breach(at, symbol, "is given a state that NumPy would not write");
+        }
+        if is_python {
+            self.named(at, symbol, state, view);
+        }
+        self.indices(at, object, symbol, state, view);
+        self.booster(at, symbol, state, view);
         if symbol.counts_layers() {
             self.layers(at, symbol, state, view);
         }
@@ -88,7 +101,7 @@ impl Judge<'_, '_, '_> {
                 .is_some_and(|row| row.is_filled(Mutation::SetItem))
         };
         let attribute = special(state, view, is_dictionary);
-        let slots = slots(state, view, is_dictionary);
+        let slots = slots(state, view, is_dictionary, |name| is_a_slot(symbol, name));
         if let Some(attribute) = attribute.filter(|_| hook.is_none()) {
             let verdict = match attribute.as_deref() {
                 Some(attribute) if REPLACED.contains(&attribute) => Verdict::Dangerous,
@@ -135,7 +148,7 @@ impl Judge<'_, '_, '_> {
         let is_told = view.value(state).kind() == Kind::Dict && view.has_plain_keys(state);
         match layers {
             Some(Value::Int(layers)) if is_told && layers <= MOST_LAYERS => {}
-            Some(Value::Int(ENDLESS_LAYERS..) | Value::BigInt) => {
+            Some(Value::Int(ENDLESS_LAYERS..) | Value::BigInt { .. }) => {
                 let name = plain(&symbol.dotted());
                 let message = format!("an object of {name} has more layers than can be counted");
                 self.note(&RESOURCES, Verdict::Dangerous, at, "layers", message);
@@ -289,6 +302,11 @@ impl Judge<'_, '_, '_> {
     }
 }
 
+/// Whether an attribute that is set is a slot of the class, and no property of it.
+fn is_a_slot(symbol: &Symbol, attribute: &str) -> bool {
+    symbol.module.starts_with("scipy.interpolate.") && INTERPOLATED.contains(&attribute)
+}
+
 /// Whether the state of one of joblib's old wrappers names a file in its own directory.
 fn names_a_neighbour(state: Ref, view: &View<'_>) -> bool {
     let name = view
@@ -311,6 +329,20 @@ const WRAPPED: &[&str] = &[
     "shape",
     "state",
     "subclass",
+];
+
+/// The slots of SciPy's interpolators and polynomials.
+const INTERPOLATED: &[&str] = &[
+    "_asarray",
+    "_c",
+    "_x",
+    "_y_axis",
+    "_y_extra_shape",
+    "axis",
+    "c",
+    "dtype",
+    "extrapolate",
+    "x",
 ];
 
 /// More than any recurrent network has, and more than a loader counts in a second.

@@ -4,7 +4,12 @@
 mod amount;
 mod call;
 mod change;
+mod generator;
 mod graph;
+mod index;
+mod lightgbm;
+mod named;
+mod pattern;
 mod probe;
 mod record;
 
@@ -14,6 +19,7 @@ use casemate_core::Rule;
 
 use self::record::Record;
 use super::{
+    crowd::Crowds,
     effect::{Effect, Effects, FrameFault, View},
     fold::class_of_persistent_id,
     rules::{CONFUSED_NAME, FRAME, OUTSIDE_OBJECT, RESOURCES},
@@ -47,6 +53,11 @@ pub(crate) struct Judge<'a, 'n, 'l> {
     source: usize,
     /// Whether objects are made of a class that the stream carries.
     instances: Option<u64>,
+    crowds: Crowds,
+    /// How many bytes of numbers may still be read.
+    indexed: u64,
+    /// How many keys there are of which many could be made to hash alike, and nobody looks.
+    loose_keys: u32,
     /// Where other readers go on, and which opcode's operand they read there.
     pub(crate) resumptions: Vec<(u64, Option<u8>)>,
 }
@@ -88,6 +99,9 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
             suspect: None,
             source: MOST_SOURCE,
             instances: None,
+            crowds: Crowds::default(),
+            indexed: MOST_INDEXED,
+            loose_keys: 0,
             resumptions: Vec::new(),
         }
     }
@@ -111,6 +125,8 @@ impl<'a, 'n, 'l> Judge<'a, 'n, 'l> {
             last_folded: 0,
             prepared: 0,
             last_prepared: 0,
+            states: 0,
+            last_state: 0,
         })
     }
 
@@ -239,6 +255,14 @@ impl Effects for Judge<'_, '_, '_> {
                 "loading this file looks up a name that is not text",
             ),
             Effect::Frame(fault) => self.frame(at, fault),
+            Effect::Item { key, value } => self.formula(at, key, value, view),
+            Effect::Wide { item } => {
+                if self.crowds.note(item, view) {
+                    let message = "so many different numbers of this file have one hash that \
+                                   looking one of them up compares it with all";
+                    self.note(&RESOURCES, Verdict::Dangerous, at, "hashes", message);
+                }
+            }
             Effect::Swollen { endless: false } => self.note(
                 &RESOURCES,
                 Verdict::Unknown,
@@ -274,6 +298,10 @@ impl Effects for Judge<'_, '_, '_> {
 }
 
 /// A checkpoint of a hundred layers for each of a thousand experts has fewer.
+/// The indices of matrices that fill memories.
+const MOST_INDEXED: u64 = 4 << 30;
+/// So many keys of one hash are looked up in a second or two.
+const MOST_LOOSE_KEYS: u32 = 1 << 14;
 const MOST_STORAGES: usize = 1 << 20;
 const MOST_NESTED: usize = 1 << 16;
 /// The graphs of large models have some megabytes.

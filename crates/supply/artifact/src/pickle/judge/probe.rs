@@ -2,12 +2,14 @@
 //! for its length or keys. Where the object's class has code for that, the code runs; and what the code
 //! calls may come from the object's state.
 
-use super::Judge;
+use super::{Judge, MOST_LOOSE_KEYS};
 use crate::{
+    Verdict,
     allowlist::Row,
     notes::plain,
     pickle::{
         effect::{Call, View},
+        rules::RESOURCES,
         symbol::Symbol,
         value::{Kind, KindSet, Ref, Shape, Value},
     },
@@ -59,6 +61,14 @@ impl Judge<'_, '_, '_> {
 
     /// Judges an object that is hashed: as a key, or in a set.
     pub(super) fn hash(&mut self, at: u64, item: Ref, view: &View<'_>) {
+        if has_a_loose_hash(item, view) {
+            self.loose_keys = self.loose_keys.saturating_add(1);
+            if self.loose_keys == MOST_LOOSE_KEYS {
+                let message = "this file has more keys that are made of numbers, and could all \
+                               have one hash, than are looked up in a second";
+                self.note(&RESOURCES, Verdict::Unknown, at, "loose keys", message);
+            }
+        }
         if is_value(item, DEEPEST, view) || is_by_identity(item, view) {
             return;
         }
@@ -128,6 +138,7 @@ fn makes_a_value(symbol: &Symbol) -> bool {
         _ => [
             "pandas._libs.",
             "pandas.core.indexes.",
+            "pandas.core.internals.blocks",
             "dateutil.tz",
             "pytz.",
             "numpy.random.",
@@ -135,6 +146,28 @@ fn makes_a_value(symbol: &Symbol) -> bool {
         .iter()
         .any(|prefix| module.starts_with(prefix)),
     }
+}
+
+/// Whether anybody can choose what `item` hashes to, by numbers that are not read here.
+fn has_a_loose_hash(item: Ref, view: &View<'_>) -> bool {
+    match view.value(item) {
+        Value::Container { elements, .. } if elements.has(Kind::Float) => true,
+        Value::Container { elements, .. } if elements.has(Kind::Object) => {
+            let items = view.heap.items(item).unwrap_or_default();
+            items.iter().any(|&item| is_made_of_numbers(item, view))
+        }
+        _ => is_made_of_numbers(item, view),
+    }
+}
+
+fn is_made_of_numbers(item: Ref, view: &View<'_>) -> bool {
+    let Value::Called { callee, .. } = view.value(item) else {
+        return false;
+    };
+    view.global(callee).is_some_and(|id| {
+        let maker = view.symbols.symbol(id);
+        MADE_OF_NUMBERS.contains(&(&*maker.module, &*maker.path)) || &*maker.path == "scalar"
+    })
 }
 
 /// Whether `of` is hashed by its identity, by code in C: tensors and parameters, which optimizers
@@ -178,6 +211,15 @@ const WALKS: &[(&str, &str)] = &[
     ("random", "Random"),
     ("re", "_compile"),
     ("torch", "Size"),
+];
+/// What has the hash of the numbers that it is made of.
+const MADE_OF_NUMBERS: &[(&str, &str)] = &[
+    ("builtins", "complex"),
+    ("builtins", "frozenset"),
+    ("builtins", "range"),
+    ("decimal", "Decimal"),
+    ("fractions", "Fraction"),
+    ("uuid", "UUID"),
 ];
 const PAIRS: KindSet = KindSet::of(Kind::List).with(KindSet::of(Kind::Tuple));
 const ANY: KindSet = KindSet(u16::MAX);

@@ -9,8 +9,8 @@ use crate::{
     pickle::{
         carried::{Makes, makes},
         rules::{
-            COMPUTED_CALL, DANGEROUS_CALL, DANGEROUS_IMPORT, DOTTED_PATH, RESOURCES, UNLISTED_CALL,
-            UNLISTED_IMPORT,
+            COMPUTED_CALL, CONTRACT, DANGEROUS_CALL, DANGEROUS_IMPORT, DOTTED_PATH, RESOURCES,
+            UNLISTED_CALL, UNLISTED_IMPORT,
         },
         standing::{Standing, Through},
         symbol::{Symbol, Symbols},
@@ -33,6 +33,9 @@ pub(super) struct Record<'a> {
     pub(super) last_folded: u64,
     pub(super) prepared: u64,
     pub(super) last_prepared: u64,
+    /// How many of its objects got a state.
+    pub(super) states: u64,
+    pub(super) last_state: u64,
 }
 
 impl Judge<'_, '_, '_> {
@@ -151,6 +154,11 @@ impl Record<'_> {
     ) -> Option<(&'static Rule, Verdict, String)> {
         let called = self.calls > 0;
         Some(match self.standing {
+            Standing::Listed(_) if symbol.needs_a_state() && self.states < self.calls => (
+                &CONTRACT,
+                Verdict::Unknown,
+                format!("an object of {name} is made and gets no state"),
+            ),
             Standing::Listed(_) | Standing::Module => return None,
             Standing::Gadget(gadget) if self.is_harmless(symbol, carries) => (
                 if called {

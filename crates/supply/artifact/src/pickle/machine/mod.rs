@@ -6,11 +6,12 @@ mod stack;
 use std::io;
 
 use super::{
-    dtype,
+    crowd, dtype,
     effect::{Call, Effect, Effects, Manner, Mutation, View, string},
-    fold::{class_of_persistent_id, fold},
+    fold::{class_of_persistent_id, fold, gives_dimensions},
     heap::Heap,
     memo::Memo,
+    numbers::Numbers,
     opcode::{self as op, Operand, OperandError},
     symbol::{Symbol, Symbols},
     text::{self, Integer},
@@ -124,6 +125,17 @@ impl Machine {
     /// Whether values have been lost for want of memory.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.heap.is_exhausted() || self.memo.is_exhausted()
+    }
+
+    /// Notes that the object on top of the stack stands for the array with these numbers, which joblib
+    /// puts in its place.
+    pub(crate) fn stand_for(&mut self, numbers: Numbers) {
+        if let Ok(object) = self.top()
+            && let Some(value) = numbers.value()
+        {
+            let kept = self.heap.insert(value);
+            self.heap.set_built(object, Some(kept));
+        }
     }
 
     /// What a listener would see now.
@@ -328,11 +340,12 @@ impl Machine {
         around: &mut Surroundings<'_, '_>,
     ) -> Result<(), Fault> {
         let value = match code {
-            op::LONG1 | op::LONG4 if bytes.len > 8 => Ref::BIG_INT,
+            op::LONG1 | op::LONG4 if bytes.len > text::LONGEST as u64 => Ref::BIG_INT,
             op::LONG1 | op::LONG4 => {
-                match text::long(&around.input.read(bytes, 8).map_err(Fault::Io)?) {
+                let digits = around.input.read(bytes, text::LONGEST).map_err(Fault::Io)?;
+                match text::long(&digits) {
                     Integer::Small(number) => self.heap.int(number),
-                    Integer::Big => Ref::BIG_INT,
+                    Integer::Big => self.wide(at, crowd::of_bytes(&digits), around),
                 }
             }
             op::SHORT_BINUNICODE | op::BINUNICODE | op::BINUNICODE8 => {
@@ -344,8 +357,13 @@ impl Machine {
                 let start = around.input.start_of(bytes)?;
                 self.heap.insert(Value::text(Form::Python2, bytes, &start))
             }
-            _ if self.look_inside(at, bytes, around)? => self.heap.insert(Value::blob(bytes)),
-            _ => Ref::BYTES,
+            _ => {
+                self.look_inside(at, bytes, around)?;
+                match bytes.len {
+                    0 => Ref::BYTES,
+                    _ => self.heap.insert(Value::blob(bytes)),
+                }
+            }
         };
         self.push(value);
         Ok(())
@@ -378,7 +396,7 @@ impl Machine {
                 };
                 let value = match text::integer(digits).ok_or_else(malformed)? {
                     Integer::Small(number) => self.heap.int(number),
-                    Integer::Big => Ref::BIG_INT,
+                    Integer::Big => self.wide(at, crowd::of_digits(digits), around),
                 };
                 self.push(value);
             }
@@ -423,6 +441,18 @@ impl Machine {
             _ => return Err(malformed()),
         }
         Ok(())
+    }
+
+    /// An integer of more than 64 bits, of which any number can have one hash.
+    fn wide(
+        &mut self,
+        at: u64,
+        (hash, print): (u64, u32),
+        around: &mut Surroundings<'_, '_>,
+    ) -> Ref {
+        let item = self.heap.insert(Value::BigInt { print, hash });
+        self.report(at, Effect::Wide { item }, around);
+        item
     }
 
     fn stack_global(&mut self, at: u64, around: &mut Surroundings<'_, '_>) -> Result<(), Fault> {
@@ -479,11 +509,22 @@ impl Machine {
             return;
         }
         self.report(at, Effect::Call(call), around);
+        let numbers = match self.heap.value(callee) {
+            Value::Global(symbol) => {
+                let view = self.view(around.input, around.symbols);
+                Numbers::of_call(around.symbols.symbol(symbol), arguments, &view)
+            }
+            _ => None,
+        };
+        let state = match numbers.and_then(Numbers::value) {
+            Some(numbers) => self.heap.insert(numbers),
+            None => Ref::NONE,
+        };
         let callee = self.class_of_result(callee, arguments, around.symbols);
         let result = self.heap.insert(Value::Called {
             callee,
             arguments,
-            state: Ref::NONE,
+            state,
             built: false,
         });
         self.push(result);
@@ -508,6 +549,9 @@ impl Machine {
     fn build(&mut self, at: u64, around: &mut Surroundings<'_, '_>) -> Result<Option<Halt>, Fault> {
         let state = self.pop()?;
         let object = self.top()?;
+        if gives_dimensions(object, state, &self.view(around.input, around.symbols)) {
+            return Ok(None);
+        }
         self.keep(at, state, around);
         self.report(at, Effect::State { object, state }, around);
         let Value::Called { callee, built, .. } = self.heap.value(object) else {
@@ -522,8 +566,18 @@ impl Machine {
             let view = self.view(around.input, around.symbols);
             dtype::layout_with(object, state, &view)?.number()
         });
-        let layout = layout.map(|number| self.heap.int(number));
-        self.heap.set_built(object, layout);
+        let numbers = class.and_then(|class| {
+            let view = self.view(around.input, around.symbols);
+            let numbers = Numbers::of_state(class, state, &view)
+                .or_else(|| Numbers::of_categories(class, state, &view));
+            numbers?.value()
+        });
+        let kept = match (layout, numbers) {
+            (Some(number), _) => Some(self.heap.int(number)),
+            (None, Some(numbers)) => Some(self.heap.insert(numbers)),
+            (None, None) => None,
+        };
+        self.heap.set_built(object, kept);
         Ok((wraps && !built).then_some(Halt::Array { state }))
     }
 
@@ -537,15 +591,15 @@ impl Machine {
         self.push(object);
     }
 
-    /// Reports bytes that look like the beginning of a pickle, and says whether they may be a file.
+    /// Reports bytes that look like the beginning of a pickle.
     fn look_inside(
         &mut self,
         at: u64,
         bytes: Extent,
         around: &mut Surroundings<'_, '_>,
-    ) -> Result<bool, Fault> {
+    ) -> Result<(), Fault> {
         if bytes.len < SMALLEST_NESTED {
-            return Ok(false);
+            return Ok(());
         }
         let head = around.input.read(bytes, 2).map_err(Fault::Io)?;
         let may_be = match head[..] {
@@ -557,7 +611,7 @@ impl Machine {
         if may_be {
             self.report(at, Effect::Nested(bytes), around);
         }
-        Ok(may_be || head == *b"PK")
+        Ok(())
     }
 
     fn report(&self, at: u64, effect: Effect, around: &mut Surroundings<'_, '_>) {

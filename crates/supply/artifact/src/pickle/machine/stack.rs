@@ -43,6 +43,10 @@ impl Machine {
             let keys = if how == Mutation::SetItem { 2 } else { 1 };
             self.hash_all(at, from, keys, around);
         }
+        if how == Mutation::SetItem && (!fits || self.heap.met_formula()) {
+            let items = self.stack.split_off(from);
+            self.tell_items(at, &items, around);
+        }
         self.stack.truncate(from);
         if fits {
             self.weigh(at, object, around);
@@ -82,6 +86,14 @@ impl Machine {
             if self.heap.hashes_an_object(item) {
                 self.report(at, Effect::Hash { item }, around);
             }
+        }
+    }
+
+    /// Reports keys and values, by turns.
+    fn tell_items(&mut self, at: u64, items: &[Ref], around: &mut Surroundings<'_, '_>) {
+        for pair in items.chunks_exact(2) {
+            let (key, value) = (pair[0], pair[1]);
+            self.report(at, Effect::Item { key, value }, around);
         }
     }
 
@@ -257,6 +269,9 @@ impl Machine {
         if self.heap.met_import() {
             self.keep_tuples(at, from, around);
         }
+        if self.heap.met_wide() {
+            self.report(at, Effect::Wide { item: value }, around);
+        }
         self.stack.truncate(from);
         self.push(value);
         self.weigh(at, value, around);
@@ -296,6 +311,13 @@ impl Machine {
         if self.heap.met_object() {
             let keys = if shape == Shape::Dict { 2 } else { 1 };
             self.hash_all(at, mark, keys, around);
+        }
+        if self.heap.met_wide() {
+            self.report(at, Effect::Wide { item: value }, around);
+        }
+        if shape == Shape::Dict && self.heap.met_formula() {
+            let items = self.stack.split_off(mark);
+            self.tell_items(at, &items, around);
         }
         self.stack.truncate(mark);
         Ok(value)
