@@ -50,7 +50,7 @@ deny contains reason if {
 deny contains reason if {
 	some evidence in input.evidence
 	evidence.predicateType == tested
-	evidence.predicate.result == "FAILED"
+	not object.get(evidence.predicate, "result", null) in {"PASSED", "WARNED"}
 	reason := {
 		"message": sprintf("tests failed, as %s says: %s", [signed_by(evidence), sample(failed_tests(evidence))]),
 		"severity": "high",
@@ -70,9 +70,11 @@ warn contains reason if {
 deny contains reason if {
 	some evidence in input.evidence
 	evidence.predicateType == vsa
-	evidence.predicate.verificationResult != "PASSED"
+	object.get(evidence.predicate, "verificationResult", null) != "PASSED"
+	verifier := object.get(evidence.predicate, ["verifier", "id"], "without a name")
+	resource := object.get(evidence.predicate, "resourceUri", "anything")
 	reason := {
-		"message": sprintf("the verifier %s says that it does not pass as %s", [evidence.predicate.verifier.id, evidence.predicate.resourceUri]),
+		"message": sprintf("the verifier %v says that it does not pass as %v", [verifier, resource]),
 		"severity": "high",
 	}
 }
@@ -80,9 +82,10 @@ deny contains reason if {
 warn contains reason if {
 	some evidence in input.evidence
 	evidence.predicateType == vsa
-	not is_named(verifiers, evidence.predicate.verifier.id, evidence)
+	verifier := object.get(evidence.predicate, ["verifier", "id"], "without a name")
+	not is_named(verifiers, verifier, evidence)
 	reason := {
-		"message": sprintf("no setting names the verifier %s, for whom %s speaks", [evidence.predicate.verifier.id, signed_by(evidence)]),
+		"message": sprintf("no setting names the verifier %v, for whom %s speaks", [verifier, signed_by(evidence)]),
 		"severity": "medium",
 	}
 }
@@ -90,10 +93,10 @@ warn contains reason if {
 warn contains reason if {
 	some evidence in input.evidence
 	evidence.predicateType == provenance
-	builder := evidence.predicate.runDetails.builder.id
+	builder := object.get(evidence.predicate, ["runDetails", "builder", "id"], "without a name")
 	not is_named(builders, builder, evidence)
 	reason := {
-		"message": sprintf("no setting names the builder %s, for whom %s speaks", [builder, signed_by(evidence)]),
+		"message": sprintf("no setting names the builder %v, for whom %s speaks", [builder, signed_by(evidence)]),
 		"severity": "medium",
 	}
 }
@@ -160,9 +163,9 @@ is_named(known, id, evidence) if {
 
 signed_by(evidence) := concat(" and ", sort([signer.name | some signer in evidence.signers]))
 
-failed_tests(evidence) := object.get(evidence.predicate, "failedTests", [])
+failed_tests(evidence) := [name | some name in object.get(evidence.predicate, "failedTests", [])]
 
-warned_tests(evidence) := object.get(evidence.predicate, "warnedTests", [])
+warned_tests(evidence) := [name | some name in object.get(evidence.predicate, "warnedTests", [])]
 
 # The first of the names, in order.
 sample(names) := "no names are told" if count(names) == 0

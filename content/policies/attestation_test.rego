@@ -127,3 +127,23 @@ test_a_misspelt_setting_is_denied if {
 	count(attestation.deny) == 1 with input as input_of([signature])
 		with data.casemate.attestation_settings as settings
 }
+
+# --- What is of no shape that is known ---------------------------------------------------------
+
+test_what_is_neither_passed_nor_warned_is_denied if {
+	every result in [{"FAILED": null}, null, "failed", ["PASSED"]] {
+		count(attestation.deny) == 1 with input as input_of([tested(result, [], [])])
+	}
+	count(attestation.deny) == 1 with input as input_of([said("https://in-toto.io/attestation/test-result/v0.1", {})])
+}
+
+test_a_failed_summary_is_denied_whatever_its_verifier_is if {
+	odd := said("https://slsa.dev/verification_summary/v1", {"verifier": ["urn:v", null], "verificationResult": "FAILED"})
+	count(attestation.deny) == 1 with input as input_of([odd])
+	count(attestation.warn) == 1 with input as input_of([odd])
+}
+
+test_a_builder_of_another_shape_is_not_named if {
+	odd := said("https://slsa.dev/provenance/v1", {"runDetails": [["urn:x"]]})
+	count(attestation.warn) == 1 with input as input_of([odd])
+}

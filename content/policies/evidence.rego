@@ -1,32 +1,35 @@
-# What a model has to come with before it may pass: who signed it, where it comes from, what was found
+# What a file has to come with before it may pass: who signed it, where it comes from, what was found
 # in it, and whether a log knows. Nothing is required until you name it, in a document below `data/` of
 # your policy directory, for instance `data/requirements.toml`:
 #
 #	[[casemate.requirements]]
-#	assets = ["models/**"]                        # which models, by their path in what is assessed
+#	assets = ["models/**"]                        # which files, by their path in what is assessed
+#	kinds = ["model", "archive"]                  # of these kinds alone; of all, unless you say so
 #	signature = { signers = ["release"] }         # names of the trust store; `true` for any of them
 #	provenance = { signers = ["training"], builders = ["urn:casemate:builder:*"] }
-#	scan = { signers = ["scanner"] }              # a test result that passed
-#	summary = { verifiers = ["urn:casemate:*"] }  # a verification summary that passed
+#	scan = { signers = ["scanner"] }              # a test result that passed, and none that failed
+#	summary = { verifiers = ["urn:casemate:*"], resources = ["pkg:huggingface/*"], policies = ["urn:*"] }
 #	logged = true                                 # all of these in a log that the trust store names
 #	witnesses = 2                                 # whose checkpoint so many of its witnesses cosigned
 #
 # A requirement is met by statements that the caller has verified:
 #
-#	input.context.models   every model: its `name`, `path` from the root of what is assessed, `subject`, `digest`
-#	input.evidence         every verified statement: `covers` has the paths of the models that it is about
+#	input.context.files    every file but those of no kind and without findings, and every symbolic link:
+#	                       its `name`, `path` from the root of what is assessed, `kind`, `subject`, `digest`
+#	input.evidence         every verified statement: `covers` has the paths of the files that it is about
 package casemate.evidence
 
-# A requirement that matches nothing may be misspelt, or the models may have moved away from under it.
+# A pattern that matches nothing may be misspelt, or the models may have moved away from under it.
 idle contains reason if {
 	some requirement in data.casemate.requirements
 	is_requirement(requirement)
-	every model in input.context.models {
-		not is_required(requirement, model)
+	some pattern in requirement.assets
+	every file in object.get(input, ["context", "files"], []) {
+		not glob.match(pattern, ["/"], file.path)
 	}
 	reason := {
-		"message": sprintf("a requirement is for %s, and no model is there", [concat(", ", requirement.assets)]),
-		"severity": "medium",
+		"message": sprintf("a requirement is for %s, and nothing is there", [pattern]),
+		"severity": "high",
 	}
 }
 
@@ -40,25 +43,17 @@ misspelt contains reason if {
 	}
 }
 
-misspelt contains reason if {
-	data.casemate.requirement
-	reason := {
-		"message": "casemate.requirement is no setting; requirements stand in [[casemate.requirements]]",
-		"severity": "high",
-	}
-}
-
 # --- What is lacking ---------------------------------------------------------------------------
 
-# Every model with what it lacks.
-lacks := unmet | unlogged
+# Every file with what it lacks.
+lacks := (unmet | unlogged) | refuted
 
 unmet := {lack |
 	some wanted in required
 	some kind, what in words
 	is_wanted(wanted.terms, kind)
-	not is_met(wanted.terms, wanted.model, kind)
-	lack := {"path": wanted.model.path, "what": what}
+	count(met(wanted, kind)) == 0
+	lack := {"path": wanted.file.path, "what": what}
 }
 
 words := {
@@ -71,26 +66,40 @@ words := {
 # Somebody said so, and only the log is missing: another thing to do.
 unlogged := {lack |
 	some wanted in required
-	some statement in input.evidence
-	wanted.model.path in statement.covers
-	kind := kind_of[statement.predicateType]
+	some kind, _ in words
 	is_wanted(wanted.terms, kind)
-	not is_logged(wanted.terms, statement)
-	not is_met(wanted.terms, wanted.model, kind)
-	lack := {"path": wanted.model.path, "what": "has statements that are in no log, or seen by too few witnesses"}
+	found := met(wanted, kind)
+	count(found) > 0
+	count([statement | some statement in found; is_logged(wanted.terms, statement)]) == 0
+	lack := {"path": wanted.file.path, "what": sprintf("has a %s that is in no log, or was seen by too few witnesses", [kind])}
+}
+
+# Who may say that it passed has said that it does not.
+refuted := {lack |
+	some wanted in required
+	some kind in ["scan", "summary"]
+	is_wanted(wanted.terms, kind)
+	some statement in about(wanted, kind)
+	is_by(wanted.terms[kind], statement)
+	is_bad(kind, statement.predicate)
+	lack := {"path": wanted.file.path, "what": sprintf("did not pass a %s, as %s says", [kind, statement.signers[0].name])}
 }
 
 is_wanted(requirement, kind) if object.get(requirement, kind, false) != false
 
-is_met(requirement, model, kind) if {
-	terms := requirement[kind]
-	some statement in input.evidence
-	kind_of[statement.predicateType] == kind
-	model.path in statement.covers
+# The statements that meet a requirement, logged or not.
+met(wanted, kind) := [statement |
+	some statement in about(wanted, kind)
+	terms := wanted.terms[kind]
 	is_by(terms, statement)
 	says_so(kind, terms, statement.predicate)
-	is_logged(requirement, statement)
-}
+]
+
+about(wanted, kind) := [statement |
+	some statement in input.evidence
+	kind_of[statement.predicateType] == kind
+	wanted.file.path in statement.covers
+]
 
 # --- What a statement has to say ---------------------------------------------------------------
 
@@ -110,8 +119,15 @@ says_so("scan", _, predicate) if predicate.result == "PASSED"
 
 says_so("summary", terms, predicate) if {
 	predicate.verificationResult == "PASSED"
+	not "FAILED" in predicate.verifiedLevels
 	is_one_of(terms, "verifiers", predicate.verifier.id)
+	is_one_of(terms, "resources", predicate.resourceUri)
+	is_one_of(terms, "policies", predicate.policy.uri)
 }
+
+is_bad("scan", predicate) if not predicate.result in {"PASSED", "WARNED"}
+
+is_bad("summary", predicate) if not predicate.verificationResult == "PASSED"
 
 # `true` takes any signer that the trust store takes.
 is_by(terms, _) if terms == true
@@ -136,7 +152,7 @@ is_logged(requirement, statement) if {
 	number_of_witnesses(entry) >= object.get(requirement, "witnesses", 0)
 }
 
-number_of_witnesses(entry) := count(object.get(object.get(entry, "seen", {}), "by", []))
+number_of_witnesses(entry) := count(object.get(entry, ["seen", "by"], []))
 
 # Whether the terms name no ids, or one that fits.
 is_one_of(terms, _, _) if terms == true
@@ -151,31 +167,46 @@ is_one_of(terms, member, id) if {
 	glob.match(pattern, null, id)
 }
 
-# --- Which models ------------------------------------------------------------------------------
+# --- Which files -------------------------------------------------------------------------------
 
-required := [{"terms": requirement, "model": model} |
+required := [{"terms": requirement, "file": file} |
 	some requirement in data.casemate.requirements
 	is_requirement(requirement)
-	some model in input.context.models
-	is_required(requirement, model)
+	some file in input.context.files
+	is_required(requirement, file)
 ]
 
-is_required(requirement, model) if {
+is_required(requirement, file) if {
 	some pattern in requirement.assets
-	glob.match(pattern, ["/"], model.path)
+	glob.match(pattern, ["/"], file.path)
+	is_of_kind(requirement, file)
 }
+
+# What leads elsewhere may be of any kind.
+is_of_kind(_, file) if file.format == "symlink"
+
+is_of_kind(requirement, _) if not "kinds" in object.keys(requirement)
+
+is_of_kind(requirement, file) if file.kind in requirement.kinds
 
 is_requirement(requirement) if {
 	is_object(requirement)
 	count(requirement.assets) > 0
-	some kind in kind_of
-	kind in object.keys(requirement)
+	some kind, _ in words
+	is_wanted(requirement, kind)
 	every name, value in requirement {
 		is_term(name, value)
 	}
 }
 
 is_term("assets", value) if is_list_of_text(value)
+
+is_term("kinds", value) if {
+	is_list_of_text(value)
+	every kind in value {
+		kind in kinds
+	}
+}
 
 is_term(name, value) if {
 	name in {"signature", "scan"}
@@ -184,13 +215,18 @@ is_term(name, value) if {
 
 is_term("provenance", value) if are_terms(value, {"signers", "builders"})
 
-is_term("summary", value) if are_terms(value, {"signers", "verifiers"})
+is_term("summary", value) if are_terms(value, {"signers", "verifiers", "resources", "policies"})
 
 is_term("logged", value) if is_boolean(value)
 
 is_term("witnesses", value) if {
 	is_number(value)
 	value >= 0
+}
+
+kinds := {
+	"model", "dataset", "notebook", "training-code", "serving-code", "source-code", "terraform", "kubernetes",
+	"container", "pipeline", "lockfile", "configuration", "document", "archive", "executable", "other",
 }
 
 are_terms(value, _) if is_boolean(value)

@@ -22,6 +22,7 @@
 #	deny_at = "high"        # findings of this severity and worse deny
 #	warn_at = "medium"      # findings of this severity and worse warn
 #	allow_partial = false   # whether what was only partly examined may pass, with a warning
+#	allow_idle = false      # whether requirements (evidence.rego) may be for files that are not there
 package casemate.gate
 
 import data.casemate.evidence
@@ -145,18 +146,26 @@ deny contains reason if {
 	}
 }
 
-# --- What models have to come with -------------------------------------------------------------
+# --- What files have to come with --------------------------------------------------------------
 
 # Nothing, until a document of the caller's says so: see evidence.rego.
 deny contains reason if {
 	some what in {lack.what | some lack in evidence.lacks}
-	models := [model | some model in input.context.models; {"path": model.path, "what": what} in evidence.lacks]
-	some reason in missing(models, what)
+	files := [file | some file in input.context.files; {"path": file.path, "what": what} in evidence.lacks]
+	some reason in missing(files, what)
 }
 
 deny contains reason if some reason in evidence.misspelt
 
-warn contains reason if some reason in evidence.idle
+deny contains reason if {
+	not allow_idle
+	some reason in evidence.idle
+}
+
+warn contains reason if {
+	allow_idle
+	some reason in evidence.idle
+}
 
 # --- Settings ----------------------------------------------------------------------------------
 
@@ -164,16 +173,21 @@ warn contains reason if some reason in evidence.idle
 deny contains reason if {
 	some name, value in data.casemate.settings
 	not is_setting(name, value)
-	reason := sprintf("the setting %s = %v is not one: deny_at and warn_at are severities, allow_partial is true or false", [name, value])
+	reason := sprintf("the setting %s = %v is not one: deny_at and warn_at are severities, allow_partial and allow_idle are true or false", [name, value])
 }
 
 is_setting("deny_at", value) if value in severities
 
 is_setting("warn_at", value) if value in severities
 
-is_setting("allow_partial", value) if is_boolean(value)
+is_setting(name, value) if {
+	name in {"allow_partial", "allow_idle"}
+	is_boolean(value)
+}
 
 allow_partial if data.casemate.settings.allow_partial == true
+
+allow_idle if data.casemate.settings.allow_idle == true
 
 deny_at := rank(data.casemate.settings.deny_at) if data.casemate.settings.deny_at in severities
 
@@ -330,26 +344,26 @@ listed(outcomes, words) := {reason |
 	}
 }
 
-# A reason is no less one for a model without a name.
-called(model) := object.get(model, "name", model.path)
-
-# One reason for each of a few models; one for all of many.
-missing(models, what) := {reason |
-	count(models) <= named
-	some model in models
+# One reason for each of a few files; one for all of many.
+missing(files, what) := {reason |
+	count(files) <= named
+	some file in files
 	reason := {
-		"message": sprintf("%s %s", [called(model), what]),
+		"message": sprintf("%s %s", [called(file), what]),
 		"severity": "high",
-		"subject": object.get(model, "subject", null),
-		"path": model.path,
+		"subject": object.get(file, "subject", null),
+		"path": file.path,
 	}
 } | {reason |
-	count(models) > named
+	count(files) > named
 	reason := {
-		"message": sprintf("%d models, such as %s: each %s", [count(models), sample([called(model) | some model in models]), what]),
+		"message": sprintf("%d files, such as %s: each %s", [count(files), sample([called(file) | some file in files]), what]),
 		"severity": "high",
 	}
 }
+
+# A reason is no less one for a file without a name.
+called(file) := object.get(file, "name", file.path)
 
 # One reason for each of a few findings of a rule; one for all of many.
 grouped(findings) := {reason |

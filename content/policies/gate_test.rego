@@ -248,15 +248,18 @@ test_populations_of_anything_but_clean_passes_are_denied if {
 	}
 }
 
-# --- What models have to come with -------------------------------------------------------------
+# --- What files have to come with --------------------------------------------------------------
 
-models(number) := [{"name": sprintf("./models/%d", [n]), "path": sprintf("models/%d", [n]), "subject": sprintf("urn:%d", [n])} | some n in numbers.range(1, number)]
+files(number) := [file |
+	some n in numbers.range(1, number)
+	file := {"name": sprintf("./models/%d", [n]), "path": sprintf("models/%d", [n]), "subject": sprintf("urn:%d", [n]), "format": "gguf"}
+]
 
-unsigned(number) := {"outcomes": [], "evidence": [], "context": {"models": models(number)}}
+unsigned(number) := {"outcomes": [], "evidence": [], "context": {"files": files(number)}}
 
 signed := [{"assets": ["models/*"], "signature": true}]
 
-test_a_model_without_what_it_has_to_come_with_is_denied if {
+test_a_file_without_what_it_has_to_come_with_is_denied if {
 	deny := gate.deny with input as unsigned(1) with data.casemate.requirements as signed
 	deny == {{
 		"message": "./models/1 is signed by nobody who may sign it",
@@ -266,15 +269,21 @@ test_a_model_without_what_it_has_to_come_with_is_denied if {
 	}}
 }
 
-test_many_such_models_are_one_reason if {
+test_many_such_files_are_one_reason if {
 	deny := messages(gate.deny) with input as unsigned(5) with data.casemate.requirements as signed
-	deny == {"5 models, such as ./models/1, ./models/2, ./models/3, ...: each is signed by nobody who may sign it"}
+	deny == {"5 files, such as ./models/1, ./models/2, ./models/3, ...: each is signed by nobody who may sign it"}
 }
 
-test_what_is_no_requirement_denies_and_an_idle_one_warns if {
+test_what_is_no_requirement_is_denied if {
 	count(gate.deny) == 1 with input as unsigned(1) with data.casemate.requirements as [{"assets": []}]
+}
+
+test_an_idle_requirement_is_denied_unless_the_settings_say_so if {
 	elsewhere := [{"assets": ["elsewhere/*"], "signature": true}]
-	count(gate.warn) == 1 with input as unsigned(1) with data.casemate.requirements as elsewhere
+	count(gate.deny) == 1 with input as unsigned(1) with data.casemate.requirements as elsewhere
+	settings := {"allow_idle": true}
+	count(gate.deny) == 0 with input as unsigned(1) with data.casemate.requirements as elsewhere with data.casemate.settings as settings
+	count(gate.warn) == 1 with input as unsigned(1) with data.casemate.requirements as elsewhere with data.casemate.settings as settings
 }
 
 # --- Settings ----------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 //! What models have to come with before the gate lets them pass.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::fs::symlink, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::run::{Run, assert_valid, casemate, casemate_in, read_text, root, tree};
+use crate::run::{Run, assert_valid, casemate, casemate_in, read, read_text, root, tree};
 
 const SIGNED: &str = "[[casemate.requirements]]\nassets = [\"models/**\"]\nsignature = { signers = [\"release\"] }\n";
 
@@ -90,6 +90,9 @@ fn reasons(run: &Run) -> Vec<String> {
     reasons.iter().map(message).collect()
 }
 
+/// An array of one byte.
+const NUMPY: &[u8] =
+    b"\x93NUMPY\x01\0\x3a\0{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }\n\x07";
 /// A safetensors file of one tensor.
 const WEIGHTS: &[u8] = b"\x38\0\0\0\0\0\0\0{\"w\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}   \x01\x02\x03\x04";
 
@@ -104,9 +107,12 @@ fn a_signed_model_passes_and_the_gate_has_seen_why() {
     let evidence = &input["evidence"][0];
     let schema = casemate(["schema", "evidence"]).ended_with(0).json();
     assert_valid(evidence, schema);
-    assert_eq!(evidence["covers"], json!(["models/a/w.safetensors"]));
+    assert_eq!(
+        evidence["covers"],
+        json!(["models/a/config.json", "models/a/w.safetensors"])
+    );
     assert_eq!(evidence["signers"][0]["name"], "release");
-    let model = &input["context"]["models"][0];
+    let model = &input["context"]["files"][1];
     assert_eq!(
         (&model["name"], &model["path"]),
         (
@@ -117,15 +123,131 @@ fn a_signed_model_passes_and_the_gate_has_seen_why() {
 }
 
 #[test]
-fn a_model_beside_it_that_nobody_signed_is_denied() {
+fn whatever_lies_beside_it_and_nobody_signed_is_denied() {
     let registry = Registry::new(SIGNED);
-    let other = registry.0.path().join("tree/models/b.safetensors");
-    fs::write(other, WEIGHTS).expect("written");
+    let beside = registry.0.path().join("tree/models");
+    let archive = read("tests/fixtures/containers/bzip2.zip");
+    let others: [(&str, &[u8]); 4] = [
+        ("b.safetensors", WEIGHTS),
+        ("c.npy", NUMPY),
+        ("d.zip", &archive),
+        ("e.py", b"import os\n"),
+    ];
+    for (name, content) in others {
+        let path = beside.join(name);
+        fs::write(&path, content).expect("written");
+        let told = reasons(&registry.assess().ended_with(1));
+        let expected = format!("tree/models/{name} is signed by nobody who may sign it");
+        assert!(told.contains(&expected), "{name}: {told:?}");
+        fs::remove_file(path).expect("removed");
+    }
+    registry.assess().ended_with(0);
+}
+
+#[test]
+fn a_link_is_no_way_around_it() {
+    let registry = Registry::new(SIGNED);
+    let tree = registry.0.path().join("tree/models");
+    let outside = registry.0.path().join("outside");
+    fs::rename(tree.join("a"), &outside).expect("moved");
+    for (link, to) in [
+        ("b", &outside),
+        ("w.safetensors", &outside.join("w.safetensors")),
+    ] {
+        symlink(to, tree.join(link)).expect("a link");
+    }
+    symlink(&outside, tree.join("a")).expect("a link");
     let run = registry.assess().ended_with(1);
-    assert_eq!(
-        reasons(&run),
-        ["tree/models/b.safetensors is signed by nobody who may sign it"]
+    let told = reasons(&run).join("\n");
+    assert!(told.contains("tree/models/a is a symbolic link"), "{told}");
+    for link in ["a", "b", "w.safetensors"] {
+        let expected = format!("tree/models/{link} is signed by nobody who may sign it");
+        assert!(told.contains(&expected), "{told}");
+    }
+}
+
+#[test]
+fn a_requirement_that_would_require_nothing_is_an_error_or_denies() {
+    let refused = [
+        "[[requirements]]\nassets = [\"**\"]\nsignature = true\n",
+        "[[casemate.requirement]]\nassets = [\"**\"]\nsignature = true\n",
+        "[[casemate.Requirements]]\nassets = [\"**\"]\nsignature = true\n",
+    ];
+    for requirements in refused {
+        let run = Registry::new(requirements).assess().ended_with(2);
+        assert!(run.err.contains("requirements"), "{}", run.err);
+    }
+    let denied = [
+        "[[casemate.requirements]]\nassets = [\"**\"]\nsignature = false\nlogged = true\n",
+        "[[casemate.requirements]]\nassets = [\"model/**\"]\nsignature = true\n",
+        "[[casemate.requirements]]\nassets = [\"**\"]\nsignature = true\nlogged = true\n",
+    ];
+    for requirements in denied {
+        Registry::new(requirements).assess().ended_with(1);
+    }
+    // Beside `data/`, and not below it.
+    let registry = Registry::new(SIGNED);
+    registry.write("policy/requirements.toml", SIGNED);
+    let run = registry.assess().ended_with(2);
+    assert!(run.err.contains("below `data/`"), "{}", run.err);
+}
+
+#[test]
+fn two_histories_of_one_log_are_seen_over_all_models() {
+    let registry = Registry::new(SIGNED);
+    let key = [
+        "keygen",
+        "--no-passphrase",
+        "--algorithm",
+        "ed25519",
+        "--out",
+        "log.key",
+    ];
+    registry.run(&key).ended_with(0);
+    registry.write("tree/models/b/w.safetensors", "no tensors");
+    let sign = [
+        "sign",
+        "tree/models/b",
+        "--key",
+        "k.key",
+        "--bundle",
+        "b.jsonl",
+    ];
+    registry.run(&sign).ended_with(0);
+    let mut vkey = String::new();
+    for model in ["a", "b"] {
+        let log = format!("log-{model}");
+        let init = [
+            "log",
+            "init",
+            &log,
+            "--origin",
+            "log.example",
+            "--key",
+            "log.key",
+        ];
+        vkey = registry.run(&init).ended_with(0).out.trim().to_owned();
+        let (claims, proof) = (format!("{model}.jsonl"), format!("{model}.proof"));
+        let attest = [
+            "log", "attest", &log, "--claims", &claims, "--key", "log.key", "--proof", &proof,
+        ];
+        registry.run(&attest).ended_with(0);
+    }
+    let trust = read_text(registry.0.path().join("trust.toml"));
+    registry.write(
+        "trust.toml",
+        &format!("{trust}\n[[log]]\nvkey = \"{vkey}\"\n"),
     );
+    let configuration = read_text(registry.0.path().join("casemate.toml"));
+    registry.write(
+        "casemate.toml",
+        &format!(
+            "{configuration}log-proofs = [\"a.proof\"]\n\n[[model]]\npath = \"models/b/.\"\n\
+             claims = \"b.jsonl\"\nlog-proofs = [\"b.proof\"]\n"
+        ),
+    );
+    let run = registry.assess().ended_with(1);
+    assert!(run.out.contains("CM-SIG-009"), "{}", run.out);
 }
 
 #[test]
@@ -187,8 +309,7 @@ fn what_does_not_verify_is_a_finding_and_no_evidence() {
 
 #[test]
 fn claims_that_cannot_be_read_are_a_finding() {
-    let registry =
-        Registry::new("[[casemate.requirements]]\nassets = [\"none/*\"]\nsignature = true\n");
+    let registry = Registry::new(SIGNED);
     for claims in ["", "{}\n", "not JSON\n"] {
         registry.write("a.jsonl", claims);
         let run = registry.assess().ended_with(1);
@@ -216,7 +337,7 @@ fn the_tree_itself_may_be_the_model() {
     registry.run(&assess).ended_with(0);
     assert_eq!(
         registry.gate_input()["evidence"][0]["covers"],
-        json!(["w.safetensors"])
+        json!(["config.json", "w.safetensors"])
     );
     // And a file by itself.
     let file = "tree/models/a/w.safetensors";

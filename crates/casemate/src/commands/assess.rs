@@ -203,8 +203,11 @@ impl Settings {
             .extend(clean.cloned().map(GateOutcome::Population));
         let evidence = evidence.iter().map(serde_json::to_value);
         input.evidence = evidence.collect::<Result<_, _>>()?;
-        let models = models::context(&self.path, inventory);
-        input.context.insert("models".to_owned(), models);
+        // Nothing is required of files but by a policy of the caller's.
+        if self.policy.is_some() {
+            let files = self.models.context(&self.path, inventory);
+            input.context.insert("files".to_owned(), files);
+        }
         Ok(input)
     }
 

@@ -92,7 +92,7 @@ const CONTENT_MISMATCH: Rule = Rule {
 const NOT_LOGGED: Rule = Rule {
     id: RuleId::new("CM-SIG-004"),
     title: Cow::Borrowed("A model's signature is in no log"),
-    severity: Severity::Medium,
+    severity: Severity::High,
     confidence: Confidence::High,
     description: Cow::Borrowed(
         "A log was asked for, and no proof shows that the signature is in one that is \

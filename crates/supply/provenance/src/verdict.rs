@@ -100,6 +100,36 @@ pub struct Verdict {
     pub notes: Vec<String>,
 }
 
+impl Verdict {
+    /// Of a model that was not looked at: what is wrong with where it is.
+    pub fn refused(class: Class, why: impl Into<String>) -> Self {
+        Self {
+            class,
+            problems: vec![Problem::new(class, why)],
+            ..Self::unread(Vec::new())
+        }
+    }
+
+    /// Of a model that nothing is known of yet, with the digests of its bundles.
+    pub(crate) fn unread(bundles: Vec<Digest>) -> Self {
+        Self {
+            class: Class::Ok,
+            problems: Vec::new(),
+            signers: Vec::new(),
+            name: None,
+            root: None,
+            manifest: None,
+            bundles,
+            logged: Vec::new(),
+            signed_files: 0,
+            verified_files: 0,
+            ignored: Vec::new(),
+            claims: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
 /// Something that is said of the model, by somebody who may.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Claim {

@@ -53,21 +53,8 @@ pub fn verify(
     now: Timestamp,
     meter: &Meter,
 ) -> Verdict {
-    let mut verdict = Verdict {
-        class: Class::Ok,
-        problems: Vec::new(),
-        signers: Vec::new(),
-        name: None,
-        root: None,
-        manifest: None,
-        bundles: bundles.iter().map(|bundle| Digest::of(bundle)).collect(),
-        logged: Vec::new(),
-        signed_files: 0,
-        verified_files: 0,
-        ignored: Vec::new(),
-        claims: Vec::new(),
-        notes: Vec::new(),
-    };
+    let digests = bundles.iter().map(|bundle| Digest::of(bundle));
+    let mut verdict = Verdict::unread(digests.collect());
     let mut said = claims::judge_lines(options, trust, now, &mut verdict);
     let counted = count_signatures(bundles, &mut said, trust, options, now, &mut verdict);
     if let Some(manifest) = counted {

@@ -9,6 +9,7 @@ use crate::{
     Engine, EngineError, Limits, Question,
     engine::Message,
     rego::Rego,
+    settings,
     syntax::{Definition, RuleSite},
 };
 
@@ -45,6 +46,11 @@ impl Bundle {
             check_name(&name)?;
             if is_yaml(&name) {
                 return Err(BundleError::Yaml(name));
+            }
+            let is_misplaced =
+                !is_document(&name) && matches!(name.extension(), Some("json" | "toml"));
+            if is_misplaced && settings::is_meant(&bytes) {
+                return Err(BundleError::Misplaced(name));
             }
             if is_module(&name) || is_document(&name) {
                 all.insert(name, bytes.into());
@@ -127,6 +133,9 @@ pub enum BundleError {
     /// A document is in a format that is not read.
     #[error("`{0}`: data documents are JSON or TOML")]
     Yaml(PathText),
+    /// Settings lie where no document is read.
+    #[error("`{0}` has settings of the policy, and documents are read below `data/` alone")]
+    Misplaced(PathText),
     /// There are too many files.
     #[error("a policy has at most {MAX_FILES} files")]
     Many,
@@ -166,6 +175,10 @@ fn load(files: &BTreeMap<PathText, Arc<[u8]>>, limits: Limits) -> Result<Rego, E
             return Err(EngineError::Data(wrong("the document is not an object")));
         }
         documents.push((name.as_str(), document));
+    }
+    let all = documents.iter().map(|(name, document)| (*name, document));
+    if let Some(told) = settings::unread(all, &modules) {
+        return Err(EngineError::Data(Message::new(&told)));
     }
     Rego::load(&modules, &documents, limits)
 }

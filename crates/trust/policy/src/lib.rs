@@ -46,6 +46,7 @@ mod gate;
 mod glob;
 mod rego;
 mod rules;
+mod settings;
 mod source;
 mod suppress;
 mod syntax;

@@ -1,12 +1,17 @@
-//! What models come with: signatures and other claims, verified before the gate is asked.
+//! What files come with: signatures of models and other claims, verified before the gate is asked.
 
-use std::path::{Component, Path};
+use std::{
+    collections::BTreeSet,
+    path::{Component, Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 use casemate_attest::TrustStore;
 use casemate_core::{Asset, AssetId, AssetKind, Digest, Outcome, PathText, Timestamp};
 use casemate_inventory::Inventory;
-use casemate_provenance::{Evidence, Manifest, Place, Verdict, VerifyOptions, WHOLE, verify};
+use casemate_provenance::{
+    Class, Evidence, Manifest, Place, Verdict, VerifyOptions, WHOLE, verify,
+};
 use serde_json::{Value, json};
 
 use super::path_text;
@@ -41,19 +46,15 @@ impl Models {
     /// Out of the command line first, and the configuration second.
     pub(super) fn new(configuration: &Configuration, arguments: &cli::Assess) -> Result<Self> {
         let whole = arguments.claims.iter().map(|claims| ModelSettings {
-            path: Default::default(),
+            path: PathBuf::default(),
             claims: claims.clone(),
             log_proofs: arguments.log_proof.clone(),
         });
-        let named: Vec<ModelSettings> = (configuration.models.iter().cloned())
+        let mut named: Vec<ModelSettings> = (configuration.models.iter().cloned())
             .chain(whole)
             .collect();
-        for model in &named {
-            let is_below = |part| matches!(part, Component::Normal(_));
-            if !model.path.components().all(is_below) {
-                let path = model.path.display();
-                bail!("the model {path:?} has to be named by its path within the assessed tree");
-            }
+        for model in &mut named {
+            model.path = below_the_tree(&model.path)?;
         }
         let store = arguments.trust_store.as_ref();
         let store = store.or(configuration.assess.trust_store.as_ref());
@@ -77,31 +78,96 @@ impl Models {
         now: Timestamp,
     ) -> Result<Verified> {
         let mut verified = Verified::default();
+        if self.named.is_empty() {
+            return Ok(verified);
+        }
+        let mut trust = self.trust.clone().context("a trust store")?;
+        // All proofs together, so that two histories of one log are seen for what they are.
+        let proofs = self.named.iter().flat_map(|model| &model.log_proofs);
+        let proofs = Logs {
+            log_proof: proofs.cloned().collect(),
+            ..Logs::default()
+        };
+        let heard = logs::read(&proofs, &mut trust, now)?;
         for model in &self.named {
-            let mut trust = self.trust.clone().context("a trust store")?;
-            let proofs = Logs {
-                log_proof: model.log_proofs.clone(),
-                ..Logs::default()
-            };
-            let heard = logs::read(&proofs, &mut trust, now)?;
-            let path = match model.path.as_os_str().is_empty() {
-                true => tree.path.to_owned(),
-                false => tree.path.join(&model.path),
-            };
             let outside = model.log_proofs.iter().chain([&model.claims]);
             let options = VerifyOptions {
                 bundles: outside.cloned().collect(),
                 claims: read_claims(&model.claims),
-                logs: heard.logs,
+                logs: heard.logs.clone(),
                 ..VerifyOptions::default()
             };
-            let verdict = with_progress(global.quiet, |meter| {
-                verify(&path, &[], &trust, &options, now, meter)
-            });
+            let verdict = match link_on_the_way(tree.path, &model.path) {
+                Some(link) => Verdict::refused(
+                    Class::Missing,
+                    format!(
+                        "{} is a symbolic link, and what is behind it was not assessed",
+                        link.display()
+                    ),
+                ),
+                None => with_progress(global.quiet, |meter| {
+                    let path = place(tree.path, &model.path);
+                    verify(&path, &[], &trust, &options, now, meter)
+                }),
+            };
             verified.add(tree, &path_text(&model.path), verdict, inventory);
         }
         Ok(verified)
     }
+
+    /// The files of the tree as policies see them, without those that are evidence themselves.
+    pub(super) fn context(&self, root: &Path, inventory: &Inventory) -> Value {
+        let evidence: BTreeSet<PathBuf> = (self.named.iter())
+            .flat_map(|model| model.log_proofs.iter().chain([&model.claims]))
+            .filter_map(|path| path.canonicalize().ok())
+            .collect();
+        let name = path_text(root);
+        let files = files(&name, inventory).filter(|file| {
+            let real = || Path::new(&file.asset.name).canonicalize().ok();
+            evidence.is_empty() || !real().is_some_and(|real| evidence.contains(&real))
+        });
+        let told = files.map(|file| {
+            json!({
+                "name": file.asset.name,
+                "path": file.path,
+                "kind": file.asset.kind,
+                "format": file.asset.labels.get("format"),
+                "subject": file.asset.id,
+                "digest": file.digest,
+            })
+        });
+        told.collect()
+    }
+}
+
+/// A path that leads down into the tree, without detours.
+fn below_the_tree(path: &Path) -> Result<PathBuf> {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(part) => plain.push(part),
+            Component::CurDir => {}
+            _ => bail!("the model {path:?} has to be named by its path within the assessed tree"),
+        }
+    }
+    Ok(plain)
+}
+
+fn place(tree: &Path, model: &Path) -> PathBuf {
+    match model.as_os_str().is_empty() {
+        true => tree.to_owned(),
+        false => tree.join(model),
+    }
+}
+
+/// The first symbolic link between the tree and a model in it: the inventory follows none.
+fn link_on_the_way(tree: &Path, model: &Path) -> Option<PathBuf> {
+    let mut place = tree.to_owned();
+    model.components().find_map(|part| {
+        place.push(part);
+        let is_link = place.symlink_metadata().is_ok_and(|it| it.is_symlink());
+        is_link.then(|| place.clone())
+    })
 }
 
 impl Verified {
@@ -119,9 +185,9 @@ impl Verified {
         let Some(manifest) = verdict.manifest.filter(|_| verdict.class.is_success()) else {
             return;
         };
-        let covers: Vec<PathText> = models(&root, inventory)
-            .filter(|model| covers(&manifest, path, model))
-            .map(|model| model.path)
+        let covers: Vec<PathText> = files(&root, inventory)
+            .filter(|file| covers(&manifest, path, file))
+            .map(|file| file.path)
             .collect();
         let said = verdict.claims.into_iter().map(|claim| Evidence {
             covers: covers.clone(),
@@ -131,27 +197,32 @@ impl Verified {
     }
 }
 
-/// A model of the tree.
-struct Model<'a> {
+/// A file of the tree.
+struct Listed<'a> {
     asset: &'a Asset,
     digest: Option<Digest>,
     /// From the root of the tree.
     path: PathText,
 }
 
-/// Every model that the inventory found.
-fn models<'a>(root: &'a PathText, inventory: &'a Inventory) -> impl Iterator<Item = Model<'a>> {
-    let models = inventory.assets.iter();
-    models
-        .filter(|asset| asset.kind == AssetKind::Model)
-        .map(move |asset| Model {
+/// Every file that the inventory lists, but for the bookkeeping of version control.
+fn files<'a>(
+    root: &'a PathText,
+    inventory: &'a Inventory,
+) -> impl Iterator<Item = Listed<'a>> + use<'a> {
+    let assets = inventory.assets.iter();
+    assets
+        .filter(|asset| asset.kind != AssetKind::VersionControl)
+        .map(move |asset| Listed {
             asset,
-            digest: match asset.id {
-                AssetId::Artifact { digest } => Some(digest),
-                _ => None,
-            },
+            digest: digest(asset),
             path: below(root, &asset.name),
         })
+}
+
+fn digest(asset: &Asset) -> Option<Digest> {
+    let hex = asset.labels.get("sha256")?;
+    format!("sha256:{hex}").parse().ok()
 }
 
 /// The path from the root of a file that is named with it. The tree may be that file.
@@ -163,31 +234,17 @@ fn below(root: &PathText, name: &str) -> PathText {
     }
 }
 
-/// Whether the manifest of the model at `path` signs the model file, as the inventory read it.
-fn covers(manifest: &Manifest, path: &PathText, model: &Model<'_>) -> bool {
-    let Some(digest) = model.digest else {
+/// Whether the manifest of the model at `path` signs the file, as the inventory read it.
+fn covers(manifest: &Manifest, path: &PathText, file: &Listed<'_>) -> bool {
+    let Some(digest) = file.digest else {
         return false;
     };
     // A model that is one file is signed without its name.
-    let is_whole = model.path == *path || path.as_str().is_empty();
+    let is_whole = file.path == *path || path.as_str().is_empty();
     if is_whole && manifest.covers(WHOLE, &digest) {
         return true;
     }
-    let name = model.path.strip_prefix(path).map(|name| name.to_bytes());
+    let name = file.path.strip_prefix(path).map(|name| name.to_bytes());
     let name = name.and_then(|name| String::from_utf8(name).ok());
     name.is_some_and(|name| manifest.covers(&name, &digest))
-}
-
-/// The models as policies see them.
-pub(super) fn context(root: &Path, inventory: &Inventory) -> Value {
-    let root = path_text(root);
-    let models = models(&root, inventory).map(|model| {
-        json!({
-            "name": model.asset.name,
-            "path": model.path,
-            "subject": model.asset.id,
-            "digest": model.digest,
-        })
-    });
-    models.collect()
 }
