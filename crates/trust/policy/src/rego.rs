@@ -55,6 +55,34 @@ impl Rego {
         })
     }
 
+    /// The values that the variables of `query` can take, one row for each way to satisfy it.
+    /// `strict` says whether a builtin that gives no answer is an error, or undefined.
+    pub(crate) fn query(
+        &self,
+        query: &str,
+        question: &Question<'_>,
+        strict: bool,
+    ) -> Result<Vec<BTreeMap<String, Value>>, EngineError> {
+        fence::run(|| {
+            source::check("query", query)?;
+            let mut engine = self.fresh(question)?;
+            engine.set_strict_builtin_errors(strict);
+            let results = engine
+                .eval_query(query.to_owned(), false)
+                .map_err(failed)?
+                .result;
+            let is_met = |row: &regorus::QueryResult| {
+                let unmet = [regorus::Value::Bool(false), regorus::Value::Undefined];
+                let has_bindings = row.bindings.as_object().is_ok_and(|o| !o.is_empty());
+                has_bindings || row.expressions.iter().all(|e| !unmet.contains(&e.value))
+            };
+            let row = |row: regorus::QueryResult| {
+                serde_json::from_value(to_json(&row.bindings)?.unwrap_or_default()).map_err(failed)
+            };
+            results.into_iter().filter(is_met).map(row).collect()
+        })
+    }
+
     pub(crate) fn index(&self) -> &Index {
         &self.index
     }
