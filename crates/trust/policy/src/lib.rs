@@ -46,6 +46,7 @@ mod gate;
 mod glob;
 mod query;
 mod rego;
+mod rewrite;
 mod rules;
 mod source;
 mod suppress;

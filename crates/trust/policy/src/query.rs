@@ -21,7 +21,7 @@ pub enum Errors {
 }
 
 /// Every way to satisfy `text`, a body of Rego (`x := data.a.b; x > 1`), as `opa eval` has it. None
-/// means that it is undefined or false.
+/// means that it is undefined or false. Where the question's input is `null`, there is none.
 ///
 /// # Errors
 ///

@@ -17,7 +17,7 @@ use case::Outcome;
 #[test]
 fn our_own_cases_hold() {
     let cases = case::ours();
-    assert!(cases.len() > 5, "{} cases", cases.len());
+    assert!(cases.len() > 100, "{} cases", cases.len());
     let failures: Vec<String> = cases
         .iter()
         .filter_map(|case| match case.run() {
@@ -113,4 +113,4 @@ fn print(categories: &BTreeMap<&str, (usize, usize)>) {
 const KNOWN: &str = include_str!("known-differences.txt");
 
 /// The list may shrink. To make it longer takes a reason that convinces a reviewer of this number.
-const MAX_KNOWN: usize = 510;
+const MAX_KNOWN: usize = 158;

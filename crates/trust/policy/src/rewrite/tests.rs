@@ -1,0 +1,124 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const NONE: Known = Known {
+    ours: |name| (name == "a.f").then_some(1),
+    theirs: |name| (name == "count").then_some(1),
+};
+
+fn rewritten(text: &str) -> Vec<String> {
+    let modules = modules(&[("a.rego", text)], NONE);
+    modules.into_iter().map(|module| module.text).collect()
+}
+
+#[test]
+fn templates_become_calls() {
+    assert_eq!(
+        rewritten("x := $\"a\\{ {b} \\n\"\n"),
+        [
+            "x := internal.template_string([\"a{ \", {__template_4__ | __template_4__ := b}, \
+             \" \\n\"])\n"
+        ]
+    );
+    assert_eq!(rewritten("x := $``"), ["x := internal.template_string([])"]);
+}
+
+#[test]
+fn a_call_that_binds_its_result_becomes_an_equation() {
+    for (written, read) in [
+        ("p if a.f(1, x)", "p if a.f(1) = x"),
+        ("p if { a.f([1, 2],\n\tx) }", "p if { a.f([1, 2]) =\n\tx }"),
+        ("p if a.f(1)", "p if a.f(1)"),
+        ("p if a.f(1,)", "p if a.f(1,)"),
+        ("p if a.f(\n\t1,\n\tx,\n)", "p if a.f(\n\t1) =\n\tx\n"),
+        ("p if b.a.f(1, x)", "p if b.a.f(1, x)"),
+        ("a.f(1, x) := 2", "a.f(1, x) := 2"),
+        (
+            "import data.a\np if a.f(1, x)",
+            "import data.a\np if a.f(1, x)",
+        ),
+        (
+            "p if \"a.f(1, x)\" # a.f(1, x)",
+            "p if \"a.f(1, x)\" # a.f(1, x)",
+        ),
+    ] {
+        assert_eq!(rewritten(written), [read]);
+    }
+}
+
+#[test]
+fn what_replaces_and_what_is_replaced_are_functions() {
+    let texts = rewritten("p if a.f(1) == 2 with a.f as count\nq := count([])\n");
+    assert_eq!(
+        texts[0],
+        "p if data.__builtins__.a.f.call(1) == 2 with data.__builtins__.a.f.call as \
+         data.__builtins__.count.call\nq := count([])\n"
+    );
+    assert_eq!(
+        texts[1],
+        "package __builtins__.a.f\n\ncall(a0) := a.f(a0)\n"
+    );
+    assert_eq!(texts.len(), 3);
+    let variable = "p if {\n\tcount := 1\n\tinput.x == 1 with input.x as count\n}\n";
+    assert_eq!(rewritten(variable), [variable]);
+}
+
+#[test]
+fn rules_with_keywords_are_moved_on_their_lines() {
+    let texts = rewritten("package a.b\n\nx := 1\n\nnot.foo := x if {\n\tx\n}\n\ny := not.foo\n");
+    assert_eq!(
+        texts,
+        [
+            "package a.b.not import data.a.b.x\n\n\n\nfoo := x if {\n\tx\n}\n\n\n",
+            "package a.b\n\nx := 1\n\n\n\n\n\ny := data.a.b.not.foo\n",
+        ]
+    );
+}
+
+#[test]
+fn columns_lead_back_to_what_was_written() {
+    let text = "x := [$\"a{b}\", c, $\"{d}\"] == e\n";
+    let module = modules(&[("a.rego", text)], NONE).remove(0);
+    for word in ["x", "b}", "c", "d}", "e\n"] {
+        let read = module.text.find(word).expect(word) + 1;
+        // `c` and `e` also stand in what was put in.
+        let read = if word == "c" {
+            module.text.find(", c,").expect("c") + 3
+        } else {
+            read
+        };
+        let written = text.find(word).expect(word) + 1;
+        assert_eq!(module.shifts.written(1, read), written, "{word}");
+    }
+    assert_eq!(module.shifts.written(2, 7), 7);
+}
+
+proptest! {
+    #[test]
+    fn no_source_loses_a_line_or_panics_the_rewrite(
+        words in prop::collection::vec(prop::sample::select(WORDS), 0..40),
+    ) {
+        let text = words.concat();
+        for module in modules(&[("a.rego", &text)], NONE) {
+            if module.name == "a.rego" {
+                prop_assert_eq!(
+                    module.text.matches('\n').count(), text.matches('\n').count(), "{}", module.text
+                );
+            }
+            let _ = module.shifts.written(1, 5);
+        }
+        let _ = query(&text, NONE);
+    }
+
+    #[test]
+    fn what_uses_nothing_new_stays_as_it_is(text in "[a-z0-9 \n\"`\\\\{}\\[\\](),:=#]{0,80}") {
+        prop_assert_eq!(rewritten(&text), [text]);
+    }
+}
+
+const WORDS: &[&str] = &[
+    "package ", "import ", "a", ".f", "(", ")", "[", "]", "{", "}", ",", "\n", "\n\n", "\"", "\\",
+    "`", "$", "$\"", "$`", "not.", "default ", "default.", "if ", "else ", "with ", "as ", ":= ",
+    "= ", " ", "#", "x", "count", "1", "é", ".", "data.",
+];
