@@ -111,7 +111,7 @@ pub(super) fn apart(
     }
     let mut text = format!(".{keyword}");
     for name in names.get(package).into_iter().flatten() {
-        if used.contains(name) && !is_keyword(name) && !source.aliases.contains(name) {
+        if used.contains(name) && !is_keyword(name) && !source.aliases.contains_key(name) {
             text.push_str(&format!(" import data.{package}.{name}"));
         }
     }
@@ -121,7 +121,7 @@ pub(super) fn apart(
 }
 
 /// Where the name of the package ends, and what it is.
-fn package<'a>(source: &Source<'a>) -> Option<(usize, &'a str)> {
+pub(super) fn package<'a>(source: &Source<'a>) -> Option<(usize, &'a str)> {
     if !source.is(0, "package") {
         return None;
     }
@@ -131,7 +131,7 @@ fn package<'a>(source: &Source<'a>) -> Option<(usize, &'a str)> {
 }
 
 /// The first tokens of the rules, and those behind their last.
-fn rules(source: &Source<'_>) -> impl Iterator<Item = (usize, usize)> {
+pub(super) fn rules(source: &Source<'_>) -> impl Iterator<Item = (usize, usize)> {
     let mut starts: Vec<usize> = (1..source.tokens.len())
         .filter(|&at| is_start(source, at))
         .collect();
@@ -146,7 +146,7 @@ fn rules(source: &Source<'_>) -> impl Iterator<Item = (usize, usize)> {
 }
 
 /// The token that begins the name of the rule that begins at `start`.
-fn head(source: &Source<'_>, start: usize) -> usize {
+pub(super) fn head(source: &Source<'_>, start: usize) -> usize {
     if source.is(start, "default") && !begins_with_keyword(source, start) {
         start + 1
     } else {
@@ -158,8 +158,7 @@ fn head(source: &Source<'_>, start: usize) -> usize {
 /// neither the word nor the one before says that something goes on.
 fn is_start(source: &Source<'_>, at: usize) -> bool {
     let (token, before) = (&source.tokens[at], &source.tokens[at - 1]);
-    let last_line = before.line + source.word(at - 1).matches('\n').count();
-    if token.depth > 0 || token.kind != Kind::Word || token.line == last_line {
+    if token.depth > 0 || token.kind != Kind::Word || token.line == source.last_line(at - 1) {
         return false;
     }
     if matches!(before.kind, Kind::Symbol) && !matches!(source.word(at - 1), "]" | "}" | ")") {

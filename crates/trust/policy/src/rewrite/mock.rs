@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Edit, Known, Module, Shifts, Source};
+use super::{Edit, Known, Module, Shifts, Source, whole::GENERATED};
 
 /// The builtins that need a function: ours that are replaced, and all that replace.
 pub(super) fn mocked<'a>(source: &Source<'a>, known: Known) -> Vec<&'a str> {
@@ -56,9 +56,9 @@ pub(super) fn module(name: &str, arity: usize) -> Module {
     let arguments = arguments.join(", ");
     let text = format!("package {ROOT}.{name}\n\ncall({arguments}) := {name}({arguments})\n");
     Module {
-        name: format!("builtin {name}"),
+        name: format!("{GENERATED}builtin {name}"),
         text,
-        shifts: Shifts::default(),
+        shifts: vec![Shifts::default()],
     }
 }
 
@@ -70,7 +70,7 @@ fn path_of(name: &str) -> String {
 fn paths<'s>(source: &'s Source<'_>) -> impl Iterator<Item = (usize, usize)> + 's {
     (0..source.tokens.len())
         .filter(|&at| source.is_word(at) && !source.is_field(at))
-        .filter(|&at| !source.aliases.contains(source.word(at)))
+        .filter(|&at| !source.aliases.contains_key(source.word(at)))
         .map(|at| (at, source.end_of_path(at)))
 }
 

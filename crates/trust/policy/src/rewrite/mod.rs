@@ -5,15 +5,20 @@
 //! | `$"a {x}"` | `internal.template_string(["a ", {v \| v := x}])` |
 //! | `net.cidr_merge(a, x)`, where the builtin is ours | `net.cidr_merge(a) = x` |
 //! | `with io.jwt.decode as f`, and `with f as count` | a function of a module that we add |
+//! | `not input.x > 3` | `type_name(input.x); not input.x > 3` |
+//! | `lib.x`, where `data.lib` is imported | `data.lib.x` |
 //! | `not.foo := 1` | `foo := 1` in a module of package `not` below |
 //!
 //! Every line stays where it was, and [`Columns`] knows where in its line a word came from, so that
 //! errors and coverage name the place that was written.
 
+mod alias;
 mod keyword;
 mod mock;
+mod negation;
 mod template;
 mod token;
+mod whole;
 
 use std::{
     cmp::Reverse,
@@ -41,7 +46,34 @@ pub(crate) struct Module {
     /// The file it comes from.
     pub(crate) name: String,
     pub(crate) text: String,
-    pub(crate) shifts: Shifts,
+    /// By each pass over it, the first first.
+    shifts: Vec<Shifts>,
+}
+
+impl Module {
+    /// The same with what has to be asked before each `not`; a pass of its own, because it copies what
+    /// the first one changed.
+    fn negated(mut self) -> Self {
+        let source = Source::read(&self.name, &self.text);
+        let edits = negation::edits(&source);
+        if !edits.is_empty() {
+            let negated = source.edited(edits);
+            self.shifts.extend(negated.shifts);
+            self.text = negated.text;
+        }
+        self
+    }
+
+    /// The column that was written, for the one that is read.
+    #[cfg(test)]
+    fn written(&self, line: usize, column: usize) -> usize {
+        written(&self.shifts, line, column)
+    }
+
+    /// Whether it stands in no file.
+    pub(crate) fn is_generated(name: &str) -> bool {
+        name.starts_with(whole::GENERATED)
+    }
 }
 
 /// All modules of a policy together, because one can replace what another one calls.
@@ -55,16 +87,17 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
         .flat_map(|source| mock::mocked(source, known))
         .collect();
     let names = keyword::names(&read);
-    let mut modules = Vec::new();
+    let mut modules = whole::modules(&read);
     for source in &read {
         let mut edits = template::edits(source);
         edits.extend(mock::edits(source, known, &mocked));
         edits.extend(keyword::references(source));
+        edits.extend(alias::edits(source));
         let moved = keyword::moved(source, &names);
         for (keyword, rules) in &moved {
             let mut apart = edits.clone();
             apart.extend(keyword::apart(source, keyword, rules, &names));
-            modules.push(source.edited(apart));
+            modules.push(source.edited(apart).negated());
         }
         edits.extend(
             moved
@@ -72,7 +105,7 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
                 .flatten()
                 .map(|rule| blank(source, &rule.all)),
         );
-        modules.push(source.edited(edits));
+        modules.push(source.edited(edits).negated());
     }
     for name in mocked {
         if let Some(arity) = (known.ours)(name).or_else(|| (known.theirs)(name)) {
@@ -87,7 +120,7 @@ pub(crate) fn query(text: &str, known: Known) -> String {
     let source = Source::read("query", text);
     let mut edits = template::edits(&source);
     edits.extend(mock::edits(&source, known, &BTreeSet::new()));
-    source.edited(edits).text
+    source.edited(edits).negated().text
 }
 
 /// A module that is read, and not yet changed.
@@ -96,8 +129,9 @@ struct Source<'a> {
     text: &'a str,
     tokens: Vec<Token>,
     brackets: BTreeMap<usize, Bracket>,
-    /// What imports call something.
-    aliases: BTreeSet<&'a str>,
+    openers: BTreeMap<usize, usize>,
+    /// What imports call something, and what that is.
+    aliases: BTreeMap<&'a str, &'a str>,
     /// Words that stand for a value, and are not called.
     variables: BTreeSet<&'a str>,
 }
@@ -118,10 +152,13 @@ impl<'a> Source<'a> {
             text,
             tokens: token::tokens(text),
             brackets: BTreeMap::new(),
-            aliases: BTreeSet::new(),
+            openers: BTreeMap::new(),
+            aliases: BTreeMap::new(),
             variables: BTreeSet::new(),
         };
         source.brackets = source.brackets();
+        let openers = source.brackets.iter().map(|(open, it)| (it.close, *open));
+        source.openers = openers.collect();
         for at in 0..source.tokens.len() {
             let follows = |text| at > 0 && source.is(at - 1, text);
             let is_other = source.is(at + 1, "(") || follows("as") || follows("with");
@@ -131,13 +168,10 @@ impl<'a> Source<'a> {
             }
             if source.is(at, "import") && source.tokens[at].depth == 0 && !source.is_field(at) {
                 let end = source.end_of_path(at + 1);
-                let alias = if source.is(end, "as") {
-                    end + 1
-                } else {
-                    end - 1
-                };
-                let alias = source.word(alias);
-                source.aliases.insert(alias);
+                let path = source.range(at + 1, end).unwrap_or_default();
+                let is_named = source.is(end, "as");
+                let alias = source.word(if is_named { end + 1 } else { end - 1 });
+                source.aliases.insert(alias, path);
             }
         }
         source
@@ -198,11 +232,16 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// From one token to the one before another.
+    fn range(&self, from: usize, to: usize) -> Option<&'a str> {
+        let last = to.checked_sub(1).filter(|&last| last >= from)?;
+        let range = self.tokens.get(from)?.range.start..self.tokens.get(last)?.range.end;
+        Some(&self.text[range])
+    }
+
     /// The words of a path, where it has nothing else: `io.jwt.decode`.
     fn path(&self, from: usize, to: usize) -> Option<&'a str> {
-        let last = to.checked_sub(1).filter(|&last| last >= from)?;
-        let all = self.tokens.get(from)?.range.start..self.tokens.get(last)?.range.end;
-        let text = &self.text[all];
+        let text = self.range(from, to)?;
         text.bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
             .then_some(text)
@@ -239,6 +278,16 @@ impl<'a> Source<'a> {
         brackets
     }
 
+    /// The bracket that the one at `close` closes.
+    fn opener(&self, close: usize) -> Option<usize> {
+        self.openers.get(&close).copied()
+    }
+
+    /// The line that a token ends on.
+    fn last_line(&self, at: usize) -> usize {
+        self.tokens[at].line + self.word(at).matches('\n').count()
+    }
+
     fn edited(&self, mut edits: Vec<Edit>) -> Module {
         edits.sort_by_key(|edit| (edit.range.start, Reverse(edit.range.end)));
         let mut text = String::with_capacity(self.text.len());
@@ -263,7 +312,7 @@ impl<'a> Source<'a> {
         Module {
             name: self.name.to_owned(),
             text,
-            shifts,
+            shifts: vec![shifts],
         }
     }
 }
@@ -290,17 +339,14 @@ fn blank(source: &Source<'_>, range: &Range<usize>) -> Edit {
 
 /// Where in its line a word stood before the modules were changed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Columns(BTreeMap<String, Shifts>);
+pub(crate) struct Columns(BTreeMap<String, Vec<Vec<Shifts>>>);
 
 impl Columns {
     pub(crate) fn of(modules: &[Module]) -> Self {
-        let mut columns = BTreeMap::new();
+        let mut columns: BTreeMap<String, Vec<Vec<Shifts>>> = BTreeMap::new();
         for module in modules {
-            let of_file: &mut Shifts = columns.entry(module.name.clone()).or_default();
-            // Of the two modules that a file with keywords becomes, each has its own lines.
-            for (line, shifts) in &module.shifts.0 {
-                of_file.0.entry(*line).or_insert_with(|| shifts.clone());
-            }
+            let of_file = columns.entry(module.name.clone()).or_default();
+            of_file.push(module.shifts.clone());
         }
         Self(columns)
     }
@@ -316,19 +362,27 @@ impl Columns {
     }
 
     fn placed(&self, message: &str) -> Option<Message> {
-        let (name, shifts, rest) = self.0.iter().find_map(|(name, shifts)| {
+        let (name, modules, rest) = self.0.iter().find_map(|(name, modules)| {
             let rest = message.strip_prefix(name.as_str())?.strip_prefix(':')?;
-            Some((name, shifts, rest))
+            Some((name, modules, rest))
         })?;
         let mut parts = rest.splitn(3, ':');
         let line: usize = parts.next()?.parse().ok()?;
         let column: usize = parts.next()?.parse().ok()?;
-        let column = shifts.written(line, column);
+        // Of the modules that a file with keywords becomes, each has lines of its own.
+        let of_line = |module: &&Vec<Shifts>| module.iter().any(|pass| pass.0.contains_key(&line));
+        let passes = modules.iter().find(of_line).map_or(&[][..], Vec::as_slice);
+        let column = written(passes, line, column);
         Some(Message::new(&format!(
             "{name}:{line}:{column}:{}",
             parts.next()?
         )))
     }
+}
+
+fn written(passes: &[Shifts], line: usize, column: usize) -> usize {
+    let passes = passes.iter().rev();
+    passes.fold(column, |column, pass| pass.written(line, column))
 }
 
 /// For each line of a module: from which column on, how many there are too many.
