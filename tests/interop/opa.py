@@ -141,7 +141,8 @@ class Policy:
             self.scope[name] = kind
             return f"{name} := {value}"
         if form == 5:
-            return f"not {self.test(depth)}"
+            # OPA takes a body of nothing but `not true` for one that is empty.
+            return f"not {self.test(depth)}; true == true"
         if form == 6:
             outer = dict(self.scope)
             value, name = self.expression("list", 1), self.name()
@@ -255,7 +256,7 @@ class Policy:
             lambda: f"min({of('list')})",
             lambda: f"{self.pick('abs', 'ceil', 'floor', 'round')}({of('num')})",
             lambda: f"object.get({of('obj')}, {of('str')}, {of('num')})",
-            lambda: f"to_number({self.pick('`12`', '`1.5`', 'input.s')})",
+            lambda: f"to_number({self.pick('`12`', '`1.5`')})",
             lambda: f"indexof({of('str')}, {of('str')})",
             lambda: f"{of('list')}[{self.pick('0', '1')}]",
             lambda: f"strings.count({of('str')}, {of('str')})",
@@ -299,7 +300,7 @@ class Policy:
             lambda: f"numbers.range({self.pick('0', '1', '3')}, {self.pick('2', '5', '-1')})",
             lambda: f"[{name} | some {name} in {of('list')}; {name} > {of('num')}]",
             lambda: f"array.flatten([{of('list')}, {of('list')}])",
-            lambda: f"[{name} | some {name} in {of('set')}]",
+            lambda: f"sort([{name} | some {name} in {of('set')}])",
         )()
 
     def set_of(self, of):

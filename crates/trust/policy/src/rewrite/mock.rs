@@ -1,8 +1,7 @@
 //! Builtins that the library does not know, where it treats those that it knows apart.
 //!
 //! It lets a call bind its result with one argument more, `count(a, x)`, and lets `with` replace a
-//! builtin, but looks both up in its own table. A call of ours that binds its result becomes an
-//! equation. A builtin of ours that some `with` replaces is called through a function in a module of
+//! builtin, but looks both up in its own table. A call that binds its result becomes an equation. A builtin of ours that some `with` replaces is called through a function in a module of
 //! its own, and so is any builtin that stands in for something.
 
 use std::collections::BTreeSet;
@@ -42,6 +41,14 @@ pub(super) fn edits(source: &Source<'_>, known: Known, mocked: &BTreeSet<&str>) 
             } else if is_call {
                 edits.extend(equation(source, to, arity).into_iter().flatten());
             }
+        }
+        // The library binds a result too late for what stands in `every`.
+        if let Some(arity) = (known.theirs)(name)
+            && is_call
+            && !is_head
+            && name != "walk"
+        {
+            edits.extend(equation(source, to, arity).into_iter().flatten());
         }
         if is_stand_in(source, from, to, name, known) && mocked.contains(name) {
             edits.push(Edit::new(range, path_of(name)));

@@ -3,9 +3,10 @@
 //! | written | read |
 //! |---|---|
 //! | `$"a {x}"` | `internal.template_string(["a ", {v \| v := x}])` |
-//! | `net.cidr_merge(a, x)`, where the builtin is ours | `net.cidr_merge(a) = x` |
+//! | `net.cidr_merge(a, x)` | `net.cidr_merge(a) = x` |
 //! | `with io.jwt.decode as f`, and `with f as count` | a function of a module that we add |
 //! | `not input.x > 3` | `type_name(input.x); not input.x > 3` |
+//! | `f` and on the next line `(x + 1) > 2` | `f;`, and the same |
 //! | `lib.x`, where `data.lib` is imported | `data.lib.x` |
 //! | `not.foo := 1` | `foo := 1` in a module of package `not` below |
 //!
@@ -14,6 +15,7 @@
 
 mod alias;
 mod keyword;
+mod lines;
 mod mock;
 mod negation;
 mod template;
@@ -93,6 +95,7 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
         edits.extend(mock::edits(source, known, &mocked));
         edits.extend(keyword::references(source));
         edits.extend(alias::edits(source));
+        edits.extend(lines::edits(source));
         let moved = keyword::moved(source, &names);
         for (keyword, rules) in &moved {
             let mut apart = edits.clone();
@@ -120,6 +123,7 @@ pub(crate) fn query(text: &str, known: Known) -> String {
     let source = Source::read("query", text);
     let mut edits = template::edits(&source);
     edits.extend(mock::edits(&source, known, &BTreeSet::new()));
+    edits.extend(lines::edits(&source));
     source.edited(edits).negated().text
 }
 

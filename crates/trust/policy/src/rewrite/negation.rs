@@ -205,7 +205,7 @@ fn is_reference(source: &Source<'_>, range: &Range<usize>) -> bool {
     is_scalar || (begins && !has_call && operator(source, range).is_none())
 }
 
-/// Whether there is a name in it. What a comprehension makes is always defined.
+/// Whether there is a name in it, or a place in a literal. What a comprehension makes is defined.
 fn can_be_undefined(source: &Source<'_>, range: &Range<usize>) -> bool {
     let is_comprehension = source.brackets.get(&range.start).is_some_and(|bracket| {
         let inside = range.start + 1..bracket.close;
@@ -218,7 +218,11 @@ fn can_be_undefined(source: &Source<'_>, range: &Range<usize>) -> bool {
     let is_name = |at: usize| {
         source.is_word(at) && !["true", "false", "null", "set"].contains(&source.word(at))
     };
-    !is_comprehension && range.clone().any(is_name)
+    let is_place = |at: usize| {
+        let behind = |bracket: &&str| at > range.start && source.is(at - 1, bracket);
+        source.is(at, "[") && source.touches(at) && ["]", "}", ")"].iter().any(|it| behind(&it))
+    };
+    !is_comprehension && range.clone().any(|at| is_name(at) || is_place(at))
 }
 
 /// The same on one line; nothing where it cannot be.

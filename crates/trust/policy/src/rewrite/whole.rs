@@ -1,8 +1,10 @@
-//! Packages in several files, asked for as a whole: `data.lib`, or `data.lib[x]`.
+//! Packages in several files, or with others below them, asked for as a whole: `data.lib`, or
+//! `data.lib[x]`.
 //!
-//! The library evaluates such a package file by file, and takes it for evaluated behind the first: a
-//! rule of the second that needs another one of the second or third finds it undefined. So a module is
-//! put before them that needs every rule of the package, each by its name, and defines nothing.
+//! The library evaluates such a package file by file, and takes it and all below it for evaluated
+//! behind the first: a rule of the second that needs another one of the second or third finds it
+//! undefined. So a module is put before them that needs every rule, each by its name, and defines
+//! nothing.
 
 use std::collections::BTreeMap;
 
@@ -15,28 +17,47 @@ pub(super) fn modules(sources: &[Source<'_>]) -> Vec<Module> {
             packages.entry(package).or_default().push(source);
         }
     }
-    packages.retain(|_, files| files.len() > 1);
-    packages
-        .into_iter()
-        .map(|(package, files)| module(package, &files))
-        .collect()
+    let mut modules = Vec::new();
+    for package in packages.keys() {
+        let below = format!("{package}.");
+        let whole = || {
+            packages
+                .iter()
+                .filter(|(name, _)| *name == package || name.starts_with(&below))
+        };
+        if whole().map(|(_, files)| files.len()).sum::<usize>() > 1 {
+            modules.push(module(package, whole()));
+        }
+    }
+    modules
 }
 
-fn module(package: &str, files: &[&Source<'_>]) -> Module {
-    let mut paths: Vec<&str> = Vec::new();
-    for source in files {
-        for (start, _) in keyword::rules(source) {
-            let head = keyword::head(source, start);
-            let end = source.end_of_path(head);
-            let is_function = source.is(end, "(");
-            paths.extend(source.range(head, end).filter(|_| !is_function));
+fn module<'a>(
+    package: &str,
+    whole: impl Iterator<Item = (&'a &'a str, &'a Vec<&'a Source<'a>>)>,
+) -> Module {
+    let mut paths: Vec<String> = Vec::new();
+    for (name, files) in whole {
+        // A package below counts even where nothing of it is defined.
+        if *name != package {
+            paths.push((*name).to_owned());
+            continue;
+        }
+        for source in files {
+            for (start, _) in keyword::rules(source) {
+                let head = keyword::head(source, start);
+                let end = source.end_of_path(head);
+                let is_function = source.is(end, "(");
+                let path = source.range(head, end).filter(|_| !is_function);
+                paths.extend(path.map(|path| format!("{name}.{path}")));
+            }
         }
     }
     paths.sort_unstable();
     paths.dedup();
     let needed: String = paths
         .iter()
-        .map(|path| format!("\t[0 | data.{package}.{path}],\n"))
+        .map(|path| format!("\t[0 | data.{path}],\n"))
         .collect();
     Module {
         name: format!("{GENERATED}package {package}"),
