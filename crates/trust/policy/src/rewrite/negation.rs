@@ -220,7 +220,7 @@ fn can_be_undefined(source: &Source<'_>, range: &Range<usize>) -> bool {
     };
     let is_place = |at: usize| {
         let behind = |bracket: &&str| at > range.start && source.is(at - 1, bracket);
-        source.is(at, "[") && source.touches(at) && ["]", "}", ")"].iter().any(|it| behind(&it))
+        source.is(at, "[") && source.touches(at) && ["]", "}", ")"].iter().any(behind)
     };
     !is_comprehension && range.clone().any(|at| is_name(at) || is_place(at))
 }

@@ -21,9 +21,9 @@ pub(crate) struct Case {
     pub(crate) category: String,
     pub(crate) note: String,
     pub(crate) query: String,
-    modules: Option<Vec<String>>,
+    pub(crate) modules: Option<Vec<String>>,
     data: Option<Value>,
-    input: Option<Value>,
+    pub(crate) input: Option<Value>,
     /// The input as a term of Rego, for what JSON has not.
     input_term: Option<String>,
     want_result: Option<Vec<Bindings>>,
@@ -39,10 +39,35 @@ pub(crate) enum Outcome {
 }
 
 impl Case {
+    /// A question of which nobody has said what the answer is.
+    pub(crate) fn asked(modules: Vec<String>, query: String, input: Value) -> Self {
+        Self {
+            modules: Some(modules),
+            query,
+            input: Some(input),
+            ..Self::default()
+        }
+    }
+
+    /// The same with an answer.
+    pub(crate) fn wanting(self, rows: Vec<Bindings>) -> Self {
+        Self {
+            want_result: Some(rows),
+            ..self
+        }
+    }
+
+    pub(crate) fn wants_error(&self) -> bool {
+        self.want_error.is_some() || self.want_error_code.is_some()
+    }
+
+    pub(crate) fn wanted(&self) -> &[Bindings] {
+        self.want_result.as_deref().unwrap_or_default()
+    }
+
     /// Asks our engine. Where OPA fails, we must; the text of the error is our own.
     pub(crate) fn run(&self) -> Outcome {
-        let wants_error = self.want_error.is_some() || self.want_error_code.is_some();
-        match (self.ask(), wants_error) {
+        match (self.ask(), self.wants_error()) {
             (Err(_), true) => Outcome::Met,
             (Err(error), false) => Outcome::Differs(format!("error: {error}")),
             (Ok(rows), true) => {
@@ -51,7 +76,7 @@ impl Case {
                 Outcome::Differs(format!("no error, wanted {wanted:?}, got {got}"))
             }
             (Ok(rows), false) => {
-                let wanted = self.want_result.as_deref().unwrap_or_default();
+                let wanted = self.wanted();
                 if compare::same(wanted, &rows, self.sort_bindings == Some(true)) {
                     return Outcome::Met;
                 }

@@ -9,6 +9,9 @@
 
 mod case;
 mod compare;
+// The library is made for no other machine.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+mod interop;
 
 use std::{collections::BTreeMap, env, fs, path::Path};
 
