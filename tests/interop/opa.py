@@ -172,7 +172,9 @@ class Policy:
         numbers = [rule for rule in self.rules if rule[2] in ("num", "list", "set", "str")]
         if numbers and self.rng.random() < 0.4:
             package, name, kind = self.rng.choice(numbers)
-            return f"data.{package}.{name} as {self.literal(kind)}"
+            is_near = package == self.file["package"] and self.rng.random() < 0.5
+            path = name if is_near else f"data.{package}.{name}"
+            return f"{path} as {self.literal(kind)}"
         if self.rng.random() < 0.2:
             return f"input as {json.dumps(self.input())}"
         if self.rng.random() < 0.2:
@@ -247,6 +249,12 @@ class Policy:
         functions = [rule for rule in self.rules if rule[2] == "fn"]
         if functions and self.rng.random() < 0.25:
             return f"{self.reference('fn')}({of('num')})"
+        numbers = [name for name, of_kind in self.scope.items() if of_kind == "num"]
+        if numbers and self.rng.random() < 0.2:
+            return f"{self.pick(self.literal('list'), self.reference('list'))}[{self.rng.choice(numbers)}]"
+        texts = [name for name, of_kind in self.scope.items() if of_kind == "str"]
+        if texts and self.rng.random() < 0.2:
+            return f"{self.pick(self.literal('obj'), self.reference('obj'))}[{self.rng.choice(texts)}]"
         operator = self.pick("+", "-", "*", "/")
         return self.pick(
             lambda: f"({of('num')} {operator} {of('num')})",

@@ -41,6 +41,7 @@ fn names() -> Vec<&'static str> {
         "gate-input",
         "inspection",
         "keys",
+        "policy-check",
         "signing",
         "verdict",
         "log",
@@ -56,6 +57,7 @@ fn schema(name: &str) -> Option<Value> {
     match name {
         "configuration" => Some(json::schema_of::<Configuration>()),
         "explanation" => Some(json::schema_of::<explain::Report>()),
+        "policy-check" => Some(json::schema_of::<casemate_policy::CheckReport>()),
         "inspection" => Some(json::schema_of::<inspect::Report>()),
         "conversion" => Some(json::schema_of::<Conversion>()),
         "keys" => Some(json::schema_of::<signing::keygen::Report>()),

@@ -37,6 +37,7 @@
 mod builtins;
 mod bundle;
 mod calls;
+mod check;
 mod decide;
 mod engine;
 mod exception;
@@ -56,6 +57,7 @@ mod testing;
 mod testkit;
 
 pub use bundle::{Bundle, BundleError};
+pub use check::{CheckReport, FileCheck, NoRules, Reason, check};
 pub use decide::{AnswerError, answer, decide, decide_with};
 pub use engine::{Engine, EngineError, Limits, Message, Question};
 pub use exception::{Exception, ExceptionError, Expiry, RulePattern, Scope};

@@ -205,6 +205,10 @@ mod tests {
             ("numbers.range(3, 1)", "[3,2,1]"),
             ("numbers.range_step(1, 6, 2)", "[1,3,5]"),
             (r#"sprintf("%03d %s", [7, "a"])"#, r#""007 a""#),
+            (
+                r#"sprintf("%d to 65535, %s 100000", [1, "a"])"#,
+                r#""1 to 65535, a 100000""#,
+            ),
             (r#"count(net.cidr_expand("10.0.0.0/30"))"#, "4"),
         ] {
             let value =

@@ -46,16 +46,21 @@ fn index(name: &str, arguments: &[Value]) -> Answer {
 }
 
 fn sprintf(arguments: &[Value], _: Moment) -> Answer {
-    let digits = |text: &str| {
-        text.split(|c: char| !c.is_ascii_digit())
-            .any(|digits| digits.len() > MAX_WIDTH_DIGITS)
-    };
     if let Some(Value::String(format)) = arguments.first()
-        && format.split('%').skip(1).any(digits)
+        && format.split('%').skip(1).any(is_wide)
     {
         return Err(Fault::refuse("has a width of more than three digits"));
     }
     delegate("sprintf", arguments)
+}
+
+/// Whether what stands behind a `%` begins with a width or a precision that nobody needs.
+fn is_wide(verb: &str) -> bool {
+    let verb = verb.trim_start_matches(['+', '-', '#', ' ', '0']);
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let width = digits(verb);
+    let precision = verb[width..].strip_prefix('.').map_or(0, digits);
+    width.max(precision) > MAX_WIDTH_DIGITS
 }
 
 /// The library panics where `needle` is empty, and counts overlapping matches; OPA counts as Go's

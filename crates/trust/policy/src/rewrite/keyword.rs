@@ -22,14 +22,17 @@ pub(super) struct Rule {
 /// The first names of the rules of each package.
 pub(super) type Names<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
-pub(super) fn names<'a>(sources: &[Source<'a>]) -> Names<'a> {
+/// Of those rules that `wanted` says, of whom it is told whether they are functions.
+pub(super) fn names<'a>(sources: &[Source<'a>], wanted: fn(bool) -> bool) -> Names<'a> {
     let mut names = Names::new();
     for source in sources {
         let Some((_, package)) = package(source) else {
             continue;
         };
-        let heads = rules(source).map(|(start, _)| source.word(head(source, start)));
-        names.entry(package).or_default().extend(heads);
+        let heads = rules(source).map(|(start, _)| head(source, start));
+        let heads = heads.filter(|&at| wanted(source.is(source.end_of_path(at), "(")));
+        let words = heads.map(|at| source.word(at));
+        names.entry(package).or_default().extend(words);
     }
     names
 }

@@ -15,7 +15,7 @@ pub(super) fn edits(source: &Source<'_>) -> Vec<Edit> {
 }
 
 /// Whether an expression can end with that token.
-fn ends(source: &Source<'_>, at: usize) -> bool {
+pub(super) fn ends(source: &Source<'_>, at: usize) -> bool {
     match source.tokens[at].kind {
         Kind::Word => source.is_field(at) || !GO_ON.contains(&source.word(at)),
         Kind::Symbol => ["]", "}", ")"].iter().any(|bracket| source.is(at, bracket)),

@@ -6,7 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Edit, Known, Module, Shifts, Source, whole::GENERATED};
+use super::{
+    Edit, Known, Module, Shifts, Source,
+    keyword::{self, Names},
+    whole::GENERATED,
+};
 
 /// The builtins that need a function: ours that are replaced, and all that replace.
 pub(super) fn mocked<'a>(source: &Source<'a>, known: Known) -> Vec<&'a str> {
@@ -55,6 +59,28 @@ pub(super) fn edits(source: &Source<'_>, known: Known, mocked: &BTreeSet<&str>) 
         }
     }
     edits
+}
+
+/// `with rule as x`, where the rule stands in the same package: by its full name.
+pub(super) fn targets(source: &Source<'_>, names: &Names<'_>, functions: &Names<'_>) -> Vec<Edit> {
+    let Some((_, package)) = keyword::package(source) else {
+        return Vec::new();
+    };
+    let is_in = |names: &Names<'_>, word: &str| {
+        names.get(package).is_some_and(|names| names.contains(word))
+    };
+    // The library knows functions by the name that they are called by.
+    let of_package = |word: &str| is_in(names, word) && !is_in(functions, word);
+    let places = paths(source).filter(|&(from, _)| {
+        from > 0
+            && source.is(from - 1, "with")
+            && !source.is_field(from - 1)
+            && of_package(source.word(from))
+    });
+    let starts = places.map(|(from, _)| source.tokens[from].range.start);
+    starts
+        .map(|at| Edit::new(at..at, format!("data.{package}.")))
+        .collect()
 }
 
 /// A function that does what the builtin `name` does.

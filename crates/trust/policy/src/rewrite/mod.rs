@@ -6,6 +6,7 @@
 //! | `net.cidr_merge(a, x)` | `net.cidr_merge(a) = x` |
 //! | `with io.jwt.decode as f`, and `with f as count` | a function of a module that we add |
 //! | `not input.x > 3` | `type_name(input.x); not input.x > 3` |
+//! | `deny contains m[k] if { some k in y }` | `deny contains v if { some k in y; v := m[k] }` |
 //! | `f` and on the next line `(x + 1) > 2` | `f;`, and the same |
 //! | `lib.x`, where `data.lib` is imported | `data.lib.x` |
 //! | `not.foo := 1` | `foo := 1` in a module of package `not` below |
@@ -14,6 +15,7 @@
 //! errors and coverage name the place that was written.
 
 mod alias;
+mod head;
 mod keyword;
 mod lines;
 mod mock;
@@ -53,15 +55,16 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// The same with what has to be asked before each `not`; a pass of its own, because it copies what
-    /// the first one changed.
-    fn negated(mut self) -> Self {
-        let source = Source::read(&self.name, &self.text);
-        let edits = negation::edits(&source);
-        if !edits.is_empty() {
-            let negated = source.edited(edits);
-            self.shifts.extend(negated.shifts);
-            self.text = negated.text;
+    /// The same after two more passes, each of which copies what the one before it changed.
+    fn completed(mut self) -> Self {
+        for edits in [negation::edits, head::edits] {
+            let source = Source::read(&self.name, &self.text);
+            let edits = edits(&source);
+            if !edits.is_empty() {
+                let completed = source.edited(edits);
+                self.shifts.extend(completed.shifts);
+                self.text = completed.text;
+            }
         }
         self
     }
@@ -88,11 +91,13 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
         .iter()
         .flat_map(|source| mock::mocked(source, known))
         .collect();
-    let names = keyword::names(&read);
+    let names = keyword::names(&read, |_| true);
+    let functions = keyword::names(&read, |is_function| is_function);
     let mut modules = whole::modules(&read);
     for source in &read {
         let mut edits = template::edits(source);
         edits.extend(mock::edits(source, known, &mocked));
+        edits.extend(mock::targets(source, &names, &functions));
         edits.extend(keyword::references(source));
         edits.extend(alias::edits(source));
         edits.extend(lines::edits(source));
@@ -100,7 +105,7 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
         for (keyword, rules) in &moved {
             let mut apart = edits.clone();
             apart.extend(keyword::apart(source, keyword, rules, &names));
-            modules.push(source.edited(apart).negated());
+            modules.push(source.edited(apart).completed());
         }
         edits.extend(
             moved
@@ -108,7 +113,7 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
                 .flatten()
                 .map(|rule| blank(source, &rule.all)),
         );
-        modules.push(source.edited(edits).negated());
+        modules.push(source.edited(edits).completed());
     }
     for name in mocked {
         if let Some(arity) = (known.ours)(name).or_else(|| (known.theirs)(name)) {
@@ -124,7 +129,7 @@ pub(crate) fn query(text: &str, known: Known) -> String {
     let mut edits = template::edits(&source);
     edits.extend(mock::edits(&source, known, &BTreeSet::new()));
     edits.extend(lines::edits(&source));
-    source.edited(edits).negated().text
+    source.edited(edits).completed().text
 }
 
 /// A module that is read, and not yet changed.

@@ -106,9 +106,15 @@ fn operands(source: &Source<'_>, expression: Range<usize>) -> Vec<Range<usize>> 
         Some((at, is_equality)) => {
             for side in [start..at, at + 1..end] {
                 for side in split(source, &side) {
-                    if !is_equality || !is_reference(source, &side) {
-                        add(side);
+                    if is_equality && is_reference(source, &side) {
+                        continue;
                     }
+                    // Of `f(x)[0]` the call alone.
+                    let called = call(source, &side).filter(|_| operator(source, &side).is_none());
+                    add(match called {
+                        Some((_, close)) if is_equality => side.start..close + 1,
+                        _ => side,
+                    });
                 }
             }
         }
@@ -206,7 +212,7 @@ fn is_reference(source: &Source<'_>, range: &Range<usize>) -> bool {
 }
 
 /// Whether there is a name in it, or a place in a literal. What a comprehension makes is defined.
-fn can_be_undefined(source: &Source<'_>, range: &Range<usize>) -> bool {
+pub(super) fn can_be_undefined(source: &Source<'_>, range: &Range<usize>) -> bool {
     let is_comprehension = source.brackets.get(&range.start).is_some_and(|bracket| {
         let inside = range.start + 1..bracket.close;
         let depth = source.tokens[range.start].depth + 1;
@@ -226,25 +232,28 @@ fn can_be_undefined(source: &Source<'_>, range: &Range<usize>) -> bool {
 }
 
 /// The same on one line; nothing where it cannot be.
-fn copied(source: &Source<'_>, range: Range<usize>) -> Option<String> {
+pub(super) fn copied(source: &Source<'_>, range: Range<usize>) -> Option<String> {
     let mut text = String::new();
     for at in range.clone() {
-        if source.word(at).contains('\n') || is_template(source.tokens[at].kind) {
+        let (word, kind) = (source.word(at), source.tokens[at].kind);
+        if !matches!(
+            kind,
+            Kind::Word | Kind::Number | Kind::String | Kind::Raw | Kind::Symbol
+        ) {
             return None;
         }
         if at > range.start && !source.touches(at) {
             text.push(' ');
         }
-        text.push_str(source.word(at));
+        match kind {
+            Kind::Raw if word.contains('\n') => {
+                let inside = word.trim_matches('`');
+                text.push_str(&serde_json::Value::from(inside).to_string());
+            }
+            _ => text.push_str(word),
+        }
     }
     Some(text)
-}
-
-fn is_template(kind: Kind) -> bool {
-    !matches!(
-        kind,
-        Kind::Word | Kind::Number | Kind::String | Kind::Raw | Kind::Symbol
-    )
 }
 
 /// By how late they are applied.

@@ -114,6 +114,10 @@ fn what_not_needs_is_asked_for_first() {
             "p if { not x + 1 == 3 }",
             "p if { type_name(x + 1) ; not x + 1 == 3 }",
         ),
+        (
+            "p if { not f(x)[0] == 3 }",
+            "p if { type_name(f(x)) ; not f(x)[0] == 3 }",
+        ),
         ("p if not x", "p if not x"),
         ("p if not f(1)", "p if not f(1)"),
         (
@@ -145,6 +149,65 @@ fn what_not_needs_is_asked_for_first() {
     ] {
         assert_eq!(rewritten(written), [read]);
     }
+}
+
+#[test]
+fn values_of_heads_are_computed_in_bodies() {
+    for (written, read) in [
+        (
+            "p contains m[k] if {\n\tsome k in n\n}\n",
+            "p contains __value_4__ if {\n\tsome k in n\n; __value_4__ := m[k] }\n",
+        ),
+        (
+            "p := [m[k]] if some k in n\n",
+            "p := __value_4__ if { some k in n; __value_4__ := [m[k]] }\n",
+        ),
+        (
+            "p[x.y] := {\n\t\"a\": z, # b\n} if {\n\tc\n}\n",
+            "p[__value_4__] := __value_9__\n\n if {\n\tc\n; __value_9__ := { \"a\": z, }; \
+             __value_4__ := x.y }\n",
+        ),
+        (
+            "p := 1 if x else := y.z if { w } else := v\n",
+            "p := 1 if x else := __value_9__ if { w ; __value_9__ := y.z } else := v\n",
+        ),
+        (
+            "deny[f(x)] { a } { b }\n",
+            "deny[__value_4__] { a ; __value_4__ := f(x) } { b ; __value_4__ := f(x) }\n",
+        ),
+        (
+            "p contains x.y if {z | z := 1} == q\n",
+            "p contains __value_4__ if { {z | z := 1} == q; __value_4__ := x.y }\n",
+        ),
+    ] {
+        let package = "package t\n\n";
+        assert_eq!(
+            rewritten(&format!("{package}{written}")),
+            [format!("{package}{read}")]
+        );
+    }
+    for same in [
+        "p contains m if {\n\tm := 1\n}\n",
+        "p := {\"a\": 1} if { x }\n",
+        "p := x.y\n",
+        "p := {x.y}\n",
+        "p := {x |\n\ty[x]\n} | {x |\n\tz[x]\n}\n",
+        "default p := 1\n\np if x.y\n",
+        "p[x] := y if { z }\n",
+    ] {
+        let same = format!("package t\n\n{same}");
+        assert_eq!(rewritten(&same), [same]);
+    }
+}
+
+#[test]
+fn rules_that_with_replaces_have_their_full_names() {
+    let texts = rewritten("package a\n\nx := 1\n\nf(y) := y\n\np if x with x as 2 with f as 3\n");
+    assert!(
+        texts[0].ends_with("p if x with data.a.x as 2 with f as 3\n"),
+        "{}",
+        texts[0]
+    );
 }
 
 #[test]
