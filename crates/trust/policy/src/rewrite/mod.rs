@@ -8,6 +8,7 @@
 //! | `not input.x > 3` | `type_name(input.x); not input.x > 3` |
 //! | `deny contains m[k] if { some k in y }` | `deny contains v if { some k in y; v := m[k] }` |
 //! | `f` and on the next line `(x + 1) > 2` | `f;`, and the same |
+//! | `a := b` | `a := [b][0]` |
 //! | `lib.x`, where `data.lib` is imported | `data.lib.x` |
 //! | `not.foo := 1` | `foo := 1` in a module of package `not` below |
 //!
@@ -15,6 +16,7 @@
 //! errors and coverage name the place that was written.
 
 mod alias;
+mod assign;
 mod head;
 mod keyword;
 mod lines;
@@ -100,6 +102,7 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
         edits.extend(mock::targets(source, &names, &functions));
         edits.extend(keyword::references(source));
         edits.extend(alias::edits(source));
+        edits.extend(assign::edits(source));
         edits.extend(lines::edits(source));
         let moved = keyword::moved(source, &names);
         for (keyword, rules) in &moved {

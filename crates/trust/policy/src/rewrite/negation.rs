@@ -81,7 +81,7 @@ fn closes(source: &Source<'_>, at: usize) -> bool {
         .is_none_or(|open| source.tokens[open].depth < source.tokens[at].depth)
 }
 
-fn goes_on(source: &Source<'_>, at: usize) -> bool {
+pub(super) fn goes_on(source: &Source<'_>, at: usize) -> bool {
     let is_operator = OPERATORS.iter().flat_map(|level| level.iter());
     is_operator
         .chain(&["with", "as", ","])
@@ -109,12 +109,16 @@ fn operands(source: &Source<'_>, expression: Range<usize>) -> Vec<Range<usize>> 
                     if is_equality && is_reference(source, &side) {
                         continue;
                     }
-                    // Of `f(x)[0]` the call alone.
-                    let called = call(source, &side).filter(|_| operator(source, &side).is_none());
-                    add(match called {
-                        Some((_, close)) if is_equality => side.start..close + 1,
-                        _ => side,
-                    });
+                    // Of `f(x)[0]` and `[x][0]` what stands before the brackets.
+                    let literal = || {
+                        source
+                            .brackets
+                            .get(&side.start)
+                            .map(|bracket| bracket.close)
+                    };
+                    let close = call(source, &side).map(|(_, close)| close).or_else(literal);
+                    let close = close.filter(|_| is_equality && operator(source, &side).is_none());
+                    add(side.start..close.map_or(side.end, |close| close + 1));
                 }
             }
         }

@@ -85,7 +85,7 @@ fn what_is_imported_has_its_full_name_where_it_can_be_nothing_else() {
         ),
         ("p if a.lib.x", "p if a.lib.x"),
         ("p if { lib := {}; lib.x }", "p if { lib := {}; lib.x }"),
-        ("p if { x := lib; x.y }", "p if { x := lib; x.y }"),
+        ("p if { x := lib; x.y }", "p if { x := [lib][0]; x.y }"),
         (
             "f(lib) := lib.x\n\np := lib.x",
             "f(lib) := lib.x\n\np := data.a.lib.x",
@@ -139,12 +139,12 @@ fn what_not_needs_is_asked_for_first() {
         ),
         ("p if { a.not > 3 }", "p if { a.not > 3 }"),
         (
-            "p if { not [y | y := z][0] > 2 }",
-            "p if { type_name([y | y := z][0]) ; not [y | y := z][0] > 2 }",
+            "p if { not [y | y := z.a][0] > 2 }",
+            "p if { type_name([y | y := z.a][0]) ; not [y | y := z.a][0] > 2 }",
         ),
         (
-            "p if { not {y | y := z} == q }",
-            "p if { not {y | y := z} == q }",
+            "p if { not {y | y := z.a} == q }",
+            "p if { not {y | y := z.a} == q }",
         ),
     ] {
         assert_eq!(rewritten(written), [read]);
@@ -197,6 +197,25 @@ fn values_of_heads_are_computed_in_bodies() {
     ] {
         let same = format!("package t\n\n{same}");
         assert_eq!(rewritten(&same), [same]);
+    }
+}
+
+#[test]
+fn a_name_for_a_name_is_taken_out_of_an_array() {
+    for (written, read) in [
+        ("p if { a := b }", "p if { a := [b][0] }"),
+        ("p if {\n\ta := b\n\tc\n}", "p if {\n\ta := [b][0]\n\tc\n}"),
+        (
+            "p if { a := b with c as d }",
+            "p if { a := [b][0] with c as d }",
+        ),
+        ("p if { a := b.c }", "p if { a := b.c }"),
+        ("p if { a := b + 1 }", "p if { a := b + 1 }"),
+        ("p if { a := b\n\t| c }", "p if { a := b\n\t| c }"),
+        ("p if { a := true }", "p if { a := true }"),
+        ("p := a", "p := a"),
+    ] {
+        assert_eq!(rewritten(written), [read]);
     }
 }
 
