@@ -9,6 +9,7 @@
 //! | `deny contains m[k] if { some k in y }` | `deny contains v if { some k in y; v := m[k] }` |
 //! | `f` and on the next line `(x + 1) > 2` | `f;`, and the same |
 //! | `a := b` | `a := [b][0]` |
+//! | `[path, value] := walk(x)` | `walk(x, [path, value])` |
 //! | `lib.x`, where `data.lib` is imported | `data.lib.x` |
 //! | `not.foo := 1` | `foo := 1` in a module of package `not` below |
 //!
@@ -103,6 +104,7 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
         edits.extend(keyword::references(source));
         edits.extend(alias::edits(source));
         edits.extend(assign::edits(source));
+        edits.extend(assign::walks(source));
         edits.extend(lines::edits(source));
         let moved = keyword::moved(source, &names);
         for (keyword, rules) in &moved {
@@ -132,6 +134,7 @@ pub(crate) fn query(text: &str, known: Known) -> String {
     let mut edits = template::edits(&source);
     edits.extend(mock::edits(&source, known, &BTreeSet::new()));
     edits.extend(lines::edits(&source));
+    edits.extend(assign::walks(&source));
     source.edited(edits).completed().text
 }
 
