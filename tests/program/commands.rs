@@ -94,6 +94,49 @@ fn the_built_in_policy_passes_its_own_tests() {
 }
 
 #[test]
+fn files_are_checked_as_conftest_checks_them() {
+    let dir = tree(&[
+        (
+            b"policy/root.rego",
+            b"package main\n\ndeny[msg] {\n\tinput.run_as == \"root\"\n\tmsg := \"runs as root\"\n}\n",
+        ),
+        (b"policy/other.rego", b"package other\n\nwarn contains \"look\" if input\n"),
+        (b"bad.json", br#"{"run_as": "root"}"#),
+        (b"good.toml", b"run_as = \"nobody\""),
+        (b"a.yaml", b"run_as: root"),
+    ]);
+    let place = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let check = |names: &[&str], more: &[&str]| {
+        let policy = place("policy");
+        let mut arguments = vec!["policy", "check", "--policy", &policy];
+        let files: Vec<String> = names.iter().map(|name| place(name)).collect();
+        arguments.extend(files.iter().map(String::as_str));
+        arguments.extend(more);
+        casemate(&arguments)
+    };
+    let run = check(&["bad.json", "good.toml"], &[]).ended_with(1);
+    assert!(
+        run.out.contains("bad.json - main - runs as root"),
+        "{}",
+        run.out
+    );
+    assert!(!run.out.contains("good.toml - "), "{}", run.out);
+    let run = check(
+        &["good.toml"],
+        &["--namespace", "main", "--namespace", "other"],
+    )
+    .ended_with(0);
+    assert!(run.out.contains("good.toml - other - look"), "{}", run.out);
+    let json = check(&["bad.json"], &["--format", "json"])
+        .ended_with(1)
+        .json();
+    let schema = casemate(["schema", "policy-check"]).ended_with(0).json();
+    assert_valid(&json, schema);
+    check(&["a.yaml"], &[]).ended_with(2);
+    check(&["bad.json"], &["--namespace", "none"]).ended_with(2);
+}
+
+#[test]
 fn a_failing_policy_test_fails_the_command() {
     let dir = tree(&[(
         b"mine_test.rego",

@@ -352,6 +352,20 @@ pub(crate) enum Policy {
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
+    /// Hold files against a policy in the habit of conftest: `deny`, `violation` and `warn` rules.
+    Check {
+        /// The files, JSON or TOML by their name; `-` for JSON on standard input.
+        #[arg(required = true, value_hint = ValueHint::FilePath)]
+        inputs: Vec<PathBuf>,
+
+        /// A directory of Rego and data. Nothing built in is added to it.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        policy: PathBuf,
+
+        /// The package that has the rules; may be repeated.
+        #[arg(long, value_name = "PACKAGE", default_value = "main")]
+        namespace: Vec<String>,
+    },
     /// Decide a recorded input, and say which rule and line gave each reason.
     Eval {
         /// The gate's input as JSON, such as the `gate-input.json` of an assessment; `-` for

@@ -16,6 +16,11 @@ pub(crate) fn load(dir: Option<&Path>) -> Result<Bundle> {
     Bundle::overlay(read(dir)?).with_context(|| format!("in the policy {}", dir.display()))
 }
 
+/// The policy that `dir` holds, and nothing else.
+pub(crate) fn load_alone(dir: &Path) -> Result<Bundle> {
+    Bundle::alone(read(dir)?).with_context(|| format!("in the policy {}", dir.display()))
+}
+
 /// Every file below `dir` that a policy can be made of, by its path from there.
 fn read(dir: &Path) -> Result<Vec<(PathText, Vec<u8>)>> {
     let mut files = Vec::new();

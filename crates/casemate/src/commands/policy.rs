@@ -2,13 +2,14 @@
 
 use std::{
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context, Result, bail};
 use casemate_core::Verdict;
-use casemate_policy::GateInput;
+use casemate_policy::{CheckReport, GateInput, Question};
+use serde_json::Value;
 
 use crate::{
     NEGATIVE,
@@ -23,6 +24,11 @@ pub(crate) fn run(global: &Global, command: &Policy) -> Result<ExitCode> {
     }
     match command {
         Policy::Test { dir } => test(global, dir),
+        Policy::Check {
+            inputs,
+            policy,
+            namespace,
+        } => check(global, inputs, policy, namespace),
         Policy::Eval { input, policy } => eval(global, input, policy.as_deref()),
     }
 }
@@ -42,19 +48,69 @@ fn test(global: &Global, dir: &Path) -> Result<ExitCode> {
     })
 }
 
+/// Holds files against the rules of a directory.
+fn check(
+    global: &Global,
+    inputs: &[PathBuf],
+    policy: &Path,
+    namespaces: &[String],
+) -> Result<ExitCode> {
+    let bundle = policies::load_alone(policy)?;
+    let now = clock::of(global)?.now();
+    let mut files = Vec::new();
+    for path in inputs {
+        let document = document(path)?;
+        let question = Question {
+            input: &document,
+            now,
+        };
+        let name = path.display().to_string();
+        for namespace in namespaces {
+            let file = casemate_policy::check(&bundle, namespace, &name, &question);
+            files.push(file.with_context(|| format!("in the policy {}", policy.display()))?);
+        }
+    }
+    let report = CheckReport::new(files);
+    match global.format {
+        Format::Json => output::print_json(&report)?,
+        _ => output::print(&report.to_string())?,
+    }
+    Ok(if report.is_success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NEGATIVE)
+    })
+}
+
+fn document(path: &Path) -> Result<Value> {
+    let text = read(path)?;
+    let is_not = |format: &str| format!("{} is not {format}", path.display());
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    match extension {
+        Some("toml") => toml::from_str(&text).with_context(|| is_not("TOML")),
+        Some("json") => serde_json::from_str(&text).with_context(|| is_not("JSON")),
+        None if path.to_str() == Some("-") => {
+            serde_json::from_str(&text).context("standard input is not JSON")
+        }
+        _ => bail!("{}: files are JSON or TOML", path.display()),
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    if path.to_str() != Some("-") {
+        return config::read_bounded(path);
+    }
+    let mut text = String::new();
+    io::stdin()
+        .take(MAX_INPUT)
+        .read_to_string(&mut text)
+        .context("standard input")?;
+    Ok(text)
+}
+
 /// Decides a recorded input, and explains.
 fn eval(global: &Global, input: &Path, policy: Option<&Path>) -> Result<ExitCode> {
-    let text = match input.to_str() {
-        Some("-") => {
-            let mut text = String::new();
-            io::stdin()
-                .take(MAX_INPUT)
-                .read_to_string(&mut text)
-                .context("standard input")?;
-            text
-        }
-        _ => config::read_bounded(input)?,
-    };
+    let text = read(input)?;
     let question: GateInput = serde_json::from_str(&text)
         .with_context(|| format!("{} is not the input of a gate", input.display()))?;
     let bundle = policies::load(policy)?;

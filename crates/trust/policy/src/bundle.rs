@@ -41,7 +41,22 @@ impl Bundle {
     ///
     /// See [`BundleError`].
     pub fn overlay(files: Vec<(PathText, Vec<u8>)>) -> Result<Self, BundleError> {
-        let mut all = builtin();
+        Self::lay(files, builtin())
+    }
+
+    /// A policy of `files` alone, by their path from the directory they come from.
+    ///
+    /// # Errors
+    ///
+    /// See [`BundleError`].
+    pub fn alone(files: Vec<(PathText, Vec<u8>)>) -> Result<Self, BundleError> {
+        Self::lay(files, BTreeMap::new())
+    }
+
+    fn lay(
+        files: Vec<(PathText, Vec<u8>)>,
+        mut all: BTreeMap<PathText, Arc<[u8]>>,
+    ) -> Result<Self, BundleError> {
         for (name, bytes) in files {
             check_name(&name)?;
             if is_yaml(&name) {

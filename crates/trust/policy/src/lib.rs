@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   files ──► Bundle ────────────► Engine (regorus, fenced) ──► Decision
-//!   (from the caller:  checked,      ▲   fresh for each question,   allow, warn or deny, reasons,
-//!    Rego, JSON, TOML) parsed once   │   on its own stack,          digests of policy and input
-//!                                    │   within its time
+//!   (from the caller:  rewritten,    ▲   fresh for each question,   allow, warn or deny, reasons,
+//!    Rego, JSON, TOML) checked,      │   on its own stack,          digests of policy and input
+//!                      parsed once   │   within its time
 //!   Outcomes ──► apply(Exceptions) ──► GateInput
 //! ```
 //!
@@ -13,6 +13,11 @@
 //! same bundle and input always give the same one. [`explain`] says which rule on which line gave
 //! each reason, and [`test()`] runs the tests that a policy brings along. [`apply`] marks findings that
 //! somebody accepted before the gate sees them.
+//!
+//! Rego means here what it means to OPA. Where the library knows less, its builtins are added and
+//! source is put into words that it knows (`rewrite`); OPA's own cases and OPA itself are asked in
+//! `tests/opa`. [`query()`] asks a policy what no rule was written for, and [`check()`] holds files
+//! against rules in the habit of conftest.
 //!
 //! # What keeps a policy from letting something pass by accident
 //!
@@ -26,7 +31,7 @@
 //! | a stack that overflows (recursive functions, long chains of rules and operators) | counted in the source and in the call graph before anything is evaluated, and refused |
 //! | a parser that takes exponential time for nested brackets | nesting is counted first, and refused |
 //! | evaluation without end | [`Limits::time`] |
-//! | results that nothing bounds (`numbers.range`, `sprintf`, `net.cidr_expand`) | replaced by builtins that refuse |
+//! | results that nothing bounds (`numbers.range`, `sprintf`, `net.cidr_expand`) | replaced by builtins that refuse; refusing is an error where `not` stands before it, too |
 //! | two answers to one question (`time.now_ns`, `rand.intn`) | the time is the input's; the rest is refused |
 //!
 //! What is *not* bounded is memory that a policy takes step by step, by doubling a string or a number
@@ -37,6 +42,7 @@
 mod builtins;
 mod bundle;
 mod calls;
+mod check;
 mod decide;
 mod engine;
 mod exception;
@@ -44,7 +50,9 @@ mod explain;
 mod fence;
 mod gate;
 mod glob;
+mod query;
 mod rego;
+mod rewrite;
 mod rules;
 mod settings;
 mod source;
@@ -55,6 +63,7 @@ mod testing;
 mod testkit;
 
 pub use bundle::{Bundle, BundleError};
+pub use check::{CheckReport, FileCheck, NoRules, Reason, check};
 pub use decide::{AnswerError, answer, decide, decide_with};
 pub use engine::{Engine, EngineError, Limits, Message, Question};
 pub use exception::{Exception, ExceptionError, Expiry, RulePattern, Scope};
@@ -62,6 +71,7 @@ pub use explain::{ExplainedReason, Explanation, explain};
 pub use fence::is_fenced;
 pub use gate::{GateAnswer, GateInput, GateOutcome, GateReason, GateSchema, ShapeError, is_clean};
 pub use glob::{PathPattern, PathPatternError};
+pub use query::{Bindings, Errors, query};
 pub use rules::RULES;
 pub use suppress::{Setting, apply};
 pub use syntax::RuleSite;

@@ -9,9 +9,11 @@ use regorus::utils::limits::{ExecutionTimerConfig, PolicyLengthConfig};
 use serde_json::Value;
 
 use crate::{
-    Engine, EngineError, Limits, Question, builtins,
+    Engine, EngineError, Limits, Question,
+    builtins::{self, Moment},
     engine::Message,
     fence,
+    rewrite::{self, Columns},
     source::{self, Dialect},
     syntax::{Definition, Index},
 };
@@ -21,6 +23,7 @@ use crate::{
 pub(crate) struct Rego {
     prototype: regorus::Engine,
     index: Index,
+    columns: Columns,
 }
 
 impl Rego {
@@ -34,8 +37,14 @@ impl Rego {
         fence::run(|| {
             let mut prototype = empty(limits);
             for (name, text) in modules {
-                let dialect = source::check(name, text)?;
-                add_module(&mut prototype, name, text, dialect)?;
+                source::check_size(name, text)?;
+            }
+            let modules = rewrite::modules(modules, builtins::KNOWN);
+            let columns = Columns::of(&modules);
+            for module in &modules {
+                let dialect = source::check(&module.name, &module.text)?;
+                add_module(&mut prototype, &module.name, &module.text, dialect)
+                    .map_err(|error| columns.place(error))?;
             }
             for (name, document) in data {
                 prototype
@@ -46,13 +55,50 @@ impl Rego {
                     })?;
             }
             let index = Index::new(prototype.get_modules())?;
-            builtins::install(&mut prototype)?;
             // Any query makes the engine analyse its modules, and clones keep the analysis.
             prototype
                 .eval_query("true".to_owned(), false)
-                .map_err(|error| EngineError::Parse(Message::of_diagnostic(&error.to_string())))?;
-            Ok(Self { prototype, index })
+                .map_err(|error| EngineError::Parse(Message::of_diagnostic(&error.to_string())))
+                .map_err(|error| columns.place(error))?;
+            Ok(Self {
+                prototype,
+                index,
+                columns,
+            })
         })
+    }
+
+    /// The values that the variables of `query` can take, one row for each way to satisfy it.
+    /// `strict` says whether a builtin that gives no answer is an error, or undefined.
+    pub(crate) fn query(
+        &self,
+        query: &str,
+        question: &Question<'_>,
+        strict: bool,
+    ) -> Result<Vec<BTreeMap<String, Value>>, EngineError> {
+        fence::run(|| {
+            source::check_size("query", query)?;
+            let query = &rewrite::query(query, builtins::KNOWN);
+            source::check("query", query)?;
+            let mut engine = self.fresh(question, strict)?;
+            if question.input.is_null() {
+                engine.set_input(regorus::Value::Undefined);
+            }
+            let results = engine
+                .eval_query(query.to_owned(), false)
+                .map_err(failed)?
+                .result;
+            let is_met = |row: &regorus::QueryResult| {
+                let unmet = [regorus::Value::Bool(false), regorus::Value::Undefined];
+                let has_bindings = row.bindings.as_object().is_ok_and(|o| !o.is_empty());
+                has_bindings || row.expressions.iter().all(|e| !unmet.contains(&e.value))
+            };
+            let row = |row: regorus::QueryResult| {
+                serde_json::from_value(to_json(&row.bindings)?.unwrap_or_default()).map_err(failed)
+            };
+            results.into_iter().filter(is_met).map(row).collect()
+        })
+        .map_err(|error| self.columns.place(error))
     }
 
     pub(crate) fn index(&self) -> &Index {
@@ -66,7 +112,7 @@ impl Rego {
         question: &Question<'_>,
     ) -> Result<Option<Value>, EngineError> {
         fence::run(|| {
-            let mut engine = self.fresh(question)?;
+            let mut engine = self.fresh(question, true)?;
             let module = engine.get_modules().get(definition.module).cloned();
             let rule = module
                 .as_ref()
@@ -89,12 +135,13 @@ impl Rego {
             }
             to_json(value)
         })
+        .map_err(|error| self.columns.place(error))
     }
 
     /// Evaluates `rule` and says which lines of which file that took.
     pub(crate) fn eval_covered(&self, rule: &str, question: &Question<'_>) -> Evaluated {
         let outcome = fence::run(|| {
-            let mut engine = self.fresh(question)?;
+            let mut engine = self.fresh(question, true)?;
             engine.set_enable_coverage(true);
             let value = engine
                 .eval_rule(rule.to_owned())
@@ -103,14 +150,15 @@ impl Rego {
             let mut lines = BTreeMap::new();
             if let Ok(report) = engine.get_coverage_report() {
                 for file in report.files {
-                    lines.insert(file.path, file.covered);
+                    let covered: &mut BTreeSet<u32> = lines.entry(file.path).or_default();
+                    covered.extend(file.covered);
                 }
             }
             Ok((value, lines, prints(&mut engine)))
         });
         match outcome {
             Ok((value, lines, prints)) => Evaluated {
-                value,
+                value: value.map_err(|error| self.columns.place(error)),
                 lines,
                 prints,
             },
@@ -123,9 +171,10 @@ impl Rego {
     }
 
     /// An engine that nothing was evaluated on.
-    fn fresh(&self, question: &Question<'_>) -> Result<regorus::Engine, EngineError> {
+    fn fresh(&self, question: &Question<'_>, strict: bool) -> Result<regorus::Engine, EngineError> {
         let mut engine = self.prototype.clone();
-        builtins::set_now(&mut engine, question.now)?;
+        engine.set_strict_builtin_errors(strict);
+        builtins::install(&mut engine, Moment::new(question.now, strict))?;
         engine.set_input(regorus::Value::from(question.input.clone()));
         Ok(engine)
     }
@@ -138,7 +187,7 @@ impl Engine for Rego {
         question: &Question<'_>,
     ) -> Result<Vec<Option<Value>>, EngineError> {
         fence::run(|| {
-            let mut engine = self.fresh(question)?;
+            let mut engine = self.fresh(question, true)?;
             let mut values = Vec::with_capacity(rules.len());
             for rule in rules {
                 if !self.index.has(rule) {
@@ -150,6 +199,7 @@ impl Engine for Rego {
             }
             Ok(values)
         })
+        .map_err(|error| self.columns.place(error))
     }
 }
 

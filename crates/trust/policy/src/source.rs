@@ -4,7 +4,16 @@
 //! and a comprehension), and a chain of operators becomes a tree as deep as it is long. Both are
 //! counted here, in one pass over the bytes, and refused before they hurt.
 
-use crate::{EngineError, engine::Message};
+use crate::{EngineError, engine::Message, rewrite::end_of_string};
+
+/// Refuses a file that is larger than the library reads.
+pub(crate) fn check_size(name: &str, source: &str) -> Result<(), EngineError> {
+    if source.len() <= MAX_BYTES {
+        return Ok(());
+    }
+    let text = format!("{name}:1: the file is larger than 1 MiB");
+    Err(EngineError::Refuse(Message::new(&text)))
+}
 
 /// Refuses `source`, called `name`, where parsing it would cost too much time or stack. Says whether
 /// it can only be Rego v1: whether it uses the words that v0 has to import, and imports none.
@@ -13,9 +22,7 @@ pub(crate) fn check(name: &str, source: &str) -> Result<Dialect, EngineError> {
         let text = format!("{name}:{line}: {what}");
         Err(EngineError::Refuse(Message::new(&text)))
     };
-    if source.len() > MAX_BYTES {
-        return refuse(1, "the file is larger than 1 MiB");
-    }
+    check_size(name, source)?;
     let bytes = source.as_bytes();
     let (mut at, mut line, mut depth, mut cost, mut chain) = (0, 1, 0_u32, 0_u64, 0_usize);
     let (mut has_keywords, mut imports_keywords) = (false, false);
@@ -93,20 +100,6 @@ pub(crate) enum Dialect {
 fn end(bytes: &[u8], from: usize, stops: impl Fn(u8) -> bool) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
     from + rest.iter().position(|&b| stops(b)).unwrap_or(rest.len())
-}
-
-/// A string ends with its quote; one that does not ends with its line.
-fn end_of_string(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'\n' => return at,
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    bytes.len()
 }
 
 /// The library's own limit for one file.

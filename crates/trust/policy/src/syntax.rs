@@ -10,6 +10,7 @@ use crate::{
     EngineError,
     calls::{self, Node},
     engine::Message,
+    rewrite,
 };
 
 /// Where one definition of a rule stands. A rule can have several.
@@ -52,15 +53,17 @@ impl Index {
             for (number, rule) in module.policy.iter().enumerate() {
                 let reading = Reading::of(rule)?;
                 let file = rule.span().source.file().clone();
-                index
-                    .lines
-                    .entry(file.clone())
-                    .or_default()
-                    .extend(&reading.lines);
+                let is_written = !rewrite::Module::is_generated(&file);
+                if is_written {
+                    let lines = index.lines.entry(file.clone()).or_default();
+                    lines.extend(&reading.lines);
+                }
                 let mut path = package.clone();
                 path.extend(reading.name.iter().cloned());
                 let node = reading.node(&package, &imports);
-                if let Rule::Spec { .. } = rule.as_ref() {
+                if let Rule::Spec { .. } = rule.as_ref()
+                    && is_written
+                {
                     index.definitions.push(Definition {
                         site: RuleSite {
                             rule: spell(&path),

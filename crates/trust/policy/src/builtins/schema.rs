@@ -1,0 +1,2 @@
+use super::Builtin;
+pub(super) const BUILTINS: &[Builtin] = &[];

@@ -1,0 +1,114 @@
+//! Strings, and templates that become strings.
+
+use regorus::Value;
+
+use super::{Answer, Builtin, Fault, Moment, delegate, string};
+
+mod render;
+
+pub(super) const BUILTINS: &[Builtin] = &[
+    Builtin::new("indexof", 2, |arguments, _| index("indexof", arguments)),
+    Builtin::new("indexof_n", 2, |arguments, _| index("indexof_n", arguments)),
+    Builtin::new("internal.template_string", 1, template_string),
+    Builtin::new("sprintf", 2, sprintf),
+    Builtin::new("strings.count", 2, strings_count),
+    Builtin::new("strings.render_template", 2, render_template),
+];
+
+/// The parts of `$"a {x}"`: strings as they are, and expressions as the sets of their values.
+fn template_string(arguments: &[Value], _: Moment) -> Answer {
+    let [Value::Array(parts)] = arguments else {
+        return Err("expects an array".into());
+    };
+    let mut text = String::new();
+    for part in parts.iter() {
+        match part {
+            Value::Set(values) if values.is_empty() => text.push_str("<undefined>"),
+            Value::Set(values) if values.len() == 1 => {
+                values.iter().for_each(|value| text.push_str(&shown(value)));
+            }
+            Value::Set(_) => return Err("has an expression with several values".into()),
+            part => text.push_str(&shown(part)),
+        }
+        if text.len() > MAX_TEXT {
+            return Err(Fault::refuse("would make more than 16 MiB"));
+        }
+    }
+    Ok(Value::from(text))
+}
+
+/// Where nothing stands, nobody can say; the library says at the beginning.
+fn index(name: &str, arguments: &[Value]) -> Answer {
+    if arguments.get(1) == Some(&Value::from("")) {
+        return Err("is asked for an empty text".into());
+    }
+    delegate(name, arguments)
+}
+
+fn sprintf(arguments: &[Value], _: Moment) -> Answer {
+    if let Some(Value::String(format)) = arguments.first()
+        && format.split('%').skip(1).any(is_wide)
+    {
+        return Err(Fault::refuse("has a width of more than three digits"));
+    }
+    delegate("sprintf", arguments)
+}
+
+/// Whether what stands behind a `%` begins with a width or a precision that nobody needs.
+fn is_wide(verb: &str) -> bool {
+    let verb = verb.trim_start_matches(['+', '-', '#', ' ', '0']);
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let width = digits(verb);
+    let precision = verb[width..].strip_prefix('.').map_or(0, digits);
+    width.max(precision) > MAX_WIDTH_DIGITS
+}
+
+/// The library panics where `needle` is empty, and counts overlapping matches; OPA counts as Go's
+/// `strings.Count` does.
+fn strings_count(arguments: &[Value], _: Moment) -> Answer {
+    let [search, needle] = arguments else {
+        return Err("expects two strings".into());
+    };
+    let (search, needle) = (string(search)?, string(needle)?);
+    let count = if needle.is_empty() {
+        search.chars().count() + 1
+    } else {
+        search.matches(needle).count()
+    };
+    Ok(Value::from(count as u64))
+}
+
+fn render_template(arguments: &[Value], _: Moment) -> Answer {
+    let [template, variables] = arguments else {
+        return Err("expects a string and an object".into());
+    };
+    render::render(string(template)?, variables).map(Value::from)
+}
+
+/// A value as OPA writes it into a text: a string without quotes, everything else as Rego.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.to_string(),
+        value => rego(value),
+    }
+}
+
+/// A value as Rego. Recurses as deep as the value, like the library where it makes one.
+fn rego(value: &Value) -> String {
+    let list = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(", ");
+    match value {
+        Value::Array(items) => format!("[{}]", list(&mut items.iter().map(rego))),
+        Value::Set(items) if items.is_empty() => "set()".to_owned(),
+        Value::Set(items) => format!("{{{}}}", list(&mut items.iter_sorted().map(rego))),
+        Value::Object(fields) => {
+            let field = |(key, value): (&Value, &Value)| format!("{}: {}", rego(key), rego(value));
+            format!("{{{}}}", list(&mut fields.iter_sorted().map(field)))
+        }
+        value => value.to_string(),
+    }
+}
+
+const MAX_WIDTH_DIGITS: usize = 3;
+
+/// In bytes.
+const MAX_TEXT: usize = 16 << 20;
