@@ -303,12 +303,12 @@ fn witnesses_say_when_a_signature_was_there_and_it_is_judged_as_of_then() {
     assert_eq!(verdict["class"], "ok");
     let notes = verdict["notes"].to_string();
     assert!(
-        notes.contains("signed by 2026-03-01T00:00:00Z, as w2.example, w1.example saw it"),
+        notes.contains("signed by 2026-03-01T00:00:00Z, as enough of those who saw it say (w2.example, w1.example, w3.example)"),
         "{notes}"
     );
     assert_eq!(
         verdict["logged"][0]["seen"]["by"],
-        serde_json::json!(["w2.example", "w1.example"])
+        serde_json::json!(["w2.example", "w1.example", "w3.example"])
     );
     // Before the witnesses said so, nobody had.
     let before = ["--log-proof", &proof, "--now", "2026-03-15T00:00:00Z"];
@@ -481,7 +481,10 @@ fn signatures_that_exist_are_logged_together_and_proven_again() {
         .0
         .log("prove", &["--bundle", &other, "--out", &again])
         .ended_with(1);
-    assert_eq!(none.out, "no record names this signature\n");
+    assert_eq!(
+        none.out,
+        "nothing is proven: no record names this signature\n"
+    );
     // What is no proof is not replaced by one.
     let over = [
         "log", "attest", &log, "--key", &key, "--proof", &one, "--bundle", &two,
