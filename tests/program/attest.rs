@@ -1043,3 +1043,156 @@ fn verifying_an_attestation_opens_no_socket() {
     let calls = crate::run::read_text(&trace);
     assert!(!calls.lines().any(|line| line.contains('(')), "{calls}");
 }
+
+#[test]
+fn a_model_signature_is_of_the_names_too_and_other_statements_are_not() {
+    let case = Case::claimed();
+    fs::create_dir(case.at("renamed")).expect("made");
+    for (from, to) in [("config.json", "a.json"), ("notes.txt", "b.py")] {
+        let from = case.at(&format!("model/{from}"));
+        fs::copy(from, case.at(&format!("renamed/{to}"))).expect("copied");
+    }
+    let verify = |bundle: &str, model: &str| {
+        let verify = ["verify-attestation", bundle, "--key", "k.pub"];
+        let ignored = ["--model", model, "--ignore-paths", "claims.jsonl"];
+        case.run(&[verify, ignored].concat())
+    };
+    verify("m.sig", "model").ended_with(0);
+    let run = verify("m.sig", "renamed").ended_with(1);
+    assert!(
+        run.out.contains("content-mismatch") && run.out.contains("under other names"),
+        "{}",
+        run.out
+    );
+    verify("t.json", "renamed").ended_with(0);
+}
+
+#[test]
+fn what_is_said_of_one_thing_does_not_pass_for_another() {
+    let case = Case::claimed();
+    let test = ["attest", "test-result", "data", "--key", "k.key"];
+    case.run(&[&test[..], &["--bundle", "d.json"]].concat())
+        .ended_with(0);
+    let verify = |bundles: &[&str], status: i32| {
+        let more = ["--key", "k.pub", "--format", "json"];
+        let run = case.run(&[&["verify-attestation"], bundles, &more].concat());
+        let json = run.ended_with(status).json();
+        assert_valid(&json, schema("attestation-verification"));
+        json
+    };
+    verify(&["p.json", "t.json", "m.sig"], 0);
+    let json = verify(&["p.json", "d.json"], 1);
+    let problem = &json["problems"][0]["problem"];
+    assert_eq!(problem["class"], "content-mismatch", "{json}");
+    assert!(problem["message"].to_string().contains("different things"));
+    assert_eq!(json["decision"], Value::Null, "nobody was asked");
+}
+
+#[test]
+fn claims_that_are_not_there_are_not_summarised() {
+    let case = Case::claimed();
+    let vsa = [
+        "attest",
+        "vsa",
+        "model",
+        "--claims",
+        "mistyped.jsonl",
+        "--trust-key",
+        "k.pub",
+        "--key",
+        "other.key",
+        "--bundle",
+        "v.json",
+        "--resource-uri",
+        "urn:example:model",
+    ];
+    let run = case.run(&vsa).ended_with(2);
+    assert!(run.err.contains("mistyped.jsonl"), "{}", run.err);
+    assert!(!Path::new(&case.at("v.json")).exists());
+}
+
+#[test]
+fn a_claim_that_does_not_count_says_why_as_a_signature_alone_does() {
+    let case = Case::claimed();
+    let pem = crate::run::read_text(case.at("k.pub"));
+    let now = ["--now", "2027-01-01T00:00:00Z", "--format", "json"];
+    case.gather(&["m.sig"]).ended_with(0);
+    for (terms, class) in [
+        ("not-after = \"2026-06-01T00:00:00Z\"", "expired"),
+        (
+            "revoked = { at = \"2026-06-01T00:00:00Z\", reason = \"stolen\" }",
+            "revoked",
+        ),
+    ] {
+        let text = format!("[[key]]\nname = \"k\"\npem = \"\"\"{pem}\"\"\"\n{terms}\n");
+        fs::write(case.at("trust.toml"), text).expect("written");
+        for given in [["--bundle", "m.sig"], ["--claims", "model/claims.jsonl"]] {
+            let verify = ["verify", "model", "--trust-store", "trust.toml"];
+            let json = case.run(&[&verify[..], &given, &now].concat());
+            assert_eq!(json.ended_with(1).json()["class"], class, "{given:?}");
+        }
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_fifo_and_a_process_may_be_substituted() {
+    let case = Case::claimed();
+    let made = Command::new("mkfifo").arg(case.at("fifo")).status();
+    assert!(made.expect("mkfifo runs").success());
+    let verify = ["verify", "model", "--key", "k.pub"];
+    for arguments in [
+        &[&verify[..], &["--claims", "fifo"]].concat()[..],
+        &[&verify[..], &["--bundle", "fifo"]].concat(),
+        &["verify-attestation", "fifo", "--key", "k.pub"],
+    ] {
+        let mut command = Command::new("timeout");
+        command
+            .args(["60", env!("CARGO_BIN_EXE_casemate")])
+            .args(arguments)
+            .current_dir(case.0.path());
+        let run = crate::run::ended(&mut command).ended_with(1);
+        assert!(run.out.contains("no regular file"), "{}", run.out);
+    }
+    let script = "exec \"$0\" verify model --key k.pub --claims <(cat model/claims.jsonl) --ignore-paths model/claims.jsonl";
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", script, env!("CARGO_BIN_EXE_casemate")])
+        .current_dir(case.0.path());
+    crate::run::ended(&mut command).ended_with(0);
+}
+
+#[test]
+fn a_report_as_json_is_all_there_is_on_standard_output() {
+    let case = Case::new();
+    let command = ["echo", "epoch 1"];
+    let run = case.train(&["--format", "json"], &command).ended_with(0);
+    assert_eq!(run.json()["attested"], true);
+    assert!(run.err.contains("epoch 1"), "{}", run.err);
+    let run = case.train(&[], &command).ended_with(0);
+    assert!(run.out.contains("epoch 1"), "{}", run.out);
+}
+
+#[test]
+fn a_bundle_in_the_model_is_told_of() {
+    let case = Case::new();
+    let test = |bundle: &str| {
+        let test = ["attest", "test-result", "model", "--key", "k.key"];
+        case.run(&[&test[..], &["--bundle", bundle]].concat())
+            .ended_with(0)
+            .out
+    };
+    assert!(test("model/t.json").contains("the bundle is in the model"));
+    fs::remove_file(case.at("model/t.json")).expect("removed");
+    assert!(!test("t.json").contains("the bundle is in the model"));
+}
+
+#[test]
+fn a_verification_of_nothing_names_all_that_could_be_given() {
+    let case = Case::new();
+    let run = case.run(&["verify", "model", "--key", "k.pub"]);
+    let told = run.ended_with(2).err;
+    assert!(
+        told.contains("--bundle") && told.contains("--claims"),
+        "{told}"
+    );
+}

@@ -303,12 +303,12 @@ fn witnesses_say_when_a_signature_was_there_and_it_is_judged_as_of_then() {
     assert_eq!(verdict["class"], "ok");
     let notes = verdict["notes"].to_string();
     assert!(
-        notes.contains("signed by 2026-03-01T00:00:00Z, as w2.example, w1.example saw it"),
+        notes.contains("signed by 2026-03-01T00:00:00Z, as enough of those who saw it say (w2.example, w1.example, w3.example)"),
         "{notes}"
     );
     assert_eq!(
         verdict["logged"][0]["seen"]["by"],
-        serde_json::json!(["w2.example", "w1.example"])
+        serde_json::json!(["w2.example", "w1.example", "w3.example"])
     );
     // Before the witnesses said so, nobody had.
     let before = ["--log-proof", &proof, "--now", "2026-03-15T00:00:00Z"];
@@ -443,12 +443,8 @@ fn signatures_that_exist_are_logged_together_and_proven_again() {
         refused.out
     );
     let garbage = case.at("k.pub");
-    assert!(
-        attest(&[&garbage])
-            .ended_with(1)
-            .out
-            .contains("nothing is logged")
-    );
+    let reason = attest(&[&garbage]).ended_with(1).json()["reason"].to_string();
+    assert!(reason.contains("k.pub"), "{reason}");
     assert!(!case.0.path("all.tlog-proof").exists());
     let attested = attest(&[&one, &two]).ended_with(0).json();
     assert_valid(&attested, schema("log-attestation"));
@@ -481,7 +477,10 @@ fn signatures_that_exist_are_logged_together_and_proven_again() {
         .0
         .log("prove", &["--bundle", &other, "--out", &again])
         .ended_with(1);
-    assert_eq!(none.out, "no record names this signature\n");
+    assert_eq!(
+        none.out,
+        "nothing is proven: no record names this signature\n"
+    );
     // What is no proof is not replaced by one.
     let over = [
         "log", "attest", &log, "--key", &key, "--proof", &one, "--bundle", &two,
@@ -559,4 +558,76 @@ fn a_sealed_record_names_no_signature() {
         problem(&verdict).contains("is sealed, and names no signature"),
         "{verdict}"
     );
+}
+
+#[test]
+fn a_bundle_has_one_digest_whatever_white_space_is_around_it() {
+    let case = Case::new();
+    case.sign("m.sig", "first.tlog-proof", &[]).ended_with(0);
+    let plain = read_text(case.0.path("m.sig"));
+    fs::write(case.0.path("m.sig"), format!("\n{plain} \n")).expect("written");
+    fs::write(case.0.path("claims.jsonl"), plain + "\n").expect("written");
+    let (bundle, vkey) = (case.at("m.sig"), case.0.vkey.clone());
+    let second = case.at("second.tlog-proof");
+    let (log, key, proof) = (case.at("log"), case.0.key(), second.clone());
+    let attest = ["log", "attest", &log, "--key", &key, "--proof", &proof];
+    casemate(attest.iter().chain(&["--bundle", &bundle])).ended_with(0);
+    let third = case.at("third.tlog-proof");
+    case.0
+        .log("prove", &["--bundle", &bundle, "--out", &third])
+        .ended_with(0);
+    let (model, public) = (case.at("model"), case.at("k.pub"));
+    let claims = case.at("claims.jsonl");
+    for proof in [case.at("first.tlog-proof"), second, third] {
+        let proven = ["--log-proof", &proof, "--log-vkey", &vkey];
+        assert_eq!(case.verify(&proven)["class"], "ok", "{proof}");
+        let by_claims = ["verify", &model, "--key", &public, "--claims", &claims];
+        assert_eq!(Case::verdict(&by_claims, &proven)["class"], "ok", "{proof}");
+        let alone = ["verify-attestation", &bundle, "--key", &public];
+        casemate(alone.iter().chain(&proven)).ended_with(0);
+    }
+    // What is in no log is that, in a claims file too.
+    let by_claims = ["verify", &model, "--key", &public, "--claims", &claims];
+    let absent = Case::verdict(&by_claims, &["--log-vkey", &vkey]);
+    assert_eq!(absent["class"], "not-logged", "{absent}");
+}
+
+#[test]
+fn a_proof_is_written_over_proofs_alone() {
+    let case = Case::new();
+    case.sign("m.sig", "m.tlog-proof", &[]).ended_with(0);
+    let secret = read_text(case.0.path("k.key"));
+    let prove = |out: &str| case.0.log("prove", &["--index", "0", "--out", out]);
+    let run = prove(&case.at("k.key")).ended_with(2);
+    assert!(run.err.contains("no proof"), "{}", run.err);
+    assert!(read_text(case.0.path("k.key")) == secret);
+    let run = prove(&case.at("model")).ended_with(2);
+    assert!(run.err.contains("no regular file"), "{}", run.err);
+    std::os::unix::fs::symlink(case.at("k.key"), case.at("link")).expect("linked");
+    prove(&case.at("link")).ended_with(2);
+    prove(&case.at("m.tlog-proof")).ended_with(0);
+}
+
+#[test]
+fn a_refusal_is_one_line_or_a_document() {
+    let case = Case::new();
+    case.sign("m.sig", "m.tlog-proof", &[]).ended_with(0);
+    fs::write(case.0.path("bad.json"), "{}").expect("written");
+    let (log, key) = (case.at("log"), case.0.key());
+    let (bad, proof) = (case.at("bad.json"), case.at("p.tlog-proof"));
+    let attest = [
+        "log", "attest", &log, "--key", &key, "--proof", &proof, "--bundle", &bad,
+    ];
+    let text = casemate(attest).ended_with(1).out;
+    assert_eq!(text.lines().count(), 1, "{text:?}");
+    assert!(text.ends_with('\n') && !text.contains("\\n"), "{text:?}");
+    assert!(text.starts_with("nothing is logged: "), "{text}");
+    let json = casemate(attest.iter().chain(&["--format", "json"]))
+        .ended_with(1)
+        .json();
+    assert_valid(&json, schema("log-refusal"));
+    let hash = format!("sha256:{}", "0".repeat(64));
+    let prove = ["--digest", &hash, "--out", &proof, "--format", "json"];
+    let json = case.0.log("prove", &prove).ended_with(1).json();
+    assert_eq!(json["reason"], "no entry has this digest");
 }

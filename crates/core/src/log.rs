@@ -37,16 +37,17 @@ pub struct Logged {
     pub subject: AssetId,
     /// What it says that the statement's predicate is.
     pub predicate_type: String,
-    /// Who saw it in the log, where so many did as were asked for.
+    /// Who saw it in the log, where any had to and so many did as were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
 }
 
-/// That enough witnesses had seen something by a moment, so that it existed no later.
+/// That witnesses saw something, and by when enough of them had, so that it existed no later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seen {
-    /// When the last of them that were needed did, by its own clock.
+    /// When the last of those that were needed did, by its own clock: of the earliest as many as were
+    /// asked for. Others may have come later.
     pub time: Timestamp,
-    /// These witnesses, the earliest first.
+    /// All the witnesses that count, the earliest first: as many as were asked for, or more.
     pub by: Vec<String>,
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use casemate_core::Digest;
 use casemate_ledger::VerifierKey;
-use clap::{Args, Subcommand, ValueHint};
+use clap::{ArgGroup, Args, Subcommand, ValueHint};
 
 /// Keep evidence in a transparency log.
 #[derive(Debug, Subcommand)]
@@ -81,6 +81,7 @@ pub(crate) struct Append {
 /// Log signatures.
 #[derive(Args, Debug)]
 #[command(
+    group(ArgGroup::new("signed").required(true).multiple(true).args(["bundle", "claims"])),
     after_help = "Exit status: 1 when something is no signature of one artifact, or the log refuses \
 the record; then nothing is appended."
 )]
@@ -91,7 +92,7 @@ pub(crate) struct Attest {
 
     /// A signature or another signed statement, whoever made it: a Sigstore bundle. Several are in one record, and
     /// about one artifact. Whether they verify is not asked.
-    #[arg(long, short, required_unless_present = "claims", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) bundle: Vec<PathBuf>,
 
     /// A claims file, of which every line is a signed statement about one artifact.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use casemate_attest::KeyAlgorithm;
 use casemate_ledger::VerifierKey;
 use casemate_provenance::HashType;
-use clap::{Args, ValueHint};
+use clap::{ArgGroup, Args, ValueHint};
 
 use super::size;
 
@@ -190,6 +190,7 @@ pub(crate) struct Trust {
 /// Verify a model against its signature.
 #[derive(Args, Debug)]
 #[command(
+    group(ArgGroup::new("signed").required(true).multiple(true).args(["bundle", "claims"])),
     after_help = "Exit status: 0 when everything that was looked at is what a trusted signer signed, \
 else 1. The class of the verdict says what is wrong: `casemate schema verdict`."
 )]
@@ -199,7 +200,7 @@ pub(crate) struct Verify {
     pub(crate) model: PathBuf,
 
     /// The signature; more than one where the trust store asks for several signers.
-    #[arg(long, short, required_unless_present = "claims", visible_alias = "signature", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, short, visible_alias = "signature", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) bundle: Vec<PathBuf>,
 
     /// What is said of the model, in one file of JSON Lines, with its signatures. Every line has to count.

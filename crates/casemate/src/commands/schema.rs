@@ -53,6 +53,7 @@ fn names() -> Vec<&'static str> {
         "log-attestation",
         "log-checkpoint",
         "log-opening",
+        "log-refusal",
         "log-verification",
     ]);
     names.sort_unstable();
@@ -76,6 +77,7 @@ fn schema(name: &str) -> Option<Value> {
         "log-append" => Some(json::schema_of::<log::Appended>()),
         "log-attestation" => Some(json::schema_of::<log::Attested>()),
         "log-opening" => Some(json::schema_of::<log::Opened>()),
+        "log-refusal" => Some(json::schema_of::<log::Refused>()),
         "log-checkpoint" => Some(json::schema_of::<log::Signed>()),
         "log-verification" => Some(json::schema_of::<log::Verification>()),
         "gate-input" => Some(json::schema_of::<casemate_policy::GateInput>()),

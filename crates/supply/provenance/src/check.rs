@@ -81,7 +81,7 @@ impl Problem {
         };
         let told = match (&self.path, self.line) {
             (Some(_), _) => format!("this file {}", self.message),
-            (None, Some(line)) => format!("line {line} of the claims {}", self.message),
+            (None, Some(line)) => format!("line {line} of the claims: {}", self.message),
             (None, None) => self.message.clone(),
         };
         let anchor = self.line.map(|line| line.to_string()).unwrap_or_default();

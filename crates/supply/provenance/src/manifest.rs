@@ -407,7 +407,7 @@ impl Whole for serde_json::Number {
 /// The predicate of model signatures since model-signing 0.3.
 pub const PREDICATE: &str = "https://model_signing/signature/v1.0";
 /// That of model-signing 0.2.
-const LEGACY_PREDICATE: &str = "https://model_signing/Digests/v0.1";
+pub(crate) const LEGACY_PREDICATE: &str = "https://model_signing/Digests/v0.1";
 /// The name of the file, where the model is one.
 pub const WHOLE: &str = ".";
 /// How long a statement may be: that of a million files.

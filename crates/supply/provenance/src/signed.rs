@@ -3,8 +3,8 @@
 use std::cell::{Cell, OnceCell};
 
 use casemate_attest::{
-    Bundle, Distrust, Envelope, PublicKey, ResourceDescriptor, Said, Signer, Statement, TrustStore,
-    dsse,
+    Bundle, Distrust, Envelope, KeyAlgorithm, PublicKey, ResourceDescriptor, Said, Signer,
+    Statement, TrustStore, dsse,
 };
 use casemate_core::{Digest, LogProof, Logged, Timestamp};
 use serde_json::Value;
@@ -46,6 +46,15 @@ pub struct Attested {
     pub says: Option<String>,
     /// The manifest, of a model signature.
     pub(crate) manifest: Option<Manifest>,
+}
+
+impl Attested {
+    /// Whether it is a model signature of other files than are in `there`, by their names or digests. The root,
+    /// which is all that statements of other kinds say of a model, does not have the names.
+    pub fn signs_other_files(&self, there: &Manifest) -> bool {
+        let signed = self.manifest.as_ref();
+        signed.is_some_and(|signed| signed.resources != there.resources)
+    }
 }
 
 /// The statement of any kind in one bundle (as JSON) that `trust` counts. A predicate whose type is
@@ -253,13 +262,23 @@ impl Judge<'_> {
     ) -> Result<Signed<T>, Problem> {
         let bundle = parse_bundle(bytes)?;
         let is_old = Cell::new(false);
+        // Both are as long as the payload at least, and every key may have to be tried.
+        let (signed, old) = (OnceCell::new(), OnceCell::new());
         let verify = |envelope: &Envelope, key: &PublicKey| {
-            if envelope.verify(key).is_ok() {
+            let message = signed.get_or_init(|| envelope.signed_bytes());
+            if envelope.verify_bytes(message, key).is_ok() {
                 return true;
             }
-            let old = legacy::verify(envelope, key).is_ok();
-            is_old.set(old);
-            old
+            let [signature] = &envelope.signatures[..] else {
+                return false;
+            };
+            if key.algorithm() == KeyAlgorithm::Ed25519 {
+                return false;
+            }
+            let message: &Option<Digest> = old.get_or_init(|| legacy::signed(envelope));
+            let in_the_old_way = |it| key.verify_sha256(it, &signature.sig.0).is_ok();
+            is_old.set(message.as_ref().is_some_and(in_the_old_way));
+            is_old.get()
         };
         let parsed = OnceCell::new();
         let parse = || parsed.get_or_init(|| T::read(&bundle.envelope.payload.0));

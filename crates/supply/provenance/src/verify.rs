@@ -140,7 +140,12 @@ fn count_signatures(
     let untrusted = |told| Problem::new(Class::UntrustedSigner, told);
     if have.is_none() && bundles.is_empty() {
         let told = "there is no signature of the model that counts among what is said of it";
-        verdict.problems.push(untrusted(told.to_owned()));
+        // Why one of the claims does not count is what is wrong, and what that is called must not depend
+        // on how the signature was given.
+        match verdict.problems.is_empty() {
+            true => verdict.problems.push(untrusted(told.to_owned())),
+            false => verdict.notes.push(told.to_owned()),
+        }
     }
     if need > 1 {
         let have = verdict.signers.len();

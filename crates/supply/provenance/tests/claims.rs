@@ -148,6 +148,11 @@ fn what_could_be_read_in_another_way_is_no_claim() {
             Class::Malformed,
         ),
         (
+            "a result that no policy would find",
+            result_as_an_object(&signed),
+            Class::Malformed,
+        ),
+        (
             "a model signature that is none",
             with(
                 "/predicateType",
@@ -181,6 +186,13 @@ fn what_could_be_read_in_another_way_is_no_claim() {
         assert_eq!(verdict.problems[0].line, Some(2), "{what}");
         assert_eq!(verdict.claims.len(), 1, "{what}: the signature stands");
     }
+}
+
+fn result_as_an_object(signed: &Signed) -> Vec<u8> {
+    let mut statement = signed.statement();
+    statement["predicateType"] = json!("https://in-toto.io/attestation/test-result/v0.1");
+    statement["predicate"] = json!({"result": {"FAILED": null}, "configuration": []});
+    signed.says(&statement)
 }
 
 #[test]

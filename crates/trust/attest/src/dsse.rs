@@ -66,9 +66,18 @@ impl Envelope {
     ///
     /// When none is.
     pub fn verify(&self, key: &PublicKey) -> Result<(), BadSignature> {
-        let message = self.signed_bytes();
+        self.verify_bytes(&self.signed_bytes(), key)
+    }
+
+    /// The same, of [`signed_bytes`](Self::signed_bytes) that are at hand: they are as long as the payload, and
+    /// many keys may have to be tried.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    pub fn verify_bytes(&self, message: &[u8], key: &PublicKey) -> Result<(), BadSignature> {
         let mut signatures = self.signatures.iter();
-        match signatures.any(|signature| key.verify(&message, &signature.sig.0).is_ok()) {
+        match signatures.any(|signature| key.verify(message, &signature.sig.0).is_ok()) {
             true => Ok(()),
             false => Err(BadSignature),
         }

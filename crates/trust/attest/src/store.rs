@@ -221,7 +221,9 @@ impl TrustStore {
             }
         }
         let stamped = earliest.map(|(time, name)| (time, format!("a time stamp of `{name}` says")));
-        let witnessed = seen.map(|seen| (seen.time, format!("{} saw it", seen.by.join(", "))));
+        let who_saw =
+            |seen: &Seen| format!("enough of those who saw it say ({})", seen.by.join(", "));
+        let witnessed = seen.map(|seen| (seen.time, who_saw(seen)));
         let earliest = stamped.into_iter().chain(witnessed).min();
         if let Some((time, by)) = &earliest {
             notes.push(format!(

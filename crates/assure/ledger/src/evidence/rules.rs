@@ -97,11 +97,12 @@ impl Rules {
             why.iter().for_each(|why| told += &format!("; {why}"));
             return Err(told);
         }
-        // One of so many must be honest, and had seen it by then, whatever the others say.
-        seen.truncate(self.quorum);
-        let last = seen.last().map(|(time, _)| *time);
+        // One of so many must be honest, and had seen it by then, whatever the others say. These are named
+        // all the same: who asks for more than the quorum has to see them.
+        let last = self.quorum.checked_sub(1).and_then(|at| seen.get(at));
+        let time = last.map(|(time, _)| *time);
         let by = seen.iter().map(|(_, name)| (*name).to_owned()).collect();
-        Ok((head, last.map(|time| Seen { time, by })))
+        Ok((head, time.map(|time| Seen { time, by })))
     }
 
     /// A head that is signed by the log that it says it is of, and who of `witnesses` says to have cosigned

@@ -112,8 +112,9 @@ fn a_record_was_there_when_as_many_witnesses_as_are_needed_had_seen_it() {
     let proof = place.proof(&entries(), &[(0, 300), (1, 100), (2, 200)]);
     for (quorum, seen, by) in [
         (0, None, &[][..]),
-        (1, Some(100), &["w1"]),
-        (2, Some(200), &["w1", "w2"]),
+        // All of them are named, so that somebody else may ask for more.
+        (1, Some(100), &["w1", "w2", "w0"]),
+        (2, Some(200), &["w1", "w2", "w0"]),
         (3, Some(300), &["w1", "w2", "w0"]),
     ] {
         let mut evidence = place.evidence(quorum);

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     NEGATIVE,
     cli::{Global, attest},
-    commands::signing::{outputs, read_long, write_whole},
+    commands::signing::{outputs, read_bundle, write_whole},
 };
 
 /// Puts bundles about one model into one file, one on each line. Whether anybody trusted signed them is
@@ -41,8 +41,8 @@ pub(crate) fn run(global: &Global, arguments: &attest::Claims) -> Result<ExitCod
     };
     let (mut file, mut seen) = (Vec::new(), BTreeSet::new());
     for path in &arguments.add {
-        for (at, line) in bundles(path)? {
-            let place = place(&at);
+        for (at, bundle) in bundles(path)? {
+            let (place, line) = (place(&at), on_one_line(&bundle));
             match about(&line, &root) {
                 Err(why) => report.problems.push(format!("{place}: {why}")),
                 Ok(()) if !seen.insert(Digest::of(&line)) => {
@@ -88,11 +88,10 @@ fn about(line: &[u8], root: &Digest) -> Result<(), String> {
     }
 }
 
-/// The bundles of a file, each on one line, with where it is: of a claims file every line, of any other
-/// file what it is as a whole.
+/// The bundles of a file, with where they are: of a claims file every line, of any other file what it is as a
+/// whole.
 pub(super) fn bundles(path: &Path) -> Result<Vec<(Place, Vec<u8>)>> {
-    let bytes = read_long(path, "attestation")?;
-    let whole = bytes.trim_ascii();
+    let whole = read_bundle(path, "attestation")?;
     let file = || path.display().to_string();
     let alone = |bytes: Vec<u8>| {
         let place = Place {
@@ -103,13 +102,13 @@ pub(super) fn bundles(path: &Path) -> Result<Vec<(Place, Vec<u8>)>> {
     };
     let first = whole.split(|&b| b == b'\n').next().unwrap_or_default();
     if first.len() == whole.len() {
-        return Ok(alone(whole.to_vec()));
+        return Ok(alone(whole));
     }
     if !is_json(first) {
-        return Ok(alone(on_one_line(whole)));
+        return Ok(alone(whole));
     }
     let Claims { lines, problems } =
-        Claims::read(&mut &*bytes).with_context(|| format!("cannot read {}", file()))?;
+        Claims::read(&mut &*whole).with_context(|| format!("cannot read {}", file()))?;
     if let Some(problem) = problems.first() {
         let line = problem.line.unwrap_or(1);
         bail!("{}:{line}: {}", file(), problem.message);

@@ -64,12 +64,24 @@ pub(crate) fn run(global: &Global, arguments: &TestResult) -> Result<ExitCode> {
         .collect();
     report.problems.sort();
     report.notes.extend(found.notes);
+    if lies_in(&arguments.statement.bundle, &arguments.model) {
+        let told = "the bundle is in the model, and nobody signed it: name it with --bundle or --claims to `verify`, or move it";
+        report.notes.push(told.to_owned());
+    }
     author.write(known(&found.manifest), &said, &mut report)?;
     let code = match said.result {
         TestOutcome::Passed | TestOutcome::Warned => ExitCode::SUCCESS,
         TestOutcome::Failed => ExitCode::from(NEGATIVE),
     };
     tell(global, &report, code)
+}
+
+/// Whether what is written is below a directory.
+fn lies_in(output: &Path, directory: &Path) -> bool {
+    let parent = output.parent().filter(|it| !it.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new(".")).canonicalize();
+    let directory = directory.canonicalize();
+    parent.is_ok_and(|it| directory.is_ok_and(|directory| it.starts_with(directory)))
 }
 
 /// The files that are clean, that are by the caller's word, and that are not.

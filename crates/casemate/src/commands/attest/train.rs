@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Command, ExitCode, ExitStatus},
@@ -14,7 +15,7 @@ use casemate_provenance::{Checkout, Input, Run, SignError, SignOptions, digest_i
 use super::{Author, Report, environment, inventory, known, options, tell};
 use crate::{
     NEGATIVE,
-    cli::{Global, attest::Train},
+    cli::{Format, Global, attest::Train},
     clock,
     commands::signing::with_progress,
 };
@@ -59,7 +60,7 @@ fn attest(
     };
 
     let started = clock.now();
-    let status = run_command(&arguments.command)?;
+    let status = run_command(global, &arguments.command)?;
     let finished = clock.now();
     if !status.success() {
         return Ok(Err(failure(&arguments.command[0], status)));
@@ -102,11 +103,17 @@ fn attest(
     Ok(Ok(()))
 }
 
-/// Runs the command on the caller's own terminal, without what is a secret of ours.
-fn run_command(command: &[String]) -> Result<ExitStatus> {
-    Command::new(&command[0])
+/// Runs the command on the caller's own terminal, without what is a secret of ours. Where a program reads
+/// our report as JSON, what the command prints is no part of it.
+fn run_command(global: &Global, command: &[String]) -> Result<ExitStatus> {
+    let mut running = Command::new(&command[0]);
+    running
         .args(&command[1..])
-        .env_remove(environment::PASSPHRASE)
+        .env_remove(environment::PASSPHRASE);
+    if global.format == Format::Json {
+        running.stdout(io::stderr());
+    }
+    running
         .status()
         .with_context(|| format!("cannot run {}", command[0]))
 }

@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use casemate_attest::TrustStore;
+use casemate_attest::{ResourceDescriptor, TrustStore};
 use casemate_core::{Digest, LogProof, Timestamp, Verdict as Outcome};
-use casemate_provenance::{Attested, Class, Evidence, Problem, Stated, read_attestation, together};
+use casemate_provenance::{
+    Attested, Class, Evidence, Manifest, Problem, Stated, read_attestation, together,
+};
 
 use super::{
     claims::bundles,
@@ -43,13 +45,9 @@ pub(crate) fn run(global: &Global, arguments: &VerifyAttestation) -> Result<Exit
     let read = read(arguments, &trust, logs, now, &mut places, &mut report);
     // Of a log that says one thing to one and another to others, nothing counts.
     let equivocations = logs.iter().flat_map(|logs| logs.equivocations());
-    report.problems.extend(equivocations.map(|told| Refusal {
-        bundle: Place {
-            file: "a log".to_owned(),
-            line: None,
-        },
-        problem: Problem::new(Class::Equivocation, told),
-    }));
+    report.problems.extend(
+        equivocations.map(|told| refusal("a log", Problem::new(Class::Equivocation, told))),
+    );
     for stated in together(read) {
         let at = |index: &u64| usize::try_from(*index).ok().and_then(|at| places.get(at));
         let at: Vec<Place> = stated.at.iter().filter_map(at).cloned().collect();
@@ -66,8 +64,19 @@ pub(crate) fn run(global: &Global, arguments: &VerifyAttestation) -> Result<Exit
         }
     }
     let evidence: Vec<&Evidence> = report.attestations.iter().map(|it| &it.evidence).collect();
-    if let Some(subject) = asked.subject(&evidence) {
-        report.decision = Some(policy::decide(&bundle, subject, evidence, now)?);
+    match asked.subject(&evidence) {
+        Subject::Nothing => {}
+        Subject::One(subject) => {
+            report.decision = Some(policy::decide(&bundle, subject, evidence, now)?);
+        }
+        // What is said of one would pass for what has to be said of another.
+        Subject::Several => {
+            let told = "they are about different things, and --model or --subject has to say which";
+            let problem = Problem::new(Class::ContentMismatch, told);
+            report
+                .problems
+                .push(refusal("the attestations together", problem));
+        }
     }
     let denies = |it: &casemate_core::Decision| it.outcome == Outcome::Deny;
     report.ok =
@@ -96,11 +105,9 @@ fn read(
         let found = match bundles(path) {
             Ok(found) => found,
             Err(error) => {
+                let problem = Problem::new(Class::Malformed, format!("{error:#}"));
                 let file = path.display().to_string();
-                report.problems.push(Refusal {
-                    bundle: Place { file, line: None },
-                    problem: Problem::new(Class::Malformed, format!("{error:#}")),
-                });
+                report.problems.push(refusal(&file, problem));
                 continue;
             }
         };
@@ -120,16 +127,37 @@ fn read(
     counted
 }
 
+/// Why something that is no bundle of its own counts for nothing.
+fn refusal(file: &str, problem: Problem) -> Refusal {
+    let (file, line) = (file.to_owned(), None);
+    Refusal {
+        bundle: Place { file, line },
+        problem,
+    }
+}
+
+/// What the policy is asked about.
+enum Subject {
+    /// Nothing that counts is said of anything.
+    Nothing,
+    One(Digest),
+    /// No one thing is what all are about.
+    Several,
+}
+
 /// What was asked of the attestations.
 struct Asked {
     /// What one subject of each has to be, in any of these ways; nothing, where nobody asked.
     digests: Option<Vec<Digest>>,
+    /// What is there, where somebody asked for that.
+    model: Option<Manifest>,
     predicate_type: Option<String>,
 }
 
 impl Asked {
     fn new(global: &Global, arguments: &VerifyAttestation) -> Result<Self> {
         let mut digests = arguments.subject.map(|digest| vec![digest]);
+        let mut there = None;
         if let Some(model) = &arguments.model {
             let options = options(&arguments.scope, arguments.bundles.clone());
             let manifest = match inventory(global, model, &options, None)? {
@@ -139,9 +167,11 @@ impl Asked {
             // What others say of one file names the file, and not the root of a model that it is.
             let all = [Some(manifest.root()), manifest.file_digest()];
             digests = Some(all.into_iter().flatten().collect());
+            there = Some(manifest);
         }
         Ok(Self {
             digests,
+            model: there,
             predicate_type: arguments.predicate_type.clone(),
         })
     }
@@ -162,6 +192,12 @@ impl Asked {
             problem.actual = digests.first().map(Digest::to_string);
             return Some(problem);
         }
+        if let Some(model) = &self.model
+            && stated.attested.signs_other_files(model)
+        {
+            let told = "it signs files with the same digests under other names";
+            return Some(Problem::new(Class::ContentMismatch, told));
+        }
         if let Some(asked) = &self.predicate_type
             && *asked != evidence.predicate_type
         {
@@ -174,16 +210,33 @@ impl Asked {
         stated.lacks_signers(trust)
     }
 
-    /// What the policy is asked about: what was asked for, or else the first thing that something is said
-    /// of; nothing, where nothing that counts is said of anything.
-    fn subject(&self, evidence: &[&Evidence]) -> Option<Digest> {
-        let first = evidence.first()?;
-        let asked = self.digests.as_ref().and_then(|it| it.first()).copied();
-        let named = || {
-            let hex = first.subject.iter().find_map(|it| it.sha256())?;
-            format!("sha256:{hex}").parse().ok()
+    /// What the policy is asked about: what was asked for, or else the first thing that all are about.
+    fn subject(&self, evidence: &[&Evidence]) -> Subject {
+        let Some((first, rest)) = evidence.split_first() else {
+            return Subject::Nothing;
         };
+        if let Some(asked) = self.digests.as_ref().and_then(|it| it.first()) {
+            return Subject::One(*asked);
+        }
+        let mut all_are_about = first.subject.iter().filter(|one| {
+            let is_it = |it: &ResourceDescriptor| is_same(one, it);
+            rest.iter().all(|it| it.subject.iter().any(is_it))
+        });
+        let Some(one) = all_are_about.next() else {
+            return Subject::Several;
+        };
+        let named = one
+            .sha256()
+            .and_then(|hex| format!("sha256:{hex}").parse().ok());
         // Of what has no SHA-256 digest, the statement itself is known.
-        Some(asked.or_else(named).unwrap_or(first.bundle))
+        Subject::One(named.unwrap_or(first.bundle))
+    }
+}
+
+/// Whether two name one artifact: by SHA-256, or else by all digests that they have.
+fn is_same(a: &ResourceDescriptor, b: &ResourceDescriptor) -> bool {
+    match (a.sha256(), b.sha256()) {
+        (None, None) => a.digest == b.digest,
+        (a, b) => a == b,
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     clock,
     commands::signing::{
         logs, trust,
-        verify::{read_claims, told},
+        verify::{open_claims, told},
         with_progress,
     },
     policies,
@@ -29,7 +29,8 @@ pub(crate) fn run(global: &Global, arguments: &Vsa) -> Result<ExitCode> {
     let author = Author::new(&arguments.statement, [&arguments.model, &arguments.claims])?;
     let bundle = policies::load(arguments.policy.as_deref())?;
     let now = clock::of(global)?.now();
-    let claims = read_claims(&arguments.claims);
+    // A summary of claims that were not there to be read would be signed of a mistyped name.
+    let claims = open_claims(&arguments.claims)?;
     let inputs = input_attestations(&claims);
     let verdict = verified(global, arguments, claims, now)?;
     let mut report = Report::new(&arguments.model);

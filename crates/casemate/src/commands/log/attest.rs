@@ -10,12 +10,12 @@ use casemate_provenance::about;
 
 use super::{
     evidence::producer, open_writer, origin, read, read_key, refused, report::Attested, signer,
+    tell_refusal,
 };
 use crate::{
-    NEGATIVE,
     cli::{self, Format, Global},
     clock,
-    commands::signing::{read_long, verify::read_claims, write_whole},
+    commands::signing::{read_bundle, verify::read_claims, write_whole},
     output,
 };
 
@@ -25,9 +25,8 @@ pub(crate) fn run(global: &Global, arguments: &cli::Attest) -> Result<ExitCode> 
     let dir = arguments.dir.display().to_string();
     let (mut artifact, mut statements) = (None, Vec::new());
     let refuse = |place: &str, why: &str| {
-        let told = format!("nothing is logged: {place}: {why}\n");
-        output::print(&casemate_report::sanitise(&told))?;
-        Ok(ExitCode::from(NEGATIVE))
+        let why = format!("{place}: {why}");
+        tell_refusal(global, "nothing is logged", why)
     };
     for (place, bytes) in bundles(arguments)? {
         let (digest, predicate_type) = match about(&bytes) {
@@ -68,7 +67,7 @@ pub(crate) fn run(global: &Global, arguments: &cli::Attest) -> Result<ExitCode> 
 fn bundles(arguments: &cli::Attest) -> Result<Vec<(String, Vec<u8>)>> {
     let mut all = Vec::new();
     for file in &arguments.bundle {
-        all.push((file.display().to_string(), read_long(file, "signature")?));
+        all.push((file.display().to_string(), read_bundle(file, "signature")?));
     }
     if let Some(file) = &arguments.claims {
         let shown = file.display();
@@ -83,9 +82,12 @@ fn bundles(arguments: &cli::Attest) -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 /// Refuses to write over what is no proof.
-fn may_be_written(path: &Path) -> Result<()> {
-    if !path.exists() {
+pub(super) fn may_be_written(path: &Path) -> Result<()> {
+    let Ok(metadata) = path.symlink_metadata() else {
         return Ok(());
+    };
+    if !metadata.is_file() {
+        bail!("{} is there, and no regular file", path.display());
     }
     let bytes = read(path, MAX_PROOF as u64)?;
     match TlogProof::parse(&bytes) {

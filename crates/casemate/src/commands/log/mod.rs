@@ -28,6 +28,7 @@ use casemate_ledger::{
 };
 
 use crate::{
+    NEGATIVE,
     cli::{self, Format, Global, signing::Passphrase},
     commands::signing::private_key,
     output,
@@ -144,6 +145,19 @@ pub(crate) fn refused<T>(taken: Result<T>) -> Result<Result<T, LogError>> {
         Err(error) if error.downcast_ref().is_some_and(is_verdict) => error.downcast().map(Err),
         Err(error) => Err(error),
     }
+}
+
+/// Tells why something was not done. What the reason quotes may come from a log or a bundle, which are
+/// anybody's.
+fn tell_refusal(global: &Global, what: &str, reason: String) -> Result<ExitCode> {
+    match global.format {
+        Format::Json => output::print_json(&report::Refused::new(reason))?,
+        _ => {
+            let told = format!("{what}: {reason}");
+            output::print(&format!("{}\n", casemate_report::sanitise(&told)))?;
+        }
+    }
+    Ok(ExitCode::from(NEGATIVE))
 }
 
 /// The origin of a log.

@@ -11,7 +11,7 @@ use casemate_ledger::{
     tile::MAX_ENTRY,
 };
 
-use super::{evidence::read_secret, open, read, refused, report::Opened};
+use super::{evidence::read_secret, open, read, refused, report::Opened, tell_refusal};
 use crate::{
     NEGATIVE,
     cli::{self, Format, Global},
@@ -32,8 +32,7 @@ pub(crate) fn run(global: &Global, arguments: &cli::Open) -> Result<ExitCode> {
     let found = match refused(find(&log, arguments.index, &is_seal).map_err(Into::into))? {
         Ok(found) => found,
         Err(error) => {
-            output::print(&format!("nothing is opened: {error}\n"))?;
-            return Ok(ExitCode::from(NEGATIVE));
+            return tell_refusal(global, "nothing is opened", error.to_string());
         }
     };
     let hex: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();

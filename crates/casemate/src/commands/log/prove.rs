@@ -1,8 +1,8 @@
 //! `casemate log prove`.
 
-use std::{fs, process::ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use casemate_core::{Claim, Digest};
 use casemate_ledger::{
     TlogProof,
@@ -11,35 +11,31 @@ use casemate_ledger::{
     record,
 };
 
-use super::{open, refused};
+use super::{attest::may_be_written, open, refused, tell_refusal};
 use crate::{
-    NEGATIVE,
     cli::{self, Global},
-    commands::signing::read_long,
+    commands::signing::{read_bundle, write_whole},
     output,
 };
 
 /// Writes a proof.
 pub(crate) fn run(global: &Global, arguments: &cli::Prove) -> Result<ExitCode> {
+    may_be_written(&arguments.out)?;
     let log = open(&arguments.dir)?;
     let wanted = Wanted::of(&arguments.which)?;
     let embed = arguments.embed || matches!(wanted, Wanted::Signature(_));
     let proof = match refused(prove(&log, &wanted, embed).map_err(Into::into))? {
         Ok(Some(proof)) => proof,
         Ok(None) => {
-            output::print(match wanted {
-                Wanted::Signature(_) => "no record names this signature\n",
-                _ => "no entry has this digest\n",
-            })?;
-            return Ok(ExitCode::from(NEGATIVE));
+            let told = match wanted {
+                Wanted::Signature(_) => "no record names this signature",
+                _ => "no entry has this digest",
+            };
+            return tell_refusal(global, "nothing is proven", told.to_owned());
         }
-        Err(error) => {
-            output::print(&format!("{error}\n"))?;
-            return Ok(ExitCode::from(NEGATIVE));
-        }
+        Err(error) => return tell_refusal(global, "nothing is proven", error.to_string()),
     };
-    fs::write(&arguments.out, proof.to_string())
-        .with_context(|| arguments.out.display().to_string())?;
+    write_whole(&arguments.out, proof.to_string().as_bytes(), false)?;
     let (index, size) = (proof.index, log.checkpoint().size());
     output::hint(
         global,
@@ -65,7 +61,9 @@ impl Wanted {
         Ok(match (which.index, which.digest, &which.bundle) {
             (Some(index), ..) => Self::Index(index),
             (None, Some(digest), _) => Self::Entry(digest),
-            (None, None, Some(file)) => Self::Signature(Digest::of(&read_long(file, "signature")?)),
+            (None, None, Some(file)) => {
+                Self::Signature(Digest::of(&read_bundle(file, "signature")?))
+            }
             (None, None, None) => unreachable!("the arguments ask for one"),
         })
     }

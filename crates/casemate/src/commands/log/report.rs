@@ -92,6 +92,23 @@ impl Attested {
     }
 }
 
+/// Why `casemate log attest`, `open` or `prove` did nothing.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Refused {
+    /// The form of this document.
+    #[schemars(extend("const" = "casemate/log-refusal/v1"))]
+    schema: &'static str,
+    /// In words.
+    reason: String,
+}
+
+impl Refused {
+    pub(crate) fn new(reason: String) -> Self {
+        let schema = "casemate/log-refusal/v1";
+        Self { schema, reason }
+    }
+}
+
 /// What `casemate log open` says.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Opened {

@@ -13,7 +13,7 @@ use casemate_ledger::{
     proof::MAX_PROOF,
 };
 
-use super::read_bounded;
+use super::read_evidence;
 use crate::cli::signing::Logs;
 
 /// What logs say by what the caller brings along, and what to tell of it.
@@ -43,13 +43,13 @@ pub(crate) fn read(arguments: &Logs, trust: &mut TrustStore, now: Timestamp) -> 
     }
     let mut evidence = Evidence::new(rules);
     for path in &arguments.log_proof {
-        let read = read_bounded(path, "proof", MAX_PROOF as u64);
+        let read = read_evidence(path, "proof", MAX_PROOF as u64);
         let read = read.map_err(|error| format!("{error:#}"));
         let bytes = read.as_deref().map_err(Clone::clone);
         evidence.add_proof(path.display().to_string(), bytes);
     }
     for path in &arguments.log_checkpoint {
-        let bytes = read_bounded(path, "checkpoint", MAX_NOTE as u64)?;
+        let bytes = read_evidence(path, "checkpoint", MAX_NOTE as u64)?;
         let name = path.display().to_string();
         let added = evidence.add_checkpoint(name.clone(), &bytes);
         added.map_err(|why| anyhow!("cannot use the checkpoint {name}: {why}"))?;

@@ -11,7 +11,7 @@ pub(crate) mod verify;
 use std::{
     fs::{self, File},
     hash::{BuildHasher as _, RandomState},
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{
@@ -38,14 +38,47 @@ pub(crate) fn read(path: &Path, what: &str) -> Result<Vec<u8>> {
     read_bounded(path, what, LONGEST)
 }
 
-/// Reads a bundle or what is as long as one.
+/// Reads a bundle. White space around it is no part of it, nor of its digest: a claims file and an editor
+/// put a line feed behind it.
+pub(crate) fn read_bundle(path: &Path, what: &str) -> Result<Vec<u8>> {
+    let mut bytes = read_long(path, what)?;
+    bytes.truncate(bytes.trim_ascii_end().len());
+    let blank = bytes.len() - bytes.trim_ascii_start().len();
+    bytes.drain(..blank);
+    Ok(bytes)
+}
+
+/// Reads what is as long as a bundle.
 pub(crate) fn read_long(path: &Path, what: &str) -> Result<Vec<u8>> {
-    read_bounded(path, what, LONGEST_BUNDLE)
+    read_evidence(path, what, LONGEST_BUNDLE)
+}
+
+/// Reads what came with a model.
+fn read_evidence(path: &Path, what: &str, longest: u64) -> Result<Vec<u8>> {
+    let named = || format!("cannot read the {what} {}", path.display());
+    let file = open_evidence(path).with_context(named)?;
+    read_file(file, path, what, longest)
+}
+
+/// Opens what came with a model, which must be a regular file: a FIFO would be waited for without end. Only
+/// what the caller's shell made for this command may be another thing.
+pub(crate) fn open_evidence(path: &Path) -> io::Result<File> {
+    let is_descriptor =
+        (path.parent()).is_some_and(|it| DESCRIPTORS.iter().any(|dir| it == Path::new(dir)));
+    if !is_descriptor && !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    File::open(path)
 }
 
 fn read_bounded(path: &Path, what: &str, longest: u64) -> Result<Vec<u8>> {
     let named = || format!("cannot read the {what} {}", path.display());
     let file = File::open(path).with_context(named)?;
+    read_file(file, path, what, longest)
+}
+
+fn read_file(file: File, path: &Path, what: &str, longest: u64) -> Result<Vec<u8>> {
+    let named = || format!("cannot read the {what} {}", path.display());
     let mut bytes = Vec::new();
     file.take(longest + 1)
         .read_to_end(&mut bytes)
@@ -202,3 +235,5 @@ pub(crate) fn with_progress<T>(quiet: bool, work: impl FnOnce(&Meter) -> T) -> T
 
 /// Keys and certificates have kilobytes.
 const LONGEST: u64 = 16 << 20;
+/// Where shells have what they substitute a process with.
+const DESCRIPTORS: [&str; 2] = ["/dev/fd", "/proc/self/fd"];

@@ -18,7 +18,7 @@ use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{chain, key, outputs, read_long, with_progress, write_whole};
+use super::{chain, key, outputs, read_bundle, read_long, with_progress, write_whole};
 use crate::{
     NEGATIVE,
     cli::{Format, Global, signing::Sign},
@@ -308,7 +308,7 @@ fn reuse(
     if arguments.strict {
         return Ok(None);
     }
-    let bundle = read_long(from, "earlier signature")?;
+    let bundle = read_bundle(from, "earlier signature")?;
     if store.symlink_metadata().is_err() {
         notes.push("there is no digest store yet, and every file was read".to_owned());
         return Ok(None);

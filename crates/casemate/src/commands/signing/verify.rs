@@ -1,8 +1,6 @@
 //! `casemate verify`.
 
-use std::{
-    collections::BTreeSet, fmt::Write as _, fs::File, io::BufReader, path::Path, process::ExitCode,
-};
+use std::{collections::BTreeSet, fmt::Write as _, io::BufReader, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use casemate_core::{Logged, PathText};
@@ -11,7 +9,7 @@ use casemate_report::sanitise;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{logs, read_long, with_progress};
+use super::{logs, open_evidence, read_bundle, with_progress};
 use crate::{
     NEGATIVE,
     cli::{Format, Global, signing::Verify},
@@ -43,7 +41,7 @@ pub(crate) fn run(global: &Global, arguments: &Verify) -> Result<ExitCode> {
     let heard = logs::read(&arguments.logs, &mut trust, now)?;
     let (mut bundles, mut unreadable) = (Vec::new(), Vec::new());
     for path in &arguments.bundle {
-        match read_long(path, "signature") {
+        match read_bundle(path, "signature") {
             Ok(bytes) => bundles.push(bytes),
             Err(error) => unreadable.push(format!("{error:#}")),
         }
@@ -85,10 +83,14 @@ pub(crate) fn run(global: &Global, arguments: &Verify) -> Result<ExitCode> {
 
 /// The lines of a claims file; one that cannot be read is a problem of the model.
 pub(crate) fn read_claims(path: &Path) -> Claims {
-    let read = File::open(path)
+    open_claims(path).unwrap_or_else(|error| Claims::unreadable(&format!("{error:#}")))
+}
+
+/// The lines of a claims file, which has to be there.
+pub(crate) fn open_claims(path: &Path) -> Result<Claims> {
+    open_evidence(path)
         .and_then(|file| Claims::read(&mut BufReader::new(file)))
-        .with_context(|| format!("cannot read the claims {}", path.display()));
-    read.unwrap_or_else(|error| Claims::unreadable(&format!("{error:#}")))
+        .with_context(|| format!("cannot read the claims {}", path.display()))
 }
 
 impl Report {
@@ -193,7 +195,10 @@ fn entries(logged: &[Logged]) -> BTreeSet<String> {
         let (index, size, log) = (logged.index, logged.size, &logged.log);
         let seen = logged.seen.as_ref().map_or_else(
             || "which no witness had to see".to_owned(),
-            |seen| format!("seen by {} by {}", seen.by.join(", "), seen.time),
+            |seen| {
+                let by = seen.by.join(", ");
+                format!("seen by {by}, by enough of them until {}", seen.time)
+            },
         );
         format!("logged  entry {index} of {size} in {log}, {seen}")
     };

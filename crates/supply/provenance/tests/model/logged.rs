@@ -152,7 +152,7 @@ fn a_signature_is_judged_as_of_when_it_was_seen_in_a_log() {
         assert_eq!(verdict.class, class, "{terms} {seen:?}");
         let notes = verdict.notes.concat();
         assert_eq!(
-            notes.contains("w.example saw it"),
+            notes.contains("who saw it say (w.example)"),
             seen.is_some(),
             "{notes}"
         );

@@ -4,7 +4,6 @@ use casemate_core::Digest;
 use ed25519_dalek::pkcs8::EncodePublicKey as _;
 use p256::ecdsa::signature::{Verifier as _, hazmat::PrehashVerifier as _};
 use pkcs8::{LineEnding, SubjectPublicKeyInfoRef, der::Decode as _};
-use sha2::{Digest as _, Sha256};
 
 use super::{super::certificate::widened, BadSignature, KeyAlgorithm, KeyError, KeyId};
 
@@ -122,21 +121,21 @@ impl PublicKey {
         .map_err(|_| BadSignature)
     }
 
-    /// Verifies an ECDSA signature over the SHA-256 digest of `message`, whatever the curve: how
+    /// Verifies an ECDSA signature over a message with this SHA-256 digest, whatever the curve: how
     /// model-signing 0.2 signed. Ed25519 never signed so.
     ///
     /// # Errors
     ///
     /// As [`verify`](Self::verify).
-    pub fn verify_with_sha256(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
-        let digest = Sha256::digest(message);
+    pub fn verify_sha256(&self, digest: &Digest, signature: &[u8]) -> Result<(), BadSignature> {
+        let digest = digest.as_bytes();
         match self {
             Self::P256(key) => p256::ecdsa::DerSignature::from_bytes(signature)
-                .and_then(|signature| key.verify_prehash(&digest, &signature)),
+                .and_then(|signature| key.verify_prehash(digest, &signature)),
             Self::P384(key) => p384::ecdsa::DerSignature::from_bytes(signature)
-                .and_then(|signature| key.verify_prehash(&widened(&digest, 48), &signature)),
+                .and_then(|signature| key.verify_prehash(&widened(digest, 48), &signature)),
             Self::P521(key) => p521::ecdsa::DerSignature::from_bytes(signature)
-                .and_then(|signature| key.verify_prehash(&widened(&digest, 66), &signature)),
+                .and_then(|signature| key.verify_prehash(&widened(digest, 66), &signature)),
             Self::Ed25519(_) => return Err(BadSignature),
         }
         .map_err(|_| BadSignature)

@@ -112,5 +112,9 @@ fn openssl_and_we_read_each_other() {
     // The same with `-sha256`, as model-signing 0.2 signed under every curve.
     let signature = include_bytes!("../../tests/fixtures/openssl-p521-sha256.sig");
     assert!(key.public().verify(MESSAGE, signature).is_err());
-    assert!(key.public().verify_with_sha256(MESSAGE, signature).is_ok());
+    assert!(
+        key.public()
+            .verify_sha256(&Digest::of(MESSAGE), signature)
+            .is_ok()
+    );
 }

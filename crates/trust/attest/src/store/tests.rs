@@ -349,7 +349,11 @@ fn the_earliest_word_that_is_trusted_counts() {
         let (at, notes) = store.signed_at(&stamped, Some(&seen), time(NOW));
         assert_eq!(at, Some(if by_witnesses { seen.time } else { stamp }));
         let told = notes.concat();
-        assert_eq!(told.contains("w1, w2 saw it"), by_witnesses, "{told}");
+        assert_eq!(
+            told.contains("who saw it say (w1, w2)"),
+            by_witnesses,
+            "{told}"
+        );
         let (at, _) = store.signed_at(&plain, Some(&seen), time(NOW));
         assert_eq!(at, Some(seen.time));
     }
