@@ -171,7 +171,7 @@ pub(crate) struct Assess {
     pub(crate) repository: Option<String>,
 
     /// What is said of the project as one model, with its signatures; verified with --trust-store before the
-    /// gate is asked. For models within the project, see [[model]] in the configuration.
+    /// gate is asked. For models within the project, see `[[model]]` in the configuration.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) claims: Option<PathBuf>,
 
