@@ -283,8 +283,14 @@ fn every_way_to_sign_covers_the_files_that_it_signs() {
 #[test]
 fn what_does_not_verify_is_a_finding_and_no_evidence() {
     let registry = Registry::new(SIGNED);
+    registry.assess().ended_with(0);
+    let bundle = registry.gate_input()["evidence"][0]["bundle"].clone();
     registry.write("tree/models/a/config.json", "{\"changed\": true}\n");
     let run = registry.assess().ended_with(1);
+    let input = registry.gate_input();
+    let outcomes = input["outcomes"].as_array().expect("outcomes");
+    let outcome = outcomes.iter().find(|it| it["check"] == "provenance");
+    assert_eq!(outcome.expect("an outcome")["input"], bundle);
     let json = run.json();
     let finding = json["findings"]
         .as_array()

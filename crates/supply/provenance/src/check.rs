@@ -55,9 +55,12 @@ impl Verdict {
         }
     }
 
-    /// The bundle that the verdict rests on; of several, the digest of their digests.
+    /// The bundle that the verdict rests on, by itself or among the claims; of several, the digest of their
+    /// digests.
     fn input(&self) -> Option<Digest> {
-        match self.bundles.as_slice() {
+        let claimed = self.claims.iter().map(|claim| claim.evidence.bundle);
+        let all: Vec<Digest> = self.bundles.iter().copied().chain(claimed).collect();
+        match all.as_slice() {
             [] => None,
             [bundle] => Some(*bundle),
             several => {

@@ -72,7 +72,7 @@ pub fn read_attestation(
 ) -> Result<Attested, Problem> {
     let judge = Judge { trust, logs, now };
     let signed: Signed<Content> = judge.judge(bytes, notes)?;
-    let bundle = Digest::of(bytes);
+    let bundle = signed.bundle;
     match signed.content {
         Content::Model(manifest) => {
             if signed.is_old && !manifest.is_legacy {
@@ -241,6 +241,8 @@ pub struct Signed<T> {
     pub content: T,
     /// The records of it that are proven to be in logs.
     pub logged: Vec<Logged>,
+    /// The digest of the bundle.
+    bundle: Digest,
     /// The digest of what is signed.
     pub(crate) payload: Digest,
     /// Whether in the way of model-signing 0.2.
@@ -284,7 +286,8 @@ impl Judge<'_> {
         let parse = || parsed.get_or_init(|| T::read(&bundle.envelope.payload.0));
         // What cannot be read is refused below, whatever its signer may sign.
         let said = || parse().as_ref().ok().map(T::said);
-        let in_logs = InLogs::of(&Digest::of(bytes), self.logs);
+        let digest = Digest::of(bytes);
+        let in_logs = InLogs::of(&digest, self.logs);
         let (signed_at, stamps) = self.trust.signed_at(&bundle, in_logs.seen(), self.now);
         notes.extend(stamps);
         let signer = (self.trust)
@@ -299,6 +302,7 @@ impl Judge<'_> {
             signer,
             content,
             logged,
+            bundle: digest,
             payload: Digest::of(&bundle.envelope.payload.0),
             is_old: is_old.get(),
         })
