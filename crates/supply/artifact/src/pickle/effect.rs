@@ -5,7 +5,7 @@ use super::{
     heap::Heap,
     symbol::Symbols,
     text,
-    value::{Ref, SymbolId, Value},
+    value::{Ref, Shape, SymbolId, Value},
 };
 use crate::cursor::{Cursor, Extent};
 
@@ -161,6 +161,19 @@ impl View<'_> {
             let mut named = items.iter().step_by(2).map(|&key| self.text(key));
             named.all(|name| name.is_some_and(|name| keys.contains(&&*name)))
         })
+    }
+
+    /// What a state gives an object for its dictionary: the state itself, or the first of a pair, of which
+    /// the second is for slots. Nothing where the pair is not remembered.
+    pub(crate) fn dictionary_of(&self, state: Ref) -> Option<Ref> {
+        match self.value(state) {
+            Value::Container {
+                shape: Shape::Tuple,
+                count: 2,
+                ..
+            } => self.heap.items(state)?.first().copied(),
+            _ => Some(state),
+        }
     }
 
     /// The value under `key` of a small dictionary.

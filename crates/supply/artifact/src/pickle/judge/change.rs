@@ -187,17 +187,7 @@ impl Judge<'_, '_, '_> {
     /// Whether the class of an object calls something of its state, or may: methods of what stands in
     /// the place of a dictionary, and of the groups of parameters that an optimizer has.
     fn shadows(&self, class: SymbolId, state: Ref, view: &View<'_>) -> bool {
-        let first = match view.value(state) {
-            Value::Container {
-                shape: Shape::Tuple,
-                count: 2,
-                ..
-            } => view
-                .heap
-                .items(state)
-                .and_then(|pair| pair.first().copied()),
-            _ => Some(state),
-        };
+        let first = view.dictionary_of(state);
         let is_made = |of| matches!(view.value(of), Value::Called { .. } | Value::Lost);
         if first.is_some_and(|of| is_made(of) && !is_value(of, 1, view)) {
             return true;

@@ -167,18 +167,7 @@ enum Found {
 
 /// The attribute that a state sets.
 fn attribute(state: Ref, name: &str, view: &View<'_>) -> Found {
-    let dictionary = match view.value(state) {
-        Value::Container {
-            shape: Shape::Tuple,
-            count: 2,
-            ..
-        } => view
-            .heap
-            .items(state)
-            .and_then(|pair| pair.first().copied()),
-        _ => Some(state),
-    };
-    let Some(dictionary) = dictionary else {
+    let Some(dictionary) = view.dictionary_of(state) else {
         return Found::Unread;
     };
     if view.value(dictionary).kind() != Kind::Dict {
