@@ -13,7 +13,7 @@ use casemate_artifact::{ArtifactCheck, Limits};
 use casemate_core::{
     AssetId, Coverage, Decision, Finding, Outcome, PathText, Status, Timestamp, Verdict, aggregate,
 };
-use casemate_inventory::{Inventory, Options};
+use casemate_inventory::{Inventory, Judges, Options};
 use casemate_policy::{Exception, GateInput, GateOutcome, Setting, is_clean};
 use casemate_provenance::Evidence;
 use casemate_report::{Assessment, Logged, Parts};
@@ -93,8 +93,11 @@ fn take_inventory(global: &Global, settings: &Settings, report: &ReportDir) -> R
     Ok(casemate_inventory::assess(
         &settings.path,
         &options,
-        &[&artifact],
-        &[&artifact, &secrets],
+        &Judges {
+            classifiers: &[&artifact],
+            checks: &[&artifact, &secrets],
+            surveys: &[],
+        },
         Ticker::progress(&ticker),
     )?)
 }
