@@ -15,6 +15,7 @@ use casemate_core::{
 };
 use casemate_inventory::{Inventory, Judges, Options};
 use casemate_policy::{Exception, GateInput, GateOutcome, Setting, is_clean};
+use casemate_posture::{PostureSurvey, check::Persona};
 use casemate_provenance::Evidence;
 use casemate_report::{Assessment, Logged, Parts};
 use casemate_secrets::SecretsCheck;
@@ -84,6 +85,7 @@ fn take_inventory(global: &Global, settings: &Settings, report: &ReportDir) -> R
     let allowlist = config::allowlist(&settings.allow)?.into_owned();
     let artifact = ArtifactCheck::new(allowlist, Limits::default());
     let secrets = SecretsCheck::builtin();
+    let posture = PostureSurvey::new(Persona::Regular);
     let options = Options {
         repository: settings.repository.clone(),
         skip: report.files(),
@@ -96,7 +98,7 @@ fn take_inventory(global: &Global, settings: &Settings, report: &ReportDir) -> R
         &Judges {
             classifiers: &[&artifact],
             checks: &[&artifact, &secrets],
-            surveys: &[],
+            surveys: &[&posture],
         },
         Ticker::progress(&ticker),
     )?)
