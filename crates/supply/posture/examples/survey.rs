@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     env,
     fs::{self, File},
-    io,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -29,6 +29,7 @@ fn main() -> io::Result<()> {
     let mut paths = Vec::new();
     list(&root, &mut paths)?;
     paths.sort();
+    let mut out = io::stdout().lock();
     let mut readings: Vec<Reading> = Vec::new();
     for path in &paths {
         let source = FileSource::new(File::open(path)?)?;
@@ -39,10 +40,14 @@ fn main() -> io::Result<()> {
     for outcome in survey.judge(readings) {
         for finding in &outcome.findings {
             let (rule, severity) = (&finding.rule, finding.severity.as_str());
-            println!("{rule} {severity} {} {}", finding.location, finding.message);
+            writeln!(
+                out,
+                "{rule} {severity} {} {}",
+                finding.location, finding.message
+            )?;
         }
         if let Some(reason) = &outcome.reason {
-            println!("{} {} {reason}", outcome.result.as_str(), outcome.name);
+            writeln!(out, "{} {} {reason}", outcome.result.as_str(), outcome.name)?;
         }
     }
     Ok(())
