@@ -11,11 +11,12 @@ use std::{
 use anyhow::Result;
 use casemate_artifact::{ArtifactCheck, Limits};
 use casemate_core::{
-    AssetId, Coverage, Decision, Finding, Outcome, PathText, Status, Timestamp, Verdict, aggregate,
+    AssetId, Coverage, Decision, Finding, Outcome, PathText, Rule, Status, Survey as _, Timestamp,
+    Verdict, aggregate,
 };
 use casemate_inventory::{Inventory, Judges, Options};
-use casemate_policy::{Exception, GateInput, GateOutcome, Setting, is_clean};
-use casemate_posture::{PostureSurvey, check::Persona};
+use casemate_policy::{Bundle, Exception, GateInput, GateOutcome, Setting, is_clean};
+use casemate_posture::{PostureSurvey, check::UserChecks};
 use casemate_provenance::Evidence;
 use casemate_report::{Assessment, Logged, Parts};
 use casemate_secrets::SecretsCheck;
@@ -23,7 +24,7 @@ use casemate_secrets::SecretsCheck;
 use self::models::{Models, Tree};
 use crate::{
     NEGATIVE, catalogue,
-    cli::{self, Global},
+    cli::{self, Global, Persona},
     clock,
     commands::log::evidence::{Ledger, Said},
     config::{self, Configuration},
@@ -45,7 +46,8 @@ pub(crate) fn run(
     }
     let report = ReportDir::create(&settings.out)?;
 
-    let mut inventory = take_inventory(global, &settings, &report)?;
+    let posture = posture(&settings, &bundle)?;
+    let mut inventory = take_inventory(global, &settings, &posture, &report)?;
     for path in &inventory.skipped {
         output::detail(global, || {
             format!("left out, since it is about to be replaced: {path}")
@@ -61,7 +63,7 @@ pub(crate) fn run(
     let decision = casemate_policy::decide(&bundle, &input);
     let verdict = decision.outcome;
     let logged = settings.log(global, &inventory, &decision)?;
-    let assessment = settings.tell(inventory, decision, logged);
+    let assessment = settings.tell(inventory, decision, logged, &posture);
 
     report.write(&assessment, &input)?;
     output::print(&output::format(global).assessment(&assessment, output::options(global)))?;
@@ -80,12 +82,22 @@ pub(crate) fn run(
     })
 }
 
+/// The survey of infrastructure, with the checks that the policy brings along.
+fn posture(settings: &Settings, bundle: &Bundle) -> Result<PostureSurvey> {
+    let survey = PostureSurvey::new(settings.persona.into());
+    Ok(survey.with_checks(UserChecks::of(bundle, settings.now)?))
+}
+
 /// Puts every file of the tree before every check.
-fn take_inventory(global: &Global, settings: &Settings, report: &ReportDir) -> Result<Inventory> {
+fn take_inventory(
+    global: &Global,
+    settings: &Settings,
+    posture: &PostureSurvey,
+    report: &ReportDir,
+) -> Result<Inventory> {
     let allowlist = config::allowlist(&settings.allow)?.into_owned();
     let artifact = ArtifactCheck::new(allowlist, Limits::default());
     let secrets = SecretsCheck::builtin();
-    let posture = PostureSurvey::new(Persona::Regular);
     let options = Options {
         repository: settings.repository.clone(),
         skip: report.files(),
@@ -98,7 +110,7 @@ fn take_inventory(global: &Global, settings: &Settings, report: &ReportDir) -> R
         &Judges {
             classifiers: &[&artifact],
             checks: &[&artifact, &secrets],
-            surveys: &[&posture],
+            surveys: &[posture],
         },
         Ticker::progress(&ticker),
     )?)
@@ -116,6 +128,7 @@ struct Settings {
     /// The file that the exceptions stand in.
     config: PathText,
     policy: Option<PathBuf>,
+    persona: Persona,
     allow: Vec<PathBuf>,
     out: PathBuf,
     /// Where the settings come from, for the report.
@@ -160,6 +173,7 @@ impl Settings {
             exceptions,
             config: global.config.as_deref().map(path_text).unwrap_or_default(),
             policy,
+            persona: arguments.persona.or(chosen.persona).unwrap_or_default(),
             allow: chosen.allow,
             out: out.unwrap_or_else(|| PathBuf::from("casemate-report")),
             sources,
@@ -248,7 +262,13 @@ impl Settings {
         logged.transpose()
     }
 
-    fn tell(self, inventory: Inventory, decision: Decision, logged: Option<Logged>) -> Assessment {
+    fn tell(
+        self,
+        inventory: Inventory,
+        decision: Decision,
+        logged: Option<Logged>,
+        posture: &PostureSurvey,
+    ) -> Assessment {
         let root = path_text(&self.path);
         let ignored = inventory.assets.iter().filter_map(|asset| match &asset.id {
             AssetId::File { path, .. } if is_ours(path) => Some(root.join(path)),
@@ -294,7 +314,13 @@ impl Settings {
             decision,
             logged,
         };
-        Assessment::new(parts, &catalogue::rules())
+        let mut rules = catalogue::rules();
+        let own: Vec<Rule> = (posture.rules().iter())
+            .filter(|rule| !rules.iter().any(|known| known.id == rule.id))
+            .cloned()
+            .collect();
+        rules.extend(own);
+        Assessment::new(parts, &rules)
     }
 }
 

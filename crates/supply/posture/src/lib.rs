@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod fix;
 mod model;
 mod read;
 mod survey;

@@ -10,15 +10,15 @@ use casemate_document::decode;
 
 use crate::{
     File, World,
-    check::{FAMILIES, Found, Persona, Report},
+    check::{Attribute, FAMILIES, Found, Persona, Report, UserChecks},
     read::{self, Draft, READERS},
 };
 
 /// Judges what the files of a tree declare.
-#[derive(Debug)]
 pub struct PostureSurvey {
     persona: Persona,
     rules: Vec<Rule>,
+    user: Option<UserChecks>,
 }
 
 impl PostureSurvey {
@@ -28,12 +28,23 @@ impl PostureSurvey {
         Self {
             persona,
             rules: rules.map(|(rule, _)| (*rule).clone()).collect(),
+            user: None,
         }
     }
 
-    fn is_told(&self, rule: &Rule) -> bool {
+    /// The survey with checks of a policy beside its own.
+    #[must_use]
+    pub fn with_checks(mut self, checks: UserChecks) -> Self {
+        self.rules.extend(checks.rules().cloned());
+        self.user = Some(checks);
+        self
+    }
+
+    /// Whether somebody wants to hear of `rule`. Who writes one does.
+    pub(crate) fn is_told(&self, rule: &Rule) -> bool {
         let mut rules = FAMILIES.iter().flat_map(|family| family.rules);
-        rules.any(|(known, persona)| known.id == rule.id && *persona <= self.persona)
+        let known = rules.find(|(known, _)| known.id == rule.id);
+        known.is_none_or(|(_, persona)| *persona <= self.persona)
     }
 }
 
@@ -72,11 +83,31 @@ impl Survey for PostureSurvey {
     }
 
     fn judge(&self, readings: Vec<Reading>) -> Vec<Outcome> {
-        let kept: Vec<Kept> = readings
+        let kept = readings
             .into_iter()
-            .filter_map(|reading| reading.downcast().ok())
-            .map(|kept| *kept)
-            .collect();
+            .filter_map(|reading| reading.downcast().ok());
+        self.judge_kept(kept.map(|kept| *kept).collect()).outcomes
+    }
+}
+
+/// Everything that came of judging.
+pub(crate) struct Judged {
+    pub(crate) world: World,
+    pub(crate) report: Report,
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+impl PostureSurvey {
+    /// Judges files that are in memory.
+    pub(crate) fn judge_files(&self, files: &[Arc<File>]) -> Judged {
+        let kept = files.iter().filter_map(|file| {
+            let (reader, draft) = read::read(file)?;
+            Some(Kept { reader, draft })
+        });
+        self.judge_kept(kept.collect())
+    }
+
+    fn judge_kept(&self, kept: Vec<Kept>) -> Judged {
         let mut by_reader: Vec<Vec<Draft>> = READERS.iter().map(|_| Vec::new()).collect();
         let mut files = Vec::with_capacity(kept.len());
         for Kept { reader, draft } in kept {
@@ -91,11 +122,17 @@ impl Survey for PostureSurvey {
         for family in FAMILIES {
             (family.check)(&world, &mut report);
         }
-        self.outcomes(&files, &world, &report)
+        if let Some(user) = &self.user {
+            user.judge(&world, &mut report);
+        }
+        let outcomes = self.outcomes(&files, &world, &report);
+        Judged {
+            world,
+            report,
+            outcomes,
+        }
     }
-}
 
-impl PostureSurvey {
     /// One outcome for each file: what was found there, or why nothing can be said.
     fn outcomes(&self, files: &[Arc<File>], world: &World, report: &Report) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = files.iter().map(|file| self.outcome(file)).collect();
@@ -106,18 +143,20 @@ impl PostureSurvey {
             .map(|(at, file)| (place(file), at))
             .collect();
         let mut open: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        for found in report.found.iter().filter(|found| self.is_told(found.rule)) {
-            if let Some(&at) = places.get(&place(&found.origin.file)) {
+        for found in report
+            .found
+            .iter()
+            .filter(|found| self.is_told(&found.rule))
+        {
+            if let Some(&at) = places.get(&place(&found.attribute.origin.file)) {
                 outcomes[at].findings.push(finding(found));
                 outcomes[at].result = Status::Fail;
             }
         }
-        for left in report.open.iter().filter(|left| self.is_told(left.rule)) {
-            if let Some(&at) = places.get(&place(&left.origin.file)) {
-                let reason = format!(
-                    "{} of {} at {}: {}",
-                    left.rule.id, left.address, left.path, left.why
-                );
+        for left in report.open.iter().filter(|left| self.is_told(&left.rule)) {
+            if let Some(&at) = places.get(&place(&left.attribute.origin.file)) {
+                let Attribute { address, path, .. } = &left.attribute;
+                let reason = format!("{} of {address} at {path}: {}", left.rule.id, left.why);
                 open.entry(at).or_default().push(reason);
             }
         }
@@ -171,14 +210,19 @@ impl PostureSurvey {
 }
 
 fn finding(found: &Found) -> Finding {
-    let subject = &found.origin.file.subject;
-    let anchor = format!("{} {}", found.address, found.path);
-    let region = Some(found.origin.region());
-    let finding = subject.finding(found.rule, Vec::new(), region, &anchor, &*found.message);
+    let Attribute {
+        address,
+        path,
+        origin,
+    } = &found.attribute;
+    let subject = &origin.file.subject;
+    let anchor = found.attribute.anchor();
+    let region = Some(origin.region());
+    let finding = subject.finding(&found.rule, Vec::new(), region, &anchor, &*found.message);
     let finding = finding
-        .with_evidence("resource", &*found.address)
-        .with_evidence("attribute", &*found.path);
-    let places = found.origin.places().into_iter();
+        .with_evidence("resource", &**address)
+        .with_evidence("attribute", &**path);
+    let places = origin.places().into_iter();
     places.fold(finding, |finding, place| {
         finding.with_evidence(place.role.as_str(), place.location.to_string())
     })
@@ -207,4 +251,4 @@ const MAX_BYTES: u64 = 64 << 20;
 const MAX_REASONS: usize = 3;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

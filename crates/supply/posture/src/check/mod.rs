@@ -2,13 +2,15 @@
 
 mod pod_security;
 mod report;
+mod user;
 mod workload;
 
 use casemate_core::Rule;
 
 use crate::World;
 
-pub use report::{Found, Open, Report};
+pub use report::{Attribute, Found, Open, Report};
+pub use user::{UserCheckError, UserChecks};
 
 /// Rules that ask about the same things.
 pub struct Family {

@@ -2,6 +2,7 @@
 
 mod attr;
 mod origin;
+mod path;
 mod resource;
 mod truth;
 

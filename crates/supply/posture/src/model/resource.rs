@@ -45,6 +45,24 @@ pub enum Language {
     HelmValues,
 }
 
+impl Language {
+    /// The name that policies see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kubernetes => "kubernetes",
+            Self::Terraform => "terraform",
+            Self::CloudFormation => "cloudformation",
+            Self::Compose => "compose",
+            Self::Dockerfile => "dockerfile",
+            Self::GithubActions => "github-actions",
+            Self::GitlabCi => "gitlab-ci",
+            Self::AzurePipelines => "azure-pipelines",
+            Self::KubeflowPipelines => "kubeflow-pipelines",
+            Self::HelmValues => "helm-values",
+        }
+    }
+}
+
 /// Everything that was read.
 #[derive(Debug, Default)]
 pub struct World {
@@ -109,6 +127,7 @@ impl Resource {
             path: String::new(),
             fact: self.body.known(),
             nearest: &self.body,
+            missing: Vec::new(),
         }
     }
 
@@ -129,6 +148,8 @@ pub struct Cursor<'a> {
     pub fact: Fact<&'a Attr>,
     /// It, or what is nearest above it.
     nearest: &'a Attr,
+    /// The keys from there to here.
+    missing: Vec<String>,
 }
 
 impl<'a> Cursor<'a> {
@@ -147,16 +168,21 @@ impl<'a> Cursor<'a> {
             Fact::Known(attr) => attr.get(key),
             other => other.clone(),
         };
-        self.step(path, fact)
+        self.step(path, key, fact)
     }
 
-    fn step(&self, path: String, fact: Fact<&'a Attr>) -> Self {
-        let nearest = fact.clone().ok().unwrap_or(self.nearest);
+    fn step(&self, path: String, key: &str, fact: Fact<&'a Attr>) -> Self {
+        let there = fact.clone().ok();
+        let missing = match there {
+            Some(_) => Vec::new(),
+            None => [&self.missing[..], &[key.to_owned()]].concat(),
+        };
         Self {
             resource: self.resource,
             path,
             fact: fact.and_then(Attr::known),
-            nearest,
+            nearest: there.unwrap_or(self.nearest),
+            missing,
         }
     }
 
@@ -171,7 +197,8 @@ impl<'a> Cursor<'a> {
         let item = |(at, item): (usize, &'a Attr)| {
             let name = item.get("name").ok().and_then(Attr::as_str);
             let name = name.map_or_else(|| at.to_string(), str::to_owned);
-            self.step(format!("{}[{name}]", self.path), Fact::Known(item))
+            let path = format!("{}[{name}]", self.path);
+            self.step(path, &name, Fact::Known(item))
         };
         items.iter().enumerate().map(item).collect()
     }
@@ -221,6 +248,16 @@ impl<'a> Cursor<'a> {
     /// Where it stands, or what is nearest above it.
     pub fn origin(&self) -> &'a Origin {
         &self.nearest.origin
+    }
+
+    /// What stands where the cursor is, or is nearest above it.
+    pub fn nearest(&self) -> &'a Attr {
+        self.nearest
+    }
+
+    /// The keys that lead from [`Self::nearest`] to what is not there.
+    pub fn missing(&self) -> &[String] {
+        &self.missing
     }
 
     /// What to call it in a message: its text, unless it must not be shown.

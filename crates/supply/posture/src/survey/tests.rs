@@ -4,13 +4,23 @@ use super::*;
 
 /// What the survey says of `files`, each with its path, for an auditor.
 pub(crate) fn survey(files: &[(&str, &[u8])]) -> Vec<Outcome> {
-    let survey = PostureSurvey::new(Persona::Auditor);
+    judged(&PostureSurvey::new(Persona::Auditor), files)
+}
+
+pub(crate) fn judged(survey: &PostureSurvey, files: &[(&str, &[u8])]) -> Vec<Outcome> {
     let reading = |(path, bytes): &(&str, &[u8])| {
         survey.read(&subject(path, bytes), &MemorySource(bytes.to_vec()))
     };
     let mut files = files.to_vec();
     files.sort();
     survey.judge(files.iter().filter_map(reading).collect())
+}
+
+pub(crate) fn file(path: &str, text: &str) -> File {
+    File {
+        subject: subject(path, text.as_bytes()),
+        text: text.into(),
+    }
 }
 
 fn subject(path: &str, bytes: &[u8]) -> Subject {
