@@ -5,6 +5,7 @@ mod attest;
 mod commands;
 mod convert;
 mod docs;
+mod fix;
 mod hostile;
 mod log;
 mod logged;

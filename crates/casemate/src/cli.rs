@@ -6,7 +6,7 @@ pub(crate) mod signing;
 
 use std::path::PathBuf;
 
-use casemate_core::Timestamp;
+use casemate_core::{RuleId, Timestamp};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -124,6 +124,8 @@ pub(crate) enum Command {
     Assess(Assess),
     /// Judge model files. No policy, no report directory; directories are walked.
     Scan(Scan),
+    /// Repair what is wrong with infrastructure, one attribute at a time; shows a patch unless told to write.
+    Fix(Fix),
     /// Look into one model file without loading it.
     #[command(subcommand)]
     Model(Model),
@@ -231,6 +233,35 @@ pub(crate) struct Assess {
     /// its record.
     #[arg(long, value_name = "OUT", requires = "log", value_hint = ValueHint::FilePath)]
     pub(crate) log_records: Option<PathBuf>,
+}
+
+/// Repair what is wrong with infrastructure.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 0 when nothing is left to repair, 1 when a patch is shown or a finding \
+that has a repair is left."
+)]
+pub(crate) struct Fix {
+    /// The project, or one file.
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: PathBuf,
+
+    /// Repair findings of this rule alone; may be repeated.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) rule: Vec<RuleId>,
+
+    /// Write the repaired files.
+    #[arg(long)]
+    pub(crate) write: bool,
+
+    /// Whom the findings are for [default: regular].
+    #[arg(long)]
+    pub(crate) persona: Option<Persona>,
+
+    /// A directory of Rego and data that overlays the built-in policy; its checks must not come to find
+    /// anything new either.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) policy: Option<PathBuf>,
 }
 
 /// Judge model files.

@@ -42,6 +42,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let configuration = Configuration::load(global.config.as_deref())?;
     match &cli.command {
         Command::Assess(arguments) => commands::assess::run(global, configuration, arguments),
+        Command::Fix(arguments) => commands::fix::run(global, configuration, arguments),
         Command::Scan(arguments) => commands::scan::run(global, arguments),
         Command::Model(command) => commands::model::run(global, command),
         Command::Keygen(arguments) => commands::signing::keygen::run(global, arguments),

@@ -40,6 +40,12 @@ impl PostureSurvey {
         self
     }
 
+    /// The file, if there is a reader for it: what [`crate::fix::fix()`] takes.
+    pub fn file(&self, subject: &Subject, source: &dyn Source) -> Option<Arc<File>> {
+        let file = text(subject, source)?;
+        read::read(&file).is_some().then_some(file)
+    }
+
     /// Whether somebody wants to hear of `rule`. Who writes one does.
     pub(crate) fn is_told(&self, rule: &Rule) -> bool {
         let mut rules = FAMILIES.iter().flat_map(|family| family.rules);
@@ -68,17 +74,7 @@ impl Survey for PostureSurvey {
     }
 
     fn read(&self, subject: &Subject, source: &dyn Source) -> Option<Reading> {
-        if source.len() > MAX_BYTES {
-            return None;
-        }
-        let length = usize::try_from(source.len()).ok()?;
-        let bytes = source.read_vec(0, length).ok()?;
-        let text = decode(&bytes).ok()?;
-        let file = Arc::new(File {
-            subject: subject.clone(),
-            text: text.into(),
-        });
-        let (reader, draft) = read::read(&file)?;
+        let (reader, draft) = read::read(&text(subject, source)?)?;
         Some(Box::new(Kept { reader, draft }))
     }
 
@@ -88,6 +84,19 @@ impl Survey for PostureSurvey {
             .filter_map(|reading| reading.downcast().ok());
         self.judge_kept(kept.map(|kept| *kept).collect()).outcomes
     }
+}
+
+/// The text of a file, where it is one and not too long.
+fn text(subject: &Subject, source: &dyn Source) -> Option<Arc<File>> {
+    if source.len() > MAX_BYTES {
+        return None;
+    }
+    let length = usize::try_from(source.len()).ok()?;
+    let bytes = source.read_vec(0, length).ok()?;
+    Some(Arc::new(File {
+        subject: subject.clone(),
+        text: decode(&bytes).ok()?.into(),
+    }))
 }
 
 /// Everything that came of judging.

@@ -1,0 +1,67 @@
+//! What `casemate fix` promises: a patch, and nothing written before it is asked for.
+
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+
+use crate::run::{casemate, read_text, tree};
+
+const POD: &[u8] = b"# kept\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: x  # kept\n    securityContext:\n      privileged: true\n";
+
+const RULE: [&str; 2] = ["--rule", "CM-POD-001"];
+
+#[test]
+fn a_patch_is_shown_that_git_applies_and_nothing_is_written() {
+    let dir = tree(&[(b"deploy/pod.yaml", POD)]);
+    let path = dir.path().to_str().expect("UTF-8");
+    let run = casemate(["fix", path].into_iter().chain(RULE)).ended_with(1);
+    let expected = "--- a/deploy/pod.yaml\n+++ b/deploy/pod.yaml\n@@ -6,4 +6,4 @@\n   containers:\n   - name: x  # kept\n     securityContext:\n-      privileged: true\n+      privileged: false\n";
+    assert_eq!(run.out, expected);
+    assert!(
+        run.err.contains("1 findings in 1 files would be repaired"),
+        "{}",
+        run.err
+    );
+    assert_eq!(
+        read_text(&dir.path().join("deploy/pod.yaml")).as_bytes(),
+        POD
+    );
+
+    fs::write(dir.path().join("p.diff"), &run.out).expect("written");
+    let applied = Command::new("git")
+        .args(["apply", "p.diff"])
+        .current_dir(dir.path())
+        .status()
+        .expect("git");
+    assert!(applied.success());
+    casemate(["fix", path].into_iter().chain(RULE)).ended_with(0);
+}
+
+#[test]
+fn writing_repairs_the_file_keeps_its_mode_and_leaves_nothing_beside_it() {
+    let dir = tree(&[(b"pod.yaml", POD)]);
+    let file = dir.path().join("pod.yaml");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("set");
+    let path = dir.path().to_str().expect("UTF-8");
+    casemate(["fix", path, "--write"].into_iter().chain(RULE)).ended_with(0);
+    let expected = String::from_utf8_lossy(POD).replace("true", "false");
+    assert_eq!(read_text(&file), expected);
+    assert_eq!(
+        fs::metadata(&file).expect("there").permissions().mode() & 0o777,
+        0o640
+    );
+    assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 1);
+}
+
+#[test]
+fn a_finding_whose_value_comes_from_elsewhere_is_left_and_told() {
+    let pod = b"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: x\n    env: [{name: n, value: &yes true}]\n    securityContext: {privileged: *yes}\n";
+    let dir = tree(&[(b"pod.yaml", pod)]);
+    let path = dir.path().to_str().expect("UTF-8");
+    let run = casemate(["fix", path, "--write"].into_iter().chain(RULE)).ended_with(1);
+    assert!(
+        run.err
+            .contains("pod.yaml:8:35: CM-POD-001 is not repaired"),
+        "{}",
+        run.err
+    );
+    assert_eq!(read_text(&dir.path().join("pod.yaml")).as_bytes(), pod);
+}
