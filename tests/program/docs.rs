@@ -47,12 +47,19 @@ fn the_pages_of_the_rules_are_what_the_rules_say() {
         "index.md".to_owned(),
         casemate(["rules", "--format", "markdown"]).out,
     )];
-    for rule in list["rules"].as_array().expect("rules") {
-        let id = rule["id"].as_str().expect("an id");
-        pages.push((
-            format!("{id}.md"),
-            casemate(["explain", id, "--format", "markdown"]).out,
-        ));
+    let rules = list["rules"].as_array().expect("rules").iter();
+    let ids: Vec<&str> = rules
+        .map(|rule| rule["id"].as_str().expect("an id"))
+        .collect();
+    let explain = ["explain", "--format", "markdown"].into_iter();
+    let all = casemate(explain.chain(ids.iter().copied()))
+        .ended_with(0)
+        .out;
+    let sections: Vec<&str> = all.split("\n\n# CM-").collect();
+    assert_eq!(sections.len(), ids.len());
+    for (id, section) in ids.iter().zip(sections) {
+        let section = section.strip_prefix("# CM-").unwrap_or(section).trim_end();
+        pages.push((format!("{id}.md"), format!("# CM-{section}\n")));
     }
     let folder = root().join("docs/src/rules");
     if std::env::var_os("UPDATE_DOCS").is_some() {

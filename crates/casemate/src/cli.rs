@@ -148,9 +148,9 @@ pub(crate) enum Command {
     Log(Log),
     /// Say what a rule means, why it matters and what to do.
     Explain {
-        /// The rule, such as CM-PKL-001.
-        #[arg(value_name = "RULE")]
-        rule: String,
+        /// The rule, such as CM-PKL-001; or several.
+        #[arg(required = true, value_name = "RULE")]
+        rules: Vec<String>,
     },
     /// List every rule.
     Rules,

@@ -52,7 +52,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::VerifyAttestation(arguments) => commands::attest::verify::run(global, arguments),
         Command::Policy(command) => commands::policy::run(global, command),
         Command::Log(command) => commands::log::run(global, command),
-        Command::Explain { rule } => commands::rules::explain(global, rule),
+        Command::Explain { rules } => commands::rules::explain(global, rules),
         Command::Rules => commands::rules::list(global),
         Command::Schema { name } => commands::schema::run(name.as_deref()),
         Command::Init { file } => commands::init::run(global, file),

@@ -30,32 +30,35 @@ pub(crate) fn list(global: &Global) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what a rule means and what to do about it.
-pub(crate) fn explain(global: &Global, id: &str) -> Result<ExitCode> {
-    let rules = catalogue::rules();
-    let wanted = id.to_ascii_uppercase();
-    let Some(rule) = rules.iter().find(|rule| rule.id.as_str() == wanted) else {
-        let common = |rule: &&Rule| {
-            rule.id
-                .as_str()
-                .bytes()
-                .zip(wanted.bytes())
-                .take_while(|(a, b)| a == b)
-                .count()
-        };
-        let near = rules
-            .iter()
-            .rev()
-            .max_by_key(common)
-            .map_or("", |rule| rule.id.as_str());
-        bail!("there is no rule `{id}`; did you mean {near}? `casemate rules` lists them all");
-    };
-    match global.format {
-        Format::Json => output::print_json(rule)?,
-        Format::Text | Format::Markdown => output::print(&section(rule)?)?,
-        Format::Sarif => bail!("a rule is explained as text, json or markdown"),
+/// Says what rules mean and what to do about each.
+pub(crate) fn explain(global: &Global, ids: &[String]) -> Result<ExitCode> {
+    let all = catalogue::rules();
+    let rules: Vec<&Rule> = ids.iter().map(|id| find(&all, id)).collect::<Result<_>>()?;
+    match (global.format, &rules[..]) {
+        (Format::Json, [rule]) => output::print_json(rule)?,
+        (Format::Json, rules) => output::print_json(&rules)?,
+        (Format::Text | Format::Markdown, rules) => {
+            let sections: Vec<String> =
+                rules.iter().map(|it| section(it)).collect::<Result<_>>()?;
+            output::print(&sections.join("\n"))?;
+        }
+        (Format::Sarif, _) => bail!("a rule is explained as text, json or markdown"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn find<'a>(rules: &'a [Rule], id: &str) -> Result<&'a Rule> {
+    let wanted = id.to_ascii_uppercase();
+    if let Some(rule) = rules.iter().find(|rule| rule.id.as_str() == wanted) {
+        return Ok(rule);
+    }
+    let common = |rule: &&Rule| {
+        let pairs = rule.id.as_str().bytes().zip(wanted.bytes());
+        pairs.take_while(|(a, b)| a == b).count()
+    };
+    let near = rules.iter().rev().max_by_key(common);
+    let near = near.map_or("", |rule| rule.id.as_str());
+    bail!("there is no rule `{id}`; did you mean {near}? `casemate rules` lists them all");
 }
 
 /// The book's list of rules; `casemate explain` makes the pages it leads to.
