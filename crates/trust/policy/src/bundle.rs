@@ -96,6 +96,11 @@ impl Bundle {
         self.digest
     }
 
+    /// What whoever packed it calls it.
+    pub fn revision(&self) -> Option<&str> {
+        None
+    }
+
     /// The names of the files, in order.
     pub fn files(&self) -> impl Iterator<Item = &PathText> {
         self.files.keys()
@@ -105,6 +110,17 @@ impl Bundle {
     pub fn rules(&self) -> Vec<RuleSite> {
         let rules = self.definitions().map(|definition| definition.site.clone());
         rules.collect()
+    }
+
+    /// The line that a definition begins on.
+    pub(crate) fn line(&self, site: &RuleSite) -> Option<String> {
+        let (_, bytes) = self
+            .files
+            .iter()
+            .find(|(name, _)| name.as_str() == site.file)?;
+        let text = std::str::from_utf8(bytes).ok()?;
+        let at = usize::try_from(site.line).ok()?.checked_sub(1)?;
+        text.lines().nth(at).map(str::to_owned)
     }
 
     /// Reads and analyses `files`. What cannot be loaded denies everything.
