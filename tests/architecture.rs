@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("artifact", &["container"]),
     ("provenance", &["attest", "artifact", "container"]),
     ("secrets", &["container"]),
+    ("posture", &["document", "policy"]),
     ("attest", &[]),
     ("policy", &["attest", "container", "document"]),
     ("token", &["attest"]),

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use casemate_core::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::log::{
     Append, Attest, Checkpoint, Export, Init, Log, Open, Prove, Verify, Vkey, Which, Witness,
@@ -78,6 +80,31 @@ pub(crate) enum Format {
     Sarif,
     /// For a pull request.
     Markdown,
+}
+
+/// Whom findings about infrastructure are for. Each hears what those before hear.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Persona {
+    /// Who ships: what to repair.
+    #[default]
+    Regular,
+    /// Who hardens: what could be better.
+    Pedantic,
+    /// Who audits: everything worth a look.
+    Auditor,
+}
+
+impl From<Persona> for casemate_posture::check::Persona {
+    fn from(persona: Persona) -> Self {
+        match persona {
+            Persona::Regular => Self::Regular,
+            Persona::Pedantic => Self::Pedantic,
+            Persona::Auditor => Self::Auditor,
+        }
+    }
 }
 
 /// When to use colour.
@@ -170,6 +197,10 @@ pub(crate) struct Assess {
     /// once. Who it is from is asked of --trust-store.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) approval: Vec<PathBuf>,
+
+    /// Whom the findings about infrastructure are for [default: regular].
+    #[arg(long)]
+    pub(crate) persona: Option<Persona>,
 
     /// The name of the repository in the identities of its files [default: local].
     #[arg(long, value_name = "NAME")]

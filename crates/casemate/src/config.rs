@@ -14,6 +14,8 @@ use casemate_policy::Exception;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::cli::Persona;
+
 /// Everything that can be set. `casemate init` writes a file with every field, commented.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -48,6 +50,8 @@ pub(crate) struct AssessSettings {
     /// The name of the repository in the identities of its files. Name it once findings of more
     /// than one repository meet, and keep the name: fingerprints of files depend on it.
     pub(crate) repository: Option<String>,
+    /// Whom findings about infrastructure are for: `regular`, `pedantic` or `auditor`.
+    pub(crate) persona: Option<Persona>,
     /// A policy that overlays the built-in one, relative to this file: a directory of Rego and data, or a
     /// bundle (`.tar.gz`).
     pub(crate) policy: Option<PathBuf>,

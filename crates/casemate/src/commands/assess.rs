@@ -11,10 +11,12 @@ use std::{
 use anyhow::{Result, bail};
 use casemate_artifact::{ArtifactCheck, Limits};
 use casemate_core::{
-    AssetId, Coverage, Decision, Finding, Outcome, PathText, Status, Timestamp, Verdict, aggregate,
+    AssetId, Coverage, Decision, Finding, Outcome, PathText, Rule, Status, Survey as _, Timestamp,
+    Verdict, aggregate,
 };
-use casemate_inventory::{Inventory, Options};
-use casemate_policy::{Exception, GateInput, GateOutcome, Setting, is_clean};
+use casemate_inventory::{Inventory, Judges, Options};
+use casemate_policy::{Bundle, Exception, GateInput, GateOutcome, Setting, is_clean};
+use casemate_posture::{PostureSurvey, check::UserChecks};
 use casemate_provenance::Evidence;
 use casemate_report::{Assessment, Logged, Parts};
 use casemate_secrets::SecretsCheck;
@@ -22,7 +24,7 @@ use casemate_secrets::SecretsCheck;
 use self::models::{Models, Tree};
 use crate::{
     NEGATIVE, catalogue,
-    cli::{self, Global},
+    cli::{self, Global, Persona},
     clock,
     commands::{
         gate::{Append, Approvals, Gate},
@@ -47,7 +49,8 @@ pub(crate) fn run(
     }
     let report = ReportDir::create(&settings.out)?;
 
-    let mut inventory = take_inventory(global, &settings, &report)?;
+    let posture = posture(&settings, &bundle)?;
+    let mut inventory = take_inventory(global, &settings, &posture, &report)?;
     for path in &inventory.skipped {
         output::detail(global, || {
             format!("left out, since it is about to be replaced: {path}")
@@ -64,7 +67,7 @@ pub(crate) fn run(
     let record = casemate_policy::record(&bundle, &input, &mut gate);
     let (verdict, decision) = (record.outcome, record.decision());
     let logged = gate.logged(&decision)?;
-    let assessment = settings.tell(inventory, decision, logged);
+    let assessment = settings.tell(inventory, decision, logged, &posture);
 
     report.write(&assessment, &input, &record)?;
     output::print(&output::format(global).assessment(&assessment, output::options(global)))?;
@@ -83,8 +86,19 @@ pub(crate) fn run(
     })
 }
 
+/// The survey of infrastructure, with the checks that the policy brings along.
+fn posture(settings: &Settings, bundle: &Bundle) -> Result<PostureSurvey> {
+    let survey = PostureSurvey::new(settings.persona.into());
+    Ok(survey.with_checks(UserChecks::of(bundle, settings.now)?))
+}
+
 /// Puts every file of the tree before every check.
-fn take_inventory(global: &Global, settings: &Settings, report: &ReportDir) -> Result<Inventory> {
+fn take_inventory(
+    global: &Global,
+    settings: &Settings,
+    posture: &PostureSurvey,
+    report: &ReportDir,
+) -> Result<Inventory> {
     let allowlist = config::allowlist(&settings.allow)?.into_owned();
     let artifact = ArtifactCheck::new(allowlist, Limits::default());
     let secrets = SecretsCheck::builtin();
@@ -97,8 +111,11 @@ fn take_inventory(global: &Global, settings: &Settings, report: &ReportDir) -> R
     Ok(casemate_inventory::assess(
         &settings.path,
         &options,
-        &[&artifact],
-        &[&artifact, &secrets],
+        &Judges {
+            classifiers: &[&artifact],
+            checks: &[&artifact, &secrets],
+            surveys: &[posture],
+        },
         Ticker::progress(&ticker),
     )?)
 }
@@ -117,6 +134,7 @@ struct Settings {
     policy: cli::policy::Source,
     /// What was approved.
     approvals: Vec<PathBuf>,
+    persona: Persona,
     allow: Vec<PathBuf>,
     out: PathBuf,
     /// Where the settings come from, for the report.
@@ -162,6 +180,7 @@ impl Settings {
             config: global.config.as_deref().map(path_text).unwrap_or_default(),
             policy,
             approvals: arguments.approval.clone(),
+            persona: arguments.persona.or(chosen.persona).unwrap_or_default(),
             allow: chosen.allow,
             out: out.unwrap_or_else(|| PathBuf::from("casemate-report")),
             sources,
@@ -258,7 +277,13 @@ impl Settings {
         })
     }
 
-    fn tell(self, inventory: Inventory, decision: Decision, logged: Option<Logged>) -> Assessment {
+    fn tell(
+        self,
+        inventory: Inventory,
+        decision: Decision,
+        logged: Option<Logged>,
+        posture: &PostureSurvey,
+    ) -> Assessment {
         let root = path_text(&self.path);
         let ignored = inventory.assets.iter().filter_map(|asset| match &asset.id {
             AssetId::File { path, .. } if is_ours(path) => Some(root.join(path)),
@@ -304,7 +329,13 @@ impl Settings {
             decision,
             logged,
         };
-        Assessment::new(parts, &catalogue::rules())
+        let mut rules = catalogue::rules();
+        let own: Vec<Rule> = (posture.rules().iter())
+            .filter(|rule| !rules.iter().any(|known| known.id == rule.id))
+            .cloned()
+            .collect();
+        rules.extend(own);
+        Assessment::new(parts, &rules)
     }
 }
 

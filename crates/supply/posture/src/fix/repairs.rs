@@ -1,0 +1,23 @@
+//! Which rules have a repair.
+
+use casemate_core::RuleId;
+
+/// What makes a finding go away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// The attribute says this instead, also where there was none: a word of the file's language.
+    Set(&'static str),
+}
+
+impl Repair {
+    /// The repair of a rule's findings.
+    pub fn of(rule: &RuleId) -> Option<Self> {
+        let mut repairs = REPAIRS.iter();
+        let (_, repair) = repairs.find(|(id, _)| *id == rule.as_str())?;
+        Some(*repair)
+    }
+}
+
+/// One row for a rule whose attribute has one right value, whatever else is around it. What has to be
+/// weighed is not here.
+pub(crate) const REPAIRS: &[(&str, Repair)] = &[("CM-POD-001", Repair::Set("false"))];

@@ -1,0 +1,254 @@
+//! The survey: every file is read on its own, and all are judged together.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use casemate_core::{Coverage, Finding, Outcome, Reading, Rule, Source, Status, Subject, Survey};
+use casemate_document::decode;
+
+use crate::{
+    File, World,
+    check::{Attribute, FAMILIES, Found, Persona, Report, UserChecks},
+    read::{self, Draft, READERS},
+};
+
+/// Judges what the files of a tree declare.
+pub struct PostureSurvey {
+    persona: Persona,
+    rules: Vec<Rule>,
+    user: Option<UserChecks>,
+}
+
+impl PostureSurvey {
+    /// The survey for somebody.
+    pub fn new(persona: Persona) -> Self {
+        let rules = FAMILIES.iter().flat_map(|family| family.rules);
+        Self {
+            persona,
+            rules: rules.map(|(rule, _)| (*rule).clone()).collect(),
+            user: None,
+        }
+    }
+
+    /// The survey with checks of a policy beside its own.
+    #[must_use]
+    pub fn with_checks(mut self, checks: UserChecks) -> Self {
+        self.rules.extend(checks.rules().cloned());
+        self.user = Some(checks);
+        self
+    }
+
+    /// Whether somebody wants to hear of `rule`. Who writes one does.
+    pub(crate) fn is_told(&self, rule: &Rule) -> bool {
+        let mut rules = FAMILIES.iter().flat_map(|family| family.rules);
+        let known = rules.find(|(known, _)| known.id == rule.id);
+        known.is_none_or(|(_, persona)| *persona <= self.persona)
+    }
+}
+
+/// One file with what its reader keeps.
+struct Kept {
+    reader: usize,
+    draft: Draft,
+}
+
+impl Survey for PostureSurvey {
+    fn name(&self) -> &'static str {
+        "posture"
+    }
+
+    fn version(&self) -> &str {
+        VERSION
+    }
+
+    fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    fn read(&self, subject: &Subject, source: &dyn Source) -> Option<Reading> {
+        if source.len() > MAX_BYTES {
+            return None;
+        }
+        let length = usize::try_from(source.len()).ok()?;
+        let bytes = source.read_vec(0, length).ok()?;
+        let text = decode(&bytes).ok()?;
+        let file = Arc::new(File {
+            subject: subject.clone(),
+            text: text.into(),
+        });
+        let (reader, draft) = read::read(&file)?;
+        Some(Box::new(Kept { reader, draft }))
+    }
+
+    fn judge(&self, readings: Vec<Reading>) -> Vec<Outcome> {
+        let kept = readings
+            .into_iter()
+            .filter_map(|reading| reading.downcast().ok());
+        self.judge_kept(kept.map(|kept| *kept).collect()).outcomes
+    }
+}
+
+/// Everything that came of judging.
+pub(crate) struct Judged {
+    pub(crate) world: World,
+    pub(crate) report: Report,
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+impl PostureSurvey {
+    /// Judges files that are in memory.
+    pub(crate) fn judge_files(&self, files: &[Arc<File>]) -> Judged {
+        let kept = files.iter().filter_map(|file| {
+            let (reader, draft) = read::read(file)?;
+            Some(Kept { reader, draft })
+        });
+        self.judge_kept(kept.collect())
+    }
+
+    fn judge_kept(&self, kept: Vec<Kept>) -> Judged {
+        let mut by_reader: Vec<Vec<Draft>> = READERS.iter().map(|_| Vec::new()).collect();
+        let mut files = Vec::with_capacity(kept.len());
+        for Kept { reader, draft } in kept {
+            files.push(draft.file.clone());
+            by_reader[reader].push(draft);
+        }
+        let mut world = World::default();
+        for (reader, drafts) in READERS.iter().zip(&by_reader) {
+            (reader.gather)(drafts, &mut world);
+        }
+        let mut report = Report::default();
+        for family in FAMILIES {
+            (family.check)(&world, &mut report);
+        }
+        if let Some(user) = &self.user {
+            user.judge(&world, &mut report);
+        }
+        let outcomes = self.outcomes(&files, &world, &report);
+        Judged {
+            world,
+            report,
+            outcomes,
+        }
+    }
+
+    /// One outcome for each file: what was found there, or why nothing can be said.
+    fn outcomes(&self, files: &[Arc<File>], world: &World, report: &Report) -> Vec<Outcome> {
+        let mut outcomes: Vec<Outcome> = files.iter().map(|file| self.outcome(file)).collect();
+        let place = |file: &Arc<File>| Arc::as_ptr(file);
+        let places: HashMap<*const File, usize> = files
+            .iter()
+            .enumerate()
+            .map(|(at, file)| (place(file), at))
+            .collect();
+        let mut open: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for found in report
+            .found
+            .iter()
+            .filter(|found| self.is_told(&found.rule))
+        {
+            if let Some(&at) = places.get(&place(&found.attribute.origin.file)) {
+                outcomes[at].findings.push(finding(found));
+                outcomes[at].result = Status::Fail;
+            }
+        }
+        for left in report.open.iter().filter(|left| self.is_told(&left.rule)) {
+            if let Some(&at) = places.get(&place(&left.attribute.origin.file)) {
+                let Attribute { address, path, .. } = &left.attribute;
+                let reason = format!("{} of {address} at {path}: {}", left.rule.id, left.why);
+                open.entry(at).or_default().push(reason);
+            }
+        }
+        for (at, reasons) in open {
+            let outcome = &mut outcomes[at];
+            if outcome.result == Status::Pass {
+                outcome.result = Status::Undetermined;
+            }
+            outcome.reason = Some(sample(&reasons));
+        }
+        for problem in world.problems() {
+            let Some(&at) = places.get(&place(&problem.origin.file)) else {
+                continue;
+            };
+            let outcome = &mut outcomes[at];
+            if outcome.result == Status::Pass {
+                outcome.result = Status::Undetermined;
+            }
+            if problem.is_partial {
+                outcome.coverage = Coverage::Partial;
+            }
+            outcome.reason = Some(format!(
+                "{}: {}",
+                problem.origin.location(),
+                problem.message
+            ));
+        }
+        for outcome in &mut outcomes {
+            outcome
+                .findings
+                .sort_by(|a, b| (&a.location, &a.rule).cmp(&(&b.location, &b.rule)));
+        }
+        outcomes
+    }
+
+    fn outcome(&self, file: &File) -> Outcome {
+        let subject = &file.subject;
+        Outcome {
+            check: self.name().to_owned(),
+            version: self.version().to_owned(),
+            subject: subject.asset.id.clone(),
+            name: subject.asset.name.clone(),
+            input: Some(subject.digest),
+            result: Status::Pass,
+            coverage: Coverage::Complete,
+            reason: None,
+            facts: BTreeMap::new(),
+            findings: Vec::new(),
+        }
+    }
+}
+
+fn finding(found: &Found) -> Finding {
+    let Attribute {
+        address,
+        path,
+        origin,
+    } = &found.attribute;
+    let subject = &origin.file.subject;
+    let anchor = found.attribute.anchor();
+    let region = Some(origin.region());
+    let finding = subject.finding(&found.rule, Vec::new(), region, &anchor, &*found.message);
+    let finding = finding
+        .with_evidence("resource", &**address)
+        .with_evidence("attribute", &**path);
+    let places = origin.places().into_iter();
+    places.fold(finding, |finding, place| {
+        finding.with_evidence(place.role.as_str(), place.location.to_string())
+    })
+}
+
+/// The first of them, and how many more there are.
+fn sample(reasons: &[String]) -> String {
+    let shown = reasons
+        .iter()
+        .take(MAX_REASONS)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("; ");
+    match reasons.len().checked_sub(MAX_REASONS) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown}; and {more} more"),
+    }
+}
+
+/// Of the readers and the rules together.
+const VERSION: &str = "1";
+
+/// Nobody writes longer files of this kind; plans and states are the longest.
+const MAX_BYTES: u64 = 64 << 20;
+
+const MAX_REASONS: usize = 3;
+
+#[cfg(test)]
+pub(crate) mod tests;
