@@ -11,6 +11,7 @@ mod log;
 mod logged;
 mod model;
 mod page;
+mod policy;
 mod promotion;
 mod pypi;
 mod reference;

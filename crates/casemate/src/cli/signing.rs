@@ -36,7 +36,7 @@ pub(crate) struct Keygen {
 }
 
 /// Where the pass phrase of a private key comes from.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Passphrase {
     /// A file whose first line is the pass phrase of the private key, or the PIN of the token that has it;
     /// `-` for standard input. Without it, CASEMATE_PASSPHRASE is taken, or else the terminal is asked.

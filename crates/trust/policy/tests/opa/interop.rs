@@ -111,7 +111,7 @@ fn opa(arguments: &[&str]) -> Child {
         .expect("python starts")
 }
 
-fn library() -> &'static Path {
+pub(crate) fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(fetched)
 }
@@ -161,7 +161,7 @@ fn fetched() -> PathBuf {
     place
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../..")
 }
 

@@ -11,6 +11,8 @@
     reason = "the files are the tests' own, and the suite says how many cases hold"
 )]
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+mod bundle;
 mod case;
 mod compare;
 // The library is made for no other machine.
