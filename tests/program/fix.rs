@@ -21,7 +21,7 @@ fn a_patch_is_shown_that_git_applies_and_nothing_is_written() {
         run.err
     );
     assert_eq!(
-        read_text(&dir.path().join("deploy/pod.yaml")).as_bytes(),
+        read_text(dir.path().join("deploy/pod.yaml")).as_bytes(),
         POD
     );
 
@@ -63,5 +63,5 @@ fn a_finding_whose_value_comes_from_elsewhere_is_left_and_told() {
         "{}",
         run.err
     );
-    assert_eq!(read_text(&dir.path().join("pod.yaml")).as_bytes(), pod);
+    assert_eq!(read_text(dir.path().join("pod.yaml")).as_bytes(), pod);
 }

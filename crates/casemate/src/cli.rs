@@ -263,10 +263,8 @@ pub(crate) struct Fix {
     #[arg(long)]
     pub(crate) persona: Option<Persona>,
 
-    /// A directory of Rego and data that overlays the built-in policy; its checks must not come to find
-    /// anything new either.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) policy: policy::Source,
 }
 
 /// Judge model files.

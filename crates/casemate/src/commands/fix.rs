@@ -38,10 +38,16 @@ pub(crate) fn run(
     if global.format != Format::Text {
         bail!("repairs are told of as text: a patch that `git apply` takes");
     }
-    let policy = arguments.policy.clone().or(configuration.assess.policy);
-    let bundle = policies::load(policy.as_deref())?;
-    let persona = arguments.persona.or(configuration.assess.persona);
-    let checks = UserChecks::of(&bundle, clock::of(global)?.now())?;
+    let named = arguments.policy.clone();
+    let settings = configuration.assess;
+    let policy = cli::policy::Source {
+        policy: named.policy.or(settings.policy),
+        policy_trust_store: named.policy_trust_store.or(settings.policy_trust_store),
+    };
+    let now = clock::of(global)?.now();
+    let bundle = policies::load(global, &policy, now)?;
+    let persona = arguments.persona.or(settings.persona);
+    let checks = UserChecks::of(&bundle, now)?;
     let survey = PostureSurvey::new(persona.unwrap_or_default().into()).with_checks(checks);
     let files = read(global, &arguments.path, &survey)?;
     let wants = |id: &RuleId| arguments.rule.is_empty() || arguments.rule.contains(id);
