@@ -49,6 +49,7 @@ mod exception;
 mod explain;
 mod fence;
 mod gate;
+pub mod gatekeeper;
 mod glob;
 mod query;
 mod rego;

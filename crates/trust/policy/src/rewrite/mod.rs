@@ -33,8 +33,7 @@ use std::{
     ops::Range,
 };
 
-pub(crate) use token::end_of_string;
-use token::{Kind, Token};
+pub(crate) use token::{Kind, Token, end_of_string, tokens};
 
 use crate::{EngineError, engine::Message};
 
@@ -165,7 +164,7 @@ impl<'a> Source<'a> {
         let mut source = Self {
             name,
             text,
-            tokens: token::tokens(text),
+            tokens: tokens(text),
             brackets: BTreeMap::new(),
             openers: BTreeMap::new(),
             aliases: BTreeMap::new(),
