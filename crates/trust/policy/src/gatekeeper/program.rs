@@ -31,6 +31,7 @@ pub(crate) enum Version {
 pub(crate) struct Program {
     prototype: regorus::Engine,
     columns: Columns,
+    version: Version,
     inventory: Way,
 }
 
@@ -90,6 +91,7 @@ impl Program {
         Ok(Self {
             prototype,
             columns,
+            version,
             inventory,
         })
     }
@@ -104,7 +106,11 @@ impl Program {
         // As in Gatekeeper: what a builtin has no answer for is undefined, and templates that are
         // in use count on it.
         engine.set_strict_builtin_errors(false);
-        builtins::install(&mut engine, Moment::new(now, false))?;
+        let moment = Moment::new(now, false);
+        builtins::install(&mut engine, moment)?;
+        if self.version == Version::V0 {
+            builtins::install_deprecated(&mut engine, moment)?;
+        }
         let refuse = |_| Err(std::io::Error::other("`external_data` asks a provider").into());
         engine
             .add_extension(EXTERNAL.to_owned(), 1, Box::new(refuse))

@@ -10,6 +10,7 @@
 //! | `f` and on the next line `(x + 1) > 2` | `f;`, and the same |
 //! | `a := b` | `a := [b][0]` |
 //! | `[path, value] := walk(x)` | `walk(x, [path, value])` |
+//! | `deny[m] { ... } { ... }` | `deny[m] { ... } deny[m] { ... }` |
 //! | `lib.x`, where `data.lib` is imported | `data.lib.x` |
 //! | `not.foo := 1` | `foo := 1` in a module of package `not` below |
 //!
@@ -18,6 +19,7 @@
 
 mod alias;
 mod assign;
+mod bodies;
 mod head;
 mod keyword;
 mod lines;
@@ -105,6 +107,7 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
         edits.extend(assign::edits(source));
         edits.extend(assign::walks(source));
         edits.extend(lines::edits(source));
+        edits.extend(bodies::edits(source));
         let moved = keyword::moved(source, &names);
         for (keyword, rules) in &moved {
             let mut apart = edits.clone();

@@ -315,3 +315,33 @@ const WORDS: &[&str] = &[
     "`", "$", "$\"", "$`", "not.", "default ", "default.", "if ", "else ", "with ", "as ", ":= ",
     "= ", " ", "#", "x", "count", "1", "é", ".", "data.",
 ];
+
+#[test]
+fn every_body_of_a_set_has_a_head() {
+    for (written, read) in [
+        (
+            "v[{\"m\": m}] {\n\tm := 1\n} {\n\tm := 2\n}\n{ m := 3 }\nw[1] { true } { false }",
+            "v[{\"m\": m}] {\n\tm := [1][0]\n} v[{\"m\": m}] {\n\tm := [2][0]\n}\nv[{\"m\": m}] { m := \
+             [3][0] }\nw[1] { true } w[1] { false }",
+        ),
+        ("f(x) { x } { not x }", "f(x) { x } { not x }"),
+        (
+            "p { true } else = 1 { true }",
+            "p { true } else = 1 { true }",
+        ),
+        ("o[k] = v { k } { v }", "o[k] = v { k } { v }"),
+        ("p = {1} { x = {2}; y }", "p = {1} { x = {2}; y }"),
+    ] {
+        let expected = read
+            .replace("[1][0]", "1")
+            .replace("[2][0]", "2")
+            .replace("[3][0]", "3");
+        assert_eq!(
+            rewritten(written)[0]
+                .replace("[1][0]", "1")
+                .replace("[2][0]", "2")
+                .replace("[3][0]", "3"),
+            expected
+        );
+    }
+}
