@@ -46,6 +46,16 @@ impl Inventory {
         Ok(())
     }
 
+    /// Adds a namespace that is known without being given: constraints find its labels, and templates
+    /// do not find it.
+    pub(crate) fn assume(&mut self, namespace: &Value) {
+        if let Ok(meta) = Meta::of(namespace)
+            && let Some(known) = meta.as_namespace()
+        {
+            self.namespaces.entry(meta.name).or_insert(known);
+        }
+    }
+
     /// The object of a namespace.
     pub fn namespace(&self, name: &str) -> Option<&Value> {
         let kinds = self.tree.get("cluster")?.get("v1")?;

@@ -59,6 +59,34 @@ impl Resource {
     /// The first mistake. A key that stands twice in one map is one: what reads the file later might
     /// take the other value.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Vec<Self>, Faults> {
+        let mut todo = Self::documents(name, bytes)?;
+        todo.reverse();
+        let mut resources = Vec::new();
+        while let Some(whole) = todo.pop() {
+            match object::items(whole.value) {
+                Err(Value::Null) => {}
+                Err(value) => resources.push(Self { value, ..whole }),
+                Ok(values) => {
+                    let nodes = whole.node.get("items").map(Node::items).unwrap_or_default();
+                    let items = values.into_iter().zip(nodes).map(|(value, node)| Self {
+                        value,
+                        node: node.clone(),
+                        file: whole.file.clone(),
+                        starts: whole.starts.clone(),
+                    });
+                    todo.extend(items.rev());
+                }
+            }
+        }
+        Ok(resources)
+    }
+
+    /// The documents of the file called `name` as they are, lists and empty ones included.
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::read`].
+    pub fn documents(name: &str, bytes: &[u8]) -> Result<Vec<Self>, Faults> {
         let file: Arc<str> = name.into();
         let text = decode(bytes).map_err(|error| {
             let place = Place {
@@ -95,25 +123,13 @@ impl Resource {
             let key = format!("`{}` stands a second time in one map", span.of(&text));
             return refuse(*span, &key);
         }
-        let roots = roots.into_iter().map(|node| (node.to_json(), node));
-        let mut todo: Vec<(Value, Node)> = roots.rev().collect();
-        let mut resources = Vec::new();
-        while let Some((value, node)) = todo.pop() {
-            match object::items(value) {
-                Err(Value::Null) => {}
-                Err(value) => resources.push(Self {
-                    value,
-                    node,
-                    file: file.clone(),
-                    starts: starts.clone(),
-                }),
-                Ok(values) => {
-                    let nodes = node.get("items").map(Node::items).unwrap_or_default();
-                    todo.extend(values.into_iter().zip(nodes.iter().cloned()).rev());
-                }
-            }
-        }
-        Ok(resources)
+        let documents = roots.into_iter().map(|node| Self {
+            value: node.to_json(),
+            node,
+            file: file.clone(),
+            starts: starts.clone(),
+        });
+        Ok(documents.collect())
     }
 
     /// The file that it stands in.

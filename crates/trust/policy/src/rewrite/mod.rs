@@ -59,9 +59,9 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// The same after two more passes, each of which copies what the one before it changed.
+    /// The same after three more passes, each of which copies what the one before it changed.
     fn completed(mut self) -> Self {
-        for edits in [negation::edits, head::edits] {
+        for edits in [negation::edits, head::edits, bodies::edits] {
             let source = Source::read(&self.name, &self.text);
             let edits = edits(&source);
             if !edits.is_empty() {
@@ -107,7 +107,6 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
         edits.extend(assign::edits(source));
         edits.extend(assign::walks(source));
         edits.extend(lines::edits(source));
-        edits.extend(bodies::edits(source));
         let moved = keyword::moved(source, &names);
         for (keyword, rules) in &moved {
             let mut apart = edits.clone();

@@ -173,7 +173,8 @@ fn values_of_heads_are_computed_in_bodies() {
         ),
         (
             "deny[f(x)] { a } { b }\n",
-            "deny[__value_4__] { a ; __value_4__ := f(x) } { b ; __value_4__ := f(x) }\n",
+            "deny[__value_4__] { a ; __value_4__ := f(x) } deny[__value_4__] { b ; __value_4__ := \
+             f(x) }\n",
         ),
         (
             "p contains x.y if {z | z := 1} == q\n",
@@ -320,9 +321,9 @@ const WORDS: &[&str] = &[
 fn every_body_of_a_set_has_a_head() {
     for (written, read) in [
         (
-            "v[{\"m\": m}] {\n\tm := 1\n} {\n\tm := 2\n}\n{ m := 3 }\nw[1] { true } { false }",
-            "v[{\"m\": m}] {\n\tm := [1][0]\n} v[{\"m\": m}] {\n\tm := [2][0]\n}\nv[{\"m\": m}] { m := \
-             [3][0] }\nw[1] { true } w[1] { false }",
+            "v[{\"m\": m}] {\n\tf(m)\n} {\n\tg(m)\n}\n{ h(m) }\nw[1] { true } { false }",
+            "v[{\"m\": m}] {\n\tf(m)\n} v[{\"m\": m}] {\n\tg(m)\n}\nv[{\"m\": m}] { h(m) }\nw[1] \
+             { true } w[1] { false }",
         ),
         ("f(x) { x } { not x }", "f(x) { x } { not x }"),
         (
@@ -330,18 +331,7 @@ fn every_body_of_a_set_has_a_head() {
             "p { true } else = 1 { true }",
         ),
         ("o[k] = v { k } { v }", "o[k] = v { k } { v }"),
-        ("p = {1} { x = {2}; y }", "p = {1} { x = {2}; y }"),
     ] {
-        let expected = read
-            .replace("[1][0]", "1")
-            .replace("[2][0]", "2")
-            .replace("[3][0]", "3");
-        assert_eq!(
-            rewritten(written)[0]
-                .replace("[1][0]", "1")
-                .replace("[2][0]", "2")
-                .replace("[3][0]", "3"),
-            expected
-        );
+        assert_eq!(rewritten(written), [read]);
     }
 }
