@@ -10,6 +10,9 @@
     reason = "the files are the tests' own, and the suites say how many cases hold"
 )]
 
+mod matching;
+mod policies;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -20,6 +23,21 @@ use casemate_policy::{
     Limits, TestResult,
     gatekeeper::{Resource, Suite, SuiteCase},
 };
+
+#[test]
+fn our_own_suites_hold() {
+    let dir = Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/gatekeeper/suites"
+    ));
+    let cases: Vec<SuiteCase> = files(dir).iter().flat_map(|file| run(file)).collect();
+    assert!(cases.len() > 10, "{} cases", cases.len());
+    let failed = cases
+        .iter()
+        .filter(|case| matches!(case.result, TestResult::Fail | TestResult::Error));
+    let failed: String = failed.map(SuiteCase::to_string).collect();
+    assert!(failed.is_empty(), "{failed}");
+}
 
 #[test]
 fn gatekeepers_samples_are_decided_as_they_are_labelled() {

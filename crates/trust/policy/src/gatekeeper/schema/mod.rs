@@ -24,9 +24,9 @@ pub(crate) struct Schema {
     is_int_or_string: bool,
     keeps_unknown: bool,
     nullable: bool,
-    properties: BTreeMap<String, Schema>,
+    properties: BTreeMap<String, Self>,
     additional: Option<Additional>,
-    items: Option<Box<Schema>>,
+    items: Option<Box<Self>>,
     default: Option<Value>,
     required: Vec<String>,
     values: Option<Vec<Value>>,
@@ -39,10 +39,10 @@ pub(crate) struct Schema {
     is_unique: bool,
     pattern: Option<Regex>,
     format: Option<String>,
-    all_of: Vec<Schema>,
-    any_of: Vec<Schema>,
-    one_of: Vec<Schema>,
-    not: Option<Box<Schema>>,
+    all_of: Vec<Self>,
+    any_of: Vec<Self>,
+    one_of: Vec<Self>,
+    not: Option<Box<Self>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
