@@ -167,29 +167,33 @@ impl Constraints {
         point: Point,
         now: Timestamp,
     ) -> Vec<Violation> {
-        let asked = Asked::of(self, review, inventory, point);
-        if asked.iter().all(|asked| asked.constraints.is_empty()) {
-            return asked
-                .into_iter()
-                .flat_map(|asked| asked.violations)
-                .collect();
-        }
-        let (value, known) = (review.value(), inventory.value());
-        let mut asked = asked;
-        let ran = fence::run(|| {
-            for one in &mut asked {
-                one.evaluate(&value, known, now);
-            }
-            Ok(())
-        });
-        if let Err(error) = ran {
-            // No thread: every constraint that was to be asked is violated.
-            for one in &mut asked {
-                one.refuse_rest(&error);
+        let mut asked = Asked::of(self, review, inventory, point);
+        if asked.iter().any(|one| !one.constraints.is_empty()) {
+            let (value, known) = (review.value(), inventory.value());
+            let ran = fence::run(|| {
+                for one in &mut asked {
+                    one.evaluate(&value, known, now);
+                }
+                Ok(())
+            });
+            if let Err(error) = ran {
+                // No thread, or a mistake of ours: what was not asked to the end is violated.
+                for one in &mut asked {
+                    one.refuse_rest(&error);
+                }
             }
         }
         let violations = asked.into_iter().flat_map(|one| one.violations);
-        violations.collect()
+        let mut violations: Vec<Violation> = violations.collect();
+        violations.sort_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
+        violations
+    }
+
+    /// A template that has no Rego, and why that is.
+    pub(crate) fn without_rego(&self) -> Option<(&Place, String)> {
+        let mut templates = self.templates.values();
+        let template = templates.find(|template| template.program.is_none())?;
+        Some((&template.place, template::why_not(template)))
     }
 
     fn add_template(&mut self, template: Template, resource: &Resource) -> Option<Fault> {
@@ -197,13 +201,23 @@ impl Constraints {
             let message = format!("{} has a template already, {}", template.kind, first.place);
             return Some(fault(resource, message));
         }
-        if template.program.is_none() {
+        let mut tell = |reason: String| {
             self.not_evaluated.push(NotEvaluated {
                 kind: "ConstraintTemplate".to_owned(),
                 name: template.kind.to_ascii_lowercase(),
                 place: template.place.clone(),
-                reason: template::why_not(&template),
+                reason,
             });
+        };
+        if template.program.is_none() {
+            tell(template::why_not(&template));
+        }
+        if template
+            .schema
+            .as_ref()
+            .is_some_and(|schema| schema.has_rules)
+        {
+            tell("the rules in CEL of its parameters are not asked".to_owned());
         }
         self.templates.insert(template.kind.clone(), template);
         None
@@ -291,16 +305,19 @@ impl<'a> Asked<'a> {
         let Some(program) = &self.template.program else {
             return;
         };
-        if self.constraints.is_empty() {
-            return;
-        }
-        let mut run = match program::fenced(|| program.start(inventory, now)) {
-            Ok(run) => run,
-            Err(error) => return self.refuse_rest(&error),
-        };
-        for (constraint, action) in std::mem::take(&mut self.constraints) {
-            let ask = || run.ask(review, &constraint.parameters, inventory);
-            match program::fenced(ask) {
+        let mut kept = None;
+        while let Some(&(constraint, action)) = self.constraints.last() {
+            let answer = program::fenced(|| {
+                // What an error leaves behind is not asked again.
+                let mut run = match kept.take() {
+                    Some(run) => run,
+                    None => program.start(inventory, now)?,
+                };
+                let reasons = run.ask(review, &constraint.parameters, inventory)?;
+                kept = Some(run);
+                Ok(reasons)
+            });
+            match answer {
                 Ok(reasons) => {
                     for reason in reasons {
                         self.violations.push(Violation {
@@ -311,6 +328,7 @@ impl<'a> Asked<'a> {
                 }
                 Err(error) => self.refuse(constraint, action, &error),
             }
+            self.constraints.pop();
         }
     }
 

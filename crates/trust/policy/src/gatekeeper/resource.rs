@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     field::{Field, Place, Step, Wrong},
     object,
+    schema::MAX_WRONG,
 };
 use crate::engine::Message;
 
@@ -180,7 +181,8 @@ impl Resource {
 
     /// What is wrong, with its place.
     pub(crate) fn faults(&self, wrong: Vec<Wrong>) -> Vec<Fault> {
-        let faults = wrong.into_iter().map(|wrong| Fault {
+        // Finding a place is a walk, and there may be a million things wrong.
+        let faults = wrong.into_iter().take(MAX_WRONG).map(|wrong| Fault {
             place: self.place_of(&wrong.field),
             field: wrong.field,
             message: wrong.message,

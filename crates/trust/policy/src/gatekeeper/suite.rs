@@ -175,8 +175,8 @@ impl Suite {
                 return vec![whole(TestResult::Error, Some(faults.to_string()))];
             }
         };
-        if let Some(one) = constraints.not_evaluated().first() {
-            let why = format!("{} is not evaluated: {}", one.place, one.reason);
+        if let Some((place, reason)) = constraints.without_rego() {
+            let why = format!("{place} is not evaluated: {reason}");
             return vec![whole(TestResult::Error, Some(why))];
         }
         let mut results = Vec::new();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use casemate_policy::{
-    Limits,
+    Limits, TestResult,
     gatekeeper::{
         Action, ConstraintReport, Constraints, Inventory, Point, Resource, Review, Source,
         Violation,
@@ -233,6 +233,95 @@ spec:
     );
     let constraints = load(&policy).expect("loads");
     assert_eq!(constraints.not_evaluated()[0].name, "native");
+    let schema = "{type: object, properties: {a: {type: string, x-kubernetes-validations: []}}}";
+    let constraints = load(&template("Ruled", ALWAYS, schema)).expect("loads");
+    let told = &constraints.not_evaluated()[0];
+    assert_eq!(told.name, "ruled");
+    assert_eq!(
+        told.reason,
+        "the rules in CEL of its parameters are not asked"
+    );
+}
+
+#[test]
+fn a_suite_of_a_template_without_rego_is_an_error_whatever_it_expects() {
+    let files = "---
+apiVersion: templates.gatekeeper.sh/v1
+kind: ConstraintTemplate
+metadata: {name: native}
+spec:
+  crd: {spec: {names: {kind: Native}}}
+  targets:
+    - target: admission.k8s.gatekeeper.sh
+      code: [{engine: K8sNativeValidation, source: {}}]
+";
+    let suite = "apiVersion: test.gatekeeper.sh/v1alpha1
+kind: Suite
+tests:
+  - {name: a, template: t.yaml, constraint: c.yaml, cases: [{object: o.yaml, assertions: [{violations: yes}]}]}
+  - {name: b, template: t.yaml, constraint: c.yaml, expansion: e.yaml, cases: []}
+";
+    let resource = &Resource::read("s.yaml", suite.as_bytes()).expect("YAML")[0];
+    let suite = Suite::read(resource).expect("a suite");
+    let constraint = constraint("Native", "a", "{}");
+    let read = |name: &str| match name {
+        "t.yaml" => Ok(files.as_bytes().to_vec()),
+        "c.yaml" => Ok(constraint.as_bytes().to_vec()),
+        "o.yaml" => Ok(POD.as_bytes().to_vec()),
+        name => Err(name.to_owned()),
+    };
+    let cases = suite.run(&read, Limits::default(), now());
+    let told: Vec<_> = cases
+        .iter()
+        .map(|case| (case.result, case.message.as_deref().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (
+                TestResult::Error,
+                "t.yaml:2 is not evaluated: it has no Rego, only K8sNativeValidation"
+            ),
+            (TestResult::Error, "expansions are not evaluated"),
+        ]
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_suite_is_told_by_file_line_and_field() {
+    for (tests, expected) in [
+        ("7", "s.yaml:3: tests expects an array, not a number"),
+        (
+            "[{template: t, constraints: c}]",
+            "s.yaml:3: tests[0].constraints is not a field of this",
+        ),
+        (
+            "[{template: t}]",
+            "s.yaml:3: tests[0].constraint is required, and missing",
+        ),
+        (
+            "[{template: t, constraint: c, cases: [{object: o}]}]",
+            "s.yaml:3: tests[0].cases[0].assertions is empty: nothing would be tested",
+        ),
+        (
+            "[{template: t, constraint: c, cases: [{object: o, assertions: [{violations: -1}]}]}]",
+            "s.yaml:3: tests[0].cases[0].assertions[0].violations is neither yes, no nor a count",
+        ),
+        (
+            "[{template: t, constraint: c, cases: [{object: o, assertions: [{message: '('}]}]}]",
+            "s.yaml:3: tests[0].cases[0].assertions[0].message is no regular expression",
+        ),
+        (
+            "[{template: t, constraint: c, invalid: true, cases: [{object: o, assertions: [{}]}]}]",
+            "s.yaml:3: tests[0].cases cannot stand beside `invalid`",
+        ),
+    ] {
+        let suite =
+            format!("apiVersion: test.gatekeeper.sh/v1alpha1\nkind: Suite\ntests: {tests}\n");
+        let resource = &Resource::read("s.yaml", suite.as_bytes()).expect("YAML")[0];
+        let error = Suite::read(resource).expect_err(tests).to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
 }
 
 #[test]

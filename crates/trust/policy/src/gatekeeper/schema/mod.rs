@@ -43,6 +43,8 @@ pub(crate) struct Schema {
     any_of: Vec<Self>,
     one_of: Vec<Self>,
     not: Option<Box<Self>>,
+    /// Whether it, or anything below it, has rules in CEL, which are not evaluated.
+    pub(crate) has_rules: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +105,10 @@ impl Schema {
             strictness,
             wrong: Vec::new(),
             nodes: 0,
+            has_rules: false,
         };
-        let schema = reader.node(value, field, Role::Structure);
+        let mut schema = reader.node(value, field, Role::Structure);
+        schema.has_rules = reader.has_rules;
         if reader.wrong.is_empty() {
             schema.check_defaults(field, &mut reader.wrong);
         }
@@ -143,6 +147,7 @@ struct Reader {
     strictness: Strictness,
     wrong: Vec<Wrong>,
     nodes: usize,
+    has_rules: bool,
 }
 
 /// What a node of a schema is for.
@@ -177,6 +182,7 @@ impl Reader {
             is_unique: self.flag(fields, field, "uniqueItems"),
             ..Schema::default()
         };
+        self.has_rules |= fields.contains_key("x-kubernetes-validations");
         if fields.contains_key("$ref") {
             self.refuse(&field.with("$ref"), "references are not allowed in schemas");
         }
@@ -401,3 +407,158 @@ const MAX_PATTERN: usize = 1 << 20;
 
 /// What is wrong beyond that is not told.
 pub(crate) const MAX_WRONG: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(schema: &Value, value: &Value) -> Vec<String> {
+        let schema = Schema::read(schema, &Field::default(), Strictness::Structural);
+        let schema = schema.expect("a schema");
+        let mut wrong = schema.check(value);
+        wrong.extend(schema.unknown(value));
+        let texts = wrong
+            .iter()
+            .map(|it| format!("{} {}", it.field, it.message));
+        texts.map(|text| text.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn every_word_of_a_schema_counts() {
+        let any = "x-kubernetes-preserve-unknown-fields";
+        for (schema, good, bad, expected) in [
+            (
+                json!({"type": "integer"}),
+                json!(1.0),
+                json!(1.5),
+                "expects an integer, not a number",
+            ),
+            (
+                json!({"type": "boolean"}),
+                json!(true),
+                json!(null),
+                "expects a boolean, not null",
+            ),
+            (
+                json!({"type": "string", "nullable": true, "minLength": 2}),
+                json!(null),
+                json!("ä"),
+                "has 1 characters, and at least 2 are required",
+            ),
+            (
+                json!({"type": "string", "enum": ["a", "b"]}),
+                json!("a"),
+                json!("c"),
+                "is none of \"a\", \"b\"",
+            ),
+            (
+                json!({"type": "number", "minimum": 0, "exclusiveMinimum": true}),
+                json!(0.1),
+                json!(0),
+                "is not above 0",
+            ),
+            (
+                json!({"type": "number", "multipleOf": 2}),
+                json!(4),
+                json!(5),
+                "is no multiple of 2",
+            ),
+            (
+                json!({"type": "array", "items": {"type": "integer"}, "uniqueItems": true}),
+                json!([1, 2]),
+                json!([1, 1]),
+                "has an item twice",
+            ),
+            (
+                json!({"type": "array", "items": {"type": "integer"}, "maxItems": 1}),
+                json!([]),
+                json!([1, 2]),
+                "has 2 items, and at most 1 are allowed",
+            ),
+            (
+                json!({"type": "array", "items": {"type": "integer"}}),
+                json!([1]),
+                json!([1, "a"]),
+                "[1] expects an integer, not a string",
+            ),
+            (
+                json!({"x-kubernetes-int-or-string": true}),
+                json!("80%"),
+                json!([]),
+                "expects an integer or a string, not an array",
+            ),
+            (
+                json!({"type": "object", "additionalProperties": {"type": "integer"}}),
+                json!({"a": 1}),
+                json!({"a b": "c"}),
+                "[\"a b\"] expects an integer, not a string",
+            ),
+            (
+                json!({"type": "object", "properties": {"a": {"type": "object", any: true}}}),
+                json!({"a": {"b": [1]}}),
+                json!({"b": 1}),
+                "b is not a field of this",
+            ),
+            (
+                json!({"type": "integer", "anyOf": [{"minimum": 9}, {"maximum": 1}]}),
+                json!(9),
+                json!(5),
+                "meets none of the schemas of anyOf",
+            ),
+            (
+                json!({"type": "integer", "oneOf": [{"minimum": 1}, {"minimum": 5}]}),
+                json!(3),
+                json!(7),
+                "does not meet exactly one of the schemas of oneOf",
+            ),
+            (
+                json!({"type": "integer", "allOf": [{"minimum": 1}], "not": {"maximum": 3}}),
+                json!(4),
+                json!(2),
+                "meets the schema of not",
+            ),
+        ] {
+            assert_eq!(told(&schema, &good), Vec::<String>::new(), "{schema}");
+            assert_eq!(told(&schema, &bad), [expected], "{schema}");
+        }
+    }
+
+    #[test]
+    fn formats_are_those_that_kubernetes_asks_for() {
+        for (format, good, bad) in [
+            ("ipv4", "10.0.0.1", "10.0.0.256"),
+            ("ipv6", "::1", "10.0.0.1"),
+            ("cidr", "10.0.0.0/8", "10.0.0.0/33"),
+            ("date", "2026-09-01", "2026-13-01"),
+            ("date-time", "2026-09-01T12:00:00Z", "2026-09-01"),
+            ("uuid", "9c2f0a51-5f0c-4d4c-8a3f-0c6a9d6f9b11", "9c2f0a51"),
+        ] {
+            let schema = json!({"type": "string", "format": format});
+            assert_eq!(
+                told(&schema, &json!(good)),
+                Vec::<String>::new(),
+                "{format}"
+            );
+            let expected = format!("is not of the format {format}");
+            assert_eq!(told(&schema, &json!(bad)), [expected]);
+        }
+        let unknown = json!({"type": "string", "format": "password"});
+        assert_eq!(told(&unknown, &json!("x")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_schema_that_nobody_writes_is_refused() {
+        let mut deep = json!({"type": "string"});
+        for _ in 0..100 {
+            deep = json!({"type": "object", "properties": {"a": deep}});
+        }
+        let wrong = Schema::read(&deep, &Field::default(), Strictness::Structural);
+        let wrong = wrong.expect_err("too deep");
+        assert!(wrong[0].message.contains("larger or deeper"), "{wrong:?}");
+        let many = (0..MAX_NODES + 1).map(|at| (at.to_string(), json!({"type": "string"})));
+        let wide = json!({"type": "object", "properties": many.collect::<Map<_, _>>()});
+        Schema::read(&wide, &Field::default(), Strictness::Structural).expect_err("too wide");
+    }
+}
