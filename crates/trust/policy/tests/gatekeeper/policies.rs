@@ -5,7 +5,7 @@ use std::time::Duration;
 use casemate_policy::{
     Limits, TestResult,
     gatekeeper::{
-        Action, ConstraintReport, Constraints, Inventory, Point, Resource, Review, Source,
+        Action, ConstraintReport, Constraints, Inventory, Point, Resource, Review, Source, Suite,
         Violation,
     },
 };
