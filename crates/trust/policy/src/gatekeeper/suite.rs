@@ -88,16 +88,17 @@ pub struct SuiteCase {
 
 impl fmt::Display for SuiteCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file, self.test)?;
+        let file = Message::new(&self.file);
+        write!(f, "{file}: {}", Message::new(&self.test))?;
         if let Some(case) = &self.case {
-            write!(f, "/{case}")?;
+            write!(f, "/{}", Message::new(case))?;
         }
         writeln!(f, ": {}", self.result)?;
         if matches!(self.result, TestResult::Fail | TestResult::Error) {
-            writeln!(f, "  {}:{}", self.file, self.line)?;
+            writeln!(f, "  {file}:{}", self.line)?;
         }
         for line in self.message.iter().flat_map(|message| message.lines()) {
-            writeln!(f, "  {line}")?;
+            writeln!(f, "  {}", Message::new(line))?;
         }
         Ok(())
     }
