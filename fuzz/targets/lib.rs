@@ -28,6 +28,7 @@ targets! {
     document: "YAML and JSON.",
     examine: "The judgement of a file of any format.",
     explain: "The explanation of a file of any format.",
+    gatekeeper: "Templates, constraints and suites of Gatekeeper.",
     gguf: "GGUF headers.",
     gzip: "gzip and zlib streams.",
     index: "The index of a checkpoint in several files.",

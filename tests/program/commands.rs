@@ -103,7 +103,8 @@ fn files_are_checked_as_conftest_checks_them() {
         (b"policy/other.rego", b"package other\n\nwarn contains \"look\" if input\n"),
         (b"bad.json", br#"{"run_as": "root"}"#),
         (b"good.toml", b"run_as = \"nobody\""),
-        (b"a.yaml", b"run_as: root"),
+        (b"a.yaml", b"run_as: nobody\n---\nrun_as: root\n---\nrun_as: root\n"),
+        (b"a.txt", b"run_as: root"),
     ]);
     let place = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
     let check = |names: &[&str], more: &[&str]| {
@@ -132,7 +133,9 @@ fn files_are_checked_as_conftest_checks_them() {
         .json();
     let schema = casemate(["schema", "policy-check"]).ended_with(0).json();
     assert_valid(&json, schema);
-    check(&["a.yaml"], &[]).ended_with(2);
+    let run = check(&["a.yaml"], &[]).ended_with(1);
+    assert_eq!(run.out.matches("FAIL - ").count(), 2, "{}", run.out);
+    check(&["a.txt"], &[]).ended_with(2);
     check(&["bad.json"], &["--namespace", "none"]).ended_with(2);
 }
 

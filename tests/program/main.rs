@@ -3,6 +3,7 @@
 mod assess;
 mod attest;
 mod commands;
+mod constraints;
 mod convert;
 mod docs;
 mod fix;

@@ -7,6 +7,7 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod constraints;
 mod http;
 mod output;
 mod policies;

@@ -123,8 +123,16 @@ pub(crate) fn verify(
     Ok(evidence)
 }
 
+/// Whether any file below `dir` is Rego.
+pub(crate) fn has_rego(dir: &Path) -> Result<bool> {
+    let files = read(dir)?;
+    Ok(files
+        .iter()
+        .any(|(name, _)| name.extension() == Some("rego")))
+}
+
 /// Every file below `dir` that a policy can be made of, by its path from there.
-fn read(dir: &Path) -> Result<Vec<(PathText, Vec<u8>)>> {
+pub(crate) fn read(dir: &Path) -> Result<Vec<(PathText, Vec<u8>)>> {
     let mut files = Vec::new();
     let mut todo = vec![dir.to_owned()];
     while let Some(folder) = todo.pop() {

@@ -22,25 +22,32 @@ pub(crate) struct Source {
 /// Work with gate policies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
-    /// Run the `test_*` rules of a policy, with coverage.
+    /// Run the `test_*` rules of a policy, with coverage, and Gatekeeper's suites in it.
     Test {
-        /// A directory, or a bundle (.tar.gz). It is tested as an overlay of the built-in policy.
+        /// A directory, or a bundle (.tar.gz). Its Rego is tested as an overlay of the built-in policy.
         #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
         dir: PathBuf,
     },
-    /// Hold files against a policy in the habit of conftest: `deny`, `violation` and `warn` rules.
+    /// Hold files against a policy: `deny`, `violation` and `warn` rules in the habit of conftest, and
+    /// Gatekeeper's constraints.
     Check {
-        /// The files, JSON or TOML by their name; `-` for JSON on standard input.
+        /// The files, YAML, JSON or TOML by their name; `-` for YAML or JSON on standard input.
         #[arg(required = true, value_hint = ValueHint::FilePath)]
         inputs: Vec<PathBuf>,
 
-        /// A directory of Rego and data, or a bundle (.tar.gz). Nothing built in is added to it.
+        /// A directory of Rego and data, of Gatekeeper's templates and constraints, or of both; or a bundle
+        /// (.tar.gz). Nothing built in is added to it.
         #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
         policy: PathBuf,
 
         /// The policy must be a bundle that somebody signed whom this store trusts.
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         policy_trust_store: Option<PathBuf>,
+
+        /// A file of objects that constraints may refer to, beside those that are checked; may be
+        /// repeated.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        inventory: Vec<PathBuf>,
 
         /// The package that has the rules; may be repeated.
         #[arg(long, value_name = "PACKAGE", default_value = "main")]

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Bundle, Engine as _, EngineError, Question, engine::Message};
+use crate::{
+    Bundle, Engine as _, EngineError, Question, engine::Message, gatekeeper::ConstraintReport,
+};
 
 /// What the rules of `namespace` say of `input`, a file called `name`. They are those called `deny`,
 /// `violation` or `warn`, with or without something behind it: `deny_root`. A rule gives a set or an
@@ -75,6 +77,9 @@ pub struct CheckReport {
     pub schema: &'static str,
     /// Each file in each namespace, as they were given.
     pub files: Vec<FileCheck>,
+    /// What the constraints of the policy say of the objects in the files, where it has some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub constraints: Option<ConstraintReport>,
 }
 
 impl CheckReport {
@@ -83,12 +88,21 @@ impl CheckReport {
         Self {
             schema: "casemate.policy-check/1",
             files,
+            constraints: None,
         }
+    }
+
+    /// The same with what constraints say.
+    #[must_use]
+    pub fn with_constraints(mut self, constraints: Option<ConstraintReport>) -> Self {
+        self.constraints = constraints;
+        self
     }
 
     /// Whether nothing is denied. Warnings deny nothing.
     pub fn is_success(&self) -> bool {
         self.files.iter().all(|file| file.failures.is_empty())
+            && self.constraints.iter().all(ConstraintReport::is_success)
     }
 }
 
@@ -100,6 +114,12 @@ impl fmt::Display for CheckReport {
                     let (name, space) = (&file.file, &file.namespace);
                     writeln!(f, "{word} - {name} - {space} - {}", reason.message)?;
                 }
+            }
+        }
+        if let Some(constraints) = &self.constraints {
+            write!(f, "{constraints}")?;
+            if self.files.is_empty() {
+                return Ok(());
             }
         }
         let sum = |of: fn(&FileCheck) -> usize| self.files.iter().map(of).sum::<usize>();

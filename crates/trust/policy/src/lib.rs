@@ -17,7 +17,8 @@
 //! Rego means here what it means to OPA. Where the library knows less, its builtins are added and
 //! source is put into words that it knows (`rewrite`); OPA's own cases and OPA itself are asked in
 //! `tests/opa`. [`query()`] asks a policy what no rule was written for, and [`check()`] holds files
-//! against rules in the habit of conftest.
+//! against rules in the habit of conftest. [`gatekeeper`] evaluates constraint templates and constraints,
+//! each template apart from all else.
 //!
 //! # What keeps a policy from letting something pass by accident
 //!
@@ -50,6 +51,7 @@ mod exception;
 mod explain;
 mod fence;
 mod gate;
+pub mod gatekeeper;
 mod glob;
 mod keep;
 mod layer;

@@ -210,7 +210,7 @@ pub(crate) struct Evaluated {
     pub(crate) prints: Vec<String>,
 }
 
-fn empty(limits: Limits) -> regorus::Engine {
+pub(crate) fn empty(limits: Limits) -> regorus::Engine {
     let mut engine = regorus::Engine::new();
     engine.set_execution_timer_config(ExecutionTimerConfig {
         limit: limits.time,
@@ -257,7 +257,7 @@ fn module_path(engine: &regorus::Engine, module: usize) -> Result<Vec<String>, E
 }
 
 /// The library's error type is not one that it re-exports, so this takes what it prints.
-fn failed(error: impl std::fmt::Display) -> EngineError {
+pub(crate) fn failed(error: impl std::fmt::Display) -> EngineError {
     let text = error.to_string();
     if text.contains("execution exceeded time limit") {
         return EngineError::Time;
@@ -266,7 +266,7 @@ fn failed(error: impl std::fmt::Display) -> EngineError {
 }
 
 /// Sets become arrays in the order of their members.
-fn to_json(value: &regorus::Value) -> Result<Option<Value>, EngineError> {
+pub(crate) fn to_json(value: &regorus::Value) -> Result<Option<Value>, EngineError> {
     if *value == regorus::Value::Undefined {
         return Ok(None);
     }

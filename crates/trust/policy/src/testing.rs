@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Bundle, Question, rego::Rego};
+use crate::{Bundle, Question, gatekeeper::SuiteCase, rego::Rego};
 
 /// Runs every rule of `bundle` whose name begins with `test_`, each in an engine of its own and
 /// with no input; a test brings its own by `with input as`. `now` is what `time.now_ns()` answers.
@@ -59,6 +59,9 @@ pub struct TestReport {
     pub tests: Vec<TestCase>,
     /// What the tests ran through, by file.
     pub coverage: BTreeMap<String, FileCoverage>,
+    /// What came of suites of Gatekeeper.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suites: Vec<SuiteCase>,
 }
 
 impl Default for TestReport {
@@ -67,6 +70,7 @@ impl Default for TestReport {
             schema: "casemate.policy-test/1",
             tests: Vec::new(),
             coverage: BTreeMap::new(),
+            suites: Vec::new(),
         }
     }
 }
@@ -74,16 +78,14 @@ impl Default for TestReport {
 impl TestReport {
     /// Whether no test failed. What was skipped did not fail.
     pub fn is_success(&self) -> bool {
-        let failed = [TestResult::Fail, TestResult::Error];
-        !self.tests.iter().any(|test| failed.contains(&test.result))
+        self.count(TestResult::Fail) == 0 && self.count(TestResult::Error) == 0
     }
 
-    /// How many tests came out as `result`.
+    /// How many tests, and cases of suites, came out as `result`.
     pub fn count(&self, result: TestResult) -> usize {
-        self.tests
-            .iter()
-            .filter(|test| test.result == result)
-            .count()
+        let tests = self.tests.iter().map(|test| test.result);
+        let suites = self.suites.iter().map(|case| case.result);
+        tests.chain(suites).filter(|one| *one == result).count()
     }
 
     /// The share of lines that the tests ran through, in percent; 100 where there are none.
@@ -107,6 +109,9 @@ impl fmt::Display for TestReport {
                 writeln!(f, "  {line}")?;
             }
         }
+        for case in &self.suites {
+            write!(f, "{case}")?;
+        }
         writeln!(f, "{}", "-".repeat(80))?;
         for result in [
             TestResult::Pass,
@@ -116,8 +121,12 @@ impl fmt::Display for TestReport {
         ] {
             let count = self.count(result);
             if count > 0 || result == TestResult::Pass {
-                writeln!(f, "{result}: {count}/{}", self.tests.len())?;
+                let all = self.tests.len() + self.suites.len();
+                writeln!(f, "{result}: {count}/{all}")?;
             }
+        }
+        if self.coverage.is_empty() && !self.suites.is_empty() {
+            return Ok(());
         }
         writeln!(f, "COVERAGE: {:.1} %", self.percent())?;
         for (name, file) in &self.coverage {

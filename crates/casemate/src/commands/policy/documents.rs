@@ -6,10 +6,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use casemate_policy::{DecisionRecord, DecisionSchema, GateInput, GateSchema};
+use casemate_policy::{
+    DecisionRecord, DecisionSchema, GateInput, GateSchema, gatekeeper::Resource,
+};
 use serde_json::Value;
 
-use crate::config;
+use crate::{config, constraints};
 
 /// The input of a gate.
 pub(super) fn input(path: &Path) -> Result<GateInput> {
@@ -61,18 +63,47 @@ struct Schema {
     schema: String,
 }
 
-/// A file that rules are held against.
-pub(super) fn document(path: &Path) -> Result<Value> {
-    let text = read(path)?;
-    let is_not = |format: &str| format!("{} is not {format}", path.display());
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    match extension {
-        Some("toml") => toml::from_str(&text).with_context(|| is_not("TOML")),
-        Some("json") => serde_json::from_str(&text).with_context(|| is_not("JSON")),
-        None if path.to_str() == Some("-") => {
-            serde_json::from_str(&text).context("standard input is not JSON")
+/// What is in a file that is checked.
+pub(super) struct Checked {
+    /// As rules in the habit of conftest see it: each document of a YAML file by itself.
+    pub(super) documents: Vec<Value>,
+    /// As constraints do: lists taken apart.
+    pub(super) objects: Vec<Resource>,
+}
+
+impl Checked {
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let text = read(path)?;
+        let is_not = |format: &str| format!("{} is not {format}", path.display());
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let is_input = path.to_str() == Some("-");
+        match extension {
+            Some("toml") => Ok(Self {
+                documents: vec![toml::from_str(&text).with_context(|| is_not("TOML"))?],
+                objects: Vec::new(),
+            }),
+            Some("json") => Self::of(path, &text).with_context(|| is_not("JSON")),
+            Some("yaml" | "yml") => Self::of(path, &text).with_context(|| is_not("YAML")),
+            None if is_input => {
+                Self::of(path, &text).context("standard input is neither YAML nor JSON")
+            }
+            _ => bail!("{}: files are YAML, JSON or TOML", path.display()),
         }
-        _ => bail!("{}: files are JSON or TOML", path.display()),
+    }
+
+    fn of(path: &Path, text: &str) -> Result<Self> {
+        let name = path.display().to_string();
+        let documents = Resource::documents(&name, text.as_bytes())?;
+        let values = documents.into_iter().map(|document| document.value);
+        let mut documents: Vec<Value> = values.filter(|value| !value.is_null()).collect();
+        if documents.is_empty() {
+            // A file that says nothing is asked about, too.
+            documents.push(Value::Null);
+        }
+        Ok(Self {
+            documents,
+            objects: constraints::parsed(path, text.as_bytes())?,
+        })
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod replay;
 use std::{path::Path, process::ExitCode};
 
 use anyhow::{Result, bail};
+use casemate_policy::TestReport;
 
 use crate::{
     NEGATIVE,
@@ -19,7 +20,7 @@ use crate::{
         Format, Global,
         policy::{Policy, Source},
     },
-    clock, output, policies,
+    clock, constraints, output, policies,
 };
 
 /// Runs one of the commands about policies.
@@ -33,10 +34,11 @@ pub(crate) fn run(global: &Global, command: &Policy) -> Result<ExitCode> {
             inputs,
             policy,
             policy_trust_store,
+            inventory,
             namespace,
         } => {
             let policy = (policy.as_path(), policy_trust_store.as_deref());
-            check::run(global, inputs, policy, namespace)
+            check::run(global, inputs, policy, inventory, namespace)
         }
         Policy::Eval(arguments) => eval::run(global, arguments),
         Policy::Approve(arguments) => approve::run(global, arguments),
@@ -46,15 +48,22 @@ pub(crate) fn run(global: &Global, command: &Policy) -> Result<ExitCode> {
     }
 }
 
-/// Runs the tests of a policy.
-fn test(global: &Global, dir: &Path) -> Result<ExitCode> {
+/// Runs the tests of a policy, and the suites of Gatekeeper in it.
+fn test(global: &Global, path: &Path) -> Result<ExitCode> {
     let now = clock::of(global)?.now();
+    let suites = constraints::suites(path, now)?;
     let source = Source {
-        policy: Some(dir.to_owned()),
+        policy: Some(path.to_owned()),
         policy_trust_store: None,
     };
     let bundle = policies::load(global, &source, now)?;
-    let report = casemate_policy::test(&bundle, now);
+    // A directory of suites alone has nothing to lay over the built-in policy.
+    let mut report = if suites.is_empty() || policies::has_rego(path)? {
+        casemate_policy::test(&bundle, now)
+    } else {
+        TestReport::default()
+    };
+    report.suites = suites;
     match global.format {
         Format::Json => output::print_json(&report)?,
         _ => output::print(&report.to_string())?,

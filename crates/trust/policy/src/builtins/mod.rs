@@ -5,6 +5,7 @@
 
 mod collections;
 mod crypto;
+mod deprecated;
 mod glob;
 mod jwt;
 mod net;
@@ -22,7 +23,23 @@ use crate::{EngineError, engine::Message, rewrite::Known};
 
 /// Puts ours into `engine`. The library asks for extensions before it asks for its own.
 pub(crate) fn install(engine: &mut regorus::Engine, moment: Moment) -> Result<(), EngineError> {
-    for builtin in all() {
+    install_all(engine, moment, all())
+}
+
+/// Puts in what only version 0 of Rego has.
+pub(crate) fn install_deprecated(
+    engine: &mut regorus::Engine,
+    moment: Moment,
+) -> Result<(), EngineError> {
+    install_all(engine, moment, deprecated::BUILTINS.iter())
+}
+
+fn install_all(
+    engine: &mut regorus::Engine,
+    moment: Moment,
+    builtins: impl Iterator<Item = &'static Builtin>,
+) -> Result<(), EngineError> {
+    for builtin in builtins {
         let extension = Box::new(move |arguments: Vec<Value>| {
             let Builtin { name, function, .. } = *builtin;
             match function(&arguments, moment) {

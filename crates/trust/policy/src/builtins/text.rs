@@ -4,6 +4,7 @@ use regorus::Value;
 
 use super::{Answer, Builtin, Fault, Moment, delegate, string};
 
+mod printf;
 mod render;
 
 pub(super) const BUILTINS: &[Builtin] = &[
@@ -46,21 +47,10 @@ fn index(name: &str, arguments: &[Value]) -> Answer {
 }
 
 fn sprintf(arguments: &[Value], _: Moment) -> Answer {
-    if let Some(Value::String(format)) = arguments.first()
-        && format.split('%').skip(1).any(is_wide)
-    {
-        return Err(Fault::refuse("has a width of more than three digits"));
-    }
-    delegate("sprintf", arguments)
-}
-
-/// Whether what stands behind a `%` begins with a width or a precision that nobody needs.
-fn is_wide(verb: &str) -> bool {
-    let verb = verb.trim_start_matches(['+', '-', '#', ' ', '0']);
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    let width = digits(verb);
-    let precision = verb[width..].strip_prefix('.').map_or(0, digits);
-    width.max(precision) > MAX_WIDTH_DIGITS
+    let [format, Value::Array(arguments)] = arguments else {
+        return Err("expects a string and an array".into());
+    };
+    printf::sprintf(string(format)?, &arguments.to_vec()).map(Value::from)
 }
 
 /// The library panics where `needle` is empty, and counts overlapping matches; OPA counts as Go's
@@ -107,8 +97,6 @@ fn rego(value: &Value) -> String {
         value => value.to_string(),
     }
 }
-
-const MAX_WIDTH_DIGITS: usize = 3;
 
 /// In bytes.
 const MAX_TEXT: usize = 16 << 20;

@@ -10,6 +10,7 @@
 //! | `f` and on the next line `(x + 1) > 2` | `f;`, and the same |
 //! | `a := b` | `a := [b][0]` |
 //! | `[path, value] := walk(x)` | `walk(x, [path, value])` |
+//! | `deny[m] { ... } { ... }` | `deny[m] { ... } deny[m] { ... }` |
 //! | `lib.x`, where `data.lib` is imported | `data.lib.x` |
 //! | `not.foo := 1` | `foo := 1` in a module of package `not` below |
 //!
@@ -18,6 +19,7 @@
 
 mod alias;
 mod assign;
+mod bodies;
 mod head;
 mod keyword;
 mod lines;
@@ -33,8 +35,7 @@ use std::{
     ops::Range,
 };
 
-pub(crate) use token::end_of_string;
-use token::{Kind, Token};
+pub(crate) use token::{Kind, Token, end_of_string, tokens};
 
 use crate::{EngineError, engine::Message};
 
@@ -58,9 +59,9 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// The same after two more passes, each of which copies what the one before it changed.
+    /// The same after three more passes, each of which copies what the one before it changed.
     fn completed(mut self) -> Self {
-        for edits in [negation::edits, head::edits] {
+        for edits in [negation::edits, head::edits, bodies::edits] {
             let source = Source::read(&self.name, &self.text);
             let edits = edits(&source);
             if !edits.is_empty() {
@@ -165,7 +166,7 @@ impl<'a> Source<'a> {
         let mut source = Self {
             name,
             text,
-            tokens: token::tokens(text),
+            tokens: tokens(text),
             brackets: BTreeMap::new(),
             openers: BTreeMap::new(),
             aliases: BTreeMap::new(),

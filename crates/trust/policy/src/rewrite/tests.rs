@@ -173,7 +173,8 @@ fn values_of_heads_are_computed_in_bodies() {
         ),
         (
             "deny[f(x)] { a } { b }\n",
-            "deny[__value_4__] { a ; __value_4__ := f(x) } { b ; __value_4__ := f(x) }\n",
+            "deny[__value_4__] { a ; __value_4__ := f(x) } deny[__value_4__] { b ; __value_4__ := \
+             f(x) }\n",
         ),
         (
             "p contains x.y if {z | z := 1} == q\n",
@@ -315,3 +316,22 @@ const WORDS: &[&str] = &[
     "`", "$", "$\"", "$`", "not.", "default ", "default.", "if ", "else ", "with ", "as ", ":= ",
     "= ", " ", "#", "x", "count", "1", "é", ".", "data.",
 ];
+
+#[test]
+fn every_body_of_a_set_has_a_head() {
+    for (written, read) in [
+        (
+            "v[{\"m\": m}] {\n\tf(m)\n} {\n\tg(m)\n}\n{ h(m) }\nw[1] { true } { false }",
+            "v[{\"m\": m}] {\n\tf(m)\n} v[{\"m\": m}] {\n\tg(m)\n}\nv[{\"m\": m}] { h(m) }\nw[1] \
+             { true } w[1] { false }",
+        ),
+        ("f(x) { x } { not x }", "f(x) { x } { not x }"),
+        (
+            "p { true } else = 1 { true }",
+            "p { true } else = 1 { true }",
+        ),
+        ("o[k] = v { k } { v }", "o[k] = v { k } { v }"),
+    ] {
+        assert_eq!(rewritten(written), [read]);
+    }
+}
