@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use casemate_core::{Digest, Hasher, PathText};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
-    Engine, EngineError, Limits, Question,
+    Engine, EngineError, GateInput, Limits, Question,
+    decide::to_value,
     engine::Message,
+    library,
     rego::Rego,
     settings,
     syntax::{Definition, RuleSite},
@@ -44,13 +46,14 @@ impl Bundle {
         Self::lay(files, builtin())
     }
 
-    /// A policy of `files` alone, by their path from the directory they come from.
+    /// A policy of `files` alone, by their path from the directory they come from, with the library that
+    /// they may import.
     ///
     /// # Errors
     ///
     /// See [`BundleError`].
     pub fn alone(files: Vec<(PathText, Vec<u8>)>) -> Result<Self, BundleError> {
-        Self::lay(files, BTreeMap::new())
+        Self::lay(files, library::files().collect())
     }
 
     fn lay(
@@ -66,6 +69,10 @@ impl Bundle {
                 !is_document(&name) && matches!(name.extension(), Some("json" | "toml"));
             if is_misplaced && settings::is_meant(&bytes) {
                 return Err(BundleError::Misplaced(name));
+            }
+            if let Some(own) = library::same_as(&bytes) {
+                // The caller's copy counts, so that its own tests cover it.
+                all.remove(&own);
             }
             if is_module(&name) || is_document(&name) {
                 all.insert(name, bytes.into());
@@ -89,6 +96,39 @@ impl Bundle {
     #[must_use]
     pub fn limited(self, limits: Limits) -> Self {
         Self::loaded(self.files, limits)
+    }
+
+    /// The same policy for questions whose input says nothing of what was assessed: `assessment`, what a
+    /// gate was asked, is `data.casemate.assessment` to it, and the library reads that. Without one
+    /// there is an empty one, so that an input cannot pretend to be what it is not.
+    ///
+    /// # Errors
+    ///
+    /// The policy could not be loaded, or rests on an assessment, and there is none.
+    pub fn beside(mut self, assessment: Option<&GateInput>) -> Result<Self, EngineError> {
+        if assessment.is_none()
+            && let Some(name) = self.reader_of_assessments()
+        {
+            let text = format!("{name} reads what was assessed, and no assessment is given");
+            return Err(EngineError::Data(Message::new(&text)));
+        }
+        let document = match assessment {
+            Some(assessment) => to_value(assessment)?,
+            None => json!({}),
+        };
+        let document = json!({ "casemate": { library::ASSESSMENT: document } });
+        self.rego = Ok(Arc::new(self.rego()?.with_data(document)?));
+        Ok(self)
+    }
+
+    fn reader_of_assessments(&self) -> Option<&PathText> {
+        let mut files = self.files.iter();
+        let (name, _) = files.find(|(name, bytes)| {
+            let is_own = library::is_file(name.as_str()) || name.as_str().ends_with("_test.rego");
+            let text = std::str::from_utf8(bytes).unwrap_or_default();
+            is_module(name) && !is_own && library::reads_an_assessment(text)
+        })?;
+        Some(name)
     }
 
     /// The digest of all files: their names and contents, in the order of their names.
@@ -166,7 +206,7 @@ fn builtin() -> BTreeMap<PathText, Arc<[u8]>> {
     let files = BUILTIN
         .iter()
         .map(|(name, text)| ((*name).into(), text.as_bytes().into()));
-    files.collect()
+    files.chain(library::files()).collect()
 }
 
 fn load(files: &BTreeMap<PathText, Arc<[u8]>>, limits: Limits) -> Result<Rego, EngineError> {
@@ -189,18 +229,30 @@ fn load(files: &BTreeMap<PathText, Arc<[u8]>>, limits: Limits) -> Result<Rego, E
         if !document.is_object() {
             return Err(EngineError::Data(wrong("the document is not an object")));
         }
+        if let Some(told) = library::shadowed(&document) {
+            return Err(EngineError::Data(wrong(&told)));
+        }
         documents.push((name.as_str(), document));
     }
     let all = documents.iter().map(|(name, document)| (*name, document));
     if let Some(told) = settings::unread(all, &modules) {
         return Err(EngineError::Data(Message::new(&told)));
     }
-    Rego::load(&modules, &documents, limits)
+    let rego = Rego::load(&modules, &documents, limits)?;
+    let is_library = |name: &str| {
+        let bytes = files.get(&PathText::from(name));
+        bytes.is_some_and(|bytes| library::same_as(bytes).is_some())
+    };
+    library::check_rules(
+        rego.index().definitions.iter().map(|it| &it.site),
+        is_library,
+    )?;
+    Ok(rego)
 }
 
 fn check_name(name: &PathText) -> Result<(), BundleError> {
     let is_plain = |part: &str| !matches!(part, "" | "." | "..");
-    if name.as_str().split('/').all(is_plain) {
+    if name.as_str().split('/').all(is_plain) && !library::is_file(name.as_str()) {
         return Ok(());
     }
     Err(BundleError::Name(name.clone()))
@@ -257,7 +309,8 @@ mod tests {
         let bundle = Bundle::builtin();
         assert!(bundle.rego().is_ok(), "{:?}", bundle.rego().err());
         let names: Vec<&str> = bundle.files().map(PathText::as_str).collect();
-        assert!(names.into_iter().eq(BUILTIN.iter().map(|(name, _)| *name)));
+        let own = names.into_iter().filter(|name| !library::is_file(name));
+        assert!(own.eq(BUILTIN.iter().map(|(name, _)| *name)));
     }
 
     #[test]
@@ -273,7 +326,8 @@ mod tests {
             file("other.json", "not read {"),
         ])
         .expect("loads");
-        assert_eq!(bundle.files().count(), BUILTIN.len() + 3);
+        let library = library::files().count();
+        assert_eq!(bundle.files().count(), BUILTIN.len() + library + 3);
         assert_eq!(value(&bundle, "data.more.x"), Ok(Some(1.into())));
         assert_eq!(
             value(&bundle, "data.casemate.gate.deny"),

@@ -50,6 +50,7 @@ mod explain;
 mod fence;
 mod gate;
 mod glob;
+mod library;
 mod query;
 mod rego;
 mod rewrite;
