@@ -6,6 +6,7 @@ mod commands;
 mod convert;
 mod docs;
 mod hostile;
+mod library;
 mod log;
 mod logged;
 mod model;

@@ -1,5 +1,5 @@
-# What is wrong, one by one. Each function gives a set, so that `&`, `|` and `-` combine them: `findings.by_rule(
-# "CM-PKL-*") & findings.open`.
+# What is wrong, one by one. Each of these gives a set, so that `&`, `|` and `-` combine them:
+# `findings.by_rule("CM-PKL-*") & findings.open`.
 #
 # The examples are asked with this input:
 #

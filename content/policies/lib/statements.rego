@@ -6,7 +6,7 @@
 # The examples are asked with this input:
 #
 #	{"evidence": [
-#	  {"predicateType": "https://model_signing/signature/v1.0", "predicate": {}, "subject": [], "bundle": "sha256:01",
+#	  {"predicateType": "https://model_signing/signature/v1.0", "predicate": {}, "subject": [{"digest": {"sha256": "aa"}}], "bundle": "sha256:01",
 #	    "signers": [{"name": "release", "key": "sha256:02"}], "covers": ["models/a.gguf"],
 #	    "logged": [{"log": "log.example.org", "index": 7, "seen": {"by": ["witness.example.org"]}}]},
 #	  {"predicateType": "https://slsa.dev/provenance/v1", "predicate": {"runDetails": {"builder": {"id": "urn:casemate:builder:ci"}}},
@@ -46,6 +46,18 @@ about(kind, path) := [statement |
 	some statement in all
 	kind_of[statement.predicateType] == kind
 	path in statement.covers
+]
+
+# The statements of a kind whose subject has a digest: for what has no path, such as the model that a workload
+# loads. The digest is `sha256:` and its hexadecimal digits; that of a model is the root that `casemate sign` names.
+#
+#	count(statements.naming("signature", "sha256:aa")) == 1
+naming(kind, digest) := [statement |
+	some statement in all
+	kind_of[statement.predicateType] == kind
+	some subject in statement.subject
+	some algorithm, digits in subject.digest
+	digest == sprintf("%s:%s", [algorithm, digits])
 ]
 
 # Whether one of the names, those of the trust store, is that of a signer of the statement.

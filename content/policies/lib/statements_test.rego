@@ -41,6 +41,16 @@ test_evidence_in_what_is_judged_is_none if {
 	not statements.signed_by("release", "models/a.gguf") with input.evidence as [signature("release")] with data.casemate.assessment as {}
 }
 
+test_a_statement_names_what_its_subject_is if {
+	named := object.union(signature("release"), {"subject": [{"digest": {"sha256": "aa", "sha512": "bb"}}]})
+	statements.naming("signature", "sha256:aa") == [named] with input.evidence as [named, provenance("urn:a")]
+	statements.naming("signature", "sha512:bb") == [named] with input.evidence as [named]
+	every digest in ["sha256:bb", "aa", "sha512:aa"] {
+		statements.naming("signature", digest) == [] with input.evidence as [named]
+	}
+	statements.naming("scan", "sha256:aa") == [] with input.evidence as [named]
+}
+
 test_one_signer_of_several if {
 	statements.is_by(signature("release"), ["security", "release"])
 	not statements.is_by(signature("release"), ["security"])
