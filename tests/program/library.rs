@@ -65,6 +65,57 @@ fn the_examples_of_the_library_hold() {
     assert!(count > 50, "{count}");
 }
 
+const SERVING: &str = "package main
+
+import data.casemate.findings
+import data.casemate.kubernetes
+import data.casemate.outcomes
+
+deny contains sprintf(\"%s serves %s, which is not clean\", [kubernetes.told(input), path]) if {
+	some uri in kubernetes.model_uris(input)
+	path := trim_prefix(uri, \"pvc://models/\")
+	not outcomes.is_clean(path)
+}
+
+warn contains findings.told(finding) if some finding in findings.by_rule(\"CM-PKL-*\") & findings.open
+";
+
+/// What a manifest is held against is an assessment, and not what the manifest says of itself.
+#[test]
+fn a_manifest_is_held_against_the_assessment_of_the_model_that_it_serves() {
+    let place = tree(&[(b"policy/serving.rego", SERVING.as_bytes())]);
+    let at = |name: &str| place.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (policy, report) = (at("policy"), at("report"));
+    let tree = "examples/01-fraud-model";
+    casemate(["assess", tree, "--policy", &policy, "--out", &report]).ended_with(1);
+    let input = format!("{report}/gate-input.json");
+    let check = |model: &str, outcomes: &[&str]| {
+        let manifest = serde_json::json!({
+            "kind": "InferenceService",
+            "metadata": {"name": "scorer"},
+            "spec": {"predictor": {"sklearn": {"storageUri": format!("pvc://models/{model}")}}},
+            "outcomes": [],
+            "context": {"files": [{"path": model, "name": model}]},
+        });
+        let file = at("manifest.json");
+        std::fs::write(&file, manifest.to_string()).expect("written");
+        let fixed = ["policy", "check", &file, "--policy", &policy];
+        casemate(fixed.iter().chain(outcomes).copied())
+    };
+    let clean = check("models/encoder.pt", &["--outcomes", &input]).ended_with(0);
+    assert!(clean.out.contains("WARN"), "{}", clean.out);
+    for model in ["models/vendor_scorer.pkl", "models/nowhere.pkl"] {
+        let run = check(model, &["--outcomes", &input]).ended_with(1);
+        let expected = format!("InferenceService scorer serves {model}, which is not clean");
+        assert!(run.out.contains(&expected), "{}", run.out);
+    }
+    let run = check("models/encoder.pt", &[]).ended_with(2);
+    assert!(run.err.contains("--outcomes"), "{}", run.err);
+    let whole = format!("{report}/findings.json");
+    let run = check("models/encoder.pt", &["--outcomes", &whole]).ended_with(2);
+    assert!(run.err.contains("gate-input.json"), "{}", run.err);
+}
+
 /// A file of the library.
 struct Subject {
     name: String,

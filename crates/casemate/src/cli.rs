@@ -358,9 +358,13 @@ pub(crate) enum Policy {
         #[arg(required = true, value_hint = ValueHint::FilePath)]
         inputs: Vec<PathBuf>,
 
-        /// A directory of Rego and data. Nothing built in is added to it.
+        /// A directory of Rego and data. Of what is built in, it has the library that it may import.
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         policy: PathBuf,
+
+        /// What was assessed, for rules about it: the `gate-input.json` of an assessment.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        outcomes: Option<PathBuf>,
 
         /// The package that has the rules; may be repeated.
         #[arg(long, value_name = "PACKAGE", default_value = "main")]

@@ -27,8 +27,9 @@ pub(crate) fn run(global: &Global, command: &Policy) -> Result<ExitCode> {
         Policy::Check {
             inputs,
             policy,
+            outcomes,
             namespace,
-        } => check(global, inputs, policy, namespace),
+        } => check(global, inputs, (policy, outcomes.as_deref()), namespace),
         Policy::Eval { input, policy } => eval(global, input, policy.as_deref()),
     }
 }
@@ -52,10 +53,15 @@ fn test(global: &Global, dir: &Path) -> Result<ExitCode> {
 fn check(
     global: &Global,
     inputs: &[PathBuf],
-    policy: &Path,
+    (policy, outcomes): (&Path, Option<&Path>),
     namespaces: &[String],
 ) -> Result<ExitCode> {
-    let bundle = policies::load_alone(policy)?;
+    let assessment = outcomes.map(assessment).transpose()?;
+    let bundle = policies::load_alone(policy)?.beside(assessment.as_ref());
+    let bundle = bundle.with_context(|| match outcomes {
+        Some(_) => format!("in the policy {}", policy.display()),
+        None => "name what was assessed with --outcomes".to_owned(),
+    })?;
     let now = clock::of(global)?.now();
     let mut files = Vec::new();
     for path in inputs {
@@ -108,11 +114,22 @@ fn read(path: &Path) -> Result<String> {
     Ok(text)
 }
 
+/// What a gate was asked about an assessment. The report beside it has what is clean and what is not in
+/// numbers, and not each outcome.
+fn assessment(path: &Path) -> Result<GateInput> {
+    let hint = "--outcomes is for the gate-input.json that an assessment writes";
+    question(path).context(hint)
+}
+
+fn question(input: &Path) -> Result<GateInput> {
+    let text = read(input)?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("{} is not the input of a gate", input.display()))
+}
+
 /// Decides a recorded input, and explains.
 fn eval(global: &Global, input: &Path, policy: Option<&Path>) -> Result<ExitCode> {
-    let text = read(input)?;
-    let question: GateInput = serde_json::from_str(&text)
-        .with_context(|| format!("{} is not the input of a gate", input.display()))?;
+    let question = question(input)?;
     let bundle = policies::load(policy)?;
     let explanation = casemate_policy::explain(&bundle, &question);
     match global.format {
