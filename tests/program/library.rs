@@ -50,8 +50,14 @@ fn the_examples_of_the_library_hold() {
             count += 1;
         }
     }
+    let page = read_text("docs/src/policy-library.md");
+    let first = page.split("```rego\n").nth(1).expect("an example");
+    let first = first.split("```").next().expect("an example");
+    tests.push_str(FIRST);
+    count += 1;
     let tests = format!("package examples_test\n\n{imports}{tests}");
     let policy = tree(&[
+        (b"first.rego", first.as_bytes()),
         (b"examples_test.rego", tests.as_bytes()),
         (b"data/owners.toml", owners.as_bytes()),
     ]);
@@ -64,6 +70,29 @@ fn the_examples_of_the_library_hold() {
     assert_eq!(run.count(), count);
     assert!(count > 50, "{count}");
 }
+
+/// What the example that the page begins with has to say.
+const FIRST: &str = "
+finding := {\"rule\": \"CM-PKL-020\", \"severity\": \"low\", \"message\": \"old\", \"location\": {\"file\": \"./a\"}}
+
+question(evidence) := {
+	\"outcomes\": [{\"name\": \"./a\", \"result\": \"pass\", \"coverage\": \"complete\", \"findings\": [finding]}],
+	\"evidence\": evidence,
+	\"context\": {\"files\": [{\"name\": \"./a\", \"path\": \"a\", \"kind\": \"model\", \"subject\": \"urn:a\"}]},
+}
+
+signature := {
+	\"predicateType\": \"https://model_signing/signature/v1.0\",
+	\"signers\": [{\"name\": \"release\"}],
+	\"covers\": [\"a\"],
+}
+
+test_first if {
+	reasons := data.casemate.gate.deny with input as question([])
+	{reason.message | some reason in reasons} == {\"./a: old (CM-PKL-020)\"}
+	count(data.casemate.gate.deny) == 0 with input as question([signature])
+}
+";
 
 const SERVING: &str = "package main
 

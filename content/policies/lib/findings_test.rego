@@ -57,6 +57,13 @@ test_of_an_asset if {
 	of("models/other") == set()
 }
 
+path_of(finding) := path if path := findings.path_of(finding) with input as question
+
+test_a_path_below_what_was_assessed if {
+	path_of(code) == "models/c.pkl"
+	path_of(accepted) == "./a/b.env"
+}
+
 test_a_line if {
 	findings.told(code) == "./a/models/c.pkl: wrong (CM-PKL-001)"
 }

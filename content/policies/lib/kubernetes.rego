@@ -36,29 +36,29 @@ objects(document) := document if {
 # Kind, namespace and name in one text, for messages.
 #
 #	kubernetes.told(input) == "InferenceService ml/fraud"
-told(object) := sprintf("%v %s", [kind, concat("/", place)]) if {
-	kind := object.get(object, "kind", "object")
+told(resource) := sprintf("%v %s", [kind, concat("/", place)]) if {
+	kind := object.get(resource, "kind", "object")
 	place := [sprintf("%v", [part]) |
 		some member in ["namespace", "name"]
-		part := object.metadata[member]
+		part := resource.metadata[member]
 	]
 }
 
 # An annotation; `null` without one.
 #
 #	kubernetes.annotation(input, "example.org/owner") == "risk"
-annotation(object, name) := object.get(object, ["metadata", "annotations", name], null)
+annotation(resource, name) := object.get(resource, ["metadata", "annotations", name], null)
 
 # A label; `null` without one.
 #
 #	kubernetes.label(input, "app") == null
-label(object, name) := object.get(object, ["metadata", "labels", name], null)
+label(resource, name) := object.get(resource, ["metadata", "labels", name], null)
 
 # The specifications of pods in an object: what has `containers`, and the parts of an InferenceService.
 #
 #	kubernetes.pods(input)[0].serviceAccountName == "fraud"
-pods(object) := [_placed(pod, path) |
-	walk(object, [path, pod])
+pods(resource) := [_placed(pod, path) |
+	walk(resource, [path, pod])
 	is_object(pod)
 	_is_pod(path, pod)
 ]
@@ -66,8 +66,8 @@ pods(object) := [_placed(pod, path) |
 # Every container in an object, those that initialise it and ephemeral ones among them.
 #
 #	[container.at | some container in kubernetes.containers(input)] == ["/spec/predictor/containers/0", "/spec/predictor/model"]
-containers(object) := [_placed(container, path) |
-	walk(object, [path, container])
+containers(resource) := [_placed(container, path) |
+	walk(resource, [path, container])
 	is_object(container)
 	_is_container(path, container)
 ]
@@ -75,7 +75,7 @@ containers(object) := [_placed(container, path) |
 # The images of all containers.
 #
 #	kubernetes.images(input) == {"registry.example.org/proxy:1.2"}
-images(object) := {container.image | some container in containers(object)}
+images(resource) := {container.image | some container in containers(resource)}
 
 # Whether an image is named by its digest, so that nobody can put another one in its place.
 #
@@ -114,14 +114,17 @@ flag_values(container, flag) := {value |
 	word == flag
 }
 
-# The value of an environment variable: the last, as in Kubernetes, where there are several; `null` where it comes
-# from elsewhere; undefined where it is not set.
+# The value of an environment variable: the last, as in Kubernetes, where there are several; where it comes from
+# elsewhere, the object that says from where; `null` where it is not set.
 #
 #	kubernetes.env(kubernetes.containers(input)[1], "LOG_LEVEL") == "debug"
 env(container, name) := values[count(values) - 1] if {
-	values := [object.get(variable, "value", null) | some variable in container.env; variable.name == name]
+	values := [object.get(variable, "value", object.get(variable, "valueFrom", "")) |
+		some variable in container.env
+		variable.name == name
+	]
 	count(values) > 0
-}
+} else := null
 
 # How many accelerators a container asks for: GPUs, TPUs and their like, as resources; the larger of limits and
 # requests. Claims of dynamic resource allocation are not counted.
@@ -133,8 +136,8 @@ accelerators(container) := max([_accelerators(container, list) | some list in ["
 # `model`.
 #
 #	kubernetes.model_uris(input) == {"s3://models/fraud"}
-model_uris(object) := {uri |
-	walk(object, [path, uri])
+model_uris(resource) := {uri |
+	walk(resource, [path, uri])
 	is_string(uri)
 	_is_model_uri(path)
 }

@@ -110,11 +110,13 @@ test_flags if {
 }
 
 test_environment if {
-	container := {"env": [{"name": "A", "value": "1"}, {"name": "B", "valueFrom": {}}, {"name": "A", "value": "2"}]}
+	secret := {"secretKeyRef": {"name": "a", "key": "b"}}
+	container := {"env": [{"name": "A", "value": "1"}, {"name": "B", "valueFrom": secret}, {"name": "A", "value": "2"}, {"name": "C"}]}
 	kubernetes.env(container, "A") == "2"
-	kubernetes.env(container, "B") == null
-	not kubernetes.env(container, "C")
-	not kubernetes.env({}, "A")
+	kubernetes.env(container, "B") == secret
+	kubernetes.env(container, "C") == ""
+	kubernetes.env(container, "D") == null
+	kubernetes.env({}, "A") == null
 }
 
 test_accelerators if {
