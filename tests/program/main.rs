@@ -5,6 +5,7 @@ mod attest;
 mod commands;
 mod convert;
 mod docs;
+mod examples;
 mod hostile;
 mod library;
 mod log;
