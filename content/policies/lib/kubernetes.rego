@@ -29,6 +29,7 @@ package casemate.kubernetes
 objects(document) := document if {
 	is_array(document)
 } else := document.items if {
+	is_string(document.kind)
 	endswith(document.kind, "List")
 	is_array(document.items)
 } else := [document]
@@ -89,7 +90,7 @@ is_pinned(image) if regex.match(`@sha256:[0-9a-f]{64}$`, image)
 arguments(container) := [word |
 	some member in ["command", "args"]
 	some argument in container[member]
-	some word in regex.split(`\s+`, argument)
+	some word in regex.split(`\s+`, sprintf("%v", [argument]))
 	word != ""
 ]
 

@@ -74,6 +74,7 @@ test_objects_of_a_document if {
 	kubernetes.objects({"kind": "List", "items": [{"kind": "Pod"}]}) == [{"kind": "Pod"}]
 	kubernetes.objects({"kind": "PodList", "items": [{"kind": "Pod"}]}) == [{"kind": "Pod"}]
 	kubernetes.objects({"kind": "List"}) == [{"kind": "List"}]
+	kubernetes.objects({"kind": 1, "items": []}) == [{"kind": 1, "items": []}]
 	kubernetes.objects({"a": 1}) == [{"a": 1}]
 }
 
@@ -106,6 +107,7 @@ test_flags if {
 	kubernetes.flag_values(container, "--revision") == {"c"}
 	kubernetes.flag_values(container, "--last") == set()
 	kubernetes.has_flag({"args": ["exec vllm serve \\\n  --trust-remote-code"]}, "--trust-remote-code")
+	kubernetes.arguments({"args": ["--port", 8080]}) == ["--port", "8080"]
 	kubernetes.arguments({}) == []
 }
 

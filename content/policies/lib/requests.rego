@@ -20,7 +20,8 @@ package casemate.requests
 current := input.context.request
 
 # Every text in a request that reaches the model: `text`, its JSON pointer `at`, and the `role` of its message,
-# `null` outside of messages. The arguments of tool calls are among them; the descriptions of tools are not.
+# `null` outside of messages. The arguments of tool calls and the names of who speaks are among them; the descriptions
+# of tools, and images and files, as data or by their addresses, are not.
 #
 #	requests.texts(requests.current)[1] == {"at": "/messages/1/content/0/text", "role": "user", "text": "My address is jo@example.org."}
 texts(request) := [{"at": _pointer(path), "role": _role(request, path), "text": text} |
@@ -80,17 +81,25 @@ _called(path, call) := call.name if path[count(path) - 1] == "function_call"
 
 _called(_, call) := call.name if call.type in {"tool_use", "function_call"}
 
+# What is not known to be of the structure is text: a member that is new must not be one that nobody looks at.
 _is_text(path) if {
-	path[0] in {"messages", "system", "instructions", "input", "prompt"}
+	path[0] in _spoken
 	names := [name | some name in path; is_string(name)]
-	names[count(names) - 1] in {"content", "text", "arguments", "output", "system", "instructions", "input", "prompt"}
+	not names[count(names) - 1] in _structure
+	array.slice(names, count(names) - 2, count(names)) != ["function", "name"]
 }
 
-# What a model put into a call may be an object, and any text in it is one.
+# What a model put into a call is text, whatever its members are called.
 _is_text(path) if {
 	path[0] == "messages"
-	"input" in path
-	path[count(path) - 1] != "input"
+	"input" in array.slice(path, 0, count(path) - 1)
+}
+
+_spoken := {"messages", "system", "instructions", "input", "prompt"}
+
+_structure := {
+	"role", "type", "id", "call_id", "tool_call_id", "tool_use_id", "status",
+	"url", "image_url", "file_id", "data", "media_type", "mime_type", "format", "detail", "signature", "encrypted_content",
 }
 
 _role(request, path) := object.get(request, [path[0], path[1], "role"], null) if {

@@ -15,8 +15,11 @@ test_the_texts_of_a_chat if {
 			{"role": "tool", "tool_call_id": "e", "content": "h"},
 		],
 	}
-	ats(request) == ["/messages/0/content", "/messages/1/content/0/text", "/messages/2/tool_calls/0/function/arguments", "/messages/3/content"]
-	[text.text | some text in requests.texts_of(request, "user")] == ["a", "c"]
+	ats(request) == [
+		"/messages/0/content", "/messages/0/name", "/messages/1/content/0/text",
+		"/messages/2/tool_calls/0/function/arguments", "/messages/3/content",
+	]
+	[text.text | some text in requests.texts_of(request, "user")] == ["a", "b", "c"]
 	[text.text | some text in requests.texts_of(request, "tool")] == ["h"]
 	requests.matching(request, "[ch]") == {"/messages/1/content/0/text", "/messages/3/content"}
 }
@@ -33,9 +36,15 @@ test_the_texts_of_other_shapes if {
 	requests.texts({"input": [{"role": "user", "content": "a"}]})[0].role == "user"
 }
 
+test_a_member_that_is_not_known_is_a_text if {
+	ats({"messages": [{"role": "assistant", "reasoning": "a", "content": [{"type": "thinking", "thinking": "b", "signature": "c"}]}]}) == [
+		"/messages/0/content/0/thinking", "/messages/0/reasoning",
+	]
+}
+
 test_the_texts_in_what_a_tool_is_called_with if {
-	request := {"messages": [{"role": "assistant", "content": [{"type": "tool_use", "name": "mail", "input": {"to/whom": "a"}}]}]}
-	ats(request) == ["/messages/0/content/0/input/to~1whom"]
+	request := {"messages": [{"role": "assistant", "content": [{"type": "tool_use", "name": "mail", "input": {"to/whom": "a", "id": ["b"]}}]}]}
+	ats(request) == ["/messages/0/content/0/input/id/0", "/messages/0/content/0/input/to~1whom", "/messages/0/content/0/name"]
 }
 
 test_tools_that_are_offered if {
