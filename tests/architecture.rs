@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("provenance", &["attest", "artifact", "container"]),
     ("secrets", &["container"]),
     ("attest", &[]),
-    ("policy", &["attest", "document"]),
+    ("policy", &["attest", "container", "document"]),
     ("token", &["attest"]),
     ("ledger", &["attest"]),
     ("report", &[]),

@@ -162,11 +162,11 @@ impl Draft {
     fn oblige(&mut self, obligations: Vec<GateReason>, input: &GateInput, gate: &mut dyn Keeper) {
         let mut duties = Vec::new();
         for reason in obligations {
-            let message = format!("to do before it passes: {}", reason.message);
             let given = Given {
                 list: "obligations",
                 reason,
             };
+            let message = given.message().into_owned();
             match given.reason.duty.clone() {
                 Some(duty) => duties.push((duty, given)),
                 None => self.add(Effect::Warn, message, Some(given)),

@@ -32,7 +32,7 @@ pub fn explain(bundle: &Bundle, input: &GateInput) -> Explanation {
         input: outlook.input,
         outcome: outlook.outcome,
         reasons: reasons
-            .map(|((kind, message), sites)| library.reason(kind, message, &sites))
+            .map(|((kind, message), sites)| library.reason(kind, &message, &sites))
             .collect(),
         notes: Vec::new(),
     }

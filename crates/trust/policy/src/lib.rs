@@ -39,6 +39,7 @@
 //! panic hook from writing to standard error; see [`is_fenced`].
 #![forbid(unsafe_code)]
 
+mod archive;
 mod builtins;
 mod bundle;
 mod calls;
@@ -51,11 +52,13 @@ mod fence;
 mod gate;
 mod glob;
 mod keep;
+mod layer;
 mod obligation;
 mod outlook;
 mod query;
 mod record;
 mod rego;
+mod replay;
 mod rewrite;
 mod rules;
 mod settings;
@@ -79,6 +82,7 @@ pub use fence::is_fenced;
 pub use gate::{GateAnswer, GateInput, GateOutcome, GateReason, GateSchema, ShapeError, is_clean};
 pub use glob::{PathPattern, PathPatternError};
 pub use keep::{Approved, Asked, Keeper, KeepsNothing, Masked, approve, expire};
+pub use layer::{Layer, ManifestError};
 pub use obligation::{Duty, DutyError, NoSpan, Span, Term};
 pub use outlook::{Kind, Outlook, outlook};
 pub use query::{Bindings, Errors, query};
@@ -86,6 +90,7 @@ pub use record::{
     DecisionRecord, DecisionSchema, OtherInput, PolicyIdentity, RecordedObligation, RecordedReason,
     Void, record,
 };
+pub use replay::{Change, Told};
 pub use rules::RULES;
 pub use suppress::{Setting, apply};
 pub use syntax::RuleSite;

@@ -1,5 +1,7 @@
 //! What a policy would decide if a gate kept everything that it is obliged to.
 
+use std::borrow::Cow;
+
 use casemate_core::{Digest, Effect, Verdict, canonical_json};
 
 use crate::{
@@ -52,12 +54,15 @@ pub struct Outlook {
 
 impl Outlook {
     /// Each reason and obligation in one line, with what it is of.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = (Kind, &str)> {
-        let error = self.error.as_deref().map(|error| (Kind::Deny, error));
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (Kind, Cow<'_, str>)> {
+        let error = self
+            .error
+            .as_deref()
+            .map(|error| (Kind::Deny, error.into()));
         let given = self.reasons.iter();
         error
             .into_iter()
-            .chain(given.map(|it| (it.kind(), &*it.reason.message)))
+            .chain(given.map(|it| (it.kind(), it.message())))
     }
 
     /// Where each reason comes from, in their order.
@@ -107,6 +112,15 @@ impl Given {
             Some(Effect::Deny) => Kind::Deny,
             Some(Effect::Warn) => Kind::Warn,
             None => Kind::Oblige,
+        }
+    }
+
+    /// The reason in words, as a decision has it.
+    pub(crate) fn message(&self) -> Cow<'_, str> {
+        let message = &self.reason.message;
+        match (self.list, &self.reason.duty) {
+            ("obligations", None) => format!("to do before it passes: {message}").into(),
+            _ => message.into(),
         }
     }
 

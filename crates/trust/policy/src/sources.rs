@@ -1,5 +1,7 @@
 //! Which definition of a rule, in which file and line, gives a reason.
 
+use std::collections::BTreeSet;
+
 use crate::{
     Bundle, GateInput, GateReason, Question,
     decide::{Given, to_value},
@@ -18,16 +20,19 @@ use crate::{
 /// - A definition that only fails beside others (two complete rules that contradict each other) has
 ///   no source other than the place that its message names.
 pub(crate) struct Sources {
-    /// What each definition gives, sorted, by the list that it is of.
-    lists: Vec<(&'static str, Vec<(RuleSite, Vec<GateReason>)>)>,
+    /// By the list that they are of.
+    lists: Vec<(&'static str, Vec<Contribution>)>,
 }
+
+/// A definition, and what it gives by itself, sorted.
+type Contribution = (RuleSite, Vec<GateReason>);
 
 impl Sources {
     /// Evaluates the definitions of every list that one of `reasons` stands in.
     pub(crate) fn of<'a>(
         bundle: &Bundle,
         input: &GateInput,
-        reasons: impl Iterator<Item = &'a Given> + Clone,
+        reasons: impl Iterator<Item = &'a Given>,
     ) -> Self {
         let rules = Rules::of(&input.gate);
         let all = [
@@ -35,9 +40,8 @@ impl Sources {
             ("warn", rules.warn),
             ("obligations", rules.obligations),
         ];
-        let asked = all
-            .into_iter()
-            .filter(|(list, _)| reasons.clone().any(|it| it.list == *list));
+        let lists: BTreeSet<&str> = reasons.map(|it| it.list).collect();
+        let asked = all.into_iter().filter(|(list, _)| lists.contains(list));
         let lists = asked.map(|(list, rule)| (list, contributions(bundle, input, list, rule)));
         Self {
             lists: lists.collect(),
@@ -67,7 +71,7 @@ fn contributions(
     input: &GateInput,
     list: &'static str,
     rule: &str,
-) -> Vec<(RuleSite, Vec<GateReason>)> {
+) -> Vec<Contribution> {
     let (Ok(rego), Ok(document)) = (bundle.rego(), to_value(input)) else {
         return Vec::new();
     };

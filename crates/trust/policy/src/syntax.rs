@@ -42,6 +42,8 @@ pub(crate) struct Index {
     pub(crate) definitions: Vec<Definition>,
     /// For each file, the lines that hold something to evaluate.
     pub(crate) lines: BTreeMap<String, BTreeSet<u32>>,
+    /// Each file, with its package and whether it is Rego v1.
+    pub(crate) files: BTreeMap<String, (Vec<String>, bool)>,
 }
 
 impl Index {
@@ -52,6 +54,11 @@ impl Index {
         for (at, module) in modules.iter().enumerate() {
             let package = static_path(&module.package.refr).names;
             let imports = imports(module);
+            let file = module.package.span.source.file();
+            if !rewrite::Module::is_generated(file) {
+                let read = (package.clone(), module.rego_v1);
+                index.files.insert(file.clone(), read);
+            }
             for (number, rule) in module.policy.iter().enumerate() {
                 let reading = Reading::of(rule)?;
                 let file = rule.span().source.file().clone();
