@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secrets", &["container"]),
     ("posture", &["document", "policy"]),
     ("attest", &[]),
-    ("policy", &["attest", "document"]),
+    ("policy", &["attest", "container", "document"]),
     ("token", &["attest"]),
     ("ledger", &["attest"]),
     ("report", &[]),

@@ -78,6 +78,7 @@ fn the_same_input_gives_the_same_bytes() {
         "findings.json",
         "findings.sarif",
         "gate-input.json",
+        "decision.json",
     ] {
         let [a, b] = [&one, &two].map(|out| read(out.path().join(name)));
         assert!(a == b, "{name} differs");

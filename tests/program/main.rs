@@ -12,6 +12,7 @@ mod log;
 mod logged;
 mod model;
 mod page;
+mod policy;
 mod promotion;
 mod pypi;
 mod reference;

@@ -2,6 +2,7 @@
 
 pub(crate) mod attest;
 mod log;
+pub(crate) mod policy;
 pub(crate) mod signing;
 
 use std::path::PathBuf;
@@ -113,7 +114,7 @@ pub(crate) enum Command {
     VerifyAttestation(attest::VerifyAttestation),
     /// Work with gate policies (Rego).
     #[command(subcommand)]
-    Policy(Policy),
+    Policy(policy::Policy),
     /// Keep evidence in a transparency log, and verify one offline.
     #[command(subcommand)]
     Log(Log),
@@ -162,9 +163,13 @@ pub(crate) struct Assess {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
 
-    /// A directory of Rego and data that overlays the built-in policy.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) policy: policy::Source,
+
+    /// Somebody's approval of the gate's input, as `casemate policy approve` writes it; may be given more than
+    /// once. Who it is from is asked of --trust-store.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) approval: Vec<PathBuf>,
 
     /// The name of the repository in the identities of its files [default: local].
     #[arg(long, value_name = "NAME")]
@@ -341,44 +346,4 @@ fn size(text: &str) -> Result<u64, String> {
         Some(size) if size > 0 => Ok(size),
         _ => Err("it is no size".to_owned()),
     }
-}
-
-/// Work with gate policies.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Policy {
-    /// Run the `test_*` rules of a directory, with coverage.
-    Test {
-        /// The directory. It is tested as an overlay of the built-in policy.
-        #[arg(value_hint = ValueHint::DirPath)]
-        dir: PathBuf,
-    },
-    /// Hold files against a policy in the habit of conftest: `deny`, `violation` and `warn` rules.
-    Check {
-        /// The files, JSON or TOML by their name; `-` for JSON on standard input.
-        #[arg(required = true, value_hint = ValueHint::FilePath)]
-        inputs: Vec<PathBuf>,
-
-        /// A directory of Rego and data. Of what is built in, it has the library that it may import.
-        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-        policy: PathBuf,
-
-        /// What was assessed, for rules about it: the `gate-input.json` of an assessment.
-        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-        outcomes: Option<PathBuf>,
-
-        /// The package that has the rules; may be repeated.
-        #[arg(long, value_name = "PACKAGE", default_value = "main")]
-        namespace: Vec<String>,
-    },
-    /// Decide a recorded input, and say which rule and line gave each reason.
-    Eval {
-        /// The gate's input as JSON, such as the `gate-input.json` of an assessment; `-` for
-        /// standard input.
-        #[arg(value_hint = ValueHint::FilePath)]
-        input: PathBuf,
-
-        /// A directory of Rego and data that overlays the built-in policy.
-        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-        policy: Option<PathBuf>,
-    },
 }

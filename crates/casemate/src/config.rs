@@ -48,8 +48,11 @@ pub(crate) struct AssessSettings {
     /// The name of the repository in the identities of its files. Name it once findings of more
     /// than one repository meet, and keep the name: fingerprints of files depend on it.
     pub(crate) repository: Option<String>,
-    /// A directory of Rego and data that overlays the built-in policy, relative to this file.
+    /// A policy that overlays the built-in one, relative to this file: a directory of Rego and data, or a
+    /// bundle (`.tar.gz`).
     pub(crate) policy: Option<PathBuf>,
+    /// Whom to trust with the policy, relative to this file: it must be a bundle that one of them signed.
+    pub(crate) policy_trust_store: Option<PathBuf>,
     /// Files of names that pickles may use besides those that are built in, relative to this file.
     pub(crate) allow: Vec<PathBuf>,
     /// Whom to trust with what is said of models, relative to this file.
@@ -71,6 +74,7 @@ impl Configuration {
         if let Some(parent) = file.parent() {
             let assess = &mut configuration.assess;
             let named = (assess.policy.iter_mut())
+                .chain(&mut assess.policy_trust_store)
                 .chain(&mut assess.trust_store)
                 .chain(&mut assess.allow);
             let of_models = (configuration.models.iter_mut())

@@ -17,6 +17,14 @@ pub(crate) fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Prints lines that quote what others wrote.
+pub(crate) fn print_lines(text: &str) -> Result<()> {
+    let lines = text
+        .lines()
+        .flat_map(|line| [casemate_report::sanitise(line), "\n".into()]);
+    print(&lines.collect::<String>())
+}
+
 /// Prints a value as indented JSON on standard output.
 pub(crate) fn print_json<T: serde::Serialize>(value: &T) -> Result<()> {
     print(&(serde_json::to_string_pretty(value)? + "\n"))

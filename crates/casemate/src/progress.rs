@@ -46,6 +46,19 @@ impl Ticker {
             .map_or(&(), |ticker| ticker as &dyn Progress)
     }
 
+    /// Tells of things that were done, of which nobody knows how many there are.
+    pub(crate) fn count(&self, done: u64, what: &str) {
+        let Ok(mut state) = self.state.lock() else {
+            return;
+        };
+        let now = Instant::now();
+        if now >= state.next {
+            state.next = now + if self.terminal { OFTEN } else { SELDOM };
+            state.printed = true;
+            self.line(&format!("{done} {what}"));
+        }
+    }
+
     /// Tells of bytes that were read, where nobody knows how many there are.
     pub(crate) fn read(&self, bytes: u64) {
         let Ok(mut state) = self.state.lock() else {

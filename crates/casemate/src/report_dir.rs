@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use casemate_policy::GateInput;
+use casemate_policy::{DecisionRecord, GateInput};
 use casemate_report::{Assessment, html, json, sarif};
 
 /// A directory for reports, which exists and is one.
@@ -40,15 +40,21 @@ impl ReportDir {
     }
 
     /// Writes the report. Each file appears whole or not at all.
-    pub(crate) fn write(&self, assessment: &Assessment, input: &GateInput) -> Result<()> {
-        let [page, findings, log, question] = NAMES;
+    pub(crate) fn write(
+        &self,
+        assessment: &Assessment,
+        input: &GateInput,
+        record: &DecisionRecord,
+    ) -> Result<()> {
+        let [page, findings, log, question, decision] = NAMES;
         self.replace(page, &html::assessment(assessment))?;
         self.replace(
             findings,
             &json::assessment(assessment, json::Layout::Pretty),
         )?;
         self.replace(log, &sarif::assessment(assessment))?;
-        self.replace(question, &(serde_json::to_string_pretty(input)? + "\n"))
+        self.replace(question, &(serde_json::to_string_pretty(input)? + "\n"))?;
+        self.replace(decision, &(serde_json::to_string_pretty(record)? + "\n"))
     }
 
     /// Writes beside the file and renames, so that a link or a FIFO under its name is replaced and
@@ -66,10 +72,12 @@ impl ReportDir {
     }
 }
 
-/// What a report directory holds: the page, the findings, the SARIF log and the gate's input.
-const NAMES: [&str; 4] = [
+/// What a report directory holds: the page, the findings, the SARIF log, the gate's input and the record
+/// of the decision.
+const NAMES: [&str; 5] = [
     "index.html",
     "findings.json",
     "findings.sarif",
     "gate-input.json",
+    "decision.json",
 ];

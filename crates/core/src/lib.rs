@@ -35,7 +35,7 @@ pub use asset::{Asset, AssetId, AssetIdError, AssetKind};
 pub use canonical::canonical_json;
 pub use check::{Check, Class, Classify, Reading, Subject, Survey};
 pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
-pub use decision::{Decision, Effect, Reason, Verdict};
+pub use decision::{Approval, Decision, Effect, Kept, KeptObligation, Reason, Verdict};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use event::{Event, EventId, Field, LogSource};
 pub use finding::{Evidence, Finding, Fingerprint, Location, Region, Suppression};

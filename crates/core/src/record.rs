@@ -207,6 +207,10 @@ impl Record {
         let mut record = Self::new(time, producer, decision.subject.clone(), claim);
         record.inputs.push(decision.input);
         record.policy = Some(decision.policy);
+        record.validity = decision.expires().map(|expires| Validity {
+            not_before: None,
+            not_after: Some(expires),
+        });
         record
     }
 
@@ -365,8 +369,8 @@ mod tests {
     use super::*;
     use crate::{Effect, Reason, RuleId};
 
-    fn record() -> Record {
-        let decision = Decision {
+    fn decision() -> Decision {
+        Decision {
             gate: "assess".into(),
             subject: AssetId::File {
                 repository: "local".into(),
@@ -381,12 +385,16 @@ mod tests {
             }],
             policy: Digest::of(b"policy"),
             input: Digest::of(b"input"),
-        };
+            obligations: Vec::new(),
+        }
+    }
+
+    fn record() -> Record {
         let producer = Producer {
             name: "casemate".into(),
             version: "1".into(),
         };
-        Record::of_decision(&decision, Timestamp::UNIX_EPOCH, producer)
+        Record::of_decision(&decision(), Timestamp::UNIX_EPOCH, producer)
     }
 
     #[test]
@@ -399,6 +407,28 @@ mod tests {
         insta::assert_json_snapshot!(record);
         let back: Record = serde_json::from_slice(&record.to_json()).expect("parses");
         assert_eq!(back, record);
+    }
+
+    #[test]
+    fn a_record_of_a_decision_commits_to_all_obligations_but_that_it_was_logged() {
+        let obligation = |kept| crate::KeptObligation {
+            message: "do it".into(),
+            kept,
+        };
+        let expires = Timestamp::from_second(86_400).expect("a time");
+        let mut decision = decision();
+        (decision.obligations).push(obligation(crate::Kept::Expire { expires }));
+        let of = |decision: &Decision| Record::of_decision(decision, expires, record().producer);
+        let logged = of(&decision);
+        assert_eq!(logged.validity.and_then(|it| it.not_after), Some(expires));
+        (decision.obligations).push(obligation(crate::Kept::Log {
+            origin: "log.example".into(),
+            index: 7,
+            leaf: logged.digest(),
+        }));
+        assert_eq!(of(&decision), logged);
+        decision.obligations.remove(0);
+        assert_ne!(of(&decision).claim, logged.claim);
     }
 
     #[test]

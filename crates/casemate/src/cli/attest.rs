@@ -6,7 +6,10 @@ use casemate_core::Digest;
 use casemate_provenance::LOCAL_BUILDER;
 use clap::{Args, Subcommand, ValueHint};
 
-use super::signing::{Logs, Scope, Signer, Trust};
+use super::{
+    policy::Source,
+    signing::{Logs, Scope, Signer, Trust},
+};
 
 /// Say something of a model, signed.
 #[derive(Debug, Subcommand)]
@@ -16,7 +19,7 @@ pub(crate) enum Attest {
     /// Judge every file of a model, and say what came of it (in-toto test result).
     TestResult(TestResult),
     /// Verify a model with what is said of it, and say what came of it (SLSA verification summary).
-    Vsa(Vsa),
+    Vsa(Box<Vsa>),
     /// Put what is said of a model into one file.
     Claims(Claims),
 }
@@ -122,9 +125,8 @@ pub(crate) struct Vsa {
     #[command(flatten)]
     pub(crate) logs: Logs,
 
-    /// A directory of Rego and data that overlays the built-in policy.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) policy: Source,
 
     /// Where others find that policy.
     #[arg(long, value_name = "URI", default_value = LOCAL_POLICY)]
@@ -211,9 +213,8 @@ pub(crate) struct VerifyAttestation {
     #[arg(long, value_name = "URI")]
     pub(crate) predicate_type: Option<String>,
 
-    /// A directory of Rego and data that overlays the built-in policy.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) policy: Source,
 
     #[command(flatten)]
     pub(crate) scope: Scope,

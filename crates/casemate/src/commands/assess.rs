@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use casemate_artifact::{ArtifactCheck, Limits};
 use casemate_core::{
     AssetId, Coverage, Decision, Finding, Outcome, PathText, Status, Timestamp, Verdict, aggregate,
@@ -24,7 +24,10 @@ use crate::{
     NEGATIVE, catalogue,
     cli::{self, Global},
     clock,
-    commands::log::evidence::{Ledger, Said},
+    commands::{
+        gate::{Append, Approvals, Gate},
+        log::evidence::{Ledger, Said},
+    },
     config::{self, Configuration},
     output, policies,
     progress::Ticker,
@@ -38,7 +41,7 @@ pub(crate) fn run(
     arguments: &cli::Assess,
 ) -> Result<ExitCode> {
     let settings = Settings::new(global, configuration, arguments)?;
-    let bundle = policies::load(settings.policy.as_deref())?;
+    let bundle = policies::load(global, &settings.policy, settings.now)?;
     for file in bundle.files() {
         output::detail(global, || format!("policy: {file}"));
     }
@@ -57,12 +60,13 @@ pub(crate) fn run(
     }
     let verified = settings.verify(global, &mut inventory)?;
     let input = settings.question(&inventory, verified)?;
-    let decision = casemate_policy::decide(&bundle, &input);
-    let verdict = decision.outcome;
-    let logged = settings.log(global, &inventory, &decision)?;
+    let mut gate = settings.gate(global, &inventory)?;
+    let record = casemate_policy::record(&bundle, &input, &mut gate);
+    let (verdict, decision) = (record.outcome, record.decision());
+    let logged = gate.logged(&decision)?;
     let assessment = settings.tell(inventory, decision, logged);
 
-    report.write(&assessment, &input)?;
+    report.write(&assessment, &input, &record)?;
     output::print(&output::format(global).assessment(&assessment, output::options(global)))?;
     if let Some(logged) = &assessment.logged {
         let Logged { first, last, .. } = logged;
@@ -114,7 +118,9 @@ struct Settings {
     exceptions: Vec<Exception>,
     /// The file that the exceptions stand in.
     config: PathText,
-    policy: Option<PathBuf>,
+    policy: cli::policy::Source,
+    /// What was approved.
+    approvals: Vec<PathBuf>,
     allow: Vec<PathBuf>,
     out: PathBuf,
     /// Where the settings come from, for the report.
@@ -132,7 +138,11 @@ impl Settings {
             exceptions,
             ..
         } = configuration;
-        let policy = arguments.policy.clone().or(chosen.policy);
+        let named = arguments.policy.clone();
+        let policy = cli::policy::Source {
+            policy: named.policy.or(chosen.policy),
+            policy_trust_store: named.policy_trust_store.or(chosen.policy_trust_store),
+        };
         let out = arguments.out.clone().or(chosen.out);
         let repository = arguments.repository.clone().or(chosen.repository);
         let repository = repository.unwrap_or_else(|| Options::default().repository);
@@ -143,11 +153,7 @@ impl Settings {
                 .iter()
                 .map(|file| format!("--config {}", file.display())),
         );
-        sources.extend(
-            policy
-                .iter()
-                .map(|dir| format!("--policy {}", dir.display())),
-        );
+        sources.extend((policy.policy.iter()).map(|path| format!("--policy {}", path.display())));
         Ok(Self {
             path: arguments.path.clone(),
             root: AssetId::File {
@@ -159,6 +165,7 @@ impl Settings {
             exceptions,
             config: global.config.as_deref().map(path_text).unwrap_or_default(),
             policy,
+            approvals: arguments.approval.clone(),
             allow: chosen.allow,
             out: out.unwrap_or_else(|| PathBuf::from("casemate-report")),
             sources,
@@ -209,7 +216,7 @@ impl Settings {
         input.evidence = evidence.collect::<Result<_, _>>()?;
         input.relations = verified.relations;
         // Nothing is required of files but by a policy of the caller's.
-        if self.policy.is_some() {
+        if self.policy.policy.is_some() {
             let files = self.models.context(&self.path, inventory);
             input.context.insert("files".to_owned(), files);
         }
@@ -228,24 +235,32 @@ impl Settings {
         Ok(verified)
     }
 
-    fn log(
-        &self,
-        global: &Global,
-        inventory: &Inventory,
-        decision: &Decision,
-    ) -> Result<Option<Logged>> {
-        let said = Said {
-            root: &self.root,
-            populations: &inventory.populations,
-            outcomes: &inventory.outcomes,
-            decision,
-        };
+    /// The gate: it keeps approvals, ends and entries in its log. It lets nothing through that could be
+    /// masked.
+    fn gate<'a>(&'a self, global: &Global, inventory: &'a Inventory) -> Result<Gate<'a>> {
         let clock = clock::of(global)?;
-        let logged = self
-            .ledger
-            .as_ref()
-            .map(|ledger| ledger.append(&said, &*clock));
-        logged.transpose()
+        let log = self.ledger.as_ref().map(|ledger| -> Append<'a> {
+            Box::new(move |decision| {
+                let said = Said {
+                    root: &self.root,
+                    populations: &inventory.populations,
+                    outcomes: &inventory.outcomes,
+                    decision,
+                };
+                ledger.append(&said, &*clock)
+            })
+        });
+        let approvals = match self.models.trust() {
+            Some(trust) => Approvals::read(&self.approvals, trust, self.now)?,
+            None if self.approvals.is_empty() => Approvals::default(),
+            None => bail!("who approves is asked of a trust store: name one with --trust-store"),
+        };
+        Ok(Gate {
+            approvals,
+            passes: None,
+            log,
+            logged: None,
+        })
     }
 
     fn tell(self, inventory: Inventory, decision: Decision, logged: Option<Logged>) -> Assessment {

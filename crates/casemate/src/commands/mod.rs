@@ -2,6 +2,7 @@
 
 pub(crate) mod assess;
 pub(crate) mod attest;
+pub(crate) mod gate;
 pub(crate) mod init;
 pub(crate) mod log;
 pub(crate) mod model;

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use casemate_core::{Digest, Hasher, PathText};
+use casemate_core::{Digest, PathText};
 use serde_json::{Value, json};
 
 use crate::{
-    Engine, EngineError, GateInput, Limits, Question,
+    Engine, EngineError, GateInput, Layer, Limits, ManifestError, Question,
     decide::to_value,
     engine::Message,
     library,
@@ -16,15 +16,10 @@ use crate::{
 };
 
 /// A policy: Rego modules and data documents, loaded. It can only come from bytes that the caller
-/// hands in; nothing here opens a file.
-///
-/// A file whose name ends in `.rego` is a module, wherever it stands. A `.json` or `.toml` file
-/// below `data/` is a document that is merged into the root of `data`, as `opa eval --data` does it:
-/// `data/settings.toml` with a table `[casemate.settings]` sets `data.casemate.settings`. Everything
-/// else is kept out, except that a YAML document below `data/` is an error: it would be missed.
+/// hands in; nothing here opens a file. See [`Layer`] for how they are read.
 #[derive(Clone)]
 pub struct Bundle {
-    files: BTreeMap<PathText, Arc<[u8]>>,
+    layer: Layer,
     digest: Digest,
     rego: Result<Arc<Rego>, EngineError>,
 }
@@ -35,67 +30,97 @@ impl Bundle {
         Self::loaded(builtin(), Limits::default())
     }
 
-    /// The built-in policy with `files` over it, by their path from the directory they come from.
-    /// A file of the same name replaces the built-in one; any other file is added. Rules that are
-    /// added to package `casemate.gate` count like the built-in ones.
+    /// The built-in policy with `layer` over it. A file of the same name replaces the built-in one; any
+    /// other file is added. Rules that are added to package `casemate.gate` count like the built-in ones.
+    ///
+    /// # Errors
+    ///
+    /// See [`BundleError`].
+    pub fn over_builtin(layer: Layer) -> Result<Self, BundleError> {
+        Self::over(builtin().modules, layer)
+    }
+
+    /// A policy of `layer` alone, with the library that it may import.
+    ///
+    /// # Errors
+    ///
+    /// See [`BundleError`].
+    pub fn of(layer: Layer) -> Result<Self, BundleError> {
+        Self::over(library::files().collect(), layer)
+    }
+
+    fn over(mut modules: BTreeMap<PathText, Arc<[u8]>>, layer: Layer) -> Result<Self, BundleError> {
+        let own: Vec<PathText> = layer.modules.keys().cloned().collect();
+        for copy in layer
+            .modules
+            .values()
+            .filter_map(|bytes| library::same_as(bytes))
+        {
+            // The caller's copy counts, so that its own tests cover it.
+            modules.remove(&copy);
+        }
+        modules.extend(layer.modules);
+        Self::lay(Layer { modules, ..layer }, &own)
+    }
+
+    /// As [`Bundle::over_builtin`], of the files of a directory by their paths from there.
     ///
     /// # Errors
     ///
     /// See [`BundleError`].
     pub fn overlay(files: Vec<(PathText, Vec<u8>)>) -> Result<Self, BundleError> {
-        Self::lay(files, builtin())
+        Self::over_builtin(Layer::of_directory(files)?)
     }
 
-    /// A policy of `files` alone, by their path from the directory they come from, with the library that
-    /// they may import.
+    /// As [`Bundle::of`], of the files of a directory by their paths from there.
     ///
     /// # Errors
     ///
     /// See [`BundleError`].
     pub fn alone(files: Vec<(PathText, Vec<u8>)>) -> Result<Self, BundleError> {
-        Self::lay(files, library::files().collect())
+        Self::of(Layer::of_directory(files)?)
     }
 
-    fn lay(
-        files: Vec<(PathText, Vec<u8>)>,
-        mut all: BTreeMap<PathText, Arc<[u8]>>,
-    ) -> Result<Self, BundleError> {
-        for (name, bytes) in files {
-            check_name(&name)?;
-            if is_yaml(&name) {
-                return Err(BundleError::Yaml(name));
-            }
-            let is_misplaced =
-                !is_document(&name) && matches!(name.extension(), Some("json" | "toml"));
-            if is_misplaced && settings::is_meant(&bytes) {
-                return Err(BundleError::Misplaced(name));
-            }
-            if let Some(own) = library::same_as(&bytes) {
-                // The caller's copy counts, so that its own tests cover it.
-                all.remove(&own);
-            }
-            if is_module(&name) || is_document(&name) {
-                all.insert(name, bytes.into());
+    /// Loads a layer, of which the modules `own` are the caller's: what the manifest says is of them.
+    fn lay(layer: Layer, own: &[PathText]) -> Result<Self, BundleError> {
+        let bundle = Self::loaded(layer, Limits::default());
+        let rego = bundle
+            .rego
+            .as_ref()
+            .map_err(|error| BundleError::Load(error.clone()))?;
+        if let Some(manifest) = &bundle.layer.manifest {
+            let files = &rego.index().files;
+            for name in own.iter().map(PathText::as_str) {
+                if let Some((package, is_v1)) = files.get(name) {
+                    manifest
+                        .check_module(name, package, *is_v1)
+                        .map_err(BundleError::Manifest)?;
+                }
             }
         }
-        if all.len() > MAX_FILES {
-            return Err(BundleError::Many);
-        }
-        let bytes: usize = all.values().map(|bytes| bytes.len()).sum();
-        if bytes > MAX_BYTES {
-            return Err(BundleError::Large);
-        }
-        let bundle = Self::loaded(all, Limits::default());
-        match &bundle.rego {
-            Ok(_) => Ok(bundle),
-            Err(error) => Err(BundleError::Load(error.clone())),
-        }
+        Ok(bundle)
+    }
+
+    /// The archive of `layer`, in OPA's format, once it has loaded over the built-in policy; and the policy,
+    /// as it was loaded. The same layer and revision give the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// See [`BundleError`].
+    pub fn pack(layer: &Layer, revision: Option<&str>) -> Result<(Vec<u8>, Self), BundleError> {
+        let bundle = Self::over_builtin(layer.clone())?;
+        let files = bundle.rego.iter().flat_map(|rego| &rego.index().files);
+        let own = files
+            .map(|(name, (_, is_v1))| (PathText::from_text(name), *is_v1))
+            .filter(|(name, _)| layer.modules.contains_key(name));
+        let bytes = layer.pack(revision, &own.collect())?;
+        Ok((bytes, bundle))
     }
 
     /// The same policy under other limits.
     #[must_use]
     pub fn limited(self, limits: Limits) -> Self {
-        Self::loaded(self.files, limits)
+        Self::loaded(self.layer, limits)
     }
 
     /// The same policy for questions whose input says nothing of what was assessed: `assessment`, what a
@@ -122,23 +147,36 @@ impl Bundle {
     }
 
     fn reader_of_assessments(&self) -> Option<&PathText> {
-        let mut files = self.files.iter();
-        let (name, _) = files.find(|(name, bytes)| {
+        let mut modules = self.layer.modules.iter();
+        let (name, _) = modules.find(|(name, bytes)| {
             let is_own = library::is_file(name.as_str()) || name.as_str().ends_with("_test.rego");
             let text = std::str::from_utf8(bytes).unwrap_or_default();
-            is_module(name) && !is_own && library::reads_an_assessment(text)
+            !is_own && library::reads_an_assessment(text)
         })?;
         Some(name)
     }
 
-    /// The digest of all files: their names and contents, in the order of their names.
+    /// The digest of all modules and data, those that are built in too; see [`Layer::digest`].
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
+    /// What whoever packed it calls it.
+    pub fn revision(&self) -> Option<&str> {
+        self.layer.revision()
+    }
+
+    /// What of the files is left out, and was not looked at.
+    pub fn notes(&self) -> &[String] {
+        self.layer.notes()
+    }
+
     /// The names of the files, in order.
     pub fn files(&self) -> impl Iterator<Item = &PathText> {
-        self.files.keys()
+        let mut names: Vec<&PathText> = self.layer.modules.keys().collect();
+        names.extend(self.layer.documents.keys());
+        names.sort();
+        names.into_iter()
     }
 
     /// Where each rule of the policy stands, in the order of files and lines.
@@ -147,16 +185,21 @@ impl Bundle {
         rules.collect()
     }
 
-    /// Reads and analyses `files`. What cannot be loaded denies everything.
-    fn loaded(files: BTreeMap<PathText, Arc<[u8]>>, limits: Limits) -> Self {
-        let mut hasher = Hasher::default();
-        for (name, bytes) in &files {
-            hasher.part(name.as_str().as_bytes()).part(bytes);
-        }
+    /// The line that a definition begins on.
+    pub(crate) fn line(&self, site: &RuleSite) -> Option<String> {
+        let modules = &self.layer.modules;
+        let bytes = modules.get(&PathText::from_text(&site.file))?;
+        let text = std::str::from_utf8(bytes).ok()?;
+        let at = usize::try_from(site.line).ok()?.checked_sub(1)?;
+        text.lines().nth(at).map(str::to_owned)
+    }
+
+    /// Reads and analyses `layer`. What cannot be loaded denies everything.
+    fn loaded(layer: Layer, limits: Limits) -> Self {
         Self {
-            digest: hasher.finish(),
-            rego: load(&files, limits).map(Arc::new),
-            files,
+            digest: layer.digest(),
+            rego: load(&layer, limits).map(Arc::new),
+            layer,
         }
     }
 
@@ -185,14 +228,20 @@ pub enum BundleError {
     /// A name is not a plain relative path.
     #[error("`{0}` is not a path below the policy's directory")]
     Name(PathText),
-    /// A document is in a format that is not read.
-    #[error("`{0}`: data documents are JSON or TOML")]
-    Yaml(PathText),
+    /// An archive is none that can be read in one way only.
+    #[error("{0}")]
+    Archive(Message),
+    /// A manifest is none, or is of something else.
+    #[error("the manifest: {0}")]
+    Manifest(ManifestError),
+    /// It says what is to be done to another bundle.
+    #[error("it is a delta bundle (`patch.json`), which is not applied")]
+    Delta,
     /// Settings lie where no document is read.
     #[error("`{0}` has settings of the policy, and documents are read below `data/` alone")]
     Misplaced(PathText),
     /// There are too many files.
-    #[error("a policy has at most {MAX_FILES} files")]
+    #[error("a policy has at most 10,000 files")]
     Many,
     /// The files are too large.
     #[error("the files of a policy have at most 64 MiB together")]
@@ -202,72 +251,41 @@ pub enum BundleError {
     Load(EngineError),
 }
 
-fn builtin() -> BTreeMap<PathText, Arc<[u8]>> {
-    let files = BUILTIN
+fn builtin() -> Layer {
+    let modules = BUILTIN
         .iter()
         .map(|(name, text)| ((*name).into(), text.as_bytes().into()));
-    files.chain(library::files()).collect()
+    Layer {
+        modules: modules.chain(library::files()).collect(),
+        ..Layer::default()
+    }
 }
 
-fn load(files: &BTreeMap<PathText, Arc<[u8]>>, limits: Limits) -> Result<Rego, EngineError> {
+fn load(layer: &Layer, limits: Limits) -> Result<Rego, EngineError> {
     let mut modules = Vec::new();
-    let mut documents = Vec::new();
-    for (name, bytes) in files {
-        let wrong = |what: &str| Message::new(&format!("{name}: {what}"));
+    for (name, bytes) in &layer.modules {
         let text = std::str::from_utf8(bytes)
-            .map_err(|error| EngineError::Parse(wrong(&error.to_string())))?;
-        if is_module(name) {
-            modules.push((name.as_str(), text));
-            continue;
-        }
-        let document: Result<Value, String> = if name.extension() == Some("toml") {
-            toml::from_str(text).map_err(|error: toml::de::Error| error.message().to_owned())
-        } else {
-            serde_json::from_str(text).map_err(|error| error.to_string())
-        };
-        let document = document.map_err(|error| EngineError::Data(wrong(&error)))?;
-        if !document.is_object() {
-            return Err(EngineError::Data(wrong("the document is not an object")));
-        }
-        if let Some(told) = library::shadowed(&document) {
-            return Err(EngineError::Data(wrong(&told)));
-        }
-        documents.push((name.as_str(), document));
+            .map_err(|error| EngineError::Parse(Message::new(&format!("{name}: {error}"))))?;
+        modules.push((name.as_str(), text));
     }
-    let all = documents.iter().map(|(name, document)| (*name, document));
-    if let Some(told) = settings::unread(all, &modules) {
+    let documents = layer.documents.iter();
+    let documents = documents.map(|(name, document)| (name.as_str(), &**document));
+    if let Some(told) = settings::unread(documents.clone(), &modules) {
         return Err(EngineError::Data(Message::new(&told)));
     }
-    let rego = Rego::load(&modules, &documents, limits)?;
+    let shadow = |(name, document)| Some(format!("{name}: {}", library::shadowed(document)?));
+    if let Some(told) = documents.clone().find_map(shadow) {
+        return Err(EngineError::Data(Message::new(&told)));
+    }
+    let documents = documents.map(|(name, document)| (name, document.clone()));
+    let rego = Rego::load(&modules, &documents.collect::<Vec<_>>(), limits)?;
     let is_library = |name: &str| {
-        let bytes = files.get(&PathText::from(name));
+        let bytes = layer.modules.get(&PathText::from_text(name));
         bytes.is_some_and(|bytes| library::same_as(bytes).is_some())
     };
-    library::check_rules(
-        rego.index().definitions.iter().map(|it| &it.site),
-        is_library,
-    )?;
+    let sites = rego.index().definitions.iter().map(|it| &it.site);
+    library::check_rules(sites, is_library)?;
     Ok(rego)
-}
-
-fn check_name(name: &PathText) -> Result<(), BundleError> {
-    let is_plain = |part: &str| !matches!(part, "" | "." | "..");
-    if name.as_str().split('/').all(is_plain) && !library::is_file(name.as_str()) {
-        return Ok(());
-    }
-    Err(BundleError::Name(name.clone()))
-}
-
-fn is_module(name: &PathText) -> bool {
-    name.extension() == Some("rego")
-}
-
-fn is_document(name: &PathText) -> bool {
-    name.as_str().starts_with("data/") && matches!(name.extension(), Some("json" | "toml"))
-}
-
-fn is_yaml(name: &PathText) -> bool {
-    name.as_str().starts_with("data/") && matches!(name.extension(), Some("yaml" | "yml"))
 }
 
 macro_rules! builtin_files {
@@ -284,10 +302,6 @@ const BUILTIN: &[(&str, &str)] = builtin_files![
     "gate.rego",
     "gate_test.rego",
 ];
-
-const MAX_FILES: usize = 10_000;
-
-const MAX_BYTES: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -319,16 +333,20 @@ mod tests {
         let bundle = Bundle::overlay(vec![
             file("gate.rego", gate),
             file("gate_test.rego", "package casemate.gate_test\n"),
-            file("sub/more.rego", "package more\nx := data.answers.a\n"),
+            file(
+                "sub/more.rego",
+                "package more\nx := data.answers.a + data.answers.c\n",
+            ),
             file("data/a.json", r#"{"answers": {"a": 1}}"#),
             file("data/deep/b.toml", "[answers]\nb = 2\n"),
+            file("data/deep/c.yaml", "answers:\n  c: 3\n"),
             file("README.md", "ignored"),
             file("other.json", "not read {"),
         ])
         .expect("loads");
         let library = library::files().count();
-        assert_eq!(bundle.files().count(), BUILTIN.len() + library + 3);
-        assert_eq!(value(&bundle, "data.more.x"), Ok(Some(1.into())));
+        assert_eq!(bundle.files().count(), BUILTIN.len() + library + 4);
+        assert_eq!(value(&bundle, "data.more.x"), Ok(Some(4.into())));
         assert_eq!(
             value(&bundle, "data.casemate.gate.deny"),
             Ok(Some(vec!["mine"].into()))
@@ -355,10 +373,22 @@ mod tests {
         for (name, content, expected) in [
             ("../a.rego", "", "`../a.rego` is not a path below"),
             ("/a.rego", "", "`/a.rego` is not a path below"),
+            ("data/a.yaml", "a: [1", "data/a.yaml: line 1: "),
             (
                 "data/a.yaml",
-                "a: 1",
-                "`data/a.yaml`: data documents are JSON or TOML",
+                "a: 1\na: 2",
+                "data/a.yaml: line 2: a key stands twice",
+            ),
+            (
+                "data/a.yml",
+                "a: 1\n---\nb: 2",
+                "data/a.yml: it holds more than one",
+            ),
+            ("data/a.yml", "", "data/a.yml: it holds no document"),
+            (
+                "data/a.yml",
+                "- 1",
+                "data/a.yml: the document is not an object",
             ),
             ("a.rego", "package a\nx := ", "a.rego:2:6"),
             (
@@ -406,5 +436,9 @@ mod tests {
         assert_eq!(one, digest("a.rego", "package a\n"));
         assert_ne!(one, digest("b.rego", "package a\n"));
         assert_ne!(one, digest("a.rego", "package a\n\n"));
+        let one = digest("data/a.json", r#"{"a": {"b": 1}}"#);
+        // What the policy reads is what counts.
+        assert_eq!(one, digest("data/b.toml", "a = { b = 1 }"));
+        assert_ne!(one, digest("data/a.json", r#"{"a": {"b": 2}}"#));
     }
 }

@@ -1,20 +1,30 @@
 //! From a question to a decision.
 
-use casemate_core::{Decision, Digest, Effect, Reason, Verdict, canonical_json};
+use casemate_core::{
+    Decision, Digest, Effect, Kept, KeptObligation, Reason, Verdict, canonical_json,
+};
 use serde_json::Value;
 
 use crate::{
     Bundle, Engine, EngineError, GateAnswer, GateInput, Question, ShapeError,
+    engine::Message,
     gate::{GateReason, Rules},
+    keep::{Asked, Keeper, KeepsNothing},
+    obligation::Duty,
 };
 
-/// What `bundle` decides about `input`. The same bundle and the same input give the same decision.
+/// What `bundle` decides about `input` at a gate that keeps no obligations: one is a denial, but for
+/// those without `oblige`, which are warnings. The same bundle and the same input give the same decision.
 ///
 /// Whatever keeps the policy from answering (an error, a panic, the time limit, an answer of another
-/// shape) is a denial that says so. An obligation counts as a warning until a gate can prove that it
-/// was kept.
+/// shape) is a denial that says so.
 pub fn decide(bundle: &Bundle, input: &GateInput) -> Decision {
-    decide_with(bundle, bundle.digest(), input)
+    keeping(bundle, input, &mut KeepsNothing)
+}
+
+/// As [`decide`], at a gate that keeps obligations.
+pub fn keeping(bundle: &Bundle, input: &GateInput, gate: &mut dyn Keeper) -> Decision {
+    keeping_with(bundle, bundle.digest(), input, gate)
 }
 
 /// What `bundle` answers to `input`.
@@ -39,29 +49,17 @@ pub enum AnswerError {
 
 /// As [`decide`], for any engine; `policy` is the digest of what it evaluates.
 pub fn decide_with(engine: &dyn Engine, policy: Digest, input: &GateInput) -> Decision {
-    let reasons = match ask(engine, input) {
-        Ok(answer) => reasons(answer),
-        Err(error) => vec![Reason {
-            effect: Effect::Deny,
-            message: error.to_string(),
-            rule: None,
-            subject: None,
-        }],
-    };
-    let outcome = match reasons.first().map(|reason| reason.effect) {
-        Some(Effect::Deny) => Verdict::Deny,
-        Some(Effect::Warn) => Verdict::Warn,
-        None => Verdict::Allow,
-    };
-    let json = canonical_json(input).expect("an input has only text keys");
-    Decision {
-        gate: input.gate.clone(),
-        subject: input.subject.clone(),
-        outcome,
-        reasons,
-        policy,
-        input: Digest::of(&json),
-    }
+    keeping_with(engine, policy, input, &mut KeepsNothing)
+}
+
+/// As [`keeping`], for any engine; `policy` is the digest of what it evaluates.
+pub fn keeping_with(
+    engine: &dyn Engine,
+    policy: Digest,
+    input: &GateInput,
+    gate: &mut dyn Keeper,
+) -> Decision {
+    conclude(ask(engine, input), policy, input, gate).decision
 }
 
 fn ask(engine: &dyn Engine, input: &GateInput) -> Result<GateAnswer, AnswerError> {
@@ -78,33 +76,164 @@ fn ask(engine: &dyn Engine, input: &GateInput) -> Result<GateAnswer, AnswerError
 
 pub(crate) fn to_value(input: &GateInput) -> Result<Value, EngineError> {
     serde_json::to_value(input)
-        .map_err(|error| EngineError::Evaluate(crate::engine::Message::new(&error.to_string())))
+        .map_err(|error| EngineError::Evaluate(Message::new(&error.to_string())))
 }
 
-/// Denials first, each kind in the order of the answer: worst first.
-fn reasons(answer: GateAnswer) -> Vec<Reason> {
-    let reason = |effect, message, reason: GateReason| Reason {
-        effect,
-        message,
-        rule: reason.rule,
-        subject: reason.subject,
-    };
-    let deny = answer
-        .deny
-        .into_iter()
-        .map(|r| reason(Effect::Deny, r.message.clone(), r));
-    let warn = answer
-        .warn
-        .into_iter()
-        .map(|r| reason(Effect::Warn, r.message.clone(), r));
-    let oblige = answer.obligations.into_iter().map(|r| {
-        reason(
-            Effect::Warn,
-            format!("to do before it passes: {}", r.message),
-            r,
-        )
-    });
-    deny.chain(warn).chain(oblige).collect()
+/// A decision, and for each of its reasons and kept obligations what of the answer it is of.
+pub(crate) struct Conclusion {
+    pub(crate) decision: Decision,
+    /// As long as `decision.reasons`. None for one that the answer has not.
+    pub(crate) reasons: Vec<Option<Given>>,
+    /// As long as `decision.obligations`.
+    pub(crate) obligations: Vec<Given>,
+}
+
+/// A reason, and the list of the answer that it stands in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) list: &'static str,
+    pub(crate) reason: GateReason,
+}
+
+/// What follows from an answer once `gate` has kept what it can.
+pub(crate) fn conclude(
+    answer: Result<GateAnswer, AnswerError>,
+    policy: Digest,
+    input: &GateInput,
+    gate: &mut dyn Keeper,
+) -> Conclusion {
+    let mut draft = Draft::new(policy, input);
+    match answer {
+        Ok(answer) => {
+            draft.give("deny", Effect::Deny, answer.deny);
+            draft.give("warn", Effect::Warn, answer.warn);
+            draft.oblige(answer.obligations, input, gate);
+        }
+        Err(error) => draft.add(Effect::Deny, error.to_string(), None),
+    }
+    draft.concluded()
+}
+
+/// A decision in the making.
+struct Draft {
+    decision: Decision,
+    reasons: Vec<(Reason, Option<Given>)>,
+    obligations: Vec<Given>,
+}
+
+impl Draft {
+    fn new(policy: Digest, input: &GateInput) -> Self {
+        let json = canonical_json(input).expect("an input has only text keys");
+        Self {
+            decision: Decision {
+                gate: input.gate.clone(),
+                subject: input.subject.clone(),
+                outcome: Verdict::Allow,
+                reasons: Vec::new(),
+                policy,
+                input: Digest::of(&json),
+                obligations: Vec::new(),
+            },
+            reasons: Vec::new(),
+            obligations: Vec::new(),
+        }
+    }
+
+    fn give(&mut self, list: &'static str, effect: Effect, reasons: Vec<GateReason>) {
+        for reason in reasons {
+            let message = reason.message.clone();
+            self.add(effect, message, Some(Given { list, reason }));
+        }
+    }
+
+    fn add(&mut self, effect: Effect, message: String, given: Option<Given>) {
+        let of = given.as_ref().map(|it| &it.reason);
+        let reason = Reason {
+            effect,
+            message,
+            rule: of.and_then(|it| it.rule.clone()),
+            subject: of.and_then(|it| it.subject.clone()),
+        };
+        self.reasons.push((reason, given));
+    }
+
+    /// Has `gate` keep what it is obliged to. Of a denial only that it is logged: nothing is let through
+    /// that the rest could be about.
+    fn oblige(&mut self, obligations: Vec<GateReason>, input: &GateInput, gate: &mut dyn Keeper) {
+        let mut duties = Vec::new();
+        for reason in obligations {
+            let given = Given {
+                list: "obligations",
+                reason,
+            };
+            let message = given.message().into_owned();
+            match given.reason.duty.clone() {
+                Some(duty) => duties.push((duty, given)),
+                None => self.add(Effect::Warn, message, Some(given)),
+            }
+        }
+        // Stable: of one kind they stay worst first.
+        duties.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let (logs, others): (Vec<_>, Vec<_>) =
+            duties.into_iter().partition(|(duty, _)| *duty == Duty::Log);
+        self.settle();
+        if self.decision.outcome != Verdict::Deny {
+            self.keep_all(others, input, gate);
+        }
+        self.settle();
+        self.keep_all(logs, input, gate);
+    }
+
+    fn keep_all(&mut self, duties: Vec<(Duty, Given)>, input: &GateInput, gate: &mut dyn Keeper) {
+        for (duty, given) in duties {
+            let asked = Asked {
+                input,
+                draft: &self.decision,
+            };
+            match gate.keep(&duty, &asked) {
+                Ok(kept) => {
+                    let message = given.reason.message.clone();
+                    (self.decision.obligations).push(KeptObligation { message, kept });
+                    self.obligations.push(given);
+                }
+                Err(why) => {
+                    let told = format!(
+                        "{}: the gate `{}` did not keep it: {why}",
+                        given.reason.message, self.decision.gate
+                    );
+                    let told = Message::new(&told).to_string();
+                    self.add(Effect::Deny, told, Some(given));
+                }
+            }
+        }
+    }
+
+    /// Takes the verdict from the reasons, worst first, and leaves out of a denial what was kept for
+    /// nothing.
+    fn settle(&mut self) {
+        self.reasons.sort_by_key(|(reason, _)| reason.effect);
+        let reasons = self.reasons.iter().map(|(reason, _)| reason.clone());
+        self.decision.reasons = reasons.collect();
+        self.decision.outcome = match self.decision.reasons.first().map(|it| it.effect) {
+            Some(Effect::Deny) => Verdict::Deny,
+            Some(Effect::Warn) => Verdict::Warn,
+            None => Verdict::Allow,
+        };
+        if self.decision.outcome == Verdict::Deny {
+            let is_log = |it: &KeptObligation| matches!(it.kept, Kept::Log { .. });
+            self.decision.obligations.retain(is_log);
+            (self.obligations).retain(|it| it.reason.duty == Some(Duty::Log));
+        }
+    }
+
+    fn concluded(mut self) -> Conclusion {
+        self.settle();
+        Conclusion {
+            decision: self.decision,
+            reasons: self.reasons.into_iter().map(|(_, given)| given).collect(),
+            obligations: self.obligations,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -176,6 +305,154 @@ mod tests {
         let decision = with_policy(source);
         let expected = (Verdict::Warn, "to do before it passes: log it");
         assert_eq!((decision.outcome, only_reason(&decision)), expected);
+    }
+
+    /// A gate that keeps everything but what it refuses, and knows what it was asked for.
+    #[derive(Default)]
+    struct Keeps {
+        refuses: &'static [&'static str],
+        kept: Vec<(Duty, Decision)>,
+    }
+
+    impl Keeper for Keeps {
+        fn keep(&mut self, duty: &Duty, asked: &Asked<'_>) -> Result<Kept, String> {
+            let name = serde_json::to_value(duty).expect("JSON")["oblige"].clone();
+            let name = name.as_str().expect("a name");
+            if self.refuses.contains(&name) {
+                return Err(format!("no {name} here"));
+            }
+            self.kept.push((duty.clone(), asked.draft.clone()));
+            Ok(match duty {
+                Duty::Mask { fields } => {
+                    let mut masked = crate::Masked::new(json!({"a": 1}));
+                    masked.mask(fields)?
+                }
+                Duty::Approve { .. } => Kept::Approve {
+                    approvals: Vec::new(),
+                },
+                Duty::Expire(term) => crate::expire(term, asked.input)?,
+                Duty::Log => Kept::Log {
+                    origin: "log.example".into(),
+                    index: 7,
+                    leaf: asked.draft.digest(),
+                },
+            })
+        }
+    }
+
+    const OBLIGES: &str = "package casemate.gate
+obligations contains {\"oblige\": \"log\", \"msg\": \"for the auditor\"}
+obligations contains {\"oblige\": \"expire\", \"after\": \"24h\"}
+obligations contains {\"oblige\": \"approve\", \"by\": [\"release\"]}
+obligations contains {\"oblige\": \"mask\", \"fields\": [\"/a\"]}
+";
+
+    fn obliged(more: &str, gate: &mut Keeps) -> Decision {
+        let source = format!("{OBLIGES}{more}");
+        let bundle = Bundle::overlay(vec![file("user.rego", &source)]).expect("loads");
+        keeping(&bundle, &input(&[]), gate)
+    }
+
+    #[test]
+    fn what_is_kept_is_proven_and_stands_against_nothing() {
+        let mut gate = Keeps::default();
+        let mut decision = obliged("", &mut gate);
+        assert_eq!(decision.outcome, Verdict::Allow, "{decision:?}");
+        assert_eq!(
+            decision.expires().expect("an end").to_string(),
+            "2026-09-02T12:00:00Z"
+        );
+        // What was logged is the decision with everything but the proof that it was logged.
+        let (duty, draft) = gate.kept.last().expect("something");
+        assert_eq!((duty, draft.obligations.len()), (&Duty::Log, 3));
+        assert_eq!(draft.digest(), decision.digest());
+        let mut other = decision.clone();
+        other.obligations.remove(0);
+        assert_ne!(other.digest(), decision.digest());
+        decision.policy = Digest::of(b"policy");
+        for it in &mut decision.obligations {
+            if let Kept::Log { leaf, .. } = &mut it.kept {
+                // It changes with every edit of the policy.
+                *leaf = Digest::of(b"entry");
+            }
+        }
+        insta::assert_json_snapshot!(decision);
+        let json = serde_json::to_string(&decision).expect("serialises");
+        assert_eq!(
+            serde_json::from_str::<Decision>(&json).expect("parses"),
+            decision
+        );
+    }
+
+    #[test]
+    fn what_is_not_kept_denies_and_says_which_gate_could_not_keep_what() {
+        let decision = obliged(
+            "",
+            &mut Keeps {
+                refuses: &["mask", "approve"],
+                ..Keeps::default()
+            },
+        );
+        assert_eq!(decision.outcome, Verdict::Deny);
+        let told: Vec<&str> = decision.reasons.iter().map(|it| &*it.message).collect();
+        assert_eq!(
+            told,
+            [
+                "mask /a: the gate `assess` did not keep it: no mask here",
+                "have it approved by release: the gate `assess` did not keep it: no approve here",
+            ]
+        );
+        // Nothing was let through, but that is logged.
+        assert_eq!(decision.obligations.len(), 1, "{decision:?}");
+        let decision = obliged(
+            "",
+            &mut Keeps {
+                refuses: &["log"],
+                ..Keeps::default()
+            },
+        );
+        assert_eq!(
+            (decision.outcome, decision.obligations.len()),
+            (Verdict::Deny, 0)
+        );
+        let bundle = Bundle::overlay(vec![file("user.rego", OBLIGES)]).expect("loads");
+        let decision = decide(&bundle, &input(&[]));
+        assert_eq!(decision.reasons.len(), 4, "{decision:?}");
+    }
+
+    #[test]
+    fn of_a_denial_only_that_it_is_logged_is_kept() {
+        let mut gate = Keeps::default();
+        let decision = obliged("deny contains \"no\"\n", &mut gate);
+        assert_eq!(gate.kept.len(), 1);
+        assert_eq!(gate.kept[0].1.outcome, Verdict::Deny);
+        assert!(matches!(
+            decision.obligations[0].kept,
+            Kept::Log { index: 7, .. }
+        ));
+        assert_eq!(gate.kept[0].1.digest(), decision.digest());
+    }
+
+    #[test]
+    fn an_obligation_that_is_none_denies() {
+        for (rule, expected) in [
+            (
+                "obligations contains {\"oblige\": \"logg\"}",
+                "no obligation `logg`",
+            ),
+            (
+                "obligations contains {\"oblige\": \"expire\", \"afer\": \"1h\"}",
+                "`after` has to be",
+            ),
+            (
+                "warn contains {\"oblige\": \"log\", \"msg\": \"x\"}",
+                "is for `obligations`",
+            ),
+        ] {
+            let decision = with_policy(&format!("package casemate.gate\n{rule}\n"));
+            assert_eq!(decision.outcome, Verdict::Deny);
+            assert!(only_reason(&decision).contains(expected), "{decision:?}");
+        }
     }
 
     #[test]
@@ -255,7 +532,7 @@ mod tests {
 
     #[test]
     fn an_engine_that_answers_too_little_or_fails_is_denied() {
-        let panic = EngineError::Panic(crate::engine::Message::new("index out of bounds"));
+        let panic = EngineError::Panic(Message::new("index out of bounds"));
         for (answer, expected) in [
             (Ok(vec![Some(json!([]))]), "does not define"),
             (Err(panic), "panicked: index out of bounds"),

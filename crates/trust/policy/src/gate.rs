@@ -10,7 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::engine::Message;
+use crate::{
+    engine::Message,
+    obligation::{Duty, DutyError},
+};
 
 /// The document that policies read as `input`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -145,7 +148,8 @@ pub struct GateAnswer {
     pub deny: Vec<GateReason>,
     /// Why somebody should look.
     pub warn: Vec<GateReason>,
-    /// What has to be done if it passes.
+    /// What has to be done if it passes: what the gate keeps, where it is a [`Duty`], and what somebody
+    /// should see to, where it is none.
     pub obligations: Vec<GateReason>,
 }
 
@@ -188,6 +192,9 @@ pub struct GateReason {
     /// The file or the field it is about, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// What the gate has to do; only in `obligations`.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub duty: Option<Duty>,
 }
 
 impl GateReason {
@@ -220,21 +227,34 @@ impl GateReason {
             _ => return Err(ShapeError::NotAReason(name)),
         };
         let msg = members.remove("msg");
-        let message = match members.remove("message").or(msg) {
-            Some(Value::String(message)) => Message::new(&message).to_string(),
+        let message = match (members.remove("message").or(msg), members.get("oblige")) {
+            (Some(Value::String(message)), _) => Some(Message::new(&message).to_string()),
+            (None, Some(_)) => None,
             _ => return Err(ShapeError::NoMessage(name)),
         };
-        Ok(Self {
-            message,
+        let mut reason = Self {
+            message: message.clone().unwrap_or_default(),
             severity: member(name, &mut members, "severity")?,
             rule: member(name, &mut members, "rule")?,
             subject: member(name, &mut members, "subject")?,
             path: member::<String>(name, &mut members, "path")?
                 .map(|path| Message::new(&path).to_string()),
-        })
+            duty: None,
+        };
+        let Some(kind) = members.remove("oblige") else {
+            return Ok(reason);
+        };
+        if !name.ends_with("obligations") {
+            return Err(ShapeError::Misplaced(name));
+        }
+        let duty =
+            Duty::read(&kind, members).map_err(|error| ShapeError::Obligation(name, error))?;
+        reason.message = message.unwrap_or_else(|| Message::new(&duty.describe()).to_string());
+        reason.duty = Some(duty);
+        Ok(reason)
     }
 
-    fn order(&self) -> impl Ord {
+    pub(crate) fn order(&self) -> impl Ord {
         let severity = std::cmp::Reverse(self.severity);
         (
             severity,
@@ -242,6 +262,7 @@ impl GateReason {
             &self.rule,
             &self.subject,
             &self.path,
+            &self.duty,
         )
     }
 }
@@ -274,6 +295,12 @@ pub enum ShapeError {
     /// An object without a message.
     #[error("a reason in `{0}` has no `message`")]
     NoMessage(&'static str),
+    /// An obligation among reasons of another kind, where nobody would keep it.
+    #[error("a reason in `{0}` has `oblige`, which is for `obligations`")]
+    Misplaced(&'static str),
+    /// An obligation that nobody could keep.
+    #[error("an obligation in `{0}` is none: {1}")]
+    Obligation(&'static str, DutyError),
     /// A member of the wrong type.
     #[error("a reason in `{0}` has a wrong `{1}`: {2}")]
     Member(&'static str, &'static str, Message),
@@ -374,6 +401,17 @@ mod tests {
         let reasons = GateReason::list("deny", value).expect("reads");
         let messages: Vec<&str> = reasons.iter().map(|reason| &*reason.message).collect();
         assert_eq!(messages, ["bad", "mild", "conftest", "plain\\u{1b}"]);
+        let oblige =
+            json!([{"oblige": "log"}, {"oblige": "log", "msg": "for the auditor"}, "tell"]);
+        let reasons = GateReason::list("obligations", oblige).expect("reads");
+        let duties: Vec<_> = reasons
+            .iter()
+            .map(|it| (&*it.message, it.duty.is_some()))
+            .collect();
+        assert_eq!(
+            duties,
+            [("for the auditor", true), ("log it", true), ("tell", false)]
+        );
         let object = json!({"b": true, "a": true});
         assert_eq!(GateReason::list("deny", object).expect("reads").len(), 2);
     }
@@ -392,6 +430,13 @@ mod tests {
         ] {
             assert_eq!(GateReason::list("deny", value), Err(expected));
         }
+        let error = GateReason::list("warn", json!([{"message": "a", "oblige": "log"}]));
+        assert_eq!(error, Err(ShapeError::Misplaced("warn")));
+        let error = GateReason::list("obligations", json!([{"oblige": "log", "fields": []}]));
+        assert!(
+            matches!(error, Err(ShapeError::Obligation(..))),
+            "{error:?}"
+        );
         let error = GateReason::list("warn", json!([{"message": "a", "rule": "X"}]));
         assert!(
             matches!(error, Err(ShapeError::Member("warn", "rule", _))),

@@ -39,6 +39,7 @@
 //! panic hook from writing to standard error; see [`is_fenced`].
 #![forbid(unsafe_code)]
 
+mod archive;
 mod builtins;
 mod bundle;
 mod calls;
@@ -50,13 +51,20 @@ mod explain;
 mod fence;
 mod gate;
 mod glob;
+mod keep;
+mod layer;
 mod library;
+mod obligation;
+mod outlook;
 mod query;
+mod record;
 mod rego;
+mod replay;
 mod rewrite;
 mod rules;
 mod settings;
 mod source;
+mod sources;
 mod suppress;
 mod syntax;
 mod testing;
@@ -65,14 +73,25 @@ mod testkit;
 
 pub use bundle::{Bundle, BundleError};
 pub use check::{CheckReport, FileCheck, NoRules, Reason, check};
-pub use decide::{AnswerError, answer, decide, decide_with};
+pub use decide::{AnswerError, answer, decide, decide_with, keeping, keeping_with};
 pub use engine::{Engine, EngineError, Limits, Message, Question};
 pub use exception::{Exception, ExceptionError, Expiry, RulePattern, Scope};
-pub use explain::{ExplainedReason, Explanation, explain};
+pub use explain::{
+    ExplainedReason, ExplainedSource, Explanation, ReadValue, explain, explain_record,
+};
 pub use fence::is_fenced;
 pub use gate::{GateAnswer, GateInput, GateOutcome, GateReason, GateSchema, ShapeError, is_clean};
 pub use glob::{PathPattern, PathPatternError};
+pub use keep::{Approved, Asked, Keeper, KeepsNothing, Masked, approve, expire};
+pub use layer::{Layer, ManifestError};
+pub use obligation::{Duty, DutyError, NoSpan, Span, Term};
+pub use outlook::{Kind, Outlook, outlook};
 pub use query::{Bindings, Errors, query};
+pub use record::{
+    DecisionRecord, DecisionSchema, OtherInput, PolicyIdentity, RecordedObligation, RecordedReason,
+    Void, record,
+};
+pub use replay::{Change, Told};
 pub use rules::RULES;
 pub use suppress::{Setting, apply};
 pub use syntax::RuleSite;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::unstable::{AssignOp, Expr, Literal, Module, Query, Ref, Rule, RuleBody, RuleHead};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     EngineError,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Where one definition of a rule stands. A rule can have several.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct RuleSite {
     /// The rule's full path: `data.casemate.gate.deny`.
     pub rule: String,
@@ -32,6 +32,8 @@ pub(crate) struct Definition {
     pub(crate) name: String,
     pub(crate) module: usize,
     pub(crate) rule: usize,
+    /// What it reads by a path that is written down, of the input and of `data`, in order.
+    pub(crate) reads: Vec<String>,
 }
 
 /// Everything that a set of modules defines, in the order of its files.
@@ -40,6 +42,8 @@ pub(crate) struct Index {
     pub(crate) definitions: Vec<Definition>,
     /// For each file, the lines that hold something to evaluate.
     pub(crate) lines: BTreeMap<String, BTreeSet<u32>>,
+    /// Each file, with its package and whether it is Rego v1.
+    pub(crate) files: BTreeMap<String, (Vec<String>, bool)>,
 }
 
 impl Index {
@@ -50,6 +54,11 @@ impl Index {
         for (at, module) in modules.iter().enumerate() {
             let package = static_path(&module.package.refr).names;
             let imports = imports(module);
+            let file = module.package.span.source.file();
+            if !rewrite::Module::is_generated(file) {
+                let read = (package.clone(), module.rego_v1);
+                index.files.insert(file.clone(), read);
+            }
             for (number, rule) in module.policy.iter().enumerate() {
                 let reading = Reading::of(rule)?;
                 let file = rule.span().source.file().clone();
@@ -64,6 +73,8 @@ impl Index {
                 if let Rule::Spec { .. } = rule.as_ref()
                     && is_written
                 {
+                    let data = node.references.iter().map(|path| spell(path));
+                    let reads: BTreeSet<String> = reading.of_input().chain(data).collect();
                     index.definitions.push(Definition {
                         site: RuleSite {
                             rule: spell(&path),
@@ -73,6 +84,7 @@ impl Index {
                         name: reading.name.join("."),
                         module: at,
                         rule: number,
+                        reads: reads.into_iter().collect(),
                     });
                 }
                 graph.add(path, node);
@@ -145,6 +157,13 @@ impl Reading {
             depth: visitor.depth,
             lines: visitor.lines,
         })
+    }
+
+    /// Each path below `input` that is written down.
+    fn of_input(&self) -> impl Iterator<Item = String> {
+        let paths = self.references.iter();
+        let of_input = paths.filter(|path| path.first().is_some_and(|first| first == "input"));
+        of_input.map(|path| spell_from("input", path.get(1..).unwrap_or_default()))
     }
 
     fn node(&self, package: &[String], imports: &Imports) -> Node {
@@ -421,7 +440,11 @@ fn static_path(expr: &Ref<Expr>) -> StaticPath {
 
 /// The path as policies spell it, from `data` on.
 fn spell(path: &[String]) -> String {
-    let mut text = "data".to_owned();
+    spell_from("data", path)
+}
+
+fn spell_from(root: &str, path: &[String]) -> String {
+    let mut text = root.to_owned();
     for name in path {
         let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
             && !name.starts_with(|c: char| c.is_ascii_digit())

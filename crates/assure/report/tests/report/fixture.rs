@@ -343,6 +343,7 @@ fn decision() -> Decision {
         ],
         policy: Digest::of(b"policy"),
         input: Digest::of(b"input"),
+        obligations: Vec::new(),
     }
 }
 

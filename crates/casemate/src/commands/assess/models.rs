@@ -73,6 +73,11 @@ impl Models {
         Ok(Self { named, trust })
     }
 
+    /// Whom the caller trusts.
+    pub(super) fn trust(&self) -> Option<&TrustStore> {
+        self.trust.as_ref()
+    }
+
     /// Verifies each of them.
     pub(super) fn verify(
         &self,

@@ -28,8 +28,8 @@ pub(crate) fn run(global: &Global, arguments: &VerifyAttestation) -> Result<Exit
         bail!("attestations are told of as text or json");
     }
     let mut trust = arguments.trust.store()?;
-    let bundle = policies::load(arguments.policy.as_deref())?;
     let now = clock::of(global)?.now();
+    let bundle = policies::load(global, &arguments.policy, now)?;
     let heard = logs::read(&arguments.logs, &mut trust, now)?;
     let asked = Asked::new(global, arguments)?;
     let mut report = Verification {

@@ -27,8 +27,8 @@ use crate::{
 /// Verifies a model and what is said of it, asks the policy, and says what came of that.
 pub(crate) fn run(global: &Global, arguments: &Vsa) -> Result<ExitCode> {
     let author = Author::new(&arguments.statement, [&arguments.model, &arguments.claims])?;
-    let bundle = policies::load(arguments.policy.as_deref())?;
     let now = clock::of(global)?.now();
+    let bundle = policies::load(global, &arguments.policy, now)?;
     // A summary of claims that were not there to be read would be signed of a mistyped name.
     let claims = open_claims(&arguments.claims)?;
     let inputs = input_attestations(&claims);

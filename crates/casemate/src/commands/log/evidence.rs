@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use casemate_core::{AssetId, Clock, Decision, Outcome, Population, Producer, Record, Secret};
-use casemate_ledger::{log::LogError, note::Scheme};
+use casemate_core::{
+    AssetId, Clock, Decision, Digest, Outcome, Population, Producer, Record, Secret,
+};
+use casemate_ledger::{Hash, log::LogError, note::Scheme};
 use casemate_report::Logged;
 
 use super::{open_writer, origin, read, read_key, signer};
@@ -32,8 +34,9 @@ pub(crate) struct Said<'a> {
 }
 
 impl Ledger {
-    /// Appends the populations, the outcomes that are more than a clean pass, and the decision.
-    pub(crate) fn append(&self, said: &Said<'_>, clock: &dyn Clock) -> Result<Logged> {
+    /// Appends the populations, the outcomes that are more than a clean pass, and the decision; and gives
+    /// the leaf of the decision's entry too.
+    pub(crate) fn append(&self, said: &Said<'_>, clock: &dyn Clock) -> Result<(Logged, Digest)> {
         let key = self.key.as_deref().map(read_key).transpose()?;
         let secret = self.secret.as_deref().map(read_secret).transpose()?;
         let mut writer = open_writer(&self.dir)?;
@@ -66,12 +69,15 @@ impl Ledger {
             None => writer.stage(&entries).map(drop),
         };
         logged.with_context(|| self.dir.display().to_string())?;
-        Ok(Logged {
+        let last = entries.last().context("a decision is an entry")?;
+        let leaf = format!("sha256:{}", Hash::leaf(last).to_hex()).parse()?;
+        let logged = Logged {
             origin: name,
             first,
             last: first + entries.len() as u64 - 1,
             pending: key.is_none(),
-        })
+        };
+        Ok((logged, leaf))
     }
 }
 

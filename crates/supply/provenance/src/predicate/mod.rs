@@ -1,5 +1,7 @@
 //! What statements say, one file for each type of predicate. To add one, copy a file and name it here.
 
+pub mod approval;
+pub mod policy;
 pub mod slsa;
 pub mod test_result;
 pub mod vsa;
@@ -63,6 +65,8 @@ fn is_written_so(ours: &Value, theirs: &Value) -> bool {
 type Read = fn(&Value) -> Result<String, String>;
 
 const KNOWN: &[(&str, Read)] = &[
+    (approval::Approval::TYPE, read::<approval::Approval>),
+    (policy::PolicyBundle::TYPE, read::<policy::PolicyBundle>),
     (slsa::Provenance::TYPE, read::<slsa::Provenance>),
     (
         test_result::TestResult::TYPE,
@@ -101,12 +105,23 @@ mod tests {
             "resourceUri": "pkg:x", "policy": {"uri": "u"}, "verificationResult": "FAILED",
             "verifiedLevels": [],
         });
+        let approval = json!({"gate": "assess", "approvedOn": "2026-01-01T00:00:00Z"});
+        let archive = json!({"contents": "sha256:a", "policy": "sha256:b"});
+        let (approved, packed) = (approval::Approval::TYPE, policy::PolicyBundle::TYPE);
         let (result, provenance, vsa) = (
             test_result::TestResult::TYPE,
             slsa::Provenance::TYPE,
             vsa::VerificationSummary::TYPE,
         );
         for (kind, plain, pointer, other) in [
+            (approved, &approval, "/gate", json!({"assess": null})),
+            (
+                approved,
+                &approval,
+                "",
+                json!(["assess", "2026-01-01T00:00:00Z"]),
+            ),
+            (packed, &archive, "", json!(["sha256:a", "sha256:b"])),
             (result, &test, "/result", json!({"FAILED": null})),
             (result, &test, "/configuration/0", json!(["x"])),
             (result, &test, "/configuration/0", json!([])),

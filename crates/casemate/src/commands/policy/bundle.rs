@@ -1,0 +1,186 @@
+//! `casemate policy bundle`.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::{Context, Result};
+use casemate_attest::{ResourceDescriptor, Signer};
+use casemate_core::Digest;
+use casemate_policy::{Bundle, Layer};
+use casemate_provenance::predicate::policy::PolicyBundle;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    NEGATIVE,
+    cli::{Format, Global, policy},
+    clock,
+    commands::signing::{chain, key, outputs, write_whole},
+    output, policies,
+};
+
+/// What was packed or verified.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Report {
+    /// `casemate.policy-bundle/1`.
+    schema: &'static str,
+    /// Whether it is written, or is what somebody trusted signed.
+    ok: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The archive.
+    bundle: String,
+    /// The digest of the archive.
+    digest: Digest,
+    /// The digest of the modules and data, which is that of the directory too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contents: Option<Digest>,
+    /// The digest that records of its decisions have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Digest>,
+    /// What whoever packed it calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
+    /// The signature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+    /// Who signed, of those who are trusted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signers: Vec<Signer>,
+    /// What is left out, or was not looked at.
+    notes: Vec<String>,
+}
+
+/// Packs a policy, or verifies an archive of one.
+pub(super) fn run(global: &Global, arguments: &policy::Bundle) -> Result<ExitCode> {
+    let report = match (&arguments.verify, &arguments.trust_store) {
+        (Some(file), Some(store)) => verified(global, arguments, file, store)?,
+        _ => packed(arguments)?,
+    };
+    match global.format {
+        Format::Json => output::print_json(&report)?,
+        _ => output::print_lines(&report.text())?,
+    }
+    Ok(match report.ok {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(NEGATIVE),
+    })
+}
+
+fn packed(arguments: &policy::Bundle) -> Result<Report> {
+    let dir = arguments.dir.as_deref().context("a directory to pack")?;
+    let out = arguments.out.as_deref().context("--out FILE")?;
+    let signature = policies::signature_of(out);
+    let author = match &arguments.signer {
+        Some(signer) => {
+            let key = key(signer)?;
+            let chain = chain(signer, &*key)?;
+            outputs::may_be_written(&[&signature], [], signer, arguments.force)?;
+            Some((key, chain))
+        }
+        None => None,
+    };
+    let layer = policies::layer(dir)?;
+    let (bytes, bundle) = Bundle::pack(&layer, arguments.revision.as_deref())
+        .with_context(|| format!("in the policy {}", dir.display()))?;
+    let packed = Layer::of_archive(&bytes)?;
+    let digest = Digest::of(&bytes);
+    let signed = match &author {
+        Some((key, chain)) => {
+            let said = PolicyBundle {
+                contents: packed.digest().to_string(),
+                policy: bundle.digest().to_string(),
+                revision: packed.revision().map(str::to_owned),
+            };
+            let name = out.file_name().unwrap_or_default().to_string_lossy();
+            let about = ResourceDescriptor::of(name, &digest);
+            Some(casemate_provenance::attest(about, &said, &**key, chain)?.to_json())
+        }
+        None => None,
+    };
+    write_whole(out, &bytes, false)?;
+    if let Some(json) = &signed {
+        write_whole(&signature, json, false)?;
+    }
+    Ok(Report {
+        contents: Some(packed.digest()),
+        policy: Some(bundle.digest()),
+        revision: packed.revision().map(str::to_owned),
+        signature: signed.map(|_| signature.display().to_string()),
+        notes: layer.notes().to_vec(),
+        ..Report::new(out, digest)
+    })
+}
+
+fn verified(
+    global: &Global,
+    arguments: &policy::Bundle,
+    file: &Path,
+    store: &Path,
+) -> Result<Report> {
+    let bytes = policies::archive(file)?;
+    let own = policies::signature_of(file);
+    let signature = arguments.signature.as_ref().unwrap_or(&own);
+    let now = clock::of(global)?.now();
+    let report = Report {
+        signature: Some(signature.display().to_string()),
+        ..Report::new(file, Digest::of(&bytes))
+    };
+    let refused = |reason: String| Report {
+        ok: false,
+        reason: Some(reason),
+        ..Report::new(file, Digest::of(&bytes))
+    };
+    let evidence = match policies::verify(file, &bytes, signature, store, now) {
+        Ok(evidence) => evidence,
+        Err(why) => return Ok(refused(why)),
+    };
+    // Who signs what nobody can load signed nothing of use.
+    let loaded = Layer::of_archive(&bytes)
+        .and_then(|layer| Ok((layer.clone(), Bundle::over_builtin(layer)?)));
+    let (layer, bundle) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return Ok(refused(error.to_string())),
+    };
+    Ok(Report {
+        contents: Some(layer.digest()),
+        policy: Some(bundle.digest()),
+        revision: layer.revision().map(str::to_owned),
+        signers: evidence.signers,
+        notes: layer.notes().to_vec(),
+        ..report
+    })
+}
+
+impl Report {
+    fn new(bundle: &Path, digest: Digest) -> Self {
+        Self {
+            schema: "casemate.policy-bundle/1",
+            ok: true,
+            reason: None,
+            bundle: bundle.display().to_string(),
+            digest,
+            contents: None,
+            policy: None,
+            revision: None,
+            signature: None,
+            signers: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut lines = vec![match &self.reason {
+            Some(reason) => format!("{} is not verified: {reason}", self.bundle),
+            None => format!("{}  {}", self.bundle, self.digest),
+        }];
+        lines.extend(self.contents.map(|it| format!("  contents   {it}")));
+        lines.extend(self.policy.map(|it| format!("  policy     {it}")));
+        lines.extend(self.revision.iter().map(|it| format!("  revision   {it}")));
+        lines.extend(self.signature.iter().map(|it| format!("  signature  {it}")));
+        let signers = self.signers.iter();
+        lines.extend(signers.map(|it| format!("  signed by  {}", it.name)));
+        lines.extend(self.notes.iter().map(|it| format!("  note: {it}")));
+        lines.join("\n") + "\n"
+    }
+}

@@ -1,0 +1,91 @@
+//! The documents that the commands about policies read.
+
+use std::{
+    io::{self, Read},
+    path::Path,
+};
+
+use anyhow::{Context, Result, bail};
+use casemate_policy::{DecisionRecord, DecisionSchema, GateInput, GateSchema};
+use serde_json::Value;
+
+use crate::config;
+
+/// The input of a gate.
+pub(super) fn input(path: &Path) -> Result<GateInput> {
+    let text = read(path)?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("{} is not the input of a gate", path.display()))
+}
+
+/// A record, or an input.
+pub(super) enum Document {
+    Record(Box<DecisionRecord>),
+    Input(Box<GateInput>),
+}
+
+/// The record of a decision or the input of a gate: its `schema` says which.
+pub(super) fn record_or_input(path: &Path) -> Result<Document> {
+    let text = read(path)?;
+    let read = one_of(&text).with_context(|| format!("{} cannot be used", path.display()))?;
+    read.with_context(|| {
+        let shown = path.display();
+        format!("{shown} is neither the record of a decision nor the input of a gate")
+    })
+}
+
+/// The same of a file that nobody named: it may be something else, and then is none.
+pub(super) fn record_or_input_among_others(path: &Path) -> Result<Option<Document>> {
+    one_of(&read(path)?)
+}
+
+fn one_of(text: &str) -> Result<Option<Document>> {
+    let schema = serde_json::from_str(text).map(|Schema { schema }| schema);
+    match schema.as_deref() {
+        Ok(DecisionSchema::TEXT) => {
+            let record = serde_json::from_str(text).context("it is no record of a decision")?;
+            Ok(Some(Document::Record(record)))
+        }
+        Ok(GateSchema::TEXT) => {
+            let input = serde_json::from_str(text).context("it is no input of a gate")?;
+            Ok(Some(Document::Input(input)))
+        }
+        // What is cut off may have been either.
+        Err(error) if !error.is_data() => bail!("it is not JSON: {error}"),
+        _ => Ok(None),
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Schema {
+    schema: String,
+}
+
+/// A file that rules are held against.
+pub(super) fn document(path: &Path) -> Result<Value> {
+    let text = read(path)?;
+    let is_not = |format: &str| format!("{} is not {format}", path.display());
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    match extension {
+        Some("toml") => toml::from_str(&text).with_context(|| is_not("TOML")),
+        Some("json") => serde_json::from_str(&text).with_context(|| is_not("JSON")),
+        None if path.to_str() == Some("-") => {
+            serde_json::from_str(&text).context("standard input is not JSON")
+        }
+        _ => bail!("{}: files are JSON or TOML", path.display()),
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    if path.to_str() != Some("-") {
+        return config::read_bounded(path);
+    }
+    let mut text = String::new();
+    io::stdin()
+        .take(MAX_INPUT)
+        .read_to_string(&mut text)
+        .context("standard input")?;
+    Ok(text)
+}
+
+const MAX_INPUT: u64 = 256 << 20;
