@@ -19,6 +19,8 @@
 #	input.evidence         every verified statement: `covers` has the paths of the files that it is about
 package casemate.evidence
 
+import data.casemate.statements
+
 # A pattern that matches nothing may be misspelt, or the models may have moved away from under it.
 idle contains reason if {
 	some requirement in data.casemate.requirements
@@ -79,9 +81,9 @@ refuted := {lack |
 	some wanted in required
 	some kind in ["scan", "summary"]
 	is_wanted(wanted.terms, kind)
-	some statement in about(wanted, kind)
+	some statement in statements.about(kind, wanted.file.path)
 	is_by(wanted.terms[kind], statement)
-	is_bad(kind, statement.predicate)
+	statements.says_ill(kind, statement.predicate)
 	lack := {"path": wanted.file.path, "what": sprintf("did not pass a %s, as %s says", [kind, statement.signers[0].name])}
 }
 
@@ -89,45 +91,25 @@ is_wanted(requirement, kind) if object.get(requirement, kind, false) != false
 
 # The statements that meet a requirement, logged or not.
 met(wanted, kind) := [statement |
-	some statement in about(wanted, kind)
+	some statement in statements.about(kind, wanted.file.path)
+	statements.says_well(kind, statement.predicate)
 	terms := wanted.terms[kind]
 	is_by(terms, statement)
 	says_so(kind, terms, statement.predicate)
 ]
 
-about(wanted, kind) := [statement |
-	some statement in input.evidence
-	kind_of[statement.predicateType] == kind
-	wanted.file.path in statement.covers
-]
-
 # --- What a statement has to say ---------------------------------------------------------------
 
-kind_of := {
-	"https://model_signing/signature/v1.0": "signature",
-	"https://model_signing/Digests/v0.1": "signature",
-	"https://slsa.dev/provenance/v1": "provenance",
-	"https://in-toto.io/attestation/test-result/v0.1": "scan",
-	"https://slsa.dev/verification_summary/v1": "summary",
-}
-
-says_so(kind, _, _) if kind == "signature"
+# Beyond that all is well, which the library knows.
+says_so(kind, _, _) if kind in {"signature", "scan"}
 
 says_so("provenance", terms, predicate) if is_one_of(terms, "builders", predicate.runDetails.builder.id)
 
-says_so("scan", _, predicate) if predicate.result == "PASSED"
-
 says_so("summary", terms, predicate) if {
-	predicate.verificationResult == "PASSED"
-	not "FAILED" in predicate.verifiedLevels
 	is_one_of(terms, "verifiers", predicate.verifier.id)
 	is_one_of(terms, "resources", predicate.resourceUri)
 	is_one_of(terms, "policies", predicate.policy.uri)
 }
-
-is_bad("scan", predicate) if not predicate.result in {"PASSED", "WARNED"}
-
-is_bad("summary", predicate) if not predicate.verificationResult == "PASSED"
 
 # `true` takes any signer that the trust store takes.
 is_by(terms, _) if terms == true
@@ -138,8 +120,7 @@ is_by(terms, _) if {
 }
 
 is_by(terms, statement) if {
-	some signer in statement.signers
-	signer.name in terms.signers
+	statements.is_by(statement, terms.signers)
 }
 
 is_logged(requirement, _) if {
@@ -149,10 +130,8 @@ is_logged(requirement, _) if {
 
 is_logged(requirement, statement) if {
 	some entry in statement.logged
-	number_of_witnesses(entry) >= object.get(requirement, "witnesses", 0)
+	statements.witnesses(entry) >= object.get(requirement, "witnesses", 0)
 }
-
-number_of_witnesses(entry) := count(object.get(entry, ["seen", "by"], []))
 
 # Whether the terms name no ids, or one that fits.
 is_one_of(terms, _, _) if terms == true

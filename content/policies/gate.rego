@@ -26,6 +26,7 @@
 package casemate.gate
 
 import data.casemate.evidence
+import data.casemate.severity
 
 # --- Dangerous models --------------------------------------------------------------------------
 
@@ -176,9 +177,9 @@ deny contains reason if {
 	reason := sprintf("the setting %s = %v is not one: deny_at and warn_at are severities, allow_partial and allow_idle are true or false", [name, value])
 }
 
-is_setting("deny_at", value) if value in severities
+is_setting("deny_at", value) if value in severity.order
 
-is_setting("warn_at", value) if value in severities
+is_setting("warn_at", value) if value in severity.order
 
 is_setting(name, value) if {
 	name in {"allow_partial", "allow_idle"}
@@ -189,19 +190,13 @@ allow_partial if data.casemate.settings.allow_partial == true
 
 allow_idle if data.casemate.settings.allow_idle == true
 
-deny_at := rank(data.casemate.settings.deny_at) if data.casemate.settings.deny_at in severities
+deny_at := data.casemate.settings.deny_at if data.casemate.settings.deny_at in severity.order
 
-else := rank("high")
+else := "high"
 
-warn_at := rank(data.casemate.settings.warn_at) if data.casemate.settings.warn_at in severities
+warn_at := data.casemate.settings.warn_at if data.casemate.settings.warn_at in severity.order
 
-else := rank("medium")
-
-severities := ["info", "low", "medium", "high", "critical"]
-
-rank(severity) := ranks[severity]
-
-ranks := {severity: number | some number, severity in severities}
+else := "medium"
 
 # Up to this many files are named one by one; more become one reason.
 named := 3
@@ -244,12 +239,12 @@ standing := [finding |
 	not is_said_by_coverage(outcome, finding)
 ]
 
-blocking := [finding | some finding in standing; rank(finding.severity) >= deny_at]
+blocking := [finding | some finding in standing; severity.at_least(finding.severity, deny_at)]
 
 worrying := [finding |
 	some finding in standing
-	rank(finding.severity) >= warn_at
-	rank(finding.severity) < deny_at
+	severity.at_least(finding.severity, warn_at)
+	severity.below(finding.severity, deny_at)
 ]
 
 is_judged_whole(outcome) if outcome.result == "error"
@@ -264,7 +259,7 @@ is_judged_whole(outcome) if {
 
 is_mentioned(outcome) if {
 	some finding in open_findings(outcome)
-	rank(finding.severity) >= warn_at
+	severity.at_least(finding.severity, warn_at)
 }
 
 # "Not all of the file could be judged": there is a reason for that already.
@@ -284,7 +279,7 @@ is_accepted(outcome) if {
 
 is_settled(finding) if finding.suppression
 
-is_settled(finding) if rank(finding.severity) < rank("medium")
+is_settled(finding) if severity.below(finding.severity, "medium")
 
 is_clean(population) if {
 	population.result in {"pass", "not-applicable"}
@@ -310,10 +305,10 @@ is_source(outcome) if outcome.facts.format in {"python-source", "script", "noteb
 findings_of(outcome) := object.get(outcome, "findings", [])
 
 # A reason about one outcome, with the rule of the first thing that was found and not accepted.
-about(outcome, severity, message) := object.union(
+about(outcome, how_bad, message) := object.union(
 	{
 		"message": message,
-		"severity": severity,
+		"severity": how_bad,
 		"subject": outcome.subject,
 		"path": outcome.name,
 	},
@@ -387,12 +382,10 @@ of_one_rule(rule, findings) := {reason |
 	names := [finding.location.file | some finding in findings]
 	reason := {
 		"message": sprintf("%d findings of %s in %s: %s", [count(findings), rule, sample(names), findings[0].message]),
-		"severity": worst(findings),
+		"severity": severity.worst([finding.severity | some finding in findings]),
 		"rule": rule,
 	}
 }
-
-worst(findings) := severities[max([rank(finding.severity) | some finding in findings])]
 
 files_are(names) := "1 file is" if count(names) == 1
 

@@ -1,8 +1,8 @@
 //! Documentation cannot rot: its commands are run, its generated pages are compared.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
-use crate::run::{casemate, files_below, read_text, root, tree};
+use crate::run::{casemate, files_below, path_with_the_program, read_text, root, tree};
 
 #[test]
 fn every_command_in_the_documentation_runs() {
@@ -182,13 +182,4 @@ fn consoles(text: &str) -> impl Iterator<Item = &str> {
         .filter_map(|rest| rest.split("```").next())
         .flat_map(str::lines)
         .filter_map(|line| line.strip_prefix("$ "))
-}
-
-fn path_with_the_program() -> std::ffi::OsString {
-    let program = Path::new(env!("CARGO_BIN_EXE_casemate"))
-        .parent()
-        .expect("a directory");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::join_paths(std::iter::once(program.to_owned()).chain(std::env::split_paths(&path)))
-        .expect("a path")
 }

@@ -112,6 +112,14 @@ fn a_signed_model_passes_and_the_gate_has_seen_why() {
         json!(["models/a/config.json", "models/a/w.safetensors"])
     );
     assert_eq!(evidence["signers"][0]["name"], "release");
+    let relations = input["relations"].as_array().expect("relations");
+    assert_eq!(relations.len(), 2);
+    let relation = &relations[1];
+    assert_eq!(relation["from"], input["context"]["files"][1]["subject"]);
+    assert_eq!(relation["kind"], "signed-by");
+    assert_eq!(relation["to"], "urn:casemate:principal:trust-store:release");
+    let proof = relation["proof"][0]["statement"].as_str().expect("text");
+    assert!(proof.contains("covers models/a/w.safetensors"), "{proof}");
     let model = &input["context"]["files"][1];
     assert_eq!(
         (&model["name"], &model["path"]),

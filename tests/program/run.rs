@@ -72,6 +72,16 @@ pub(crate) fn ended(command: &mut Command) -> Run {
     }
 }
 
+/// The search path, with the program before all others.
+pub(crate) fn path_with_the_program() -> std::ffi::OsString {
+    let program = Path::new(env!("CARGO_BIN_EXE_casemate"))
+        .parent()
+        .expect("a directory");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(program.to_owned()).chain(std::env::split_paths(&path)))
+        .expect("a path")
+}
+
 /// The root of the repository.
 pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))

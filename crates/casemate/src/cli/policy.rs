@@ -36,13 +36,17 @@ pub(crate) enum Policy {
         inputs: Vec<PathBuf>,
 
         /// A directory of Rego and data, of Gatekeeper's templates and constraints, or of both; or a bundle
-        /// (.tar.gz). Nothing built in is added to it.
+        /// (.tar.gz). Of what is built in, it has the library that it may import.
         #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
         policy: PathBuf,
 
         /// The policy must be a bundle that somebody signed whom this store trusts.
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         policy_trust_store: Option<PathBuf>,
+
+        /// What was assessed, for rules about it: the `gate-input.json` of an assessment.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        outcomes: Option<PathBuf>,
 
         /// A file of objects that constraints may refer to, beside those that are checked; may be
         /// repeated.

@@ -17,11 +17,10 @@ use casemate_core::{
 use casemate_inventory::{Inventory, Judges, Options};
 use casemate_policy::{Bundle, Exception, GateInput, GateOutcome, Setting, is_clean};
 use casemate_posture::{PostureSurvey, check::UserChecks};
-use casemate_provenance::Evidence;
 use casemate_report::{Assessment, Logged, Parts};
 use casemate_secrets::SecretsCheck;
 
-use self::models::{Models, Tree};
+use self::models::{Models, Tree, Verified};
 use crate::{
     NEGATIVE, catalogue,
     cli::{self, Global, Persona},
@@ -62,7 +61,7 @@ pub(crate) fn run(
         inventory.outcomes.push(accepted);
     }
     let verified = settings.verify(global, &mut inventory)?;
-    let input = settings.question(&inventory, &verified)?;
+    let input = settings.question(&inventory, verified)?;
     let mut gate = settings.gate(global, &inventory)?;
     let record = casemate_policy::record(&bundle, &input, &mut gate);
     let (verdict, decision) = (record.outcome, record.decision());
@@ -211,7 +210,7 @@ impl Settings {
 
     /// What the gate is asked: every outcome that is more than a clean pass, and the clean passes
     /// as populations.
-    fn question(&self, inventory: &Inventory, evidence: &[Evidence]) -> Result<GateInput> {
+    fn question(&self, inventory: &Inventory, verified: Verified) -> Result<GateInput> {
         let mut input = GateInput::new("assess", self.root.clone(), self.now);
         let single = inventory
             .outcomes
@@ -227,8 +226,9 @@ impl Settings {
         input
             .outcomes
             .extend(clean.cloned().map(GateOutcome::Population));
-        let evidence = evidence.iter().map(serde_json::to_value);
+        let evidence = verified.evidence.iter().map(serde_json::to_value);
         input.evidence = evidence.collect::<Result<_, _>>()?;
+        input.relations = verified.relations;
         // Nothing is required of files but by a policy of the caller's.
         if self.policy.policy.is_some() {
             let files = self.models.context(&self.path, inventory);
@@ -238,15 +238,15 @@ impl Settings {
     }
 
     /// Verifies the models that come with evidence; what came of each is an outcome like all others.
-    fn verify(&self, global: &Global, inventory: &mut Inventory) -> Result<Vec<Evidence>> {
+    fn verify(&self, global: &Global, inventory: &mut Inventory) -> Result<Verified> {
         let tree = Tree {
             path: &self.path,
             repository: &self.repository,
         };
-        let verified = self.models.verify(global, &tree, inventory, self.now)?;
+        let mut verified = self.models.verify(global, &tree, inventory, self.now)?;
         inventory.populations.extend(aggregate(&verified.outcomes));
-        inventory.outcomes.extend(verified.outcomes);
-        Ok(verified.evidence)
+        inventory.outcomes.append(&mut verified.outcomes);
+        Ok(verified)
     }
 
     /// The gate: it keeps approvals, ends and entries in its log. It lets nothing through that could be

@@ -1,13 +1,15 @@
 //! The files that a policy is made of.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use casemate_core::{Digest, PathText};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
-    Engine, EngineError, Layer, Limits, ManifestError, Question,
+    Engine, EngineError, GateInput, Layer, Limits, ManifestError, Question,
+    decide::to_value,
     engine::Message,
+    library,
     rego::Rego,
     settings,
     syntax::{Definition, RuleSite},
@@ -35,20 +37,30 @@ impl Bundle {
     ///
     /// See [`BundleError`].
     pub fn over_builtin(layer: Layer) -> Result<Self, BundleError> {
-        let own: Vec<PathText> = layer.modules.keys().cloned().collect();
-        let mut modules = builtin().modules;
-        modules.extend(layer.modules);
-        Self::lay(Layer { modules, ..layer }, &own)
+        Self::over(builtin().modules, layer)
     }
 
-    /// A policy of `layer` alone.
+    /// A policy of `layer` alone, with the library that it may import.
     ///
     /// # Errors
     ///
     /// See [`BundleError`].
     pub fn of(layer: Layer) -> Result<Self, BundleError> {
+        Self::over(library::files().collect(), layer)
+    }
+
+    fn over(mut modules: BTreeMap<PathText, Arc<[u8]>>, layer: Layer) -> Result<Self, BundleError> {
         let own: Vec<PathText> = layer.modules.keys().cloned().collect();
-        Self::lay(layer, &own)
+        for copy in layer
+            .modules
+            .values()
+            .filter_map(|bytes| library::same_as(bytes))
+        {
+            // The caller's copy counts, so that its own tests cover it.
+            modules.remove(&copy);
+        }
+        modules.extend(layer.modules);
+        Self::lay(Layer { modules, ..layer }, &own)
     }
 
     /// As [`Bundle::over_builtin`], of the files of a directory by their paths from there.
@@ -109,6 +121,39 @@ impl Bundle {
     #[must_use]
     pub fn limited(self, limits: Limits) -> Self {
         Self::loaded(self.layer, limits)
+    }
+
+    /// The same policy for questions whose input says nothing of what was assessed: `assessment`, what a
+    /// gate was asked, is `data.casemate.assessment` to it, and the library reads that. Without one
+    /// there is an empty one, so that an input cannot pretend to be what it is not.
+    ///
+    /// # Errors
+    ///
+    /// The policy could not be loaded, or rests on an assessment, and there is none.
+    pub fn beside(mut self, assessment: Option<&GateInput>) -> Result<Self, EngineError> {
+        if assessment.is_none()
+            && let Some(name) = self.reader_of_assessments()
+        {
+            let text = format!("{name} reads what was assessed, and no assessment is given");
+            return Err(EngineError::Data(Message::new(&text)));
+        }
+        let document = match assessment {
+            Some(assessment) => to_value(assessment)?,
+            None => json!({}),
+        };
+        let document = json!({ "casemate": { library::ASSESSMENT: document } });
+        self.rego = Ok(Arc::new(self.rego()?.with_data(document)?));
+        Ok(self)
+    }
+
+    fn reader_of_assessments(&self) -> Option<&PathText> {
+        let mut modules = self.layer.modules.iter();
+        let (name, _) = modules.find(|(name, bytes)| {
+            let is_own = library::is_file(name.as_str()) || name.as_str().ends_with("_test.rego");
+            let text = std::str::from_utf8(bytes).unwrap_or_default();
+            !is_own && library::reads_an_assessment(text)
+        })?;
+        Some(name)
     }
 
     /// The digest of all modules and data, those that are built in too; see [`Layer::digest`].
@@ -211,7 +256,7 @@ fn builtin() -> Layer {
         .iter()
         .map(|(name, text)| ((*name).into(), text.as_bytes().into()));
     Layer {
-        modules: modules.collect(),
+        modules: modules.chain(library::files()).collect(),
         ..Layer::default()
     }
 }
@@ -228,8 +273,19 @@ fn load(layer: &Layer, limits: Limits) -> Result<Rego, EngineError> {
     if let Some(told) = settings::unread(documents.clone(), &modules) {
         return Err(EngineError::Data(Message::new(&told)));
     }
+    let shadow = |(name, document)| Some(format!("{name}: {}", library::shadowed(document)?));
+    if let Some(told) = documents.clone().find_map(shadow) {
+        return Err(EngineError::Data(Message::new(&told)));
+    }
     let documents = documents.map(|(name, document)| (name, document.clone()));
-    Rego::load(&modules, &documents.collect::<Vec<_>>(), limits)
+    let rego = Rego::load(&modules, &documents.collect::<Vec<_>>(), limits)?;
+    let is_library = |name: &str| {
+        let bytes = layer.modules.get(&PathText::from_text(name));
+        bytes.is_some_and(|bytes| library::same_as(bytes).is_some())
+    };
+    let sites = rego.index().definitions.iter().map(|it| &it.site);
+    library::check_rules(sites, is_library)?;
+    Ok(rego)
 }
 
 macro_rules! builtin_files {
@@ -267,7 +323,8 @@ mod tests {
         let bundle = Bundle::builtin();
         assert!(bundle.rego().is_ok(), "{:?}", bundle.rego().err());
         let names: Vec<&str> = bundle.files().map(PathText::as_str).collect();
-        assert!(names.into_iter().eq(BUILTIN.iter().map(|(name, _)| *name)));
+        let own = names.into_iter().filter(|name| !library::is_file(name));
+        assert!(own.eq(BUILTIN.iter().map(|(name, _)| *name)));
     }
 
     #[test]
@@ -287,7 +344,8 @@ mod tests {
             file("other.json", "not read {"),
         ])
         .expect("loads");
-        assert_eq!(bundle.files().count(), BUILTIN.len() + 4);
+        let library = library::files().count();
+        assert_eq!(bundle.files().count(), BUILTIN.len() + library + 4);
         assert_eq!(value(&bundle, "data.more.x"), Ok(Some(4.into())));
         assert_eq!(
             value(&bundle, "data.casemate.gate.deny"),

@@ -3,7 +3,8 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use casemate_core::{
-    AssetId, Coverage, Outcome, Population, RuleId, Severity, Status, Timestamp, aggregate,
+    AssetId, Coverage, Outcome, Population, Relation, RuleId, Severity, Status, Timestamp,
+    aggregate,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -37,6 +38,9 @@ pub struct GateInput {
     /// Signed statements that the caller has verified, each in the shape of its own type.
     #[serde(default)]
     pub evidence: Vec<Value>,
+    /// Which assets are related, and why that is said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relations: Vec<Relation>,
     /// What else the gate knows of the request.
     #[serde(default)]
     pub context: BTreeMap<String, Value>,
@@ -55,6 +59,7 @@ impl GateInput {
             action: gate.to_owned(),
             outcomes: Vec::new(),
             evidence: Vec::new(),
+            relations: Vec::new(),
             context: BTreeMap::new(),
             now,
         }

@@ -17,7 +17,7 @@ use crate::{
     BundleError, EngineError,
     archive::{pack, unpack},
     engine::Message,
-    settings,
+    library, settings,
 };
 
 /// The modules and data of a policy, read and not yet loaded.
@@ -218,7 +218,7 @@ fn wrong(name: &PathText, what: &str) -> BundleError {
 
 fn check_name(name: &PathText) -> Result<(), BundleError> {
     let is_plain = |part: &str| !matches!(part, "" | "." | "..");
-    if name.as_str().split('/').all(is_plain) {
+    if name.as_str().split('/').all(is_plain) && !library::is_file(name.as_str()) {
         return Ok(());
     }
     Err(BundleError::Name(name.clone()))

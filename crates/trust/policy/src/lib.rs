@@ -55,6 +55,7 @@ pub mod gatekeeper;
 mod glob;
 mod keep;
 mod layer;
+mod library;
 mod obligation;
 mod outlook;
 mod query;

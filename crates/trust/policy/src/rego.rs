@@ -68,6 +68,20 @@ impl Rego {
         })
     }
 
+    /// The same with one more document.
+    pub(crate) fn with_data(&self, document: Value) -> Result<Self, EngineError> {
+        fence::run(|| {
+            let mut rego = self.clone();
+            rego.prototype
+                .add_data(regorus::Value::from(document))
+                .map_err(|error| EngineError::Data(Message::of_diagnostic(&error.to_string())))?;
+            rego.prototype
+                .eval_query("true".to_owned(), false)
+                .map_err(failed)?;
+            Ok(rego)
+        })
+    }
+
     /// The values that the variables of `query` can take, one row for each way to satisfy it.
     /// `strict` says whether a builtin that gives no answer is an error, or undefined.
     pub(crate) fn query(

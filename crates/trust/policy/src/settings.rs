@@ -60,7 +60,7 @@ pub(crate) fn is_meant(document: &[u8]) -> bool {
 }
 
 const REQUIREMENTS: &str = "requirements";
-const SETTINGS: [&str; 3] = ["attestation_settings", REQUIREMENTS, "settings"];
+const SETTINGS: [&str; 4] = ["attestation_settings", "owners", REQUIREMENTS, "settings"];
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Bundle, Question, gatekeeper::SuiteCase, rego::Rego};
+use crate::{Bundle, Question, gatekeeper::SuiteCase, library, rego::Rego};
 
 /// Runs every rule of `bundle` whose name begins with `test_`, each in an engine of its own and
 /// with no input; a test brings its own by `with input as`. `now` is what `time.now_ns()` answers.
@@ -230,7 +230,8 @@ fn coverage(
         };
         (name.clone(), file)
     };
-    all.iter().map(file).collect()
+    let own = all.iter().filter(|(name, _)| !library::is_file(name));
+    own.map(file).collect()
 }
 
 fn percent(covered: usize, not_covered: usize) -> f64 {

@@ -6,8 +6,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use casemate_attest::TrustStore;
-use casemate_core::{Asset, AssetId, AssetKind, Digest, Outcome, PathText, Timestamp};
+use casemate_attest::{Signer, TrustStore};
+use casemate_core::{
+    Asset, AssetId, AssetKind, Digest, Outcome, PathText, Proof, Relation, RelationKind, Timestamp,
+};
 use casemate_inventory::Inventory;
 use casemate_provenance::{
     Class, Evidence, Manifest, Place, Verdict, VerifyOptions, WHOLE, verify,
@@ -34,6 +36,8 @@ pub(super) struct Verified {
     pub(super) outcomes: Vec<Outcome>,
     /// What was said of them by those who may.
     pub(super) evidence: Vec<Evidence>,
+    /// Who signed which file.
+    pub(super) relations: Vec<Relation>,
 }
 
 /// The tree, for names and identities.
@@ -190,16 +194,44 @@ impl Verified {
         let Some(manifest) = verdict.manifest.filter(|_| verdict.class.is_success()) else {
             return;
         };
-        let covers: Vec<PathText> = files(&root, inventory)
+        let covered: Vec<Listed<'_>> = files(&root, inventory)
             .filter(|file| covers(&manifest, path, file))
-            .map(|file| file.path)
             .collect();
+        let signatures = (verdict.claims.iter()).map(|claim| &claim.evidence);
+        for signature in signatures.filter(|it| it.predicate_type == manifest.predicate_type()) {
+            self.relations.extend(signed_by(&covered, signature));
+        }
+        let covers: Vec<PathText> = covered.into_iter().map(|file| file.path).collect();
         let said = verdict.claims.into_iter().map(|claim| Evidence {
             covers: covers.clone(),
             ..claim.evidence
         });
         self.evidence.extend(said);
     }
+}
+
+/// That each of the files is signed by each signer of the signature.
+fn signed_by(files: &[Listed<'_>], signature: &Evidence) -> Vec<Relation> {
+    let edge = |file: &Listed<'_>, signer: &Signer| Relation {
+        from: file.asset.id.clone(),
+        kind: RelationKind::SignedBy,
+        to: AssetId::Principal {
+            issuer: "trust-store".to_owned(),
+            name: signer.name.clone(),
+        },
+        proof: vec![Proof {
+            statement: format!(
+                "the model signature in the bundle {} covers {}, and the key {} made it, which the trust store calls {}",
+                signature.bundle, file.path, signer.key, signer.name
+            ),
+            location: None,
+        }],
+    };
+    let pairs = files.iter().flat_map(|file| {
+        let signers = signature.signers.iter();
+        signers.map(move |signer| edge(file, signer))
+    });
+    pairs.collect()
 }
 
 /// A file of the tree.

@@ -6,25 +6,34 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use casemate_policy::{CheckReport, Question};
+use casemate_core::Timestamp;
+use casemate_policy::{Bundle, CheckReport, Question};
 
-use super::documents::Checked;
+use super::documents::{Checked, input};
 use crate::{
     NEGATIVE,
     cli::{Format, Global},
     clock, constraints, output, policies,
 };
 
+/// What files are held against.
+pub(super) struct Against<'a> {
+    pub(super) policy: &'a Path,
+    /// Who may have signed it.
+    pub(super) trust_store: Option<&'a Path>,
+    /// What was assessed.
+    pub(super) outcomes: Option<&'a Path>,
+    /// Objects that constraints may refer to.
+    pub(super) inventory: &'a [PathBuf],
+    /// The packages of rules.
+    pub(super) namespaces: &'a [String],
+}
+
 /// Holds files against the rules and the constraints of a policy.
-pub(super) fn run(
-    global: &Global,
-    inputs: &[PathBuf],
-    (policy, trust_store): (&Path, Option<&Path>),
-    inventory: &[PathBuf],
-    namespaces: &[String],
-) -> Result<ExitCode> {
+pub(super) fn run(global: &Global, inputs: &[PathBuf], against: &Against<'_>) -> Result<ExitCode> {
     let now = clock::of(global)?.now();
-    let bundle = policies::load_alone(global, policy, trust_store, now)?;
+    let policy = against.policy;
+    let bundle = against.bundle(global, now)?;
     let constraints = constraints::load(policy)?;
     let (mut files, mut manifests) = (Vec::new(), Vec::new());
     for path in inputs {
@@ -35,7 +44,7 @@ pub(super) fn run(
                 input: document,
                 now,
             };
-            for namespace in namespaces {
+            for namespace in against.namespaces {
                 match casemate_policy::check(&bundle, namespace, &name, &question) {
                     Ok(file) => files.push(file),
                     // Constraints are checked, and the package is the one that nobody asked for.
@@ -49,7 +58,7 @@ pub(super) fn run(
         manifests.extend(checked.objects);
     }
     let constraints = constraints
-        .map(|constraints| constraints::check(&constraints, &manifests, inventory, now))
+        .map(|constraints| constraints::check(&constraints, &manifests, against.inventory, now))
         .transpose()?;
     let report = CheckReport::new(files).with_constraints(constraints);
     match global.format {
@@ -61,6 +70,22 @@ pub(super) fn run(
     } else {
         ExitCode::from(NEGATIVE)
     })
+}
+
+impl Against<'_> {
+    /// The policy, beside what was assessed.
+    fn bundle(&self, global: &Global, now: Timestamp) -> Result<Bundle> {
+        // The report beside it has what is clean and what is not in numbers, and not each outcome.
+        let assessment = self.outcomes.map(input).transpose();
+        let assessment =
+            assessment.context("--outcomes is for the gate-input.json of an assessment")?;
+        let bundle = policies::load_alone(global, self.policy, self.trust_store, now)?;
+        let bundle = bundle.beside(assessment.as_ref());
+        bundle.with_context(|| match self.outcomes {
+            Some(_) => format!("in the policy {}", self.policy.display()),
+            None => "name what was assessed with --outcomes".to_owned(),
+        })
+    }
 }
 
 /// The package of rules, where none is named.

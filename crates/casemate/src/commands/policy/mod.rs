@@ -34,11 +34,18 @@ pub(crate) fn run(global: &Global, command: &Policy) -> Result<ExitCode> {
             inputs,
             policy,
             policy_trust_store,
+            outcomes,
             inventory,
             namespace,
         } => {
-            let policy = (policy.as_path(), policy_trust_store.as_deref());
-            check::run(global, inputs, policy, inventory, namespace)
+            let against = check::Against {
+                policy,
+                trust_store: policy_trust_store.as_deref(),
+                outcomes: outcomes.as_deref(),
+                inventory,
+                namespaces: namespace,
+            };
+            check::run(global, inputs, &against)
         }
         Policy::Eval(arguments) => eval::run(global, arguments),
         Policy::Approve(arguments) => approve::run(global, arguments),

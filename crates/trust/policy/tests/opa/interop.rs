@@ -100,7 +100,7 @@ fn opa_and_we_answer_policies_at_random_alike() {
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
 }
 
-fn opa(arguments: &[&str]) -> Child {
+pub(crate) fn opa(arguments: &[&str]) -> Child {
     Command::new("python3")
         .arg(root().join("tests/interop/opa.py"))
         .args(arguments)

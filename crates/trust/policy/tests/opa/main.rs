@@ -18,6 +18,8 @@ mod compare;
 // The library is made for no other machine.
 #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 mod interop;
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+mod shipped;
 
 use std::{collections::BTreeMap, env, fs, path::Path};
 
