@@ -229,13 +229,15 @@ partly_examined := listed(
 	},
 )
 
-# Findings that nobody accepted, apart from those of files that are already denied as a whole.
+# Findings that nobody accepted and that were not there before, apart from those of files that are already
+# denied as a whole.
 standing := [finding |
 	some outcome in singles
 	count(outcome.findings) > 0
 	not is_judged_whole(outcome)
 	some finding in outcome.findings
 	not finding.suppression
+	not finding.unchanged
 	not is_said_by_coverage(outcome, finding)
 ]
 

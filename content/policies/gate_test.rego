@@ -306,3 +306,18 @@ test_a_wrong_threshold_leaves_the_default if {
 	count(gate.deny) == 3 with input as input_of(outcomes) with data.casemate.settings as settings
 	count(gate.warn) == 1 with input as input_of(outcomes) with data.casemate.settings as settings
 }
+
+# --- What was there before ---------------------------------------------------------------------
+
+before(finding) := object.union(finding, {"unchanged": true})
+
+test_what_was_there_before_is_no_reason if {
+	outcomes := [with_findings("a", [before(found("a", "CM-TST-001", "critical"))])]
+	count(gate.deny) == 0 with input as input_of(outcomes)
+	count(gate.warn) == 0 with input as input_of(outcomes)
+}
+
+test_a_dangerous_model_counts_however_long_it_was_there if {
+	outcomes := [judged("m.pkl", "pickle", "dangerous", [before(shell)])]
+	count(gate.deny) == 1 with input as input_of(outcomes)
+}

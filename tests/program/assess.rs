@@ -240,3 +240,59 @@ fn json(path: &Path) -> Value {
 fn array(value: &Value) -> &Vec<Value> {
     value.as_array().expect("an array")
 }
+
+#[test]
+fn what_an_earlier_report_found_does_not_fail_again() {
+    let dir = tree(&[(b"a/pod.yaml", PRIVILEGED)]);
+    let root = dir.path().join("a");
+    let (root, out) = (root.to_str().expect("UTF-8"), dir.path().join("before"));
+    let out = out.to_str().expect("UTF-8");
+    casemate(["assess", root, "--out", out]).ended_with(1);
+    let other = dir.path().join("after");
+    let other = other.to_str().expect("UTF-8");
+    let again = [
+        "assess", root, "--diff", out, "--out", other, "--format", "json",
+    ];
+    let report = casemate(again).ended_with(0).json();
+    assert_eq!(report["configuration"]["baseline"], *out);
+    assert!(
+        report["summary"]["unchanged"].as_u64() > Some(0),
+        "{report}"
+    );
+    let findings = report["findings"].as_array().expect("findings").iter();
+    assert!(findings.clone().all(|finding| finding["unchanged"] == true));
+
+    // Lines move, and a second container is new.
+    let pod = String::from_utf8_lossy(PRIVILEGED);
+    let more = pod.replace(
+        "  - name: x",
+        "  # more\n  - name: y\n    securityContext: {privileged: true}\n  - name: x",
+    );
+    fs::write(dir.path().join("a/pod.yaml"), more).expect("written");
+    let report = casemate(again).ended_with(1).json();
+    let new = report["findings"].as_array().expect("findings").iter();
+    let new: Vec<_> = new
+        .filter(|it| it["unchanged"] != true && it["rule"] == "CM-POD-001")
+        .collect();
+    assert_eq!(new.len(), 1, "{new:?}");
+
+    for (report, expected) in [("a", "findings.json"), ("a/pod.yaml", "is no report")] {
+        let path = dir.path().join(report);
+        let path = path.to_str().expect("UTF-8");
+        let run = casemate(["assess", root, "--diff", path, "--out", other]).ended_with(2);
+        assert!(run.err.contains(expected), "{}", run.err);
+    }
+    let run = casemate([
+        "assess",
+        root,
+        "--diff",
+        out,
+        "--out",
+        other,
+        "--repository",
+        "shop",
+    ]);
+    assert!(run.ended_with(2).err.contains("all would be new"));
+}
+
+const PRIVILEGED: &[u8] = b"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: x\n    securityContext: {privileged: true}\n";

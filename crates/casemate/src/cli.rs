@@ -204,6 +204,11 @@ pub(crate) struct Assess {
     #[arg(long)]
     pub(crate) persona: Option<Persona>,
 
+    /// An earlier report, as --out made it: what it has found already does not count again, so that only what
+    /// is new fails. A dangerous model always counts, and so does what could not be examined.
+    #[arg(long, value_name = "REPORT", value_hint = ValueHint::AnyPath)]
+    pub(crate) diff: Option<PathBuf>,
+
     /// The name of the repository in the identities of its files [default: local].
     #[arg(long, value_name = "NAME")]
     pub(crate) repository: Option<String>,

@@ -32,6 +32,9 @@ pub struct Finding {
     /// Who accepted it, and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppression: Option<Suppression>,
+    /// Whether the earlier report that this run is compared with has it, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
 }
 
 impl Finding {
@@ -59,7 +62,13 @@ impl Finding {
             remediation: rule.remediation.clone().into_owned(),
             evidence: Vec::new(),
             suppression: None,
+            unchanged: false,
         }
+    }
+
+    /// Whether somebody has to act on it: nobody accepted it, and it is not from before.
+    pub fn is_open(&self) -> bool {
+        self.suppression.is_none() && !self.unchanged
     }
 
     /// The finding with one more piece of evidence.

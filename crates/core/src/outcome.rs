@@ -44,16 +44,12 @@ impl Outcome {
     pub fn digest(&self) -> Digest {
         let json = if self.findings.is_empty() {
             serde_json::to_vec(&Plain::of(self))
-        } else if self
-            .findings
-            .iter()
-            .any(|finding| finding.suppression.is_some())
-        {
+        } else if self.findings.iter().any(|finding| !finding.is_open()) {
             let mut plain = self.clone();
-            plain
-                .findings
-                .iter_mut()
-                .for_each(|finding| finding.suppression = None);
+            plain.findings.iter_mut().for_each(|finding| {
+                finding.suppression = None;
+                finding.unchanged = false;
+            });
             canonical_json(&plain)
         } else {
             canonical_json(self)
@@ -346,6 +342,7 @@ mod tests {
             remediation: String::new(),
             evidence: Vec::new(),
             suppression: None,
+            unchanged: false,
         });
         let before = found.digest();
         found.findings[0].suppression = Some(crate::Suppression {

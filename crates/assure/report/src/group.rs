@@ -153,9 +153,9 @@ pub(crate) fn kinds(n: u64, kind: &str) -> String {
     plain::counted(n, noun)
 }
 
-/// The findings that nobody accepted.
+/// The findings that nobody accepted and that were not there before.
 pub(crate) fn open(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
-    findings.iter().filter(|f| f.suppression.is_none())
+    findings.iter().filter(|f| f.is_open())
 }
 
 /// The findings that somebody accepted for a while.

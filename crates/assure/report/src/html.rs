@@ -163,6 +163,9 @@ fn glance(assessment: &Assessment) -> Markup {
                 @if summary.suppressed > 0 {
                     p { (thousands(summary.suppressed)) " more, accepted for now" }
                 }
+                @if summary.unchanged > 0 {
+                    p { (thousands(summary.unchanged)) " more, from before" }
+                }
             }
             div {
                 h2 { "Looked at" }

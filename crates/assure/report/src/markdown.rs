@@ -109,6 +109,9 @@ fn headline(comment: &mut Comment, assessment: &Assessment) {
             thousands(summary.suppressed)
         ));
     }
+    if summary.unchanged > 0 {
+        line.push_str(&format!("; {} from before", thousands(summary.unchanged)));
+    }
     if summary.incomplete > 0 {
         line.push_str(&format!(
             "; **{} not wholly looked at**",

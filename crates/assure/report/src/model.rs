@@ -85,6 +85,11 @@ impl Assessment {
             bytes,
             findings: count_severities(&findings),
             suppressed: count(findings.iter().filter(|f| f.suppression.is_some())),
+            unchanged: count(
+                findings
+                    .iter()
+                    .filter(|f| f.unchanged && f.suppression.is_none()),
+            ),
             incomplete: count(gaps.iter().filter(|gap| gap.is_incomplete())),
             ..Summary::default()
         };
@@ -354,10 +359,13 @@ pub struct Summary {
     pub bytes: u64,
     /// Assets by kind.
     pub assets: BTreeMap<AssetKind, u64>,
-    /// Findings that nobody accepted, by severity.
+    /// Findings that nobody accepted and that were not there before, by severity.
     pub findings: BTreeMap<Severity, u64>,
     /// Findings that somebody accepted for a while.
     pub suppressed: u64,
+    /// Findings that the report compared with has, too.
+    #[serde(default)]
+    pub unchanged: u64,
     /// Assets by format.
     pub formats: BTreeMap<String, u64>,
     /// Outcomes that are partial or an error: what was not wholly looked at.
@@ -438,6 +446,9 @@ pub struct Configuration {
     pub ignored: Vec<PathText>,
     /// Findings that the caller accepts for a while.
     pub exceptions: Vec<Exception>,
+    /// The earlier report that findings are compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
 }
 
 /// That the caller accepts the findings of a rule somewhere for a while.
@@ -488,7 +499,7 @@ fn count_severities<'a>(
     findings: impl IntoIterator<Item = &'a Finding>,
 ) -> BTreeMap<Severity, u64> {
     let mut counts: BTreeMap<Severity, u64> = Severity::ALL.map(|severity| (severity, 0)).into();
-    for finding in findings.into_iter().filter(|f| f.suppression.is_none()) {
+    for finding in findings.into_iter().filter(|f| f.is_open()) {
         *counts.entry(finding.severity).or_default() += 1;
     }
     counts

@@ -146,6 +146,7 @@ fn results<'a>(
                 finding.fingerprint.to_string(),
             )]),
             suppressions: finding.suppression.iter().map(suppression).collect(),
+            baseline_state: finding.unchanged.then_some("unchanged"),
             properties: log::FindingProperties {
                 asset: finding.asset.to_string(),
                 severity: finding.severity.as_str(),

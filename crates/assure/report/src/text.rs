@@ -193,6 +193,9 @@ fn summary(page: &mut Page, assessment: &Assessment) {
             thousands(summary.suppressed)
         ));
     }
+    if summary.unchanged > 0 {
+        found.push_str(&format!("; {} from before", thousands(summary.unchanged)));
+    }
     page.entry("findings", &found);
     page.blank();
 }

@@ -1,5 +1,6 @@
 //! `casemate assess`.
 
+mod baseline;
 mod models;
 
 use std::{
@@ -20,7 +21,10 @@ use casemate_posture::{PostureSurvey, check::UserChecks};
 use casemate_report::{Assessment, Logged, Parts};
 use casemate_secrets::SecretsCheck;
 
-use self::models::{Models, Tree, Verified};
+use self::{
+    baseline::Baseline,
+    models::{Models, Tree, Verified},
+};
 use crate::{
     NEGATIVE, catalogue,
     cli::{self, Global, Persona},
@@ -59,6 +63,9 @@ pub(crate) fn run(
         let accepted = settings.accept(&mut inventory.outcomes);
         inventory.populations.extend(aggregate([&accepted]));
         inventory.outcomes.push(accepted);
+    }
+    if let Some(baseline) = &settings.baseline {
+        baseline.mark(&mut inventory.outcomes);
     }
     let verified = settings.verify(global, &mut inventory)?;
     let input = settings.question(&inventory, verified)?;
@@ -134,6 +141,8 @@ struct Settings {
     /// What was approved.
     approvals: Vec<PathBuf>,
     persona: Persona,
+    /// What was found before.
+    baseline: Option<Baseline>,
     allow: Vec<PathBuf>,
     out: PathBuf,
     /// Where the settings come from, for the report.
@@ -167,6 +176,10 @@ impl Settings {
                 .map(|file| format!("--config {}", file.display())),
         );
         sources.extend((policy.policy.iter()).map(|path| format!("--policy {}", path.display())));
+        let baseline = arguments.diff.as_deref();
+        let baseline = baseline
+            .map(|path| Baseline::read(path, &repository))
+            .transpose()?;
         Ok(Self {
             path: arguments.path.clone(),
             root: AssetId::File {
@@ -179,6 +192,7 @@ impl Settings {
             config: global.config.as_deref().map(path_text).unwrap_or_default(),
             policy,
             approvals: arguments.approval.clone(),
+            baseline,
             persona: arguments.persona.or(chosen.persona).unwrap_or_default(),
             allow: chosen.allow,
             out: out.unwrap_or_else(|| PathBuf::from("casemate-report")),
@@ -313,6 +327,7 @@ impl Settings {
             policy: decision.policy,
             ignored: ignored.collect(),
             exceptions: exceptions.collect(),
+            baseline: self.baseline.map(|baseline| baseline.name),
         };
         let parts = Parts {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -68,6 +68,7 @@ pub(crate) fn finding(path: &str, rule: &str, severity: Severity) -> Finding {
         evidence: Vec::new(),
         fingerprint: Fingerprint::new(&rule, &asset(path), &path.into(), &[], ""),
         suppression: None,
+        unchanged: false,
         rule,
     }
 }

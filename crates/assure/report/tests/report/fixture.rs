@@ -313,6 +313,7 @@ fn configuration() -> Configuration {
                 findings: 0,
             },
         ],
+        baseline: None,
     }
 }
 
