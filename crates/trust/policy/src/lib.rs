@@ -55,6 +55,7 @@ mod rego;
 mod rewrite;
 mod rules;
 mod settings;
+mod size;
 mod source;
 mod suppress;
 mod syntax;

@@ -3,6 +3,7 @@
 use regorus::Value;
 
 use super::{Answer, Builtin, Fault, Moment, delegate, string};
+use crate::size;
 
 mod render;
 
@@ -13,6 +14,7 @@ pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("sprintf", 2, sprintf),
     Builtin::new("strings.count", 2, strings_count),
     Builtin::new("strings.render_template", 2, render_template),
+    Builtin::new("strings.replace_n", 2, replace_n),
 ];
 
 /// The parts of `$"a {x}"`: strings as they are, and expressions as the sets of their values.
@@ -20,6 +22,11 @@ fn template_string(arguments: &[Value], _: Moment) -> Answer {
     let [Value::Array(parts)] = arguments else {
         return Err("expects an array".into());
     };
+    if !size::is_bounded(arguments) {
+        return Err(Fault::refuse(
+            "was given a value that is too large to be written",
+        ));
+    }
     let mut text = String::new();
     for part in parts.iter() {
         match part {
@@ -38,7 +45,7 @@ fn template_string(arguments: &[Value], _: Moment) -> Answer {
 }
 
 /// Where nothing stands, nobody can say; the library says at the beginning.
-fn index(name: &str, arguments: &[Value]) -> Answer {
+fn index(name: &'static str, arguments: &[Value]) -> Answer {
     if arguments.get(1) == Some(&Value::from("")) {
         return Err("is asked for an empty text".into());
     }
@@ -50,6 +57,11 @@ fn sprintf(arguments: &[Value], _: Moment) -> Answer {
         && format.split('%').skip(1).any(is_wide)
     {
         return Err(Fault::refuse("has a width of more than three digits"));
+    }
+    if !size::is_bounded(arguments) {
+        return Err(Fault::refuse(
+            "was given a value that is too large to be written",
+        ));
     }
     delegate("sprintf", arguments)
 }
@@ -85,6 +97,40 @@ fn render_template(arguments: &[Value], _: Moment) -> Answer {
     render::render(string(template)?, variables).map(Value::from)
 }
 
+/// All at once, as Go's `strings.Replacer` does it: what one pattern has put there is not replaced by
+/// the next, and where several match, the first counts.
+fn replace_n(arguments: &[Value], _: Moment) -> Answer {
+    let [Value::Object(patterns), text] = arguments else {
+        return Err("expects an object and a string".into());
+    };
+    let text = string(text)?;
+    let mut pairs = Vec::with_capacity(patterns.len());
+    for (old, new) in patterns.iter_sorted() {
+        pairs.push((string(old)?, string(new)?));
+    }
+    let mut replaced = String::with_capacity(text.len());
+    let (mut at, mut was_empty) = (0, false);
+    while let Some(rest) = text.get(at..) {
+        let matches =
+            |(old, _): &&(&str, &str)| rest.starts_with(old) && !(old.is_empty() && was_empty);
+        let found = pairs.iter().find(matches);
+        was_empty = found.is_some_and(|(old, _)| old.is_empty());
+        if let Some((old, new)) = found {
+            replaced.push_str(new);
+            at += old.len();
+        } else if let Some(c) = rest.chars().next() {
+            replaced.push(c);
+            at += c.len_utf8();
+        } else {
+            break;
+        }
+        if replaced.len() > MAX_TEXT {
+            return Err(Fault::refuse("would make more than 16 MiB"));
+        }
+    }
+    Ok(Value::from(replaced))
+}
+
 /// A value as OPA writes it into a text: a string without quotes, everything else as Rego.
 fn shown(value: &Value) -> String {
     match value {
@@ -111,4 +157,4 @@ fn rego(value: &Value) -> String {
 const MAX_WIDTH_DIGITS: usize = 3;
 
 /// In bytes.
-const MAX_TEXT: usize = 16 << 20;
+pub(super) const MAX_TEXT: usize = 16 << 20;
