@@ -25,6 +25,7 @@ targets! {
     checkpoint: "Checkpoints of transparency logs.",
     classify: "What kind of asset a file is.",
     convert: "Conversion to safetensors.",
+    document: "YAML and JSON.",
     examine: "The judgement of a file of any format.",
     explain: "The explanation of a file of any format.",
     gguf: "GGUF headers.",

@@ -1,13 +1,16 @@
 //! Everything that can be found, in one list.
 
-use casemate_core::{Check, Rule};
+use casemate_core::{Check, Rule, Survey};
+use casemate_posture::check::Persona;
 
 /// Every rule of every room, by id.
 pub(crate) fn rules() -> Vec<Rule> {
     let artifact = casemate_artifact::ArtifactCheck::default();
     let secrets = casemate_secrets::SecretsCheck::builtin();
+    let posture = casemate_posture::PostureSurvey::new(Persona::Auditor);
     let mut rules: Vec<Rule> = (artifact.rules().iter())
         .chain(secrets.rules())
+        .chain(posture.rules())
         .chain(casemate_inventory::RULES)
         .chain(casemate_policy::RULES)
         .chain(casemate_provenance::RULES)

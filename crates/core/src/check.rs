@@ -1,5 +1,7 @@
 //! The narrow traits by which rooms meet without knowing each other.
 
+use std::any::Any;
+
 use crate::{Asset, AssetKind, Digest, Finding, Location, Outcome, PathText, Region, Rule, Source};
 
 /// What a check is asked about: an asset that is a file, and how to speak of it.
@@ -50,6 +52,30 @@ pub trait Check: Send + Sync {
     /// subjects of this kind. Must not panic on any input; a caller fences it all the same.
     fn check(&self, subject: &Subject, source: &dyn Source) -> Option<Outcome>;
 }
+
+/// Something that can judge files only together: a chart with its values, a module with its variables, all
+/// manifests of a tree.
+pub trait Survey: Send + Sync {
+    /// The name in outcomes: one word.
+    fn name(&self) -> &'static str;
+
+    /// The version; change it when the same input may give another result.
+    fn version(&self) -> &str;
+
+    /// Every rule it may report.
+    fn rules(&self) -> &[Rule];
+
+    /// Reads what it needs of one file, on any thread, or `None` where the file is nothing to it. Must
+    /// not panic on any input; a caller fences it all the same.
+    fn read(&self, subject: &Subject, source: &dyn Source) -> Option<Reading>;
+
+    /// Judges everything that was read, in the order of the files' paths. Gives one outcome for each
+    /// reading, in that order.
+    fn judge(&self, readings: Vec<Reading>) -> Vec<Outcome>;
+}
+
+/// What a [`Survey`] keeps of one file; only the survey knows what it is.
+pub type Reading = Box<dyn Any + Send>;
 
 /// Something that can tell what kind of asset a file is by its content.
 pub trait Classify: Send + Sync {

@@ -33,7 +33,7 @@ mod source;
 
 pub use asset::{Asset, AssetId, AssetIdError, AssetKind};
 pub use canonical::canonical_json;
-pub use check::{Check, Class, Classify, Subject};
+pub use check::{Check, Class, Classify, Reading, Subject, Survey};
 pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
 pub use decision::{Decision, Effect, Reason, Verdict};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};

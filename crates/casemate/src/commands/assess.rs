@@ -13,8 +13,9 @@ use casemate_artifact::{ArtifactCheck, Limits};
 use casemate_core::{
     AssetId, Coverage, Decision, Finding, Outcome, PathText, Status, Timestamp, Verdict, aggregate,
 };
-use casemate_inventory::{Inventory, Options};
+use casemate_inventory::{Inventory, Judges, Options};
 use casemate_policy::{Exception, GateInput, GateOutcome, Setting, is_clean};
+use casemate_posture::{PostureSurvey, check::Persona};
 use casemate_provenance::Evidence;
 use casemate_report::{Assessment, Logged, Parts};
 use casemate_secrets::SecretsCheck;
@@ -84,6 +85,7 @@ fn take_inventory(global: &Global, settings: &Settings, report: &ReportDir) -> R
     let allowlist = config::allowlist(&settings.allow)?.into_owned();
     let artifact = ArtifactCheck::new(allowlist, Limits::default());
     let secrets = SecretsCheck::builtin();
+    let posture = PostureSurvey::new(Persona::Regular);
     let options = Options {
         repository: settings.repository.clone(),
         skip: report.files(),
@@ -93,8 +95,11 @@ fn take_inventory(global: &Global, settings: &Settings, report: &ReportDir) -> R
     Ok(casemate_inventory::assess(
         &settings.path,
         &options,
-        &[&artifact],
-        &[&artifact, &secrets],
+        &Judges {
+            classifiers: &[&artifact],
+            checks: &[&artifact, &secrets],
+            surveys: &[&posture],
+        },
         Ticker::progress(&ticker),
     )?)
 }

@@ -4,13 +4,13 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-use casemate_inventory::{Options, assess};
+use casemate_inventory::{Judges, Options, assess};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = env::args_os()
         .nth(1)
         .map_or_else(|| ".".into(), PathBuf::from);
-    let inventory = assess(&root, &Options::default(), &[], &[], &())?;
+    let inventory = assess(&root, &Options::default(), &Judges::default(), &())?;
     for (kind, tally) in &inventory.kinds {
         println!(
             "{kind:16} {:>9} files {:>14} bytes",

@@ -8,7 +8,7 @@ use std::{
 
 use casemate_core::{
     Asset, AssetId, AssetKind, Check, Class, Classify, Coverage, Digest, Finding, Outcome,
-    PathText, Population, Populations, Source, Status, Subject,
+    PathText, Population, Populations, Reading, Source, Status, Subject, Survey,
 };
 
 use crate::{
@@ -49,12 +49,22 @@ pub struct Tally {
     pub bytes: u64,
 }
 
-/// Walks `root` and puts every regular file before `classifiers`, the first that knows it and our
-/// own last, and before `checks`. For each entry there is also an outcome of the check
+/// What judges the files of a tree.
+#[derive(Clone, Copy, Default)]
+pub struct Judges<'a> {
+    /// They say what a file is: the first that knows it, and our own last.
+    pub classifiers: &'a [&'a dyn Classify],
+    /// They judge one file at a time.
+    pub checks: &'a [&'a dyn Check],
+    /// They judge files together, once all are read.
+    pub surveys: &'a [&'a dyn Survey],
+}
+
+/// Walks `root` and puts every regular file before `judges`. For each entry there is also an outcome of the check
 /// [`CHECK`](crate::CHECK): a file that was read to its end passes it.
 ///
-/// Classifiers and checks are fenced: one that panics costs the judgement of that file, not the
-/// run. (The panic's message goes where the program's panic hook sends it.)
+/// Judges are fenced: one that panics costs the judgement of that file, or of those that it judges
+/// together, and not the run. (The panic's message goes where the program's panic hook sends it.)
 ///
 /// # Errors
 ///
@@ -62,8 +72,7 @@ pub struct Tally {
 pub fn assess(
     root: &Path,
     options: &Options,
-    classifiers: &[&dyn Classify],
-    checks: &[&dyn Check],
+    judges: &Judges<'_>,
     progress: &dyn Progress,
 ) -> Result<Inventory, InventoryError> {
     let listing = walk(root, options, progress)?;
@@ -77,11 +86,7 @@ pub fn assess(
             error,
         });
     }
-    let assessor = Assessor {
-        options,
-        classifiers,
-        checks,
-    };
+    let assessor = Assessor { options, judges };
     let visit =
         |gathered: &mut Gathered, index, entry: Entry, content: Result<Content<'_>, Unreadable>| {
             gathered.accept(index, assessor.judge(&entry, content));
@@ -95,6 +100,7 @@ pub fn assess(
     for part in parts {
         whole.merge(part);
     }
+    whole.survey(judges.surveys);
     Ok(Inventory {
         files: listing.files(),
         bytes: listing.bytes(),
@@ -108,8 +114,7 @@ pub fn assess(
 
 struct Assessor<'a> {
     options: &'a Options,
-    classifiers: &'a [&'a dyn Classify],
-    checks: &'a [&'a dyn Check],
+    judges: &'a Judges<'a>,
 }
 
 /// What is said of one entry: the inventory's own outcome first.
@@ -118,6 +123,15 @@ struct Judged {
     /// The length of a regular file that was read.
     len: Option<u64>,
     outcomes: Vec<Outcome>,
+    readings: Vec<Read>,
+}
+
+/// What a survey keeps of a file, until all are read.
+struct Read {
+    /// Its place among the surveys.
+    survey: usize,
+    subject: Subject,
+    reading: Reading,
 }
 
 impl Assessor<'_> {
@@ -131,13 +145,32 @@ impl Assessor<'_> {
         let mut failures = Vec::new();
         let class = self.class(entry, source, &mut failures);
         let subject = self.subject(entry, &class, content.digest, Some(source.len()));
-        let mut outcomes = Vec::with_capacity(self.checks.len() + 1);
+        let mut outcomes = Vec::with_capacity(self.judges.checks.len() + 1);
         outcomes.push(read(&subject, content.digest));
-        for check in self.checks {
+        for check in self.judges.checks {
             let call = AssertUnwindSafe(|| check.check(&subject, source));
             match catch_unwind(call) {
                 Ok(outcome) => outcomes.extend(outcome),
-                Err(_) => outcomes.push(failed(&subject, *check)),
+                Err(_) => outcomes.push(failed(&subject, check.name(), check.version())),
+            }
+        }
+        let mut readings = Vec::new();
+        for (at, survey) in self.judges.surveys.iter().enumerate() {
+            let call = AssertUnwindSafe(|| survey.read(&subject, source));
+            match catch_unwind(call) {
+                // What did not hold still is not judged.
+                Ok(Some(_)) if content.changed() => outcomes.push(named(
+                    outcome(&subject, None, Status::Undetermined),
+                    survey.name(),
+                    survey.version(),
+                )),
+                Ok(Some(reading)) => readings.push(Read {
+                    survey: at,
+                    subject: subject.clone(),
+                    reading,
+                }),
+                Ok(None) => {}
+                Err(_) => outcomes.push(failed(&subject, survey.name(), survey.version())),
             }
         }
         if content.digest.is_none() {
@@ -160,6 +193,7 @@ impl Assessor<'_> {
             asset: subject.asset,
             len: Some(entry.len),
             outcomes,
+            readings,
         }
     }
 
@@ -175,7 +209,7 @@ impl Assessor<'_> {
 
     fn class(&self, entry: &Entry, source: &dyn Source, failures: &mut Vec<String>) -> Class {
         let own: &dyn Classify = &classify::ByContent;
-        for (at, classifier) in self.classifiers.iter().chain([&own]).enumerate() {
+        for (at, classifier) in self.judges.classifiers.iter().chain([&own]).enumerate() {
             let call = AssertUnwindSafe(|| classifier.classify(&entry.path, source));
             match catch_unwind(call) {
                 Ok(Some(class)) => return class,
@@ -234,6 +268,7 @@ impl Assessor<'_> {
             asset: subject.asset,
             len: None,
             outcomes: vec![outcome],
+            readings: Vec::new(),
         }
     }
 
@@ -251,6 +286,7 @@ impl Assessor<'_> {
             asset: subject.asset,
             len: (entry.kind == EntryKind::File).then_some(entry.len),
             outcomes: vec![outcome],
+            readings: Vec::new(),
         }
     }
 }
@@ -287,16 +323,23 @@ fn fault(subject: &Subject, error: &Unreadable) -> Finding {
 }
 
 /// What stands for the outcome of a check that panicked.
-fn failed(subject: &Subject, check: &dyn Check) -> Outcome {
-    let message = format!("the check {} failed on this file", check.name());
-    let finding = subject.finding(CHECK_FAILED, Vec::new(), None, check.name(), &*message);
-    Outcome {
-        check: check.name().to_owned(),
-        version: check.version().to_owned(),
+fn failed(subject: &Subject, check: &str, version: &str) -> Outcome {
+    let message = format!("the check {check} failed on this file");
+    let finding = subject.finding(CHECK_FAILED, Vec::new(), None, check, &*message);
+    let failed = Outcome {
         coverage: Coverage::Partial,
         reason: Some(message),
         findings: vec![finding],
         ..outcome(subject, Some(subject.digest), Status::Error)
+    };
+    named(failed, check, version)
+}
+
+fn named(outcome: Outcome, check: &str, version: &str) -> Outcome {
+    Outcome {
+        check: check.to_owned(),
+        version: version.to_owned(),
+        ..outcome
     }
 }
 
@@ -317,18 +360,30 @@ fn changed(subject: &Subject, outcomes: &mut [Outcome]) {
         .push(fault(subject, &Unreadable::Changed));
 }
 
+/// Whether an outcome only says that all is well.
+fn is_plain(outcome: &Outcome) -> bool {
+    let says_little = outcome.result == Status::Pass || outcome.check != CHECK;
+    matches!(outcome.result, Status::Pass | Status::NotApplicable)
+        && outcome.coverage == Coverage::Complete
+        && outcome.findings.is_empty()
+        && says_little
+}
+
 /// What one thread gathered.
 #[derive(Default)]
 struct Gathered {
     kinds: BTreeMap<AssetKind, Tally>,
     assets: Vec<(usize, Asset)>,
     outcomes: Vec<(usize, Outcome)>,
+    readings: Vec<(usize, Read)>,
     populations: Populations,
 }
 
 impl Gathered {
     fn accept(&mut self, index: usize, judged: Judged) {
         let kind = judged.asset.kind;
+        let readings = judged.readings.into_iter();
+        self.readings.extend(readings.map(|read| (index, read)));
         if let Some(len) = judged.len {
             let tally = self.kinds.entry(kind).or_default();
             tally.files += 1;
@@ -337,11 +392,7 @@ impl Gathered {
         let mut all_is_well = true;
         for outcome in judged.outcomes {
             self.populations.accept(index as u64, &outcome);
-            let says_little = outcome.result == Status::Pass || outcome.check != CHECK;
-            let is_plain = matches!(outcome.result, Status::Pass | Status::NotApplicable)
-                && outcome.coverage == Coverage::Complete
-                && outcome.findings.is_empty()
-                && says_little;
+            let is_plain = is_plain(&outcome);
             all_is_well &= is_plain;
             if !is_plain || kind == AssetKind::Model {
                 self.outcomes.push((index, outcome));
@@ -352,6 +403,44 @@ impl Gathered {
         }
     }
 
+    /// Lets each survey judge what it read.
+    fn survey(&mut self, surveys: &[&dyn Survey]) {
+        let mut readings = std::mem::take(&mut self.readings);
+        readings.sort_by_key(|(index, read)| (read.survey, *index));
+        let mut readings = readings.into_iter().peekable();
+        for (at, survey) in surveys.iter().enumerate() {
+            let mut subjects = Vec::new();
+            let mut own = Vec::new();
+            while let Some((index, read)) = readings.next_if(|(_, read)| read.survey == at) {
+                subjects.push((index, read.subject));
+                own.push(read.reading);
+            }
+            let outcomes = catch_unwind(AssertUnwindSafe(|| survey.judge(own)));
+            let outcomes = outcomes
+                .ok()
+                .filter(|outcomes| outcomes.len() == subjects.len());
+            let outcomes = outcomes.unwrap_or_else(|| {
+                let failed = |(_, subject): &(usize, Subject)| {
+                    failed(subject, survey.name(), survey.version())
+                };
+                subjects.iter().map(failed).collect()
+            });
+            for ((index, subject), outcome) in subjects.into_iter().zip(outcomes) {
+                self.populations.accept(index as u64, &outcome);
+                if is_plain(&outcome) && subject.asset.kind != AssetKind::Model {
+                    continue;
+                }
+                self.outcomes.push((index, outcome));
+                if subject.asset.kind == AssetKind::Other {
+                    self.assets.push((index, subject.asset));
+                }
+            }
+        }
+        // Assets of no kind of which something else was told already.
+        self.assets.sort_by_key(|&(index, _)| index);
+        self.assets.dedup_by_key(|&mut (index, _)| index);
+    }
+
     fn merge(&mut self, mut other: Self) {
         for (kind, tally) in other.kinds {
             let ours = self.kinds.entry(kind).or_default();
@@ -360,6 +449,7 @@ impl Gathered {
         }
         self.assets.append(&mut other.assets);
         self.outcomes.append(&mut other.outcomes);
+        self.readings.append(&mut other.readings);
         self.populations.merge(other.populations);
     }
 }

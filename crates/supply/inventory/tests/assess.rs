@@ -7,7 +7,7 @@ use std::{
     fs,
     io::Write,
     os::unix::{fs::symlink, net::UnixListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -15,11 +15,12 @@ use std::{
 };
 
 use casemate_core::{
-    AssetId, AssetKind, Check, Class, Classify, Coverage, Digest, Outcome, PathText, Rule, Source,
-    Status, Subject, aggregate,
+    AssetId, AssetKind, Check, Class, Classify, Coverage, Digest, Outcome, PathText, Population,
+    Reading, Rule, Source, Status, Subject, Survey, aggregate,
 };
 use casemate_inventory::{
-    Entry, Inventory, Options, Progress, RULES, Tally, Unreadable, assess, each_file,
+    Entry, Inventory, InventoryError, Judges, Options, Progress, RULES, Tally, Unreadable,
+    each_file,
 };
 
 use tree::{Tree, threads};
@@ -60,6 +61,21 @@ impl<F: Fn(&str, &dyn Source) -> Option<Status> + Send + Sync> Check for Told<F>
 fn assessed(tree: &Tree, checks: &[&dyn Check]) -> Inventory {
     let one = &threads()[0];
     assess(tree.root(), one, &[], checks, &()).expect("the root is there")
+}
+
+fn assess(
+    root: &Path,
+    options: &Options,
+    classifiers: &[&dyn Classify],
+    checks: &[&dyn Check],
+    progress: &dyn Progress,
+) -> Result<Inventory, InventoryError> {
+    let judges = Judges {
+        classifiers,
+        checks,
+        surveys: &[],
+    };
+    casemate_inventory::assess(root, options, &judges, progress)
 }
 
 /// The outcomes by path from the root, check and result, with the rules that they report.
@@ -551,4 +567,98 @@ fn an_inventory_reads_as_its_snapshot_says() {
         inventory.assets, inventory.outcomes, inventory.kinds
     );
     insta::assert_snapshot!(text.replace(&root, "ROOT"));
+}
+
+/// Says of each text which other texts there are.
+struct Together;
+
+impl Survey for Together {
+    fn name(&self) -> &'static str {
+        "together"
+    }
+
+    fn version(&self) -> &str {
+        "1"
+    }
+
+    fn rules(&self) -> &[Rule] {
+        &[]
+    }
+
+    fn read(&self, subject: &Subject, source: &dyn Source) -> Option<Reading> {
+        let is_text = subject.path.as_str().ends_with(".txt");
+        assert!(!source.is_empty(), "falls over what is empty");
+        is_text.then(|| Box::new(subject.clone()) as Reading)
+    }
+
+    fn judge(&self, readings: Vec<Reading>) -> Vec<Outcome> {
+        let subjects: Vec<Subject> = readings
+            .into_iter()
+            .map(|reading| *reading.downcast().expect("its own"))
+            .collect();
+        let paths: Vec<&str> = subjects.iter().map(|it| it.path.as_str()).collect();
+        assert!(!paths.contains(&"b/fall.txt"), "falls over a name");
+        let outcome = |subject: &Subject| Outcome {
+            result: Status::Undetermined,
+            reason: Some(paths.join(" ")),
+            ..outcome_of(self, subject)
+        };
+        subjects.iter().map(outcome).collect()
+    }
+}
+
+fn outcome_of(survey: &dyn Survey, subject: &Subject) -> Outcome {
+    Outcome {
+        check: survey.name().to_owned(),
+        version: survey.version().to_owned(),
+        subject: subject.asset.id.clone(),
+        name: subject.asset.name.clone(),
+        input: Some(subject.digest),
+        result: Status::Pass,
+        coverage: Coverage::Complete,
+        reason: None,
+        facts: BTreeMap::new(),
+        findings: Vec::new(),
+    }
+}
+
+#[test]
+fn a_survey_judges_files_together_in_the_order_of_their_paths() {
+    let tree = Tree::new();
+    for name in ["c.txt", "a.txt", "b/d.txt", "z.py"] {
+        tree.write(name, b"text");
+    }
+    let judges = Judges {
+        surveys: &[&Together],
+        ..Judges::default()
+    };
+    let told = |inventory: &Inventory| -> Vec<String> {
+        let said = inventory.outcomes.iter().map(|outcome| {
+            format!(
+                "{} {} {:?}",
+                outcome.check,
+                outcome.result.as_str(),
+                outcome.reason
+            )
+        });
+        said.collect()
+    };
+    for options in &threads() {
+        let inventory = casemate_inventory::assess(tree.root(), options, &judges, &());
+        let inventory = inventory.expect("is there");
+        let expected = "together undetermined Some(\"a.txt b/d.txt c.txt\")";
+        assert_eq!(told(&inventory), [expected; 3]);
+        let is_told = |population: &&Population| population.key.check == "together";
+        assert_eq!(inventory.populations.iter().filter(is_told).count(), 1);
+    }
+
+    // What falls over one file, or over all, is an error of those files and not of the run.
+    tree.write("empty.txt", b"");
+    tree.write("b/fall.txt", b"text");
+    let inventory = casemate_inventory::assess(tree.root(), &threads()[0], &judges, &());
+    let inventory = inventory.expect("is there");
+    assert_eq!(inventory.outcomes.len(), 5);
+    assert!(inventory.outcomes.iter().all(|outcome| {
+        outcome.result == Status::Error && outcome.findings[0].rule.as_str() == "CM-INV-004"
+    }));
 }

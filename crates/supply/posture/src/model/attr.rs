@@ -1,0 +1,223 @@
+//! Values that may not be known, with their places.
+
+use std::sync::Arc;
+
+use casemate_document::{Node, Value as Written};
+
+use super::{Fact, File, Origin, Truth};
+
+/// A value and where it is from.
+#[derive(Clone, Debug)]
+pub struct Attr {
+    /// The value, or why there is none.
+    pub value: Value,
+    /// Where it is from.
+    pub origin: Origin,
+    /// Whether it must not be shown.
+    pub is_sensitive: bool,
+}
+
+/// What is known of a value.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// Nothing, said so.
+    Null,
+    /// Yes or no.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Another number.
+    Float(f64),
+    /// Text.
+    String(Arc<str>),
+    /// Values in order.
+    List(Arc<[Attr]>),
+    /// Values under keys.
+    Map(Arc<Map>),
+    /// The files do not say. The reason is a clause: "var.tag has no default".
+    Unknown(Arc<str>),
+}
+
+/// Values under keys, in the order in which they were written. Each key stands once.
+#[derive(Clone, Debug, Default)]
+pub struct Map {
+    items: Vec<Item>,
+    /// Why there may be more under keys that are not here: a template wrote them.
+    pub open: Option<Arc<str>>,
+}
+
+/// A value under its key.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The key.
+    pub key: Arc<str>,
+    /// Where the key stands.
+    pub place: Origin,
+    /// The value.
+    pub value: Attr,
+}
+
+impl Map {
+    /// Of several values under one key the last one counts, in the place of the first.
+    pub fn new(items: Vec<Item>) -> Self {
+        let mut seen = std::collections::HashMap::with_capacity(items.len());
+        let mut kept: Vec<Item> = Vec::with_capacity(items.len());
+        for item in items {
+            match seen.get(&item.key) {
+                Some(&at) => kept[at] = item,
+                None => {
+                    seen.insert(item.key.clone(), kept.len());
+                    kept.push(item);
+                }
+            }
+        }
+        Self {
+            items: kept,
+            open: None,
+        }
+    }
+
+    /// The values under their keys.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// The item under `key`.
+    pub fn item(&self, key: &str) -> Option<&Item> {
+        self.items.iter().find(|item| &*item.key == key)
+    }
+}
+
+impl Attr {
+    /// A value that is written at `origin`.
+    pub fn new(value: Value, origin: Origin) -> Self {
+        Self {
+            value,
+            origin,
+            is_sensitive: false,
+        }
+    }
+
+    /// A value that the files do not say.
+    pub fn unknown(why: impl Into<Arc<str>>, origin: Origin) -> Self {
+        Self::new(Value::Unknown(why.into()), origin)
+    }
+
+    /// The value of `node`, which was read from `file`. The nesting of documents is bounded, and so
+    /// is this. Tags are left out.
+    pub fn of_node(node: &Node, file: &Arc<File>) -> Self {
+        let value = match &node.value {
+            Written::Null => Value::Null,
+            Written::Bool(value) => Value::Bool(*value),
+            Written::Integer(value) => Value::Integer(*value),
+            Written::Float(value) => Value::Float(*value),
+            Written::String(text) => Value::String(text.clone()),
+            Written::List(items) => {
+                Value::List(items.iter().map(|it| Self::of_node(it, file)).collect())
+            }
+            Written::Map(map) => {
+                let items = map.entries().iter().map(|entry| Item {
+                    key: entry.key.clone(),
+                    place: Origin::new(file, entry.key_span),
+                    value: Self::of_node(&entry.value, file),
+                });
+                Value::Map(Arc::new(Map::new(items.collect())))
+            }
+            Written::Tagged(tagged) => Self::of_node(&tagged.1, file).value,
+        };
+        Self::new(value, Origin::new(file, node.span))
+    }
+
+    /// The attribute at `path`, its keys between dots. An absent one, and one of something that is
+    /// not a map, is [`Fact::Absent`]; one of something that is not known is not known.
+    pub fn at(&self, path: &str) -> Fact<&Self> {
+        let mut attr = self;
+        for key in path.split('.') {
+            attr = match attr.get(key) {
+                Fact::Known(attr) => attr,
+                other => return other,
+            };
+        }
+        attr.known()
+    }
+
+    /// The value under `key` of a map.
+    pub fn get(&self, key: &str) -> Fact<&Self> {
+        match &self.value {
+            Value::Map(map) => match (map.item(key), &map.open) {
+                (Some(item), _) => Fact::Known(&item.value),
+                (None, Some(why)) => Fact::Unknown(why.clone()),
+                (None, None) => Fact::Absent,
+            },
+            Value::Unknown(why) => Fact::Unknown(why.clone()),
+            _ => Fact::Absent,
+        }
+    }
+
+    /// The value itself: absent where it is null.
+    pub fn known(&self) -> Fact<&Self> {
+        match &self.value {
+            Value::Unknown(why) => Fact::Unknown(why.clone()),
+            Value::Null => Fact::Absent,
+            _ => Fact::Known(self),
+        }
+    }
+
+    /// The items of a list; none where it is something else, one that is not known where the list is
+    /// not known.
+    pub fn items(&self) -> &[Self] {
+        match &self.value {
+            Value::List(items) => items,
+            Value::Unknown(_) => std::slice::from_ref(self),
+            _ => &[],
+        }
+    }
+
+    /// The items of a map; none where it is something else.
+    pub fn entries(&self) -> &[Item] {
+        match &self.value {
+            Value::Map(map) => map.items(),
+            _ => &[],
+        }
+    }
+
+    /// The text of a string; of anything else that is one word, the word as JSON has it.
+    pub fn text(&self) -> Fact<String> {
+        match &self.value {
+            Value::String(text) => Fact::Known((**text).to_owned()),
+            Value::Bool(value) => Fact::Known(value.to_string()),
+            Value::Integer(value) => Fact::Known(value.to_string()),
+            Value::Float(value) => Fact::Known(value.to_string()),
+            Value::Unknown(why) => Fact::Unknown(why.clone()),
+            Value::Null | Value::List(_) | Value::Map(_) => Fact::Absent,
+        }
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The whole number, or the text of one.
+    pub fn integer(&self) -> Fact<i64> {
+        match &self.value {
+            Value::Integer(value) => Fact::Known(*value),
+            Value::String(text) => text.parse().map_or(Fact::Absent, Fact::Known),
+            Value::Unknown(why) => Fact::Unknown(why.clone()),
+            _ => Fact::Absent,
+        }
+    }
+
+    /// Whether it says yes: `true`, or the text of it.
+    pub fn is_true(&self) -> Truth {
+        match &self.value {
+            Value::Bool(value) => Truth::from(*value),
+            Value::String(text) => Truth::from(text.eq_ignore_ascii_case("true")),
+            Value::Unknown(why) => Truth::Unknown(why.clone()),
+            _ => Truth::No,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The one model that every language is read into.
+
+mod attr;
+mod origin;
+mod resource;
+mod truth;
+
+pub use attr::{Attr, Item, Map, Value};
+pub use origin::{File, Origin, Place, Role, Step};
+pub use resource::{Cursor, Language, Problem, Resource, World};
+pub use truth::{Fact, Truth};

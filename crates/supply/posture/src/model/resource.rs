@@ -1,0 +1,235 @@
+//! Resources, and all of them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use casemate_document::Span;
+
+use super::{Attr, Fact, File, Origin, Truth};
+
+/// One thing that the files declare.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// The language that declares it.
+    pub language: Language,
+    /// What it is there: `Deployment`, `aws_s3_bucket`, `github-workflow`.
+    pub kind: Arc<str>,
+    /// Its name among all resources of its language; stays when lines move: `Deployment/ml/api`,
+    /// `module.data.aws_s3_bucket.raw["eu"]`.
+    pub address: Arc<str>,
+    /// Everything that is declared of it.
+    pub body: Attr,
+}
+
+/// What a resource is declared in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Language {
+    /// Manifests, also those that Helm and Kustomize make; Tekton and Argo Workflows are objects of it.
+    Kubernetes,
+    /// HCL, plan JSON and state.
+    Terraform,
+    /// AWS CloudFormation.
+    CloudFormation,
+    /// Docker Compose.
+    Compose,
+    /// Dockerfiles and Containerfiles.
+    Dockerfile,
+    /// Workflows and actions of GitHub.
+    GithubActions,
+    /// GitLab CI.
+    GitlabCi,
+    /// Azure Pipelines.
+    AzurePipelines,
+    /// Pipelines that Kubeflow's compiler wrote.
+    KubeflowPipelines,
+    /// Values of Helm charts, as they stand.
+    HelmValues,
+}
+
+/// Everything that was read.
+#[derive(Debug, Default)]
+pub struct World {
+    resources: Vec<Resource>,
+    by_kind: HashMap<Arc<str>, Vec<usize>>,
+    problems: Vec<Problem>,
+}
+
+/// Something that was not understood, so that nothing is said of it.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Where.
+    pub origin: Origin,
+    /// What, in one line.
+    pub message: String,
+    /// Whether resources may be missing for it.
+    pub is_partial: bool,
+}
+
+impl World {
+    /// Adds a resource.
+    pub fn add(&mut self, resource: Resource) {
+        let place = self.resources.len();
+        self.by_kind
+            .entry(resource.kind.clone())
+            .or_default()
+            .push(place);
+        self.resources.push(resource);
+    }
+
+    /// Says that resources may be missing, since something in `file` was not understood.
+    pub fn missing(&mut self, file: &Arc<File>, span: Span, message: impl Into<String>) {
+        self.problems.push(Problem {
+            origin: Origin::new(file, span),
+            message: message.into(),
+            is_partial: true,
+        });
+    }
+
+    /// Every resource, in the order in which they were read.
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// The resources of one kind.
+    pub fn of_kind<'a>(&'a self, kind: &str) -> impl Iterator<Item = &'a Resource> + use<'a> {
+        let places = self.by_kind.get(kind).map_or(&[][..], Vec::as_slice);
+        places.iter().map(|&place| &self.resources[place])
+    }
+
+    /// What was not understood.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl Resource {
+    /// The whole of it, to walk down from.
+    pub fn cursor(&self) -> Cursor<'_> {
+        Cursor {
+            resource: self,
+            path: String::new(),
+            fact: self.body.known(),
+            nearest: &self.body,
+        }
+    }
+
+    /// The attribute at `path`, its keys between dots.
+    pub fn at(&self, path: &str) -> Cursor<'_> {
+        self.cursor().at(path)
+    }
+}
+
+/// A place in a resource that may hold something: what a check asks and points at.
+#[derive(Clone, Debug)]
+pub struct Cursor<'a> {
+    /// The resource.
+    pub resource: &'a Resource,
+    /// The way there: `spec.containers[api].image`.
+    pub path: String,
+    /// What is there.
+    pub fact: Fact<&'a Attr>,
+    /// It, or what is nearest above it.
+    nearest: &'a Attr,
+}
+
+impl<'a> Cursor<'a> {
+    /// The attribute at `path` below this one, its keys between dots.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Self {
+        path.split('.').fold(self.clone(), |at, key| at.get(key))
+    }
+
+    /// The attribute under one key, which may hold dots.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Self {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        let path = format!("{}{dot}{key}", self.path);
+        let fact = match &self.fact {
+            Fact::Known(attr) => attr.get(key),
+            other => other.clone(),
+        };
+        self.step(path, fact)
+    }
+
+    fn step(&self, path: String, fact: Fact<&'a Attr>) -> Self {
+        let nearest = fact.clone().ok().unwrap_or(self.nearest);
+        Self {
+            resource: self.resource,
+            path,
+            fact: fact.and_then(Attr::known),
+            nearest,
+        }
+    }
+
+    /// The items of a list, each called by its `name` where it has one, and else by its place. One
+    /// that is not known stands for a list that is not known.
+    pub fn items(&self) -> Vec<Self> {
+        let items = match &self.fact {
+            Fact::Known(attr) => attr.items(),
+            Fact::Absent => &[],
+            Fact::Unknown(_) => return vec![self.clone()],
+        };
+        let item = |(at, item): (usize, &'a Attr)| {
+            let name = item.get("name").ok().and_then(Attr::as_str);
+            let name = name.map_or_else(|| at.to_string(), str::to_owned);
+            self.step(format!("{}[{name}]", self.path), Fact::Known(item))
+        };
+        items.iter().enumerate().map(item).collect()
+    }
+
+    /// The keys of a map with what is under each.
+    pub fn entries(&self) -> Vec<(&'a str, Self)> {
+        let entries = self.fact.clone().ok().map_or(&[][..], Attr::entries);
+        let entry = |item: &'a super::Item| (&*item.key, self.get(&item.key));
+        entries.iter().map(entry).collect()
+    }
+
+    /// Whether it says yes.
+    pub fn is_true(&self) -> Truth {
+        self.fact.clone().holds(Attr::is_true)
+    }
+
+    /// Whether it says no, and is there.
+    pub fn is_false(&self) -> Truth {
+        self.fact.clone().holds(|attr| !attr.is_true())
+    }
+
+    /// Whether there is nothing.
+    pub fn is_absent(&self) -> Truth {
+        self.fact.is_absent()
+    }
+
+    /// Its text; a number's and a boolean's too.
+    pub fn text(&self) -> Fact<String> {
+        self.fact.clone().and_then(Attr::text)
+    }
+
+    /// Whether its text is `expected`.
+    pub fn equals(&self, expected: &str) -> Truth {
+        self.text().is(|text| text == expected)
+    }
+
+    /// Its whole number.
+    pub fn integer(&self) -> Fact<i64> {
+        self.fact.clone().and_then(Attr::integer)
+    }
+
+    /// Whether a list has `word` among its items.
+    pub fn has(&self, word: &str) -> Truth {
+        Truth::any(self.items().iter().map(|item| item.equals(word)))
+    }
+
+    /// Where it stands, or what is nearest above it.
+    pub fn origin(&self) -> &'a Origin {
+        &self.nearest.origin
+    }
+
+    /// What to call it in a message: its text, unless it must not be shown.
+    pub fn shown(&self) -> String {
+        match (&self.fact, self.text()) {
+            (Fact::Known(attr), _) if attr.is_sensitive => "(sensitive)".to_owned(),
+            (_, Fact::Known(text)) => text,
+            (_, Fact::Absent) => "nothing".to_owned(),
+            (_, Fact::Unknown(why)) => format!("unknown ({why})"),
+        }
+    }
+}

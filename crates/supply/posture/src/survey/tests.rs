@@ -1,0 +1,125 @@
+use casemate_core::{Asset, AssetId, AssetKind, Digest, Example, MemorySource, PathText};
+
+use super::*;
+
+/// What the survey says of `files`, each with its path, for an auditor.
+pub(crate) fn survey(files: &[(&str, &[u8])]) -> Vec<Outcome> {
+    let survey = PostureSurvey::new(Persona::Auditor);
+    let reading = |(path, bytes): &(&str, &[u8])| {
+        survey.read(&subject(path, bytes), &MemorySource(bytes.to_vec()))
+    };
+    let mut files = files.to_vec();
+    files.sort();
+    survey.judge(files.iter().filter_map(reading).collect())
+}
+
+fn subject(path: &str, bytes: &[u8]) -> Subject {
+    let path: PathText = path.into();
+    Subject {
+        asset: Asset {
+            id: AssetId::File {
+                repository: "local".into(),
+                path: path.clone(),
+            },
+            kind: AssetKind::Other,
+            name: path.as_str().to_owned(),
+            labels: BTreeMap::new(),
+        },
+        file: path.clone(),
+        path,
+        digest: Digest::of(bytes),
+    }
+}
+
+/// The files of an example: one, or many in an archive of text (`-- name --` before each).
+fn files(example: &Example) -> Vec<(String, Vec<u8>)> {
+    let text = std::str::from_utf8(&example.content).expect("text");
+    if !example.name.ends_with(".txtar") {
+        return vec![(example.name.to_string(), example.content.to_vec())];
+    }
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let name = line
+            .trim_end()
+            .strip_prefix("-- ")
+            .and_then(|rest| rest.strip_suffix(" --"));
+        match (name, files.last_mut()) {
+            (Some(name), _) => files.push((name.to_owned(), Vec::new())),
+            (None, Some((_, content))) => content.extend(line.as_bytes()),
+            (None, None) => {}
+        }
+    }
+    files
+}
+
+fn reported(example: &Example) -> Vec<String> {
+    let files = files(example);
+    let files: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(name, content)| (name.as_str(), content.as_slice()))
+        .collect();
+    let outcomes = survey(&files);
+    assert!(!outcomes.is_empty(), "{} is read by nobody", example.name);
+    for outcome in &outcomes {
+        assert_eq!(outcome.coverage, Coverage::Complete, "{:?}", outcome.reason);
+    }
+    let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+    findings.map(|finding| finding.rule.to_string()).collect()
+}
+
+#[test]
+fn each_rule_is_reported_in_its_bad_example_and_not_in_its_good_one() {
+    let survey = PostureSurvey::new(Persona::Auditor);
+    for rule in survey.rules() {
+        let id = rule.id.to_string();
+        let bad = rule
+            .bad
+            .as_ref()
+            .unwrap_or_else(|| panic!("{id} has no bad example"));
+        let good = rule
+            .good
+            .as_ref()
+            .unwrap_or_else(|| panic!("{id} has no good example"));
+        assert!(
+            reported(bad).contains(&id),
+            "{id} is not in its bad example: {:?}",
+            reported(bad)
+        );
+        assert!(!reported(good).contains(&id), "{id} is in its good example");
+    }
+}
+
+#[test]
+fn a_finding_points_at_its_attribute_and_names_its_resource() {
+    let text = b"# top\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: ml}\n\
+        spec:\n  template:\n    spec:\n      containers:\n      - name: x\n        securityContext:\n          privileged: true\n";
+    let outcomes = survey(&[("deploy.yaml", text)]);
+    let finding = outcomes[0]
+        .findings
+        .iter()
+        .find(|finding| finding.rule.as_str() == "CM-POD-001")
+        .expect("is privileged");
+    assert_eq!(finding.location.to_string(), "deploy.yaml:11:23");
+    let evidence: Vec<&str> = finding
+        .evidence
+        .iter()
+        .map(|it| it.value.as_str())
+        .collect();
+    assert_eq!(
+        evidence,
+        [
+            "Deployment/ml/a",
+            "spec.template.spec.containers[x].securityContext.privileged"
+        ]
+    );
+}
+
+#[test]
+fn what_is_no_manifest_to_its_end_is_partly_judged() {
+    let text = b"apiVersion: v1\nkind: Pod\n---\n[\n";
+    let outcomes = survey(&[("pod.yaml", text)]);
+    assert_eq!(
+        (outcomes[0].result, outcomes[0].coverage),
+        (Status::Undetermined, Coverage::Partial)
+    );
+}
