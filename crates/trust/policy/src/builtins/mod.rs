@@ -15,6 +15,7 @@ mod text;
 mod urlquery;
 mod uuid;
 mod x509;
+mod yaml;
 
 use std::{
     cell::{Cell, RefCell},
@@ -106,6 +107,7 @@ fn all() -> impl Iterator<Item = &'static Builtin> {
         urlquery::BUILTINS,
         uuid::BUILTINS,
         x509::BUILTINS,
+        yaml::BUILTINS,
     ];
     families.into_iter().flatten()
 }
