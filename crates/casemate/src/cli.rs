@@ -365,6 +365,10 @@ pub(crate) enum Policy {
         /// The package that has the rules; may be repeated.
         #[arg(long, value_name = "PACKAGE", default_value = "main")]
         namespace: Vec<String>,
+
+        /// Ask every package that has such rules.
+        #[arg(long, conflicts_with = "namespace")]
+        all_namespaces: bool,
     },
     /// Decide a recorded input, and say which rule and line gave each reason.
     Eval {

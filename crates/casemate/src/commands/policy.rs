@@ -28,7 +28,11 @@ pub(crate) fn run(global: &Global, command: &Policy) -> Result<ExitCode> {
             inputs,
             policy,
             namespace,
-        } => check(global, inputs, policy, namespace),
+            all_namespaces,
+        } => {
+            let namespaces = (!all_namespaces).then_some(namespace.as_slice());
+            check(global, inputs, policy, namespaces)
+        }
         Policy::Eval { input, policy } => eval(global, input, policy.as_deref()),
     }
 }
@@ -48,14 +52,22 @@ fn test(global: &Global, dir: &Path) -> Result<ExitCode> {
     })
 }
 
-/// Holds files against the rules of a directory.
+/// Holds files against the rules of a directory; of all its packages, where none are named.
 fn check(
     global: &Global,
     inputs: &[PathBuf],
     policy: &Path,
-    namespaces: &[String],
+    namespaces: Option<&[String]>,
 ) -> Result<ExitCode> {
     let bundle = policies::load_alone(policy)?;
+    let namespaces = match namespaces {
+        Some(named) => named.to_vec(),
+        None => casemate_policy::namespaces(&bundle).into_iter().collect(),
+    };
+    if namespaces.is_empty() {
+        let policy = policy.display();
+        bail!("no package of the policy {policy} has a rule called deny, violation or warn");
+    }
     let now = clock::of(global)?.now();
     let mut files = Vec::new();
     for path in inputs {
@@ -65,7 +77,7 @@ fn check(
             now,
         };
         let name = path.display().to_string();
-        for namespace in namespaces {
+        for namespace in &namespaces {
             let file = casemate_policy::check(&bundle, namespace, &name, &question);
             files.push(file.with_context(|| format!("in the policy {}", policy.display()))?);
         }

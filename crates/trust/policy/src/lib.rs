@@ -64,7 +64,7 @@ mod testing;
 mod testkit;
 
 pub use bundle::{Bundle, BundleError};
-pub use check::{CheckReport, FileCheck, NoRules, Reason, check};
+pub use check::{CheckReport, FileCheck, NoRules, Reason, check, namespaces};
 pub use decide::{AnswerError, answer, decide, decide_with};
 pub use engine::{Engine, EngineError, Limits, Message, Question};
 pub use exception::{Exception, ExceptionError, Expiry, RulePattern, Scope};
