@@ -214,6 +214,21 @@ mod tests {
         })
     }
 
+    #[test]
+    fn what_can_be_read_in_two_ways_is_not_read() {
+        for (text, why) in [
+            ("a: 1\na: 2\n", "a key twice"),
+            ("a: 1\n---\na: 2\n", "more than one document"),
+            ("a: [", "no YAML"),
+        ] {
+            let error = unmarshal(&[text.into()], Moment::new(now(), true));
+            assert!(
+                matches!(&error, Err(Fault::NoAnswer(told)) if told.contains(why)),
+                "{error:?}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read_back(value in json()) {

@@ -10,6 +10,7 @@
 //! | `f` and on the next line `(x + 1) > 2` | `f;`, and the same |
 //! | `a := b` | `a := [b][0]` |
 //! | `[path, value] := walk(x)` | `walk(x, [path, value])` |
+//! | `f("a")` alone | `f("a") := true` |
 //! | `lib.x`, where `data.lib` is imported | `data.lib.x` |
 //! | `not.foo := 1` | `foo := 1` in a module of package `not` below |
 //!
@@ -105,6 +106,7 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
         edits.extend(alias::edits(source));
         edits.extend(assign::edits(source));
         edits.extend(assign::walks(source));
+        edits.extend(assign::facts(source));
         edits.extend(lines::edits(source));
         let moved = keyword::moved(source, &names);
         for (keyword, rules) in &moved {
