@@ -1,5 +1,6 @@
 //! Real policies, changed at random, asked about real input, changed at random:
-//! `cargo run --release -p casemate-policy --example mutate -- SEED COUNT FOLDER [OUT]`.
+//! `cargo run --release -p casemate-policy --example mutate -- SEED FROM COUNT FOLDER [OUT]`,
+//! where FROM is the first that is asked.
 //!
 //! FOLDER has policies (`.rego`) and inputs (`.json`). Says how many were loaded and what came of them;
 //! what took more than a second, and what panicked inside the fence, is written to OUT. A crash of the
@@ -24,8 +25,8 @@ use serde_json::Value;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, seed, count, folder, out @ ..] = &arguments[..] else {
-        return Err("SEED COUNT FOLDER [OUT]".into());
+    let [_, seed, from, count, folder, out @ ..] = &arguments[..] else {
+        return Err("SEED FROM COUNT FOLDER [OUT]".into());
     };
     let quiet = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
@@ -37,7 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut random = Random(seed.parse::<u64>()? | 1);
     let mut results: BTreeMap<&str, u64> = BTreeMap::new();
     let mut longest = Duration::ZERO;
-    for number in 0..count.parse::<u64>()? {
+    let from = from.parse::<u64>()?;
+    for number in 0..from + count.parse::<u64>()? {
         let mut policy = random.of(&policies).clone();
         for _ in 0..random.below(3) {
             mutate(&mut random, &mut policy, &policies);
@@ -45,6 +47,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut input = random.of(&inputs).clone();
         for _ in 0..random.below(4) {
             mutate(&mut random, &mut input, &inputs);
+        }
+        if number < from {
+            continue;
         }
         let start = Instant::now();
         let result = ask(&policy, &input);

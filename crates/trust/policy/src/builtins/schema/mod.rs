@@ -267,11 +267,17 @@ mod tests {
             let error = told("{}", schema).expect_err(schema);
             assert!(error.contains("does not end"), "{error}");
         }
-        let mut wide = r#"{"type": "integer"}"#.to_owned();
-        for _ in 0..12 {
-            wide = format!("{{\"allOf\": [{}]}}", [wide.as_str(); 4].join(","));
+        let mut parts = vec![r#""d12": {"type": "integer"}"#.to_owned()];
+        for at in 0..12 {
+            let next = format!(r##"{{"$ref": "#/definitions/d{}"}}"##, at + 1);
+            let parts_of = [next.as_str(); 4].join(",");
+            parts.push(format!(r#""d{at}": {{"allOf": [{parts_of}]}}"#));
         }
-        let error = value_of(&format!("json.match_schema({{}}, `{wide}`)"));
-        assert!(error.expect_err("wide").to_string().contains("steps"));
+        let wide = format!(
+            r##"{{"definitions": {{{}}}, "$ref": "#/definitions/d0"}}"##,
+            parts.join(",")
+        );
+        let error = told("{}", &wide).expect_err("wide");
+        assert!(error.contains("steps"), "{error}");
     }
 }
