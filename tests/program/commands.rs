@@ -128,6 +128,13 @@ fn files_are_checked_as_conftest_checks_them() {
     )
     .ended_with(0);
     assert!(run.out.contains("good.toml - other - look"), "{}", run.out);
+    let run = check(&["bad.json"], &["--all-namespaces"]).ended_with(1);
+    assert!(
+        run.out.contains("bad.json - main - runs as root"),
+        "{}",
+        run.out
+    );
+    assert!(run.out.contains("bad.json - other - look"), "{}", run.out);
     let json = check(&["bad.json"], &["--format", "json"])
         .ended_with(1)
         .json();

@@ -56,6 +56,10 @@ pub(crate) enum Policy {
         /// The package that has the rules; may be repeated.
         #[arg(long, value_name = "PACKAGE", default_value = "main")]
         namespace: Vec<String>,
+
+        /// Ask every package that has such rules.
+        #[arg(long, conflicts_with = "namespace")]
+        all_namespaces: bool,
     },
     /// Be the gate for an input: decide, keep what the policy obliges to, and record it.
     Eval(Box<Eval>),

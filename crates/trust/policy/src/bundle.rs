@@ -142,7 +142,7 @@ impl Bundle {
             None => json!({}),
         };
         let document = json!({ "casemate": { library::ASSESSMENT: document } });
-        self.rego = Ok(Arc::new(self.rego()?.with_data(document)?));
+        self.rego = Ok(Arc::new(self.rego()?.with_data(&document)?));
         Ok(self)
     }
 

@@ -1,6 +1,6 @@
 //! Files against policies in the habit of conftest: rules `deny`, `violation` and `warn` of a package.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,6 +15,10 @@ use crate::{
 /// array of reasons, each a text or an object with a `msg`; `true` counts as a reason without a text.
 ///
 /// What fails, or gives something else, denies.
+///
+/// Rules called `exception` name rules that do not count, as conftest has it: each gives a list of names
+/// without what they begin with, `root` for `deny_root`. What such a rule says is told as excepted, and
+/// denies nothing.
 ///
 /// # Errors
 ///
@@ -44,6 +48,14 @@ pub fn check(
         rules: rules.len(),
         failures: Vec::new(),
         warnings: Vec::new(),
+        exceptions: Vec::new(),
+    };
+    let excepted = match excepted(bundle, &package, question) {
+        Ok(names) => names,
+        Err(failure) => {
+            file.failures.push(failure);
+            BTreeSet::new()
+        }
     };
     for (rule, kind) in rules {
         // One at a time: a rule that fails must not hide what the others say.
@@ -52,10 +64,12 @@ pub fn check(
             Err(error) => (Vec::new(), Some(error)),
         };
         let list = match kind {
+            _ if excepted.contains(Kind::bare(&rule[package.len()..])) => &mut file.exceptions,
             Kind::Deny => &mut file.failures,
             Kind::Warn => &mut file.warnings,
         };
         list.extend(reasons);
+        // No rule was written for a rule that breaks.
         file.failures.extend(failed.map(|error| Reason {
             message: error.to_string(),
             rule,
@@ -63,6 +77,48 @@ pub fn check(
         }));
     }
     Ok(file)
+}
+
+/// The packages of `bundle` that have such rules, in order: what conftest asks with `--all-namespaces`.
+pub fn namespaces(bundle: &Bundle) -> BTreeSet<String> {
+    let rules = bundle.rules().into_iter();
+    let packages = rules.filter_map(|site| {
+        let (package, rule) = site.rule.strip_prefix("data.")?.rsplit_once('.')?;
+        Kind::of(rule).map(|_| package.to_owned())
+    });
+    packages.collect()
+}
+
+/// The names that the rules called `exception` give, or why they give none.
+fn excepted(
+    bundle: &Bundle,
+    package: &str,
+    question: &Question<'_>,
+) -> Result<BTreeSet<String>, Reason> {
+    let rule = format!("{package}exception");
+    let failed = |message: String| Reason {
+        message,
+        rule: rule.clone(),
+        details: None,
+    };
+    let values = bundle.eval(&[&rule], question);
+    let lists = match values.map(|values| values.into_iter().next().flatten()) {
+        Ok(None) => return Ok(BTreeSet::new()),
+        Ok(Some(Value::Array(lists))) => lists,
+        Ok(Some(_)) => {
+            return Err(failed(format!(
+                "{rule} gives something that is no set of lists"
+            )));
+        }
+        Err(error) => return Err(failed(error.to_string())),
+    };
+    let mut names = BTreeSet::new();
+    for list in lists {
+        let list: Vec<String> = serde_json::from_value(list)
+            .map_err(|_| failed(format!("{rule} gives something that is no list of names")))?;
+        names.extend(list);
+    }
+    Ok(names)
 }
 
 /// No rule of a package says anything of a file.
@@ -109,7 +165,12 @@ impl CheckReport {
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for file in &self.files {
-            for (word, reasons) in [("FAIL", &file.failures), ("WARN", &file.warnings)] {
+            let told = [
+                ("FAIL", &file.failures),
+                ("WARN", &file.warnings),
+                ("EXCP", &file.exceptions),
+            ];
+            for (word, reasons) in told {
                 for reason in reasons {
                     let (name, space) = (&file.file, &file.namespace);
                     writeln!(f, "{word} - {name} - {space} - {}", reason.message)?;
@@ -125,11 +186,12 @@ impl fmt::Display for CheckReport {
         let sum = |of: fn(&FileCheck) -> usize| self.files.iter().map(of).sum::<usize>();
         writeln!(
             f,
-            "{} files, {} rules, {} failures, {} warnings",
+            "{} files, {} rules, {} failures, {} warnings, {} exceptions",
             self.files.len(),
             sum(|file| file.rules),
             sum(|file| file.failures.len()),
-            sum(|file| file.warnings.len())
+            sum(|file| file.warnings.len()),
+            sum(|file| file.exceptions.len())
         )
     }
 }
@@ -147,6 +209,8 @@ pub struct FileCheck {
     pub failures: Vec<Reason>,
     /// What somebody should know.
     pub warnings: Vec<Reason>,
+    /// What the policy itself excepts: it denies nothing.
+    pub exceptions: Vec<Reason>,
 }
 
 /// One reason.
@@ -178,6 +242,14 @@ impl Kind {
             () if is_called("warn") => Some(Self::Warn),
             () => None,
         }
+    }
+
+    /// The name by which exceptions call a rule.
+    fn bare(rule: &str) -> &str {
+        let mut beginnings = ["violation_", "deny_", "warn_"].into_iter();
+        beginnings
+            .find_map(|beginning| rule.strip_prefix(beginning))
+            .unwrap_or(rule)
     }
 }
 
@@ -300,6 +372,59 @@ denying[\"not one of them\"] {
             );
             assert!(messages.contains(&"also"));
         }
+    }
+
+    #[test]
+    fn exceptions_name_rules_and_are_told() {
+        let policy = "package main
+
+deny_root contains \"runs as root\" if input.a
+
+violation_root contains \"too\" if input.a
+
+deny contains \"stays\" if input.a
+
+exception contains [\"root\"] if input.a == 2
+
+exception contains [\"deny\"] if input.a == 3
+";
+        let told = |input| {
+            let file = checked(policy, input).expect("has rules");
+            (file.failures.len(), file.exceptions.len())
+        };
+        assert_eq!(told(r#"{"a": 1}"#), (3, 0));
+        assert_eq!(told(r#"{"a": 2}"#), (1, 2));
+        assert_eq!(told(r#"{"a": 3}"#), (2, 1));
+        assert_eq!(told("{}"), (0, 0));
+    }
+
+    #[test]
+    fn an_exception_that_breaks_excepts_nothing_and_denies() {
+        for exception in [
+            "exception contains [1 / input.zero] if true",
+            "exception contains 7 if true",
+            "exception := \"root\"",
+            "exception contains [7] if true",
+        ] {
+            let policy =
+                format!("package main\n\ndeny_root contains \"x\" if true\n\n{exception}\n");
+            let file = checked(&policy, r#"{"zero": 0}"#).expect("has rules");
+            let messages: Vec<&str> = file.failures.iter().map(|it| it.message.as_str()).collect();
+            assert_eq!(messages.len(), 2, "{exception}: {messages:?}");
+            assert!(messages.contains(&"x") && file.exceptions.is_empty());
+        }
+    }
+
+    #[test]
+    fn every_package_with_such_rules_is_a_namespace() {
+        let files = [
+            ("a.rego", "package b.c\n\ndeny contains 1 if false\n"),
+            ("b.rego", "package a\n\nwarn_x contains 1 if false\n"),
+            ("c.rego", "package lib\n\ndenying := 1\n"),
+        ];
+        let files = files.map(|(name, text)| file(name, text));
+        let bundle = Bundle::alone(files.into()).expect("loads");
+        assert_eq!(Vec::from_iter(namespaces(&bundle)), ["a", "b.c"]);
     }
 
     #[test]

@@ -1,29 +1,34 @@
 //! Where foreign code runs: on a thread of its own, with a stack that we chose.
 
-use std::{cell::Cell, thread};
+use std::{
+    cell::Cell,
+    mem::replace,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
 
 use crate::{EngineError, engine::Message};
 
 /// Runs `work` where a panic ends in an [`EngineError::Panic`] and where the stack is as deep as
 /// [`crate::calls`] promised. A stack that overflows cannot be fenced; that is why calls are counted
 /// before.
-pub(crate) fn run<T: Send>(
-    work: impl FnOnce() -> Result<T, EngineError> + Send,
+///
+/// The thread may have run other work, and waits for more: a stack that is mapped for one decision
+/// alone costs as much as the decision. What `work` shares with other work is what it brings along.
+///
+/// What is not there after `patience` is given up: the answer is [`EngineError::Time`], and the thread
+/// ends when the work does. That is for what the library does without looking at the clock.
+pub(crate) fn run<T: Send + 'static>(
+    patience: Duration,
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {
-    let fenced = || {
-        FENCED.set(true);
-        work()
-    };
-    thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .name("policy".to_owned())
-            .stack_size(STACK)
-            .spawn_scoped(scope, fenced)
-            .map_err(|error| EngineError::Thread(Message::new(&error.to_string())))?;
-        thread
-            .join()
-            .unwrap_or_else(|payload| Err(EngineError::Panic(Message::of_panic(&*payload))))
-    })
+    POOL.run(patience, work)
 }
 
 /// Whether the calling thread is evaluating a policy. A library cannot keep Rust's panic hook from
@@ -33,9 +38,122 @@ pub fn is_fenced() -> bool {
     FENCED.get()
 }
 
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Whether whoever asked still waits.
+enum State {
+    Waited,
+    GivenUp,
+    Ended,
+}
+
+struct Pool {
+    /// The last one to finish is asked first, so that the others come to their end.
+    idle: Mutex<Vec<Sender<Job>>>,
+    given_up: AtomicUsize,
+}
+
+impl Pool {
+    const fn new() -> Self {
+        Self {
+            idle: Mutex::new(Vec::new()),
+            given_up: AtomicUsize::new(0),
+        }
+    }
+
+    fn run<T: Send + 'static>(
+        &'static self,
+        patience: Duration,
+        work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        if self.given_up.load(Ordering::Relaxed) >= MAX_GIVEN_UP {
+            let text = "as many evaluations as may be were given up and have not ended";
+            return Err(EngineError::Thread(Message::new(text)));
+        }
+        let (answer, answered) = sync_channel(1);
+        let state = Arc::new(Mutex::new(State::Waited));
+        let told = Arc::clone(&state);
+        let worker = self.give(Box::new(move || {
+            let outcome = catch_unwind(AssertUnwindSafe(work))
+                .unwrap_or_else(|payload| Err(EngineError::Panic(Message::of_panic(&*payload))));
+            // Fails where nobody waits any more.
+            let _ = answer.send(outcome);
+            match replace(&mut *locked(&told), State::Ended) {
+                State::GivenUp => {
+                    self.given_up.fetch_sub(1, Ordering::Relaxed);
+                }
+                State::Waited | State::Ended => {}
+            }
+        }))?;
+        let lost = || EngineError::Panic(Message::new("its thread ended"));
+        let outcome = match answered.recv_timeout(patience) {
+            Ok(outcome) => outcome,
+            Err(RecvTimeoutError::Disconnected) => return Err(lost()),
+            Err(RecvTimeoutError::Timeout) => {
+                let mut state = locked(&state);
+                if let State::Waited = *state {
+                    *state = State::GivenUp;
+                    self.given_up.fetch_add(1, Ordering::Relaxed);
+                    return Err(EngineError::Time);
+                }
+                drop(state);
+                answered.try_recv().map_err(|_| lost())?
+            }
+        };
+        let mut idle = locked(&self.idle);
+        if idle.len() < MAX_IDLE {
+            idle.push(worker);
+        }
+        outcome
+    }
+
+    fn give(&self, mut job: Job) -> Result<Sender<Job>, EngineError> {
+        loop {
+            let Some(worker) = locked(&self.idle).pop() else {
+                let (worker, jobs) = channel();
+                thread::Builder::new()
+                    .name("policy".to_owned())
+                    .stack_size(STACK)
+                    .spawn(move || work(job, &jobs))
+                    .map_err(|error| EngineError::Thread(Message::new(&error.to_string())))?;
+                return Ok(worker);
+            };
+            match worker.send(job) {
+                Ok(()) => return Ok(worker),
+                // It had nothing to do for too long.
+                Err(unsent) => job = unsent.0,
+            }
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn work(first: Job, jobs: &Receiver<Job>) {
+    FENCED.set(true);
+    first();
+    // Memory that a deep evaluation made of the stack goes back with the thread.
+    while let Ok(job) = jobs.recv_timeout(REST) {
+        job();
+    }
+}
+
 thread_local! {
     static FENCED: Cell<bool> = const { Cell::new(false) };
 }
+
+static POOL: Pool = Pool::new();
+
+/// More may run at once; these stay.
+const MAX_IDLE: usize = 64;
+
+/// How long one without work stays.
+const REST: Duration = Duration::from_secs(10);
+
+/// Each costs a core for as long as it goes on.
+const MAX_GIVEN_UP: usize = 16;
 
 /// In bytes. Address space; only what is used becomes memory.
 const STACK: usize = 256 << 20;
@@ -44,17 +162,72 @@ const STACK: usize = 256 << 20;
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_panic_is_an_error_with_its_text() {
+    fn silenced() {
         let quiet = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             if !is_fenced() {
                 quiet(panic);
             }
         }));
-        let error = run(|| -> Result<(), _> { panic!("split at\n{}", 7) }).expect_err("panics");
-        assert_eq!(error, EngineError::Panic(Message::new("split at\n7")));
-        assert!(!is_fenced());
-        assert_eq!(run(|| Ok(is_fenced())), Ok(true));
     }
+
+    #[test]
+    fn a_panic_is_an_error_with_its_text() {
+        silenced();
+        let error = run(LONG, || -> Result<(), _> { panic!("split at\n{}", 7) });
+        assert_eq!(error, Err(EngineError::Panic(Message::new("split at\n7"))));
+        assert!(!is_fenced());
+        assert_eq!(run(LONG, || Ok(is_fenced())), Ok(true));
+    }
+
+    #[test]
+    fn work_that_follows_other_work_has_a_stack_as_deep_and_outlives_a_panic() {
+        silenced();
+        fn deep(levels: usize) -> usize {
+            let frame = std::hint::black_box([levels; 4_096]);
+            if levels == 0 {
+                0
+            } else {
+                1 + deep(frame[7] - 1)
+            }
+        }
+        for _ in 0..3 {
+            let _ = run(LONG, || -> Result<(), _> { panic!("and on") });
+            assert_eq!(run(LONG, || Ok(deep(500))), Ok(500));
+        }
+    }
+
+    #[test]
+    fn work_at_the_same_time_has_a_thread_each() {
+        let (tell, told) = channel();
+        let waits = thread::spawn(move || run(LONG, move || Ok(told.recv().is_ok())));
+        assert_eq!(run(LONG, move || Ok(tell.send(()).is_ok())), Ok(true));
+        assert!(matches!(waits.join(), Ok(Ok(true))));
+    }
+
+    #[test]
+    fn what_does_not_end_is_given_up_and_counts_until_it_ends() {
+        static POOL: Pool = Pool::new();
+        let mut held = Vec::new();
+        for _ in 0..MAX_GIVEN_UP {
+            let (tell, told) = channel::<()>();
+            held.push(tell);
+            let outcome = POOL.run(Duration::from_millis(1), move || Ok(told.recv().is_ok()));
+            assert_eq!(outcome, Err(EngineError::Time));
+        }
+        let refused = POOL.run(LONG, || Ok(()));
+        assert!(
+            matches!(refused, Err(EngineError::Thread(_))),
+            "{refused:?}"
+        );
+        drop(held);
+        let mut tries = 0;
+        while POOL.run(LONG, || Ok(())).is_err() {
+            tries += 1;
+            assert!(tries < 1_000, "they have ended");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
 }

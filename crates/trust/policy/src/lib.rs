@@ -65,6 +65,7 @@ mod replay;
 mod rewrite;
 mod rules;
 mod settings;
+mod size;
 mod source;
 mod sources;
 mod suppress;
@@ -74,7 +75,7 @@ mod testing;
 mod testkit;
 
 pub use bundle::{Bundle, BundleError};
-pub use check::{CheckReport, FileCheck, NoRules, Reason, check};
+pub use check::{CheckReport, FileCheck, NoRules, Reason, check, namespaces};
 pub use decide::{AnswerError, answer, decide, decide_with, keeping, keeping_with};
 pub use engine::{Engine, EngineError, Limits, Message, Question};
 pub use exception::{Exception, ExceptionError, Expiry, RulePattern, Scope};

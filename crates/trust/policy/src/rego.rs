@@ -3,9 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::{NonZeroU32, NonZeroUsize},
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use regorus::utils::limits::{ExecutionTimerConfig, PolicyLengthConfig};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::{
@@ -14,14 +17,19 @@ use crate::{
     engine::Message,
     fence,
     rewrite::{self, Columns},
+    size,
     source::{self, Dialect},
     syntax::{Definition, Index},
 };
 
-/// Modules and data, parsed and analysed once. Each evaluation works on a clone.
-#[derive(Clone)]
+/// Modules and data, parsed and analysed once. Each evaluation works on a clone, which shares what no
+/// evaluation changes.
 pub(crate) struct Rego {
-    prototype: regorus::Engine,
+    strict: Arc<regorus::Engine>,
+    /// Made when it is asked for: to say otherwise what becomes of builtins without an answer copies
+    /// everything that was analysed.
+    lenient: OnceLock<Arc<regorus::Engine>>,
+    limits: Limits,
     index: Index,
     columns: Columns,
 }
@@ -34,25 +42,33 @@ impl Rego {
         data: &[(&str, Value)],
         limits: Limits,
     ) -> Result<Self, EngineError> {
-        fence::run(|| {
-            let mut prototype = empty(limits);
-            for (name, text) in modules {
+        let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        let modules: Vec<(String, String)> = modules.iter().map(own).collect();
+        let mut documents = Vec::with_capacity(data.len());
+        for (name, document) in data {
+            documents.push(((*name).to_owned(), to_value(name, document)?));
+        }
+        fence::run(PATIENCE_TO_LOAD, move || {
+            let modules: Vec<(&str, &str)> = modules
+                .iter()
+                .map(|(name, text)| (name.as_str(), text.as_str()))
+                .collect();
+            let mut prototype = empty(limits)?;
+            for (name, text) in &modules {
                 source::check_size(name, text)?;
             }
-            let modules = rewrite::modules(modules, builtins::KNOWN);
+            let modules = rewrite::modules(&modules, builtins::KNOWN);
             let columns = Columns::of(&modules);
             for module in &modules {
                 let dialect = source::check(&module.name, &module.text)?;
                 add_module(&mut prototype, &module.name, &module.text, dialect)
                     .map_err(|error| columns.place(error))?;
             }
-            for (name, document) in data {
-                prototype
-                    .add_data(regorus::Value::from(document.clone()))
-                    .map_err(|error| {
-                        let text = Message::of_diagnostic(&error.to_string());
-                        EngineError::Data(Message::new(&format!("{name}: {text}")))
-                    })?;
+            for (name, document) in documents {
+                prototype.add_data(document).map_err(|error| {
+                    let text = Message::of_diagnostic(&error.to_string());
+                    EngineError::Data(Message::new(&format!("{name}: {text}")))
+                })?;
             }
             let index = Index::new(prototype.get_modules())?;
             // Any query makes the engine analyse its modules, and clones keep the analysis.
@@ -61,24 +77,42 @@ impl Rego {
                 .map_err(|error| EngineError::Parse(Message::of_diagnostic(&error.to_string())))
                 .map_err(|error| columns.place(error))?;
             Ok(Self {
-                prototype,
+                strict: Arc::new(prototype),
+                lenient: OnceLock::new(),
+                limits,
                 index,
                 columns,
             })
         })
+        .map_err(|error| match error {
+            EngineError::Time => {
+                let text = "the policy took more than two minutes to load";
+                EngineError::Refuse(Message::new(text))
+            }
+            error => error,
+        })
     }
 
     /// The same with one more document.
-    pub(crate) fn with_data(&self, document: Value) -> Result<Self, EngineError> {
-        fence::run(|| {
-            let mut rego = self.clone();
-            rego.prototype
-                .add_data(regorus::Value::from(document))
+    pub(crate) fn with_data(&self, document: &Value) -> Result<Self, EngineError> {
+        let document = to_value("data", document)?;
+        let strict = Arc::clone(&self.strict);
+        let strict = fence::run(PATIENCE_TO_LOAD, move || {
+            let mut engine = regorus::Engine::clone(&strict);
+            engine
+                .add_data(document)
                 .map_err(|error| EngineError::Data(Message::of_diagnostic(&error.to_string())))?;
-            rego.prototype
+            engine
                 .eval_query("true".to_owned(), false)
                 .map_err(failed)?;
-            Ok(rego)
+            Ok(engine)
+        })?;
+        Ok(Self {
+            strict: Arc::new(strict),
+            lenient: OnceLock::new(),
+            limits: self.limits,
+            index: self.index.clone(),
+            columns: self.columns.clone(),
         })
     }
 
@@ -90,18 +124,19 @@ impl Rego {
         question: &Question<'_>,
         strict: bool,
     ) -> Result<Vec<BTreeMap<String, Value>>, EngineError> {
-        fence::run(|| {
-            source::check_size("query", query)?;
-            let query = &rewrite::query(query, builtins::KNOWN);
-            source::check("query", query)?;
-            let mut engine = self.fresh(question, strict)?;
-            if question.input.is_null() {
+        let ask = self.ask(question, strict)?;
+        let query = query.to_owned();
+        let patience = self.patience(1);
+        fence::run(patience, move || {
+            source::check_size("query", &query)?;
+            let query = rewrite::query(&query, builtins::KNOWN);
+            source::check("query", &query)?;
+            let has_input = ask.input != regorus::Value::Null;
+            let mut engine = ask.begin();
+            if !has_input {
                 engine.set_input(regorus::Value::Undefined);
             }
-            let results = engine
-                .eval_query(query.to_owned(), false)
-                .map_err(failed)?
-                .result;
+            let results = engine.eval_query(query, false).map_err(failed)?.result;
             let is_met = |row: &regorus::QueryResult| {
                 let unmet = [regorus::Value::Bool(false), regorus::Value::Undefined];
                 let has_bindings = row.bindings.as_object().is_ok_and(|o| !o.is_empty());
@@ -125,8 +160,11 @@ impl Rego {
         definition: &Definition,
         question: &Question<'_>,
     ) -> Result<Option<Value>, EngineError> {
-        fence::run(|| {
-            let mut engine = self.fresh(question, true)?;
+        let ask = self.ask(question, true)?;
+        let definition = definition.clone();
+        let patience = self.patience(1);
+        fence::run(patience, move || {
+            let mut engine = ask.begin();
             let module = engine.get_modules().get(definition.module).cloned();
             let rule = module
                 .as_ref()
@@ -139,7 +177,7 @@ impl Rego {
                 .eval_rule_in_module(&module, &rule, false)
                 .map_err(failed)?;
             let mut value = &data;
-            let package = module_path(&self.prototype, definition.module)?;
+            let package = module_path(&engine, definition.module)?;
             for name in package
                 .iter()
                 .map(String::as_str)
@@ -154,21 +192,25 @@ impl Rego {
 
     /// Evaluates `rule` and says which lines of which file that took.
     pub(crate) fn eval_covered(&self, rule: &str, question: &Question<'_>) -> Evaluated {
-        let outcome = fence::run(|| {
-            let mut engine = self.fresh(question, true)?;
-            engine.set_enable_coverage(true);
-            let value = engine
-                .eval_rule(rule.to_owned())
-                .map_err(failed)
-                .and_then(|v| to_json(&v));
-            let mut lines = BTreeMap::new();
-            if let Ok(report) = engine.get_coverage_report() {
-                for file in report.files {
-                    let covered: &mut BTreeSet<u32> = lines.entry(file.path).or_default();
-                    covered.extend(file.covered);
+        let rule = rule.to_owned();
+        let patience = self.patience(1);
+        let outcome = self.ask(question, true).and_then(|ask| {
+            fence::run(patience, move || {
+                let mut engine = ask.begin();
+                engine.set_enable_coverage(true);
+                let value = engine
+                    .eval_rule(rule)
+                    .map_err(failed)
+                    .and_then(|v| to_json(&v));
+                let mut lines = BTreeMap::new();
+                if let Ok(report) = engine.get_coverage_report() {
+                    for file in report.files {
+                        let covered: &mut BTreeSet<u32> = lines.entry(file.path).or_default();
+                        covered.extend(file.covered);
+                    }
                 }
-            }
-            Ok((value, lines, prints(&mut engine)))
+                Ok((value, lines, prints(&mut engine)))
+            })
         });
         match outcome {
             Ok((value, lines, prints)) => Evaluated {
@@ -184,13 +226,47 @@ impl Rego {
         }
     }
 
-    /// An engine that nothing was evaluated on.
-    fn fresh(&self, question: &Question<'_>, strict: bool) -> Result<regorus::Engine, EngineError> {
-        let mut engine = self.prototype.clone();
-        engine.set_strict_builtin_errors(strict);
-        builtins::install(&mut engine, Moment::new(question.now, strict))?;
-        engine.set_input(regorus::Value::from(question.input.clone()));
-        Ok(engine)
+    /// The library looks at its clock between steps; the last one it began may take this much longer.
+    fn patience(&self, rules: usize) -> Duration {
+        let rules = u32::try_from(rules).unwrap_or(u32::MAX);
+        self.limits
+            .time
+            .saturating_mul(rules)
+            .saturating_add(LAST_STEP)
+    }
+
+    fn ask(&self, question: &Question<'_>, strict: bool) -> Result<Ask, EngineError> {
+        let prototype = if strict {
+            &self.strict
+        } else {
+            self.lenient.get_or_init(|| {
+                let mut engine = regorus::Engine::clone(&self.strict);
+                engine.set_strict_builtin_errors(false);
+                Arc::new(engine)
+            })
+        };
+        Ok(Ask {
+            prototype: Arc::clone(prototype),
+            input: to_value("input", question.input)?,
+            moment: Moment::new(question.now, strict),
+        })
+    }
+}
+
+/// A question, as it is put on another thread.
+struct Ask {
+    prototype: Arc<regorus::Engine>,
+    input: regorus::Value,
+    moment: Moment,
+}
+
+impl Ask {
+    /// An engine that nothing was evaluated on, for the thread that this is called on.
+    fn begin(self) -> regorus::Engine {
+        self.moment.begin();
+        let mut engine = regorus::Engine::clone(&self.prototype);
+        engine.set_input(self.input);
+        engine
     }
 }
 
@@ -200,16 +276,18 @@ impl Engine for Rego {
         rules: &[&str],
         question: &Question<'_>,
     ) -> Result<Vec<Option<Value>>, EngineError> {
-        fence::run(|| {
-            let mut engine = self.fresh(question, true)?;
+        let ask = self.ask(question, true)?;
+        let known = |rule: &&str| self.index.has(rule).then(|| (*rule).to_owned());
+        let rules: Vec<Option<String>> = rules.iter().map(known).collect();
+        let patience = self.patience(rules.len());
+        fence::run(patience, move || {
+            let mut engine = ask.begin();
             let mut values = Vec::with_capacity(rules.len());
             for rule in rules {
-                if !self.index.has(rule) {
-                    values.push(None);
-                    continue;
-                }
-                let value = engine.eval_rule((*rule).to_owned()).map_err(failed)?;
-                values.push(to_json(&value)?);
+                values.push(match rule {
+                    Some(rule) => to_json(&engine.eval_rule(rule).map_err(failed)?)?,
+                    None => None,
+                });
             }
             Ok(values)
         })
@@ -224,7 +302,7 @@ pub(crate) struct Evaluated {
     pub(crate) prints: Vec<String>,
 }
 
-pub(crate) fn empty(limits: Limits) -> regorus::Engine {
+pub(crate) fn empty(limits: Limits) -> Result<regorus::Engine, EngineError> {
     let mut engine = regorus::Engine::new();
     engine.set_execution_timer_config(ExecutionTimerConfig {
         limit: limits.time,
@@ -233,7 +311,9 @@ pub(crate) fn empty(limits: Limits) -> regorus::Engine {
     engine.set_policy_length_config(LENGTHS);
     // Otherwise `print` writes to standard error.
     engine.set_gather_prints(true);
-    engine
+    engine.set_strict_builtin_errors(true);
+    builtins::install(&mut engine)?;
+    Ok(engine)
 }
 
 /// Reads `text` as Rego v1 and, where it is none, as v0: the policies that conftest and Gatekeeper
@@ -279,10 +359,21 @@ pub(crate) fn failed(error: impl std::fmt::Display) -> EngineError {
     EngineError::Evaluate(Message::of_diagnostic(&text))
 }
 
+fn to_value(name: &str, document: &Value) -> Result<regorus::Value, EngineError> {
+    regorus::Value::deserialize(document).map_err(|error| {
+        let text = Message::of_diagnostic(&error.to_string());
+        EngineError::Data(Message::new(&format!("{name}: {text}")))
+    })
+}
+
 /// Sets become arrays in the order of their members.
 pub(crate) fn to_json(value: &regorus::Value) -> Result<Option<Value>, EngineError> {
     if *value == regorus::Value::Undefined {
         return Ok(None);
+    }
+    if !size::is_bounded([value]) {
+        let text = "the answer is too large: it has more than a million parts";
+        return Err(EngineError::Refuse(Message::new(text)));
     }
     serde_json::to_value(value).map(Some).map_err(failed)
 }
@@ -305,5 +396,9 @@ const LENGTHS: PolicyLengthConfig = PolicyLengthConfig {
     max_file_bytes: NonZeroUsize::new(source::MAX_BYTES).expect("not zero"),
     max_lines: NonZeroUsize::new(20_000).expect("not zero"),
 };
+
+pub(crate) const LAST_STEP: Duration = Duration::from_secs(5);
+
+pub(crate) const PATIENCE_TO_LOAD: Duration = Duration::from_secs(120);
 
 const MAX_PRINTS: usize = 1_000;

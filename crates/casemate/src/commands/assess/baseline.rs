@@ -1,9 +1,6 @@
 //! What an earlier report has found already.
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, path::Path};
 
 use anyhow::{Context, Result, bail};
 use casemate_core::{Fingerprint, Outcome};
@@ -82,7 +79,7 @@ impl Baseline {
     }
 }
 
-fn read(file: &PathBuf) -> Result<Report> {
+fn read(file: &Path) -> Result<Report> {
     let text = config::read_bounded(file)?;
     let report: Report = serde_json::from_str(&text).context("it is no report")?;
     if report.schema != "casemate.assessment/1" {

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use casemate_core::Timestamp;
 use casemate_policy::{Bundle, CheckReport, Question};
 
@@ -25,8 +25,8 @@ pub(super) struct Against<'a> {
     pub(super) outcomes: Option<&'a Path>,
     /// Objects that constraints may refer to.
     pub(super) inventory: &'a [PathBuf],
-    /// The packages of rules.
-    pub(super) namespaces: &'a [String],
+    /// The packages of rules; all that have some, where none are named.
+    pub(super) namespaces: Option<&'a [String]>,
 }
 
 /// Holds files against the rules and the constraints of a policy.
@@ -35,6 +35,14 @@ pub(super) fn run(global: &Global, inputs: &[PathBuf], against: &Against<'_>) ->
     let policy = against.policy;
     let bundle = against.bundle(global, now)?;
     let constraints = constraints::load(policy)?;
+    let namespaces = match against.namespaces {
+        Some(named) => named.to_vec(),
+        None => casemate_policy::namespaces(&bundle).into_iter().collect(),
+    };
+    if namespaces.is_empty() && constraints.is_none() {
+        let policy = policy.display();
+        bail!("no package of the policy {policy} has a rule called deny, violation or warn");
+    }
     let (mut files, mut manifests) = (Vec::new(), Vec::new());
     for path in inputs {
         let checked = Checked::read(path)?;
@@ -44,7 +52,7 @@ pub(super) fn run(global: &Global, inputs: &[PathBuf], against: &Against<'_>) ->
                 input: document,
                 now,
             };
-            for namespace in against.namespaces {
+            for namespace in &namespaces {
                 match casemate_policy::check(&bundle, namespace, &name, &question) {
                     Ok(file) => files.push(file),
                     // Constraints are checked, and the package is the one that nobody asked for.

@@ -37,13 +37,14 @@ pub(crate) fn run(global: &Global, command: &Policy) -> Result<ExitCode> {
             outcomes,
             inventory,
             namespace,
+            all_namespaces,
         } => {
             let against = check::Against {
                 policy,
                 trust_store: policy_trust_store.as_deref(),
                 outcomes: outcomes.as_deref(),
                 inventory,
-                namespaces: namespace,
+                namespaces: (!all_namespaces).then_some(namespace),
             };
             check::run(global, inputs, &against)
         }

@@ -26,6 +26,11 @@ fn array_flatten(arguments: &[Value], _: Moment) -> Answer {
             Value::Array(inner) => flat.extend(inner.iter().cloned()),
             item => flat.push(item.clone()),
         }
+        if flat.len() as u64 > MAX_ITEMS {
+            return Err(Fault::refuse(
+                "would make an array of more than a million items",
+            ));
+        }
     }
     Ok(Value::from(flat))
 }

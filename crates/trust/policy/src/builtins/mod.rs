@@ -3,6 +3,7 @@
 //! Replaced are those that panic on ordinary input, those whose result nothing bounds, and those that
 //! would make one input give two decisions. To add one, write a function and a row for it.
 
+mod bounded;
 mod collections;
 mod crypto;
 mod deprecated;
@@ -15,33 +16,37 @@ mod text;
 mod urlquery;
 mod uuid;
 mod x509;
+mod yaml;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
 
 use casemate_core::Timestamp;
 use regorus::{Value, unstable};
 
 use crate::{EngineError, engine::Message, rewrite::Known};
 
-/// Puts ours into `engine`. The library asks for extensions before it asks for its own.
-pub(crate) fn install(engine: &mut regorus::Engine, moment: Moment) -> Result<(), EngineError> {
-    install_all(engine, moment, all())
+/// Puts ours into `engine`. The library asks for extensions before it asks for its own. They ask for
+/// the [`Moment`] of the thread they run on, so that an engine has them once for all evaluations.
+pub(crate) fn install(engine: &mut regorus::Engine) -> Result<(), EngineError> {
+    install_all(engine, all())
 }
 
 /// Puts in what only version 0 of Rego has.
-pub(crate) fn install_deprecated(
-    engine: &mut regorus::Engine,
-    moment: Moment,
-) -> Result<(), EngineError> {
-    install_all(engine, moment, deprecated::BUILTINS.iter())
+pub(crate) fn install_deprecated(engine: &mut regorus::Engine) -> Result<(), EngineError> {
+    install_all(engine, deprecated::BUILTINS.iter())
 }
 
 fn install_all(
     engine: &mut regorus::Engine,
-    moment: Moment,
     builtins: impl Iterator<Item = &'static Builtin>,
 ) -> Result<(), EngineError> {
     for builtin in builtins {
         let extension = Box::new(move |arguments: Vec<Value>| {
             let Builtin { name, function, .. } = *builtin;
+            let moment = MOMENT.get();
             match function(&arguments, moment) {
                 Ok(value) => Ok(value),
                 Err(Fault::NoAnswer(_)) if !moment.strict => Ok(Value::Undefined),
@@ -72,6 +77,20 @@ impl Moment {
         let now = i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX);
         Self { now, strict }
     }
+
+    /// From here on, what is evaluated on this thread is evaluated at this moment.
+    pub(crate) fn begin(self) {
+        MOMENT.set(self);
+    }
+}
+
+thread_local! {
+    static MOMENT: Cell<Moment> = const {
+        Cell::new(Moment {
+            now: 0,
+            strict: true,
+        })
+    };
 }
 
 /// The builtins that a module can name.
@@ -89,6 +108,7 @@ pub(crate) const KNOWN: Known = Known {
 
 fn all() -> impl Iterator<Item = &'static Builtin> {
     let families = [
+        bounded::BUILTINS,
         collections::BUILTINS,
         crypto::BUILTINS,
         glob::BUILTINS,
@@ -100,6 +120,7 @@ fn all() -> impl Iterator<Item = &'static Builtin> {
         urlquery::BUILTINS,
         uuid::BUILTINS,
         x509::BUILTINS,
+        yaml::BUILTINS,
     ];
     families.into_iter().flatten()
 }
@@ -158,7 +179,7 @@ fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     let fields = fields
         .into_iter()
         .map(|(key, value)| (Value::from(key), value));
-    Value::from(fields.collect::<std::collections::BTreeMap<_, _>>())
+    Value::from(fields.collect::<BTreeMap<_, _>>())
 }
 
 /// The text of JSON, compact, with keys in order.
@@ -171,30 +192,44 @@ fn from_json(text: &str) -> Answer {
 }
 
 /// What the library's own builtin answers.
-fn delegate(name: &str, arguments: &[Value]) -> Answer {
+fn delegate(name: &'static str, arguments: &[Value]) -> Answer {
     let (function, _) = unstable::BUILTINS.get(name).ok_or("is not there")?;
-    let source = unstable::Source::from_contents(name.to_owned(), String::new());
-    let source = source.map_err(|error| Fault::NoAnswer(error.to_string()))?;
-    let span = unstable::Span {
-        source,
-        line: 1,
-        col: 1,
-        start: 0,
-        end: 0,
-    };
-    let parameters: Vec<_> = arguments
-        .iter()
-        .map(|_| {
-            unstable::Ref::new(unstable::Expr::Null {
-                span: span.clone(),
-                value: Value::Null,
-                eidx: 0,
-            })
-        })
-        .collect();
-    function(&span, &parameters, arguments, true)
+    let place = place(name)?;
+    let parameters = vec![place.clone(); arguments.len()];
+    function(place.span(), &parameters, arguments, true)
         .map_err(|error| Fault::NoAnswer(Message::of_diagnostic(&error.to_string()).to_string()))
 }
+
+/// Where an argument stands, for the library to point to; made once for each name and thread.
+fn place(name: &'static str) -> Result<Place, Fault> {
+    thread_local! {
+        static PLACES: RefCell<BTreeMap<&'static str, Place>> = const {
+            RefCell::new(BTreeMap::new())
+        };
+    }
+    PLACES.with_borrow_mut(|places| {
+        if let Some(place) = places.get(name) {
+            return Ok(place.clone());
+        }
+        let source = unstable::Source::from_contents(name.to_owned(), String::new());
+        let source = source.map_err(|error| Fault::NoAnswer(error.to_string()))?;
+        let place = unstable::Ref::new(unstable::Expr::Null {
+            span: unstable::Span {
+                source,
+                line: 1,
+                col: 1,
+                start: 0,
+                end: 0,
+            },
+            value: Value::Null,
+            eidx: 0,
+        });
+        places.insert(name, place.clone());
+        Ok(place)
+    })
+}
+
+type Place = unstable::Ref<unstable::Expr>;
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use regorus::Value;
 
 use super::{Answer, Builtin, Fault, Moment, delegate, string};
+use crate::size;
 
 mod printf;
 mod render;
@@ -14,6 +15,7 @@ pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("sprintf", 2, sprintf),
     Builtin::new("strings.count", 2, strings_count),
     Builtin::new("strings.render_template", 2, render_template),
+    Builtin::new("strings.replace_n", 2, replace_n),
 ];
 
 /// The parts of `$"a {x}"`: strings as they are, and expressions as the sets of their values.
@@ -21,6 +23,11 @@ fn template_string(arguments: &[Value], _: Moment) -> Answer {
     let [Value::Array(parts)] = arguments else {
         return Err("expects an array".into());
     };
+    if !size::is_bounded(arguments) {
+        return Err(Fault::refuse(
+            "was given a value that is too large to be written",
+        ));
+    }
     let mut text = String::new();
     for part in parts.iter() {
         match part {
@@ -39,7 +46,7 @@ fn template_string(arguments: &[Value], _: Moment) -> Answer {
 }
 
 /// Where nothing stands, nobody can say; the library says at the beginning.
-fn index(name: &str, arguments: &[Value]) -> Answer {
+fn index(name: &'static str, arguments: &[Value]) -> Answer {
     if arguments.get(1) == Some(&Value::from("")) {
         return Err("is asked for an empty text".into());
     }
@@ -47,6 +54,11 @@ fn index(name: &str, arguments: &[Value]) -> Answer {
 }
 
 fn sprintf(arguments: &[Value], _: Moment) -> Answer {
+    if !size::is_bounded(arguments) {
+        return Err(Fault::refuse(
+            "was given a value that is too large to be written",
+        ));
+    }
     let [format, Value::Array(arguments)] = arguments else {
         return Err("expects a string and an array".into());
     };
@@ -75,6 +87,40 @@ fn render_template(arguments: &[Value], _: Moment) -> Answer {
     render::render(string(template)?, variables).map(Value::from)
 }
 
+/// All at once, as Go's `strings.Replacer` does it: what one pattern has put there is not replaced by
+/// the next, and where several match, the first counts.
+fn replace_n(arguments: &[Value], _: Moment) -> Answer {
+    let [Value::Object(patterns), text] = arguments else {
+        return Err("expects an object and a string".into());
+    };
+    let text = string(text)?;
+    let mut pairs = Vec::with_capacity(patterns.len());
+    for (old, new) in patterns.iter_sorted() {
+        pairs.push((string(old)?, string(new)?));
+    }
+    let mut replaced = String::with_capacity(text.len());
+    let (mut at, mut was_empty) = (0, false);
+    while let Some(rest) = text.get(at..) {
+        let matches =
+            |(old, _): &&(&str, &str)| rest.starts_with(old) && !(old.is_empty() && was_empty);
+        let found = pairs.iter().find(matches);
+        was_empty = found.is_some_and(|(old, _)| old.is_empty());
+        if let Some((old, new)) = found {
+            replaced.push_str(new);
+            at += old.len();
+        } else if let Some(c) = rest.chars().next() {
+            replaced.push(c);
+            at += c.len_utf8();
+        } else {
+            break;
+        }
+        if replaced.len() > MAX_TEXT {
+            return Err(Fault::refuse("would make more than 16 MiB"));
+        }
+    }
+    Ok(Value::from(replaced))
+}
+
 /// A value as OPA writes it into a text: a string without quotes, everything else as Rego.
 fn shown(value: &Value) -> String {
     match value {
@@ -99,4 +145,4 @@ fn rego(value: &Value) -> String {
 }
 
 /// In bytes.
-const MAX_TEXT: usize = 16 << 20;
+pub(super) const MAX_TEXT: usize = 16 << 20;

@@ -31,7 +31,7 @@ mod selector;
 mod suite;
 mod template;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use casemate_core::Timestamp;
 use schemars::JsonSchema;
@@ -47,7 +47,7 @@ pub use resource::{Fault, Faults, Resource};
 pub use review::{Review, ReviewError};
 pub use suite::{ReadFile, Suite, SuiteCase};
 
-use crate::{EngineError, Limits, engine::Message, fence};
+use crate::{EngineError, Limits, engine::Message, fence, rego::LAST_STEP};
 use constraint::Constraint;
 use matching::Namespace;
 use template::Template;
@@ -55,10 +55,11 @@ use template::Template;
 /// Templates and the constraints made of them, ready to be asked.
 pub struct Constraints {
     /// By the kind of their constraints.
-    templates: BTreeMap<String, Template>,
+    templates: BTreeMap<String, Arc<Template>>,
     /// By template, and in the order of their names.
-    constraints: BTreeMap<String, Vec<Constraint>>,
+    constraints: BTreeMap<String, Vec<Arc<Constraint>>>,
     not_evaluated: Vec<NotEvaluated>,
+    limits: Limits,
 }
 
 /// Something that is about policy and has no part in the answer.
@@ -108,6 +109,7 @@ impl Constraints {
             templates: BTreeMap::new(),
             constraints: BTreeMap::new(),
             not_evaluated: Vec::new(),
+            limits,
         };
         let mut broken = Vec::new();
         for resource in resources {
@@ -168,25 +170,34 @@ impl Constraints {
         now: Timestamp,
     ) -> Vec<Violation> {
         let mut asked = Asked::of(self, review, inventory, point);
-        if asked.iter().any(|one| !one.constraints.is_empty()) {
-            let (value, known) = (review.value(), inventory.value());
-            let ran = fence::run(|| {
-                for one in &mut asked {
-                    one.evaluate(&value, known, now);
+        let questions: usize = asked.iter().map(|one| one.constraints.len()).sum();
+        if questions > 0 {
+            let (value, known) = (review.value(), inventory.value().clone());
+            let mut work = asked;
+            let ran = fence::run(self.patience(questions), move || {
+                for one in &mut work {
+                    one.evaluate(&value, &known, now);
                 }
-                Ok(())
+                Ok(work)
             });
-            if let Err(error) = ran {
-                // No thread, or a mistake of ours: what was not asked to the end is violated.
-                for one in &mut asked {
-                    one.refuse_rest(&error);
-                }
-            }
+            asked = ran.unwrap_or_else(|error| {
+                // No thread, no end, or a mistake of ours: what was to be asked is violated.
+                let mut asked = Asked::of(self, review, inventory, point);
+                asked.iter_mut().for_each(|one| one.refuse_rest(&error));
+                asked
+            });
         }
         let violations = asked.into_iter().flat_map(|one| one.violations);
         let mut violations: Vec<Violation> = violations.collect();
         violations.sort_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
         violations
+    }
+
+    /// The library looks at its clock between steps; the last one it began may take longer.
+    fn patience(&self, questions: usize) -> Duration {
+        let questions = u32::try_from(questions).unwrap_or(u32::MAX);
+        let time = self.limits.time.saturating_mul(questions);
+        time.saturating_add(LAST_STEP)
     }
 
     /// A template that has no Rego, and why that is.
@@ -219,7 +230,8 @@ impl Constraints {
         {
             tell("the rules in CEL of its parameters are not asked".to_owned());
         }
-        self.templates.insert(template.kind.clone(), template);
+        self.templates
+            .insert(template.kind.clone(), Arc::new(template));
         None
     }
 
@@ -247,21 +259,21 @@ impl Constraints {
             let message = format!("`{}` stands at {} already", first.name, first.place);
             return vec![fault(resource, message)];
         }
-        list.push(constraint);
+        list.push(Arc::new(constraint));
         Vec::new()
     }
 }
 
 /// What one template is asked about one object.
-struct Asked<'a> {
-    template: &'a Template,
+struct Asked {
+    template: Arc<Template>,
     /// Those that are for the object and not asked yet, with what comes of a violation.
-    constraints: Vec<(&'a Constraint, Action)>,
+    constraints: Vec<(Arc<Constraint>, Action)>,
     violations: Vec<Violation>,
 }
 
-impl<'a> Asked<'a> {
-    fn of(all: &'a Constraints, review: &Review, inventory: &Inventory, point: Point) -> Vec<Self> {
+impl Asked {
+    fn of(all: &Constraints, review: &Review, inventory: &Inventory, point: Point) -> Vec<Self> {
         let named = review
             .namespace_name()
             .and_then(|name| inventory.labelled(name));
@@ -275,7 +287,7 @@ impl<'a> Asked<'a> {
                 continue;
             }
             let mut one = Self {
-                template,
+                template: Arc::clone(template),
                 constraints: Vec::new(),
                 violations: Vec::new(),
             };
@@ -285,7 +297,7 @@ impl<'a> Asked<'a> {
                 };
                 match matches(constraint, review, namespace) {
                     Ok(true) if template.program.is_some() => {
-                        one.constraints.push((constraint, action));
+                        one.constraints.push((Arc::clone(constraint), action));
                     }
                     Ok(true) => {
                         let why = format!("not evaluated: {}", template::why_not(template));
@@ -302,11 +314,12 @@ impl<'a> Asked<'a> {
 
     /// Asks what is left. Runs behind the fence.
     fn evaluate(&mut self, review: &regorus::Value, inventory: &regorus::Value, now: Timestamp) {
-        let Some(program) = &self.template.program else {
+        let template = Arc::clone(&self.template);
+        let Some(program) = &template.program else {
             return;
         };
         let mut kept = None;
-        while let Some(&(constraint, action)) = self.constraints.last() {
+        while let Some((constraint, action)) = self.constraints.pop() {
             let answer = program::fenced(|| {
                 // What an error leaves behind is not asked again.
                 let mut run = match kept.take() {
@@ -322,19 +335,18 @@ impl<'a> Asked<'a> {
                     for reason in reasons {
                         self.violations.push(Violation {
                             details: reason.details,
-                            ..self.violation(constraint, action, reason.message)
+                            ..self.violation(&constraint, action, reason.message)
                         });
                     }
                 }
-                Err(error) => self.refuse(constraint, action, &error),
+                Err(error) => self.refuse(&constraint, action, &error),
             }
-            self.constraints.pop();
         }
     }
 
     fn refuse_rest(&mut self, error: &EngineError) {
         for (constraint, action) in std::mem::take(&mut self.constraints) {
-            self.refuse(constraint, action, error);
+            self.refuse(&constraint, action, error);
         }
     }
 

@@ -31,7 +31,6 @@ pub(crate) enum Version {
 pub(crate) struct Program {
     prototype: regorus::Engine,
     columns: Columns,
-    version: Version,
     inventory: Way,
 }
 
@@ -91,7 +90,6 @@ impl Program {
         Ok(Self {
             prototype,
             columns,
-            version,
             inventory,
         })
     }
@@ -102,19 +100,8 @@ impl Program {
         inventory: &regorus::Value,
         now: Timestamp,
     ) -> Result<Run<'_>, EngineError> {
+        Moment::new(now, false).begin();
         let mut engine = self.prototype.clone();
-        // As in Gatekeeper: what a builtin has no answer for is undefined, and templates that are
-        // in use count on it.
-        engine.set_strict_builtin_errors(false);
-        let moment = Moment::new(now, false);
-        builtins::install(&mut engine, moment)?;
-        if self.version == Version::V0 {
-            builtins::install_deprecated(&mut engine, moment)?;
-        }
-        let refuse = |_| Err(std::io::Error::other("`external_data` asks a provider").into());
-        engine
-            .add_extension(EXTERNAL.to_owned(), 1, Box::new(refuse))
-            .map_err(failed)?;
         if self.inventory == Way::Data {
             let mut data = regorus::Value::new_object();
             put(&mut data, "inventory", inventory.clone())?;
@@ -186,7 +173,17 @@ fn prepare(
     version: Version,
     limits: Limits,
 ) -> Result<regorus::Engine, EngineError> {
-    let mut engine = empty(limits);
+    let mut engine = empty(limits)?;
+    // As in Gatekeeper: what a builtin has no answer for is undefined, and templates that are in use
+    // count on it.
+    engine.set_strict_builtin_errors(false);
+    if version == Version::V0 {
+        builtins::install_deprecated(&mut engine)?;
+    }
+    let refuse = |_| Err(std::io::Error::other("`external_data` asks a provider").into());
+    engine
+        .add_extension(EXTERNAL.to_owned(), 1, Box::new(refuse))
+        .map_err(failed)?;
     for module in modules {
         source::check(&module.name, &module.text)?;
         // What we generate is version 1.

@@ -9,7 +9,7 @@ use super::{
     resource::{Fault, Faults, Resource},
     schema::{Schema, Strictness},
 };
-use crate::{EngineError, Limits, engine::Message, fence};
+use crate::{EngineError, Limits, engine::Message, fence, rego::PATIENCE_TO_LOAD};
 
 /// A template, loaded.
 pub(crate) struct Template {
@@ -63,8 +63,9 @@ impl Template {
             template.blocks.push((name(at), block, place));
         }
         let libs: Vec<String> = code.libs.into_iter().map(|(_, text)| text).collect();
-        let load = || Program::load(code.version, &code.entry.1, &libs, limits);
-        match fence::run(load) {
+        let (version, entry) = (code.version, code.entry.1);
+        let load = move || Program::load(version, &entry, &libs, limits);
+        match fence::run(PATIENCE_TO_LOAD, load) {
             Ok(program) => template.program = Some(program),
             Err(error) => {
                 let (place, message) = template.placed(&error);

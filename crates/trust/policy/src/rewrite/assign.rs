@@ -5,7 +5,7 @@
 //! parts of `x` only where the pattern is an argument of `walk`.
 
 use super::{
-    Edit, Kind, Source,
+    Edit, Kind, Source, keyword,
     negation::{copied, goes_on},
 };
 
@@ -71,4 +71,23 @@ fn ends(source: &Source<'_>, at: usize) -> bool {
         .any(|word| source.is(at, word));
     let is_next_line = token.line > source.last_line(at - 1) && !goes_on(source, at);
     closes || is_next_line || token.kind == Kind::TemplateClose
+}
+
+/// Functions that are true of what they are given, and say no more: `is_open("0.0.0.0/0")`.
+pub(super) fn facts(source: &Source<'_>) -> Vec<Edit> {
+    let fact = |(start, end): (usize, usize)| {
+        let head = keyword::head(source, start);
+        let open = source.end_of_path(head);
+        if head != start || !source.is_word(head) || !source.is(open, "(") || !source.touches(open)
+        {
+            return None;
+        }
+        let close = source.brackets.get(&open)?.close;
+        if close + 1 != end || !source.is(close, ")") {
+            return None;
+        }
+        let place = source.tokens.get(close)?.range.end;
+        Some(Edit::new(place..place, " := true"))
+    };
+    keyword::rules(source).filter_map(fact).collect()
 }

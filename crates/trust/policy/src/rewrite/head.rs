@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::{
     Edit, Source, keyword, lines,
     negation::{can_be_undefined, copied},
+    token::Kind,
 };
 
 pub(super) fn edits(source: &Source<'_>) -> Vec<Edit> {
@@ -103,6 +104,9 @@ fn edits_of(source: &Source<'_>, part: &Part) -> Option<Vec<Edit>> {
         if value.len() < 2 || !can_be_undefined(source, value) {
             continue;
         }
+        if value.clone().skip(1).any(|at| is_side_by_side(source, at)) {
+            return None;
+        }
         let name = format!("__value_{}__", value.start);
         let range = source.tokens[value.start].range.start..source.tokens[value.end - 1].range.end;
         let lines = source.text[range.clone()].matches('\n');
@@ -127,6 +131,20 @@ fn edits_of(source: &Source<'_>, part: &Part) -> Option<Vec<Edit>> {
         }
     }
     Some(edits)
+}
+
+/// Whether a term follows another with nothing between, which is no value and nothing else either.
+fn is_side_by_side(source: &Source<'_>, at: usize) -> bool {
+    let is_term = |at: usize| {
+        let token = &source.tokens[at];
+        let is_operator = ["in", "not", "some", "every", "with", "as"].contains(&source.word(at));
+        match token.kind {
+            Kind::String | Kind::Raw | Kind::Number => true,
+            Kind::Word => !is_operator || source.is_field(at),
+            _ => false,
+        }
+    };
+    is_term(at - 1) && is_term(at)
 }
 
 /// Whether one of those words stands there, outside of all brackets.

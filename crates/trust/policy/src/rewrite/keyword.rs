@@ -125,7 +125,7 @@ pub(super) fn apart(
 
 /// Where the name of the package ends, and what it is.
 pub(super) fn package<'a>(source: &Source<'a>) -> Option<(usize, &'a str)> {
-    if !source.is(0, "package") {
+    if !source.is(0, "package") || !source.is_word(1) {
         return None;
     }
     let end = source.end_of_path(1);

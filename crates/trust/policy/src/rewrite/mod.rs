@@ -11,6 +11,7 @@
 //! | `a := b` | `a := [b][0]` |
 //! | `[path, value] := walk(x)` | `walk(x, [path, value])` |
 //! | `deny[m] { ... } { ... }` | `deny[m] { ... } deny[m] { ... }` |
+//! | `f("a")` alone | `f("a") := true` |
 //! | `lib.x`, where `data.lib` is imported | `data.lib.x` |
 //! | `not.foo := 1` | `foo := 1` in a module of package `not` below |
 //!
@@ -106,6 +107,7 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
         edits.extend(alias::edits(source));
         edits.extend(assign::edits(source));
         edits.extend(assign::walks(source));
+        edits.extend(assign::facts(source));
         edits.extend(lines::edits(source));
         let moved = keyword::moved(source, &names);
         for (keyword, rules) in &moved {

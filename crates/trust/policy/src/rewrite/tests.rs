@@ -269,6 +269,22 @@ fn a_package_in_several_files_has_a_module_that_needs_all_of_it() {
 }
 
 #[test]
+fn what_is_no_value_of_a_head_is_left_alone() {
+    for text in ["}\na=``a{}#", "a = b.c d { true }"] {
+        assert_eq!(rewritten(text), [text]);
+    }
+}
+
+#[test]
+fn a_function_without_a_body_is_true() {
+    let text = "package a\nf(\"x\")\n\ng(x, [y]) if x\n\nh(_)\n";
+    let read = "package a\nf(\"x\") := true\n\ng(x, [y]) if x\n\nh(_) := true\n";
+    assert_eq!(rewritten(text), [read]);
+    let text = "package a\nf(x) := 1\ng(x) { x }\nh(x) = y { y = x }\n";
+    assert_eq!(rewritten(text), [text]);
+}
+
+#[test]
 fn columns_lead_back_to_what_was_written() {
     let text = "x := [$\"a{b}\", c, $\"{d}\"] == e\n";
     let module = modules(&[("a.rego", text)], NONE).remove(0);

@@ -1,0 +1,187 @@
+//! Builtins of the library whose result can be much larger than what it was made of: one that doubles
+//! a text is a gigabyte when thirty rules call it in turn. Each step is bounded, and before it is taken.
+
+use regorus::Value;
+
+use super::{Answer, Builtin, Fault, Moment, delegate, text::MAX_TEXT};
+use crate::size;
+
+macro_rules! bounded {
+    ($($name:literal / $arity:literal: $growth:expr,)*) => {
+        &[$(Builtin::new($name, $arity, |arguments, _: Moment| {
+            bounded($name, arguments, $growth)
+        })),*]
+    };
+}
+
+pub(super) const BUILTINS: &[Builtin] = bounded![
+    "array.concat" / 2: joined,
+    "base64.encode" / 1: text,
+    "base64url.encode" / 1: text,
+    "base64url.encode_no_pad" / 1: text,
+    "concat" / 2: separated,
+    "hex.encode" / 1: text,
+    "json.filter" / 2: written,
+    "json.marshal" / 1: written,
+    "json.marshal_with_options" / 2: written,
+    "json.patch" / 2: written,
+    "json.remove" / 2: written,
+    "max" / 1: written,
+    "min" / 1: written,
+    "object.union" / 2: written,
+    "object.union_n" / 1: written,
+    "regex.replace" / 3: replaced_by_pattern,
+    "replace" / 3: replaced,
+    "sort" / 1: written,
+    "walk" / 1: written,
+];
+
+/// What keeps `arguments` from making something of a size that is known.
+type Growth = fn(&[Value]) -> Result<(), &'static str>;
+
+fn bounded(name: &'static str, arguments: &[Value], growth: Growth) -> Answer {
+    growth(arguments).map_err(Fault::refuse)?;
+    delegate(name, arguments)
+}
+
+fn written(arguments: &[Value]) -> Result<(), &'static str> {
+    if size::is_bounded(arguments) {
+        Ok(())
+    } else {
+        Err("was given a value that is too large to be gone through")
+    }
+}
+
+fn joined(arguments: &[Value]) -> Result<(), &'static str> {
+    let length = |value: &Value| value.as_array().map_or(0, |items| items.len());
+    if arguments.iter().map(length).sum::<usize>() > MAX_ITEMS {
+        return Err("would make an array of more than a million items");
+    }
+    Ok(())
+}
+
+fn text(arguments: &[Value]) -> Result<(), &'static str> {
+    fits(arguments.iter().map(length).fold(0, usize::saturating_add))
+}
+
+/// The separator stands between any two.
+fn separated(arguments: &[Value]) -> Result<(), &'static str> {
+    let [separator, parts] = arguments else {
+        return Ok(());
+    };
+    let of_parts = |parts: &mut dyn Iterator<Item = &Value>| {
+        parts.fold(0_usize, |all, part| {
+            all.saturating_add(length(part))
+                .saturating_add(length(separator))
+        })
+    };
+    fits(match parts {
+        Value::Array(parts) => of_parts(&mut parts.iter()),
+        Value::Set(parts) => of_parts(&mut parts.iter()),
+        _ => 0,
+    })
+}
+
+/// `replace(text, old, new)`.
+fn replaced(arguments: &[Value]) -> Result<(), &'static str> {
+    let [Value::String(text), Value::String(old), Value::String(new)] = arguments else {
+        return Ok(());
+    };
+    let matches = text.matches(&**old).count();
+    fits(matches.saturating_mul(new.len()).saturating_add(text.len()))
+}
+
+/// `regex.replace(text, pattern, new)`: as many matches as there are bytes, and the new text can have
+/// all of them in it, once for each `$`.
+fn replaced_by_pattern(arguments: &[Value]) -> Result<(), &'static str> {
+    let [text, _, Value::String(new)] = arguments else {
+        return Ok(());
+    };
+    let (text, groups) = (length(text) + 1, new.matches('$').count());
+    fits(text.saturating_mul(new.len().saturating_add(groups)))
+}
+
+fn fits(bytes: usize) -> Result<(), &'static str> {
+    if bytes > MAX_TEXT {
+        return Err("would make more than 16 MiB of text");
+    }
+    Ok(())
+}
+
+fn length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        _ => 0,
+    }
+}
+
+const MAX_ITEMS: usize = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        Bundle, Engine as _, EngineError, Question,
+        testkit::{file, now},
+    };
+
+    /// A chain of rules, each made of the one before: `x0` is `first`, and `x` stands for the last.
+    fn chain(
+        first: &str,
+        next: &str,
+        deny: &str,
+    ) -> Result<Option<serde_json::Value>, EngineError> {
+        let mut policy = format!("package a\nx0 := {first}\n");
+        for at in 1..=40 {
+            let next = next.replace('@', &format!("x{}", at - 1));
+            policy.push_str(&format!("x{at} := {next}\n"));
+        }
+        policy.push_str(&format!("deny := {}\n", deny.replace('@', "x40")));
+        let bundle = Bundle::alone(vec![file("a.rego", &policy)]).expect("loads");
+        let question = Question {
+            input: &().into(),
+            now: now(),
+        };
+        let mut values = bundle.eval(&["data.a.deny"], &question)?;
+        Ok(values.pop().flatten())
+    }
+
+    #[test]
+    fn nothing_that_doubles_goes_on_for_ever() {
+        for (first, next, deny) in [
+            ("[1]", "[@, @]", "@"),
+            ("[1]", "[@, @]", "json.marshal(@)"),
+            ("[1]", "[@, @]", "sprintf(\"%v\", [@])"),
+            ("[1]", "[@, @]", "$\"{@}\""),
+            ("[1]", "[@, @]", "sort([@])"),
+            ("[1]", "[@, @]", "[p | walk(@, [p, _])]"),
+            (
+                "{\"a\": 1}",
+                "{\"a\": @, \"b\": @}",
+                "object.union(@, {\"a\": @})",
+            ),
+            ("[1]", "array.concat(@, @)", "count(@)"),
+            ("[1]", "array.flatten([@, @])", "count(@)"),
+            ("\"x\"", "concat(\"\", [@, @])", "count(@)"),
+            ("\"x\"", "sprintf(\"%s%s\", [@, @])", "count(@)"),
+            ("\"x\"", "hex.encode(@)", "count(@)"),
+            ("\"xx\"", "replace(@, \"x\", \"xx\")", "count(@)"),
+            (
+                "\"xx\"",
+                "strings.replace_n({\"x\": \"xx\"}, @)",
+                "count(@)",
+            ),
+            ("\"xx\"", "regex.replace(@, `x+`, \"$0$0\")", "count(@)"),
+        ] {
+            let answer = chain(first, next, deny);
+            assert!(
+                matches!(
+                    answer,
+                    Err(EngineError::Evaluate(_) | EngineError::Refuse(_))
+                ),
+                "{next}, {deny}: {answer:?}"
+            );
+        }
+        let answer = chain("[1]", "[@[0], 1]", "@").expect("answers");
+        assert_eq!(answer, Some(serde_json::json!([1, 1])));
+    }
+}

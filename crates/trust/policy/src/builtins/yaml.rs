@@ -1,0 +1,239 @@
+//! YAML, as OPA reads and writes it: that of `sigs.k8s.io/yaml`.
+
+use casemate_document::{
+    Limits,
+    yaml::{self, Dialect},
+};
+use regorus::Value;
+use serde_json::Value as Json;
+
+use super::{Answer, Builtin, Fault, Moment, string, text::MAX_TEXT};
+use crate::size;
+
+pub(super) const BUILTINS: &[Builtin] = &[
+    Builtin::new("yaml.is_valid", 1, is_valid),
+    Builtin::new("yaml.marshal", 1, marshal),
+    Builtin::new("yaml.unmarshal", 1, unmarshal),
+];
+
+/// Not valid is also what is no string.
+fn is_valid(arguments: &[Value], _: Moment) -> Answer {
+    let [Value::String(text)] = arguments else {
+        return Ok(Value::from(false));
+    };
+    Ok(Value::from(read(text).is_ok()))
+}
+
+fn unmarshal(arguments: &[Value], _: Moment) -> Answer {
+    let [text] = arguments else {
+        return Err("expects a string".into());
+    };
+    let document = read(string(text)?)?;
+    serde_json::from_value(document).map_err(|error| Fault::NoAnswer(error.to_string()))
+}
+
+/// The first document of a text; a second one is an error, for it would be missed.
+fn read(text: &str) -> Result<Json, Fault> {
+    let stream = yaml::read(text, Dialect::KUBERNETES, &LIMITS);
+    if let Some(error) = stream.error {
+        return Err(Fault::NoAnswer(format!("was given no YAML: {error}")));
+    }
+    let mut documents = stream.documents.into_iter();
+    let (first, second) = (documents.next(), documents.next());
+    if second.is_some() {
+        return Err("was given more than one document".into());
+    }
+    match first {
+        None => Ok(Json::Null),
+        Some(document) if document.repeated.is_empty() => Ok(document.root.to_json()),
+        Some(_) => Err("was given a key twice in one map".into()),
+    }
+}
+
+fn marshal(arguments: &[Value], _: Moment) -> Answer {
+    if !size::is_bounded(arguments) {
+        return Err(Fault::refuse(
+            "was given a value that is too large to be written",
+        ));
+    }
+    let [value] = arguments else {
+        return Err("expects a value".into());
+    };
+    let json = serde_json::to_value(value).map_err(|error| Fault::NoAnswer(error.to_string()))?;
+    let mut text = String::new();
+    write(&json, 0, &mut text);
+    if text.len() > MAX_TEXT {
+        return Err(Fault::refuse("would make more than 16 MiB"));
+    }
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(Value::from(text))
+}
+
+/// Writes `value` behind what stands there; what takes lines of its own is indented by `indent`.
+/// Recurses as deep as the value, which is bounded.
+fn write(value: &Json, indent: usize, text: &mut String) {
+    match value {
+        Json::Array(items) if !items.is_empty() => {
+            for item in items {
+                begin_line(indent, text);
+                text.push('-');
+                let is_block = is_block(item);
+                text.push(' ');
+                write(item, if is_block { indent + 2 } else { indent }, text);
+            }
+        }
+        Json::Object(fields) if !fields.is_empty() => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_unstable_by_key(|(key, _)| *key);
+            for (key, value) in fields {
+                begin_line(indent, text);
+                text.push_str(&scalar(key));
+                text.push(':');
+                match value {
+                    // A list stands as far in as the key it is the value of.
+                    Json::Array(items) if !items.is_empty() => {
+                        text.push('\n');
+                        write(value, indent, text);
+                    }
+                    value if is_block(value) => {
+                        text.push('\n');
+                        write(value, indent + 2, text);
+                    }
+                    value => {
+                        text.push(' ');
+                        write(value, indent + 2, text);
+                    }
+                }
+            }
+        }
+        Json::Array(_) => text.push_str("[]"),
+        Json::Object(_) => text.push_str("{}"),
+        Json::String(value) if is_literal(value) => literal(value, indent.max(2), text),
+        Json::String(value) => text.push_str(&scalar(value)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => text.push_str(&value.to_string()),
+    }
+}
+
+fn is_block(value: &Json) -> bool {
+    match value {
+        Json::Array(items) => !items.is_empty(),
+        Json::Object(fields) => !fields.is_empty(),
+        _ => false,
+    }
+}
+
+/// A line of its own, unless one was begun by `- `.
+fn begin_line(indent: usize, text: &mut String) {
+    if text.ends_with("- ") && text.len() >= 2 {
+        let start = text.rfind('\n').map_or(0, |at| at + 1);
+        let is_begun = text[start..]
+            .bytes()
+            .all(|byte| byte == b' ' || byte == b'-');
+        if is_begun && text.len() - start == indent {
+            return;
+        }
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.extend(std::iter::repeat_n(' ', indent));
+}
+
+/// Several lines that can stand as they are.
+fn is_literal(value: &str) -> bool {
+    let is_plain = |c: char| c == '\n' || c == '\t' || !c.is_control();
+    value.contains('\n')
+        && !value.starts_with([' ', '\n', '\t'])
+        && !value.contains(" \n")
+        && !value.ends_with("\n\n")
+        && value.chars().all(is_plain)
+}
+
+fn literal(value: &str, indent: usize, text: &mut String) {
+    text.push_str(if value.ends_with('\n') { "|" } else { "|-" });
+    for line in value.lines() {
+        text.push('\n');
+        if !line.is_empty() {
+            text.extend(std::iter::repeat_n(' ', indent));
+            text.push_str(line);
+        }
+    }
+}
+
+/// A string on one line: without quotes where it would be read back as it is.
+fn scalar(value: &str) -> String {
+    let is_text = |value: &str| matches!(read(value), Ok(Json::String(text)) if text == value);
+    if value.contains(char::is_control) {
+        return Json::from(value).to_string();
+    }
+    if is_text(value) && !value.contains(['\u{feff}', '\u{2028}', '\u{2029}']) {
+        return value.to_owned();
+    }
+    let is_other = read(value).is_ok_and(|read| !read.is_string() && !is_block(&read));
+    if value.is_empty() || is_other && !value.starts_with(['[', '{', '#', '-', '&', '*', '!']) {
+        return Json::from(value).to_string();
+    }
+    format!("'{}'", value.replace('\'', "''"))
+}
+
+const LIMITS: Limits = Limits {
+    bytes: MAX_TEXT,
+    nodes: 1_000_000,
+    depth: 120,
+};
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testkit::now;
+
+    fn round(value: &Value) -> Answer {
+        let moment = Moment::new(now(), true);
+        unmarshal(&[marshal(std::slice::from_ref(value), moment)?], moment)
+    }
+
+    fn json() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            any::<i64>().prop_map(Json::from),
+            "[a-z0-9 :#,'\"&*!|>%@`{}\\[\\]~=?.\n\t-]{0,12}".prop_map(Json::from),
+            prop::sample::select(&["yes", "null", "0x1f", "1e3", "- a", "a: b", "é", "1_000"][..])
+                .prop_map(Json::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+                prop::collection::btree_map("[a-z:# -]{0,4}", inner, 0..4)
+                    .prop_map(|fields| Json::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_not_read() {
+        for (text, why) in [
+            ("a: 1\na: 2\n", "a key twice"),
+            ("a: 1\n---\na: 2\n", "more than one document"),
+            ("a: [", "no YAML"),
+        ] {
+            let error = unmarshal(&[text.into()], Moment::new(now(), true));
+            assert!(
+                matches!(&error, Err(Fault::NoAnswer(told)) if told.contains(why)),
+                "{error:?}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(value in json()) {
+            let value: Value = serde_json::from_value(value).expect("a value");
+            prop_assert_eq!(round(&value), Ok(value.clone()), "{:?}", marshal(std::slice::from_ref(&value), Moment::new(now(), true)));
+        }
+    }
+}
