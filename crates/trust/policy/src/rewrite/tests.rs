@@ -320,9 +320,9 @@ proptest! {
     }
 
     #[test]
-    fn what_uses_nothing_new_stays_as_it_is(text in "[a-z0-9 \n\"`\\\\{}\\[\\](),:=#]{0,80}") {
+    fn what_uses_nothing_new_stays_as_it_is(text in "[a-z0-9 \n\"`\\\\{}\\[\\]),:#]{0,80}") {
         // What has a meaning that the rewrite knows.
-        prop_assume!(!text.contains("not") && !text.contains(['(', '=']));
+        prop_assume!(!text.contains("not"));
         prop_assert_eq!(rewritten(&text), [text]);
     }
 }
