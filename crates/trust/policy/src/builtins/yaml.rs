@@ -78,10 +78,8 @@ fn write(value: &Json, indent: usize, text: &mut String) {
         Json::Array(items) if !items.is_empty() => {
             for item in items {
                 begin_line(indent, text);
-                text.push('-');
-                let is_block = is_block(item);
-                text.push(' ');
-                write(item, if is_block { indent + 2 } else { indent }, text);
+                text.push_str("- ");
+                write(item, indent + 2, text);
             }
         }
         Json::Object(fields) if !fields.is_empty() => {
