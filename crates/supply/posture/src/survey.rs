@@ -72,6 +72,18 @@ impl Survey for PostureSurvey {
     }
 
     fn judge(&self, readings: Vec<Reading>) -> Vec<Outcome> {
+        let (files, world, report) = Self::judged(readings);
+        self.outcomes(&files, &world, &report)
+    }
+}
+
+impl PostureSurvey {
+    /// Everything that is found in what was read, and everything that is open, for whomever.
+    pub fn report(readings: Vec<Reading>) -> Report {
+        Self::judged(readings).2
+    }
+
+    fn judged(readings: Vec<Reading>) -> (Vec<Arc<File>>, World, Report) {
         let kept: Vec<Kept> = readings
             .into_iter()
             .filter_map(|reading| reading.downcast().ok())
@@ -91,11 +103,9 @@ impl Survey for PostureSurvey {
         for family in FAMILIES {
             (family.check)(&world, &mut report);
         }
-        self.outcomes(&files, &world, &report)
+        (files, world, report)
     }
-}
 
-impl PostureSurvey {
     /// One outcome for each file: what was found there, or why nothing can be said.
     fn outcomes(&self, files: &[Arc<File>], world: &World, report: &Report) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = files.iter().map(|file| self.outcome(file)).collect();

@@ -56,18 +56,51 @@ impl Report {
         cursor: &Cursor<'_>,
         message: impl FnOnce() -> String,
     ) {
+        if truth != Truth::No && self.is_new(rule, cursor, &cursor.path) {
+            let origin = cursor.origin().clone();
+            self.add(truth, rule, cursor, cursor.path.clone(), origin, message);
+        }
+    }
+
+    /// As [`Report::when`], of a part of what is at `cursor`: `part` is its name, which need not be
+    /// the only one, and `origin` its place.
+    pub fn of_part(
+        &mut self,
+        truth: Truth,
+        rule: &'static Rule,
+        cursor: &Cursor<'_>,
+        (part, origin): (&str, Origin),
+        message: impl FnOnce() -> String,
+    ) {
         if truth == Truth::No {
             return;
         }
-        let address = cursor.resource.address.clone();
-        let path = cursor.path.clone();
-        if !self
-            .seen
-            .insert((rule.id.clone(), address.clone(), path.clone()))
-        {
-            return;
+        let path = format!("{} {part}", cursor.path);
+        let mut numbered = path.clone();
+        let mut number = 1;
+        while !self.is_new(rule, cursor, &numbered) {
+            number += 1;
+            numbered = format!("{path} ({number})");
         }
-        let origin = cursor.origin().clone();
+        self.add(truth, rule, cursor, numbered, origin, message);
+    }
+
+    fn is_new(&mut self, rule: &Rule, cursor: &Cursor<'_>, path: &str) -> bool {
+        let address = cursor.resource.address.clone();
+        self.seen
+            .insert((rule.id.clone(), address, path.to_owned()))
+    }
+
+    fn add(
+        &mut self,
+        truth: Truth,
+        rule: &'static Rule,
+        cursor: &Cursor<'_>,
+        path: String,
+        origin: Origin,
+        message: impl FnOnce() -> String,
+    ) {
+        let address = cursor.resource.address.clone();
         match truth {
             Truth::No => {}
             Truth::Yes => self.found.push(Found {

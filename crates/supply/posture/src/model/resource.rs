@@ -1,10 +1,13 @@
 //! Resources, and all of them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use casemate_document::Span;
 
-use super::{Attr, Fact, File, Origin, Truth};
+use super::{Attr, Fact, File, Origin, Truth, Value};
 
 /// One thing that the files declare.
 #[derive(Clone, Debug)]
@@ -109,6 +112,7 @@ impl Resource {
             path: String::new(),
             fact: self.body.known(),
             nearest: &self.body,
+            key: None,
         }
     }
 
@@ -129,6 +133,8 @@ pub struct Cursor<'a> {
     pub fact: Fact<&'a Attr>,
     /// It, or what is nearest above it.
     nearest: &'a Attr,
+    /// Its key, where it stands under one.
+    key: Option<&'a Origin>,
 }
 
 impl<'a> Cursor<'a> {
@@ -143,20 +149,27 @@ impl<'a> Cursor<'a> {
     pub fn get(&self, key: &str) -> Self {
         let dot = if self.path.is_empty() { "" } else { "." };
         let path = format!("{}{dot}{key}", self.path);
-        let fact = match &self.fact {
-            Fact::Known(attr) => attr.get(key),
-            other => other.clone(),
+        let (fact, place) = match &self.fact {
+            Fact::Known(attr) => {
+                let item = match &attr.value {
+                    Value::Map(map) => map.item(key),
+                    _ => None,
+                };
+                (attr.get(key), item.map(|item| &item.place))
+            }
+            other => (other.clone(), None),
         };
-        self.step(path, fact)
+        self.step(path, fact, place)
     }
 
-    fn step(&self, path: String, fact: Fact<&'a Attr>) -> Self {
+    fn step(&self, path: String, fact: Fact<&'a Attr>, key: Option<&'a Origin>) -> Self {
         let nearest = fact.clone().ok().unwrap_or(self.nearest);
         Self {
             resource: self.resource,
             path,
             fact: fact.and_then(Attr::known),
             nearest,
+            key,
         }
     }
 
@@ -168,12 +181,16 @@ impl<'a> Cursor<'a> {
             Fact::Absent => &[],
             Fact::Unknown(_) => return vec![self.clone()],
         };
-        let item = |(at, item): (usize, &'a Attr)| {
+        let mut names = HashSet::new();
+        let mut cursors = Vec::with_capacity(items.len());
+        for (at, item) in items.iter().enumerate() {
             let name = item.get("name").ok().and_then(Attr::as_str);
+            // Two ways that are the same would be one place to whoever reads them.
+            let name = name.filter(|name| names.insert(*name));
             let name = name.map_or_else(|| at.to_string(), str::to_owned);
-            self.step(format!("{}[{name}]", self.path), Fact::Known(item))
-        };
-        items.iter().enumerate().map(item).collect()
+            cursors.push(self.step(format!("{}[{name}]", self.path), Fact::Known(item), None));
+        }
+        cursors
     }
 
     /// The keys of a map with what is under each.
@@ -221,6 +238,11 @@ impl<'a> Cursor<'a> {
     /// Where it stands, or what is nearest above it.
     pub fn origin(&self) -> &'a Origin {
         &self.nearest.origin
+    }
+
+    /// Where its key stands; where there is none, as [`Cursor::origin`].
+    pub fn key_origin(&self) -> &'a Origin {
+        self.key.unwrap_or_else(|| self.origin())
     }
 
     /// What to call it in a message: its text, unless it must not be shown.
