@@ -27,4 +27,8 @@ pub use model::{
     Attr, Cursor, Fact, File, Item, Language, Map, Origin, Place, Problem, Resource, Role, Step,
     Truth, Value, World,
 };
+pub use read::{
+    actions::{constant::Constant, expression, fence},
+    shell,
+};
 pub use survey::PostureSurvey;

@@ -1,5 +1,7 @@
 //! What can be wrong: one file for each family of rules.
 
+mod image;
+mod pipeline;
 mod pod_security;
 mod report;
 mod workload;
@@ -7,6 +9,7 @@ mod workload;
 use casemate_core::Rule;
 
 use crate::World;
+use pipeline::github;
 
 pub use report::{Found, Open, Report};
 
@@ -31,4 +34,20 @@ pub enum Persona {
 }
 
 /// Every family.
-pub const FAMILIES: &[Family] = &[pod_security::FAMILY];
+pub const FAMILIES: &[Family] = &[
+    pod_security::FAMILY,
+    github::injection::FAMILY,
+    github::triggers::FAMILY,
+    github::permissions::FAMILY,
+    github::pins::FAMILY,
+    github::sources::FAMILY,
+    github::credentials::FAMILY,
+    github::cache::FAMILY,
+    github::environment::FAMILY,
+    github::runners::FAMILY,
+    github::conditions::FAMILY,
+    github::clarity::FAMILY,
+    github::packages::FAMILY,
+    github::dependabot::FAMILY,
+    github::publish::FAMILY,
+];

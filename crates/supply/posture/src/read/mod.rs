@@ -4,7 +4,9 @@
 //! `gather` gets all that it kept and adds resources to the [`World`]. The first reader that takes a
 //! file has it.
 
+pub(crate) mod actions;
 mod kubernetes;
+pub mod shell;
 
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ pub(crate) struct Reader {
 }
 
 /// In the order in which they are asked.
-pub(crate) const READERS: &[Reader] = &[kubernetes::READER];
+pub(crate) const READERS: &[Reader] = &[actions::READER, kubernetes::READER];
 
 /// What a reader keeps of one file until all are read.
 pub(crate) struct Draft {
@@ -33,6 +35,12 @@ pub(crate) struct Draft {
 pub(crate) enum Content {
     /// The objects of a manifest, and the first mistake in it.
     Objects(Vec<crate::Attr>, Option<casemate_document::Error>),
+    /// A document of which there is one in its file, what it is called, and the first mistake in it.
+    Document(
+        &'static str,
+        Option<crate::Attr>,
+        Option<casemate_document::Error>,
+    ),
 }
 
 /// The draft of a file with the place of its reader.
