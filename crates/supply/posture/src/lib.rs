@@ -29,6 +29,7 @@ pub use model::{
 };
 pub use read::{
     actions::{constant::Constant, expression, fence},
+    dockerfile::parse as dockerfile,
     shell,
 };
 pub use survey::PostureSurvey;

@@ -217,4 +217,4 @@ const MAX_BYTES: u64 = 64 << 20;
 const MAX_REASONS: usize = 3;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,14 +1,17 @@
 //! What can be wrong: one file for each family of rules.
 
+mod container;
 mod image;
 mod pipeline;
 mod pod_security;
 mod report;
+mod script;
 mod workload;
 
 use casemate_core::Rule;
 
 use crate::World;
+use container::{build, build_scripts, compose};
 use pipeline::github;
 
 pub use report::{Found, Open, Report};
@@ -50,4 +53,7 @@ pub const FAMILIES: &[Family] = &[
     github::packages::FAMILY,
     github::dependabot::FAMILY,
     github::publish::FAMILY,
+    build::FAMILY,
+    build_scripts::FAMILY,
+    compose::FAMILY,
 ];

@@ -5,6 +5,8 @@
 //! file has it.
 
 pub(crate) mod actions;
+pub(crate) mod compose;
+pub(crate) mod dockerfile;
 mod kubernetes;
 pub mod shell;
 
@@ -21,7 +23,12 @@ pub(crate) struct Reader {
 }
 
 /// In the order in which they are asked.
-pub(crate) const READERS: &[Reader] = &[actions::READER, kubernetes::READER];
+pub(crate) const READERS: &[Reader] = &[
+    dockerfile::READER,
+    actions::READER,
+    compose::READER,
+    kubernetes::READER,
+];
 
 /// What a reader keeps of one file until all are read.
 pub(crate) struct Draft {
@@ -35,6 +42,8 @@ pub(crate) struct Draft {
 pub(crate) enum Content {
     /// The objects of a manifest, and the first mistake in it.
     Objects(Vec<crate::Attr>, Option<casemate_document::Error>),
+    /// The instructions of a Dockerfile.
+    Dockerfile(dockerfile::parse::Dockerfile),
     /// A document of which there is one in its file, what it is called, and the first mistake in it.
     Document(
         &'static str,
