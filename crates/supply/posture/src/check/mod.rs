@@ -12,7 +12,7 @@ use casemate_core::Rule;
 
 use crate::World;
 use container::{build, build_scripts, compose};
-use pipeline::github;
+use pipeline::{azure, cluster, github, gitlab};
 
 pub use report::{Found, Open, Report};
 
@@ -53,6 +53,9 @@ pub const FAMILIES: &[Family] = &[
     github::packages::FAMILY,
     github::dependabot::FAMILY,
     github::publish::FAMILY,
+    gitlab::FAMILY,
+    azure::FAMILY,
+    cluster::FAMILY,
     build::FAMILY,
     build_scripts::FAMILY,
     compose::FAMILY,

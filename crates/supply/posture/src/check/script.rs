@@ -37,13 +37,14 @@ pub(super) fn deeds(script: &str) -> Vec<(Deed, Command)> {
     let mut deeds = Vec::new();
     for (at, command) in all.iter().enumerate() {
         let mut did = of(command);
-        let next = all.get(at + 1);
         let is_download = DOWNLOADERS.contains(&command.inner().name());
-        let is_run = |next: &Command| next.reads_pipe && is_interpreter(&next.inner());
+        // What stands in a substitution is listed behind the command that it is part of.
+        let later = all[at + 1..].iter();
+        let later = later.filter(|it| it.span.start >= command.span.end);
         // Between the two may stand what decompresses or decrypts.
-        let later = all.get(at + 1..).unwrap_or_default().iter();
-        let pipe = later.take_while(|it| it.reads_pipe);
-        if is_download && command.writes_pipe && next.is_some() && pipe.clone().any(is_run) {
+        let mut pipe = later.take_while(|it| it.reads_pipe);
+        let is_run = pipe.any(|next| is_interpreter(&next.inner()));
+        if is_download && command.writes_pipe && is_run {
             did.push(Deed::RunsDownload);
         }
         deeds.extend(did.into_iter().map(|deed| (deed, command.clone())));
@@ -92,7 +93,12 @@ fn of(command: &Command) -> Vec<Deed> {
         Deed::RunsDownload,
     );
     let is_pip = is_pip(name, &words);
-    add(is_pip && has("--extra-index-url"), Deed::ExtraIndex);
+    // uv takes the first index that has the name, unless it is told not to.
+    let is_first = name == "uv" && !words.iter().any(|word| word.contains("unsafe"));
+    add(
+        is_pip && !is_first && has("--extra-index-url"),
+        Deed::ExtraIndex,
+    );
     let is_plain = |word: &&str| word.starts_with("http://");
     add(
         is_pip && (has("--trusted-host") || words.iter().any(is_plain)),
@@ -245,6 +251,7 @@ mod tests {
             ),
             ("curl https://x.example | python3 -m json.tool", &[]),
             ("curl https://x.example | tar xz", &[]),
+            ("curl $(url) | bash", &[Deed::RunsDownload]),
             ("pip install --require-hashes -r a.txt", &[]),
             (
                 "pip install torch --extra-index-url https://x.example",

@@ -5,8 +5,12 @@
 //! file has it.
 
 pub(crate) mod actions;
+pub(crate) mod argo;
+pub(crate) mod azure;
 pub(crate) mod compose;
 pub(crate) mod dockerfile;
+pub(crate) mod gitlab;
+pub(crate) mod kfp;
 mod kubernetes;
 pub mod shell;
 
@@ -27,6 +31,10 @@ pub(crate) const READERS: &[Reader] = &[
     dockerfile::READER,
     actions::READER,
     compose::READER,
+    gitlab::READER,
+    azure::READER,
+    kfp::READER,
+    argo::READER,
     kubernetes::READER,
 ];
 

@@ -100,7 +100,7 @@ fn told(
 }
 
 /// What a command publishes with, if it does.
-fn sink(command: &Command) -> Option<&'static str> {
+pub(in crate::check) fn sink(command: &Command) -> Option<&'static str> {
     let command = command.inner();
     let words: Vec<&str> = command
         .arguments()

@@ -80,11 +80,7 @@ fn accelerator(workflow: &Workflow<'_>, job: &Job<'_>, report: &mut Report) {
         .filter_map(|it| it.text().ok())
         .collect();
     let is_own = labels.iter().any(|label| label == "self-hosted");
-    let has_accelerator = labels.iter().any(|label| {
-        let lower = label.to_lowercase();
-        let mut words = lower.split(|c: char| !c.is_alphanumeric());
-        words.any(|word| ACCELERATORS.contains(&word))
-    });
+    let has_accelerator = labels.iter().any(|label| is_accelerator(label));
     let foreign = [
         "pull_request",
         "pull_request_target",
@@ -100,6 +96,13 @@ fn accelerator(workflow: &Workflow<'_>, job: &Job<'_>, report: &mut Report) {
             job.id
         )
     });
+}
+
+/// Whether a label is that of a machine with an accelerator.
+pub(in crate::check) fn is_accelerator(label: &str) -> bool {
+    let lower = label.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| ACCELERATORS.contains(&word))
 }
 
 /// Words of labels for machines with accelerators.
