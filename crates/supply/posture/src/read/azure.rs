@@ -26,7 +26,7 @@ fn read(file: &Arc<File>) -> Option<Draft> {
     let has_steps = ["steps:", "jobs:", "stages:"]
         .iter()
         .any(|word| file.text.contains(word));
-    if !is_named && !has_steps {
+    if !is_named && (!has_steps || super::is_manifest(file)) {
         return None;
     }
     let stream = yaml::read(&file.text, Dialect::CORE, &Limits::default());

@@ -31,7 +31,7 @@ fn read(file: &Arc<File>) -> Option<Draft> {
         return None;
     }
     let is_named = name.ends_with("gitlab-ci.yml") || name.ends_with("gitlab-ci.yaml");
-    if !is_named && !file.text.contains("script:") {
+    if !is_named && (!file.text.contains("script:") || super::is_manifest(file)) {
         return None;
     }
     let stream = yaml::read(&file.text, Dialect::MERGING, &Limits::default());

@@ -65,3 +65,9 @@ pub(crate) fn read(file: &Arc<File>) -> Option<(usize, Draft)> {
     let mut drafts = READERS.iter().map(|reader| (reader.read)(file)).enumerate();
     drafts.find_map(|(at, draft)| Some((at, draft?)))
 }
+
+/// Whether a file is of Kubernetes to all appearances. Definitions there are long, and other languages
+/// need not read them to see that they are not theirs.
+fn is_manifest(file: &File) -> bool {
+    file.text.starts_with("apiVersion:") || file.text.contains("\napiVersion:")
+}

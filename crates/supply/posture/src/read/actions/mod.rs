@@ -35,7 +35,7 @@ fn read(file: &Arc<File>) -> Option<Draft> {
     let is_workflow = WORKFLOW_FOLDERS.iter().any(|folder| path.contains(folder));
     let is_named = is_workflow || NAMES.contains(&name);
     let has_jobs = file.text.contains("jobs:");
-    if !is_named && !has_jobs {
+    if !is_named && (!has_jobs || super::is_manifest(file)) {
         return None;
     }
     let stream = yaml::read(&file.text, Dialect::CORE, &Limits::default());

@@ -34,7 +34,7 @@ fn read(file: &Arc<File>) -> Option<Draft> {
         });
     }
     let is_yaml = name.ends_with(".yml") || name.ends_with(".yaml");
-    if !is_yaml || !file.text.contains("services") {
+    if !is_yaml || !file.text.contains("services") || super::is_manifest(file) {
         return None;
     }
     let stream = yaml::read(&file.text, Dialect::MERGING, &Limits::default());
