@@ -28,4 +28,9 @@ pub use model::{
     Attr, Cursor, Fact, File, Item, Language, Map, Origin, Place, Problem, Resource, Role, Step,
     Truth, Value, World,
 };
+pub use read::{
+    actions::{constant::Constant, expression, fence},
+    dockerfile::parse as dockerfile,
+    shell,
+};
 pub use survey::PostureSurvey;

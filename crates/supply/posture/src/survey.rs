@@ -40,6 +40,14 @@ impl PostureSurvey {
         self
     }
 
+    /// Everything that is found in what was read, and everything that is open, for whomever.
+    pub fn report(&self, readings: Vec<Reading>) -> Report {
+        let kept = readings
+            .into_iter()
+            .filter_map(|reading| reading.downcast().ok());
+        self.judge_kept(kept.map(|kept| *kept).collect()).report
+    }
+
     /// The file, if there is a reader for it: what [`crate::fix::fix()`] takes.
     pub fn file(&self, subject: &Subject, source: &dyn Source) -> Option<Arc<File>> {
         let file = text(subject, source)?;

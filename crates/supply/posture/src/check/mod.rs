@@ -1,13 +1,19 @@
 //! What can be wrong: one file for each family of rules.
 
+mod container;
+mod image;
+mod pipeline;
 mod pod_security;
 mod report;
+mod script;
 mod user;
 mod workload;
 
 use casemate_core::Rule;
 
 use crate::World;
+use container::{build, build_scripts, compose};
+use pipeline::{azure, cluster, github, gitlab};
 
 pub use report::{Attribute, Found, Open, Report};
 pub use user::{UserCheckError, UserChecks};
@@ -33,4 +39,26 @@ pub enum Persona {
 }
 
 /// Every family.
-pub const FAMILIES: &[Family] = &[pod_security::FAMILY];
+pub const FAMILIES: &[Family] = &[
+    pod_security::FAMILY,
+    github::injection::FAMILY,
+    github::triggers::FAMILY,
+    github::permissions::FAMILY,
+    github::pins::FAMILY,
+    github::sources::FAMILY,
+    github::credentials::FAMILY,
+    github::cache::FAMILY,
+    github::environment::FAMILY,
+    github::runners::FAMILY,
+    github::conditions::FAMILY,
+    github::clarity::FAMILY,
+    github::packages::FAMILY,
+    github::dependabot::FAMILY,
+    github::publish::FAMILY,
+    gitlab::FAMILY,
+    azure::FAMILY,
+    cluster::FAMILY,
+    build::FAMILY,
+    build_scripts::FAMILY,
+    compose::FAMILY,
+];

@@ -98,6 +98,37 @@ impl Report {
         }
     }
 
+    /// As [`Report::when`], of a part of what is at `cursor`: `part` is its name, which need not be
+    /// the only one, and `origin` its place.
+    pub fn of_part(
+        &mut self,
+        truth: Truth,
+        rule: &'static Rule,
+        cursor: &Cursor<'_>,
+        (part, origin): (&str, Origin),
+        message: impl FnOnce() -> String,
+    ) {
+        if truth == Truth::No {
+            return;
+        }
+        let path = format!("{} {part}", cursor.path);
+        let mut attribute = Attribute {
+            path: path.clone(),
+            origin,
+            ..Attribute::of(cursor)
+        };
+        let mut number = 1;
+        while self.seen.contains(&key(rule, &attribute)) {
+            number += 1;
+            attribute.path = format!("{path} ({number})");
+        }
+        match truth {
+            Truth::No => {}
+            Truth::Yes => self.add_found(Cow::Borrowed(rule), attribute, message),
+            Truth::Unknown(why) => self.add_open(Cow::Borrowed(rule), attribute, why),
+        }
+    }
+
     /// Reports `rule`, which is none of ours.
     pub fn found(&mut self, rule: &Rule, attribute: Attribute, message: &str) {
         self.add_found(Cow::Owned(rule.clone()), attribute, || message.to_owned());
@@ -134,11 +165,12 @@ impl Report {
     }
 
     fn is_new(&mut self, rule: &Rule, attribute: &Attribute) -> bool {
-        let key = (
-            rule.id.clone(),
-            attribute.address.clone(),
-            attribute.path.clone(),
-        );
-        self.seen.insert(key)
+        self.seen.insert(key(rule, attribute))
     }
+}
+
+/// What is reported once.
+fn key(rule: &Rule, attribute: &Attribute) -> (RuleId, Arc<str>, String) {
+    let Attribute { address, path, .. } = attribute;
+    (rule.id.clone(), address.clone(), path.clone())
 }

@@ -1,10 +1,13 @@
 //! Resources, and all of them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use casemate_document::Span;
 
-use super::{Attr, Fact, File, Origin, Truth};
+use super::{Attr, Fact, File, Origin, Truth, Value};
 
 /// One thing that the files declare.
 #[derive(Clone, Debug)]
@@ -128,6 +131,7 @@ impl Resource {
             fact: self.body.known(),
             nearest: &self.body,
             missing: Vec::new(),
+            key: None,
         }
     }
 
@@ -150,6 +154,8 @@ pub struct Cursor<'a> {
     nearest: &'a Attr,
     /// The keys from there to here.
     missing: Vec<String>,
+    /// Its key, where it stands under one.
+    key: Option<&'a Origin>,
 }
 
 impl<'a> Cursor<'a> {
@@ -164,14 +170,26 @@ impl<'a> Cursor<'a> {
     pub fn get(&self, key: &str) -> Self {
         let dot = if self.path.is_empty() { "" } else { "." };
         let path = format!("{}{dot}{key}", self.path);
-        let fact = match &self.fact {
-            Fact::Known(attr) => attr.get(key),
-            other => other.clone(),
+        let (fact, place) = match &self.fact {
+            Fact::Known(attr) => {
+                let item = match &attr.value {
+                    Value::Map(map) => map.item(key),
+                    _ => None,
+                };
+                (attr.get(key), item.map(|item| &item.place))
+            }
+            other => (other.clone(), None),
         };
-        self.step(path, key, fact)
+        self.step(path, key, fact, place)
     }
 
-    fn step(&self, path: String, key: &str, fact: Fact<&'a Attr>) -> Self {
+    fn step(
+        &self,
+        path: String,
+        key: &str,
+        fact: Fact<&'a Attr>,
+        place: Option<&'a Origin>,
+    ) -> Self {
         let there = fact.clone().ok();
         let missing = match there {
             Some(_) => Vec::new(),
@@ -183,6 +201,7 @@ impl<'a> Cursor<'a> {
             fact: fact.and_then(Attr::known),
             nearest: there.unwrap_or(self.nearest),
             missing,
+            key: place,
         }
     }
 
@@ -194,13 +213,17 @@ impl<'a> Cursor<'a> {
             Fact::Absent => &[],
             Fact::Unknown(_) => return vec![self.clone()],
         };
-        let item = |(at, item): (usize, &'a Attr)| {
+        let mut names = HashSet::new();
+        let mut cursors = Vec::with_capacity(items.len());
+        for (at, item) in items.iter().enumerate() {
             let name = item.get("name").ok().and_then(Attr::as_str);
+            // Two ways that are the same would be one place to whoever reads them.
+            let name = name.filter(|name| names.insert(*name));
             let name = name.map_or_else(|| at.to_string(), str::to_owned);
             let path = format!("{}[{name}]", self.path);
-            self.step(path, &name, Fact::Known(item))
-        };
-        items.iter().enumerate().map(item).collect()
+            cursors.push(self.step(path, &name, Fact::Known(item), None));
+        }
+        cursors
     }
 
     /// The keys of a map with what is under each.
@@ -258,6 +281,11 @@ impl<'a> Cursor<'a> {
     /// The keys that lead from [`Self::nearest`] to what is not there.
     pub fn missing(&self) -> &[String] {
         &self.missing
+    }
+
+    /// Where its key stands; where there is none, as [`Cursor::origin`].
+    pub fn key_origin(&self) -> &'a Origin {
+        self.key.unwrap_or_else(|| self.origin())
     }
 
     /// What to call it in a message: its text, unless it must not be shown.

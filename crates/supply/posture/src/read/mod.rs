@@ -4,7 +4,15 @@
 //! `gather` gets all that it kept and adds resources to the [`World`]. The first reader that takes a
 //! file has it.
 
+pub(crate) mod actions;
+pub(crate) mod argo;
+pub(crate) mod azure;
+pub(crate) mod compose;
+pub(crate) mod dockerfile;
+pub(crate) mod gitlab;
+pub(crate) mod kfp;
 mod kubernetes;
+pub mod shell;
 
 use std::sync::Arc;
 
@@ -19,7 +27,16 @@ pub(crate) struct Reader {
 }
 
 /// In the order in which they are asked.
-pub(crate) const READERS: &[Reader] = &[kubernetes::READER];
+pub(crate) const READERS: &[Reader] = &[
+    dockerfile::READER,
+    actions::READER,
+    compose::READER,
+    gitlab::READER,
+    azure::READER,
+    kfp::READER,
+    argo::READER,
+    kubernetes::READER,
+];
 
 /// What a reader keeps of one file until all are read.
 pub(crate) struct Draft {
@@ -33,10 +50,24 @@ pub(crate) struct Draft {
 pub(crate) enum Content {
     /// The objects of a manifest, and the first mistake in it.
     Objects(Vec<crate::Attr>, Option<casemate_document::Error>),
+    /// The instructions of a Dockerfile.
+    Dockerfile(dockerfile::parse::Dockerfile),
+    /// A document of which there is one in its file, what it is called, and the first mistake in it.
+    Document(
+        &'static str,
+        Option<crate::Attr>,
+        Option<casemate_document::Error>,
+    ),
 }
 
 /// The draft of a file with the place of its reader.
 pub(crate) fn read(file: &Arc<File>) -> Option<(usize, Draft)> {
     let mut drafts = READERS.iter().map(|reader| (reader.read)(file)).enumerate();
     drafts.find_map(|(at, draft)| Some((at, draft?)))
+}
+
+/// Whether a file is of Kubernetes to all appearances. Definitions there are long, and other languages
+/// need not read them to see that they are not theirs.
+fn is_manifest(file: &File) -> bool {
+    file.text.starts_with("apiVersion:") || file.text.contains("\napiVersion:")
 }

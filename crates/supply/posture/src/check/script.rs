@@ -1,0 +1,286 @@
+//! What scripts should not do, in whatever they stand.
+
+use crate::shell::{Command, Shell, commands};
+
+/// Something that a command does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Deed {
+    /// Runs what it downloads.
+    RunsDownload,
+    /// Takes packages from a second index, or one of the two.
+    ExtraIndex,
+    /// Takes packages from a host whose certificate it does not ask for.
+    TrustedHost,
+    /// Installs packages of Python without their digests.
+    NoHashes,
+    /// Installs packages of the system whose signature it does not ask for.
+    NoSignature,
+    /// Turns the check of certificates off.
+    NoCertificates,
+    /// Gives a token to a program as an argument.
+    TokenArgument,
+    /// Runs code that comes with a model.
+    RemoteCode,
+    /// Takes whatever revision of a model is the newest.
+    NoRevision,
+    /// Lets everybody write.
+    WritableByAll,
+    /// Becomes root by `sudo`.
+    Sudo,
+    /// Starts a notebook that asks for no token.
+    OpenNotebook,
+}
+
+/// What the commands of `script` do, each with its command.
+pub(super) fn deeds(script: &str) -> Vec<(Deed, Command)> {
+    let all = commands(script, Shell::Posix);
+    let mut deeds = Vec::new();
+    for (at, command) in all.iter().enumerate() {
+        let mut did = of(command);
+        let is_download = DOWNLOADERS.contains(&command.inner().name());
+        // What stands in a substitution is listed behind the command that it is part of.
+        let later = all[at + 1..].iter();
+        let later = later.filter(|it| it.span.start >= command.span.end);
+        // Between the two may stand what decompresses or decrypts.
+        let mut pipe = later.take_while(|it| it.reads_pipe);
+        let is_run = pipe.any(|next| is_interpreter(&next.inner()));
+        if is_download && command.writes_pipe && is_run {
+            did.push(Deed::RunsDownload);
+        }
+        deeds.extend(did.into_iter().map(|deed| (deed, command.clone())));
+    }
+    deeds
+}
+
+fn is_interpreter(command: &Command) -> bool {
+    let name = command.name();
+    let is_name = INTERPRETERS.iter().any(|it| {
+        name.strip_prefix(it)
+            .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
+    });
+    // `python3 -m json.tool` and `bash script.sh` read it as data.
+    let first = command.arguments().next();
+    is_name
+        && first
+            .is_none_or(|first| matches!(first, "-" | "-s" | "-e" | "-x" | "-ex" | "-eux" | "-l"))
+}
+
+fn of(command: &Command) -> Vec<Deed> {
+    let inner = command.inner();
+    let words: Vec<&str> = inner.arguments().collect();
+    let has = |flag: &str| {
+        words.iter().any(|word| {
+            let rest = word.strip_prefix(flag);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        })
+    };
+    let has_word = |name: &str| words.contains(&name);
+    let mut deeds = Vec::new();
+    let mut add = |holds: bool, deed: Deed| deeds.extend(holds.then_some(deed));
+    let name = inner.name();
+    add(command.name() == "sudo", Deed::Sudo);
+    let is_code = matches!(name, "sh" | "bash" | "zsh" | "eval" | "source" | ".");
+    let substitutes = |word: &&str| {
+        let downloads = ["$(curl", "$(wget", "<(curl", "<(wget", "`curl", "`wget"];
+        downloads.iter().any(|it| word.contains(it))
+    };
+    let reads_download = inner
+        .redirects
+        .iter()
+        .any(|it| it.operator == "<" && substitutes(&it.target.text.as_str()));
+    add(
+        is_code && (words.iter().any(substitutes) || reads_download),
+        Deed::RunsDownload,
+    );
+    let is_pip = is_pip(name, &words);
+    // uv takes the first index that has the name, unless it is told not to.
+    let is_first = name == "uv" && !words.iter().any(|word| word.contains("unsafe"));
+    add(
+        is_pip && !is_first && has("--extra-index-url"),
+        Deed::ExtraIndex,
+    );
+    let is_plain = |word: &&str| word.starts_with("http://");
+    add(
+        is_pip && (has("--trusted-host") || words.iter().any(is_plain)),
+        Deed::TrustedHost,
+    );
+    let is_install = is_pip && has_word("install");
+    let is_local = words
+        .iter()
+        .any(|word| matches!(*word, "." | "-e" | "--editable"));
+    add(
+        is_install && !is_local && !has("--require-hashes"),
+        Deed::NoHashes,
+    );
+    let is_apt = matches!(name, "apt-get" | "apt");
+    let is_blind = [
+        "--allow-unauthenticated",
+        "--force-yes",
+        "--allow-insecure-repositories",
+    ];
+    let is_untrusted = words.iter().any(|word| word.contains("[trusted=yes]"))
+        || (matches!(name, "yum" | "dnf")
+            && (has("--nogpgcheck") || has_word("--setopt=gpgcheck=0")))
+        || (name == "apk" && has("--allow-untrusted"))
+        || (name == "zypper" && has("--no-gpg-checks"));
+    add(
+        (is_apt && is_blind.iter().any(|flag| has(flag))) || is_untrusted,
+        Deed::NoSignature,
+    );
+    add(skips_certificates(name, &words), Deed::NoCertificates);
+    add(gives_token(name, &inner), Deed::TokenArgument);
+    let is_remote = |word: &&str| {
+        let text = word.replace([' ', '_'], "-").to_ascii_lowercase();
+        text.contains("trust-remote-code") && !text.contains("trust-remote-code=false")
+    };
+    add(words.iter().any(is_remote), Deed::RemoteCode);
+    let is_hub = matches!(name, "hf" | "huggingface-cli") && has_word("download");
+    add(is_hub && !has("--revision"), Deed::NoRevision);
+    let is_open = |word: &&str| {
+        matches!(
+            *word,
+            "777" | "0777" | "a+rwx" | "a+w" | "o+w" | "ugo+rwx" | "666" | "0666"
+        )
+    };
+    add(
+        name == "chmod" && words.iter().any(is_open),
+        Deed::WritableByAll,
+    );
+    let is_notebook =
+        name.starts_with("jupyter") || name == "start-notebook.sh" || name == "start-notebook.py";
+    let is_tokenless = |word: &&str| {
+        let tokens = [
+            "NotebookApp.token",
+            "ServerApp.token",
+            "IdentityProvider.token",
+        ];
+        let value = word
+            .split_once('=')
+            .map(|(key, value)| (key, value.trim_matches(['\'', '"'])));
+        value.is_some_and(|(key, value)| {
+            value.is_empty() && tokens.iter().any(|it| key.ends_with(it))
+        })
+    };
+    add(
+        is_notebook && words.iter().any(is_tokenless),
+        Deed::OpenNotebook,
+    );
+    deeds
+}
+
+fn is_pip(name: &str, words: &[&str]) -> bool {
+    let is_module =
+        name.starts_with("python") && words.windows(2).any(|pair| pair == ["-m", "pip"]);
+    let is_uv = name == "uv" && words.first() == Some(&"pip");
+    matches!(name, "pip" | "pip3") || name.starts_with("pip3.") || is_module || is_uv
+}
+
+fn skips_certificates(name: &str, words: &[&str]) -> bool {
+    let has = |flag: &str| words.contains(&flag);
+    match name {
+        "curl" => words.iter().any(|word| {
+            *word == "--insecure"
+                || (word.starts_with('-') && !word.starts_with("--") && word.contains('k'))
+        }),
+        "wget" => has("--no-check-certificate"),
+        "git" => {
+            words
+                .iter()
+                .any(|word| word.eq_ignore_ascii_case("http.sslverify=false"))
+                || words
+                    .windows(2)
+                    .any(|it| it[0].eq_ignore_ascii_case("http.sslverify") && it[1] == "false")
+        }
+        "npm" | "yarn" => {
+            words.windows(2).any(|it| it == ["strict-ssl", "false"]) || has("--strict-ssl=false")
+        }
+        _ => false,
+    }
+}
+
+fn gives_token(name: &str, command: &Command) -> bool {
+    let words = &command.words[1.min(command.words.len())..];
+    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    let behind = |flags: &[&str]| {
+        texts.iter().enumerate().any(|(at, word)| {
+            let is_inline = flags.iter().any(|flag| {
+                word.strip_prefix(flag)
+                    .is_some_and(|rest| rest.starts_with('=') && rest.len() > 1)
+            });
+            is_inline || (flags.contains(word) && at + 1 < texts.len())
+        })
+    };
+    let logs_in = texts.contains(&"login");
+    match name {
+        "huggingface-cli" | "hf" => logs_in && behind(&["--token"]),
+        "wandb" => {
+            let is_key = |word: &&&str| !word.starts_with('-') && **word != "login";
+            logs_in && texts.iter().any(|word| is_key(&word))
+        }
+        "docker" | "podman" | "helm" | "skopeo" | "crane" | "oras" => {
+            logs_in && behind(&["-p", "--password"])
+        }
+        _ => false,
+    }
+}
+
+const DOWNLOADERS: &[&str] = &["curl", "wget", "fetch", "aria2c"];
+
+const INTERPRETERS: &[&str] = &[
+    "sh", "bash", "zsh", "dash", "ash", "ksh", "python", "perl", "ruby", "node",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deeds_are_seen_and_their_likes_are_not() {
+        for (script, expected) in [
+            (
+                "curl -fsSL https://x.example | sh",
+                &[Deed::RunsDownload][..],
+            ),
+            (
+                "wget -qO- https://x.example | gunzip | sudo bash -s",
+                &[Deed::RunsDownload, Deed::Sudo],
+            ),
+            (
+                "bash -c \"$(curl -fsSL https://x.example)\"",
+                &[Deed::RunsDownload],
+            ),
+            ("curl https://x.example | python3 -m json.tool", &[]),
+            ("curl https://x.example | tar xz", &[]),
+            ("curl $(url) | bash", &[Deed::RunsDownload]),
+            ("pip install --require-hashes -r a.txt", &[]),
+            (
+                "pip install torch --extra-index-url https://x.example",
+                &[Deed::ExtraIndex, Deed::NoHashes],
+            ),
+            ("python -m pip install .", &[]),
+            (
+                "pip install --trusted-host x.example -e .",
+                &[Deed::TrustedHost],
+            ),
+            (
+                "apt-get install -y --allow-unauthenticated a",
+                &[Deed::NoSignature],
+            ),
+            ("curl -sk https://x.example -o a", &[Deed::NoCertificates]),
+            ("curl --silent https://x.example -o a", &[]),
+            ("huggingface-cli login --token $T", &[Deed::TokenArgument]),
+            ("docker login -u a --password-stdin", &[]),
+            ("vllm serve m --trust-remote-code", &[Deed::RemoteCode]),
+            ("hf download a/b --revision 0f", &[]),
+            ("hf download a/b", &[Deed::NoRevision]),
+            ("chmod -R 777 /models", &[Deed::WritableByAll]),
+            ("jupyter lab --NotebookApp.token=''", &[Deed::OpenNotebook]),
+            ("wandb login", &[]),
+            ("wandb login 0123", &[Deed::TokenArgument]),
+        ] {
+            let mut did: Vec<Deed> = deeds(script).into_iter().map(|(deed, _)| deed).collect();
+            did.sort();
+            assert_eq!(did, expected, "{script}");
+        }
+    }
+}
