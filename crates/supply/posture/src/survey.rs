@@ -178,6 +178,11 @@ fn finding(found: &Found) -> Finding {
     let finding = finding
         .with_evidence("resource", &*found.address)
         .with_evidence("attribute", &*found.path);
+    let related = found.related.iter();
+    let finding = related.fold(finding, |finding, it| {
+        let place = format!("{} at {}", it.what, it.origin.location());
+        finding.with_evidence("through", place)
+    });
     let places = found.origin.places().into_iter();
     places.fold(finding, |finding, place| {
         finding.with_evidence(place.role.as_str(), place.location.to_string())
@@ -207,4 +212,4 @@ const MAX_BYTES: u64 = 64 << 20;
 const MAX_REASONS: usize = 3;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,10 @@
 //! What can be wrong: one file for each family of rules.
 
+mod command;
+mod host_paths;
+mod pod_restricted;
 mod pod_security;
+mod pod_templates;
 mod report;
 mod workload;
 
@@ -8,7 +12,7 @@ use casemate_core::Rule;
 
 use crate::World;
 
-pub use report::{Found, Open, Report};
+pub use report::{Found, Open, Related, Report};
 
 /// Rules that ask about the same things.
 pub struct Family {
@@ -31,4 +35,8 @@ pub enum Persona {
 }
 
 /// Every family.
-pub const FAMILIES: &[Family] = &[pod_security::FAMILY];
+pub const FAMILIES: &[Family] = &[
+    pod_security::FAMILY,
+    host_paths::FAMILY,
+    pod_restricted::FAMILY,
+];

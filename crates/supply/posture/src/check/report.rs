@@ -1,6 +1,6 @@
 //! What checks say.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use casemate_core::{Rule, RuleId};
 
@@ -13,7 +13,7 @@ pub struct Report {
     pub found: Vec<Found>,
     /// What the files do not say.
     pub open: Vec<Open>,
-    seen: BTreeSet<(RuleId, Arc<str>, String)>,
+    seen: HashSet<(RuleId, usize, Arc<str>, String)>,
 }
 
 /// Something that is wrong.
@@ -29,6 +29,17 @@ pub struct Found {
     pub origin: Origin,
     /// What is wrong, in one sentence.
     pub message: String,
+    /// What else makes it so, elsewhere: the Service that opens a port.
+    pub related: Vec<Related>,
+}
+
+/// Something elsewhere that a finding rests on.
+#[derive(Clone, Debug)]
+pub struct Related {
+    /// What it is: `Service/ml/api`.
+    pub what: String,
+    /// Where it stands.
+    pub origin: Origin,
 }
 
 /// Something that could not be decided.
@@ -48,7 +59,7 @@ pub struct Open {
 
 impl Report {
     /// Reports `rule` at `cursor` if `truth` holds, and that it is open if nobody can say. A rule is
-    /// reported of one attribute once.
+    /// reported of one attribute of a file once.
     pub fn when(
         &mut self,
         truth: Truth,
@@ -56,27 +67,46 @@ impl Report {
         cursor: &Cursor<'_>,
         message: impl FnOnce() -> String,
     ) {
+        self.when_at(truth, rule, cursor, cursor.origin(), || {
+            (message(), Vec::new())
+        });
+    }
+
+    /// As [`Report::when`], where the place to show is `origin`, a part of what is at `cursor`, and
+    /// things elsewhere make it so.
+    pub fn when_at(
+        &mut self,
+        truth: Truth,
+        rule: &'static Rule,
+        cursor: &Cursor<'_>,
+        origin: &Origin,
+        message: impl FnOnce() -> (String, Vec<Related>),
+    ) {
         if truth == Truth::No {
             return;
         }
         let address = cursor.resource.address.clone();
         let path = cursor.path.clone();
-        if !self
-            .seen
-            .insert((rule.id.clone(), address.clone(), path.clone()))
-        {
+        // One object may be in several files: an overlay, another release.
+        let file = Arc::as_ptr(&origin.file) as usize;
+        let key = (rule.id.clone(), file, address.clone(), path.clone());
+        if !self.seen.insert(key) {
             return;
         }
-        let origin = cursor.origin().clone();
+        let origin = origin.clone();
         match truth {
             Truth::No => {}
-            Truth::Yes => self.found.push(Found {
-                rule,
-                address,
-                path,
-                origin,
-                message: message(),
-            }),
+            Truth::Yes => {
+                let (message, related) = message();
+                self.found.push(Found {
+                    rule,
+                    address,
+                    path,
+                    origin,
+                    message,
+                    related,
+                });
+            }
             Truth::Unknown(why) => self.open.push(Open {
                 rule,
                 address,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use casemate_document::{
-    Limits,
+    Limits, Node,
     yaml::{self, Dialect},
 };
 
 use super::{Content, Draft, Reader};
-use crate::{Attr, Fact, File, Language, Resource, World};
+use crate::{Attr, Fact, File, Item, Language, Map, Resource, Value, World};
 
 pub(super) const READER: Reader = Reader { read, gather };
 
@@ -17,16 +17,25 @@ fn read(file: &Arc<File>) -> Option<Draft> {
     let is_named = [".yaml", ".yml", ".json"]
         .iter()
         .any(|end| path.ends_with(end));
-    // A template is no YAML until it is filled in.
-    let is_manifest = is_named && has(file, "apiVersion") && has(file, "kind") && !has(file, "{{");
-    if !is_manifest {
+    if !(is_named && has(file, "apiVersion") && has(file, "kind")) {
         return None;
     }
     let stream = yaml::read(&file.text, Dialect::KUBERNETES, &Limits::default());
+    let is_template = has(file, "{{");
+    // A template of a chart is no YAML until it is filled in, and is left to those who do.
+    let is_chart = path.starts_with("templates/") || path.contains("/templates/");
+    if is_template && is_chart && stream.error.is_some() {
+        return None;
+    }
     let objects = stream.documents.iter().map(|document| &document.root);
-    let objects = objects
-        .filter(|root| !is_definition(root))
-        .map(|root| Attr::of_node(root, file));
+    let objects = objects.filter(|root| !is_definition(root)).map(|root| {
+        let object = Attr::of_node(root, file);
+        if is_template {
+            filled_in_later(object)
+        } else {
+            object
+        }
+    });
     Some(Draft {
         file: file.clone(),
         content: Content::Objects(objects.collect(), stream.error),
@@ -38,9 +47,30 @@ fn has(file: &File, word: &str) -> bool {
 }
 
 /// Definitions of other kinds are long, and nothing is wrong with one.
-fn is_definition(root: &casemate_document::Node) -> bool {
-    let kind = root.get("kind").and_then(casemate_document::Node::as_str);
-    kind == Some("CustomResourceDefinition")
+fn is_definition(root: &Node) -> bool {
+    root.get("kind").and_then(Node::as_str) == Some("CustomResourceDefinition")
+}
+
+/// The object, where a text that is nothing but `{{…}}` is not known: Argo Workflows and KServe fill
+/// such a text in when they make a pod. The nesting of documents is bounded, and so is this.
+fn filled_in_later(attr: Attr) -> Attr {
+    let value = match &attr.value {
+        Value::String(text) if text.starts_with("{{") && text.ends_with("}}") => {
+            Value::Unknown(format!("{text} is filled in later").into())
+        }
+        Value::List(items) => Value::List(items.iter().cloned().map(filled_in_later).collect()),
+        Value::Map(map) => {
+            let items = map.items().iter().cloned().map(|item| Item {
+                value: filled_in_later(item.value),
+                ..item
+            });
+            let mut filled = Map::new(items.collect());
+            filled.open.clone_from(&map.open);
+            Value::Map(Arc::new(filled))
+        }
+        _ => return attr,
+    };
+    Attr { value, ..attr }
 }
 
 fn gather(drafts: &[Draft], world: &mut World) {
@@ -55,8 +85,13 @@ fn gather(drafts: &[Draft], world: &mut World) {
     }
 }
 
-/// Adds an object, or those of a list.
+/// Adds an object, or those of a list, and the objects that stand inside of it.
 pub(super) fn add(object: &Attr, world: &mut World) {
+    add_in(object, None, MAX_NESTING, world);
+}
+
+/// As [`add`], for an object inside of `outer`, whose namespace it has if it names none.
+fn add_in(object: &Attr, outer: Option<&Resource>, depth: usize, world: &mut World) {
     let text = |path: &str| object.at(path).ok().and_then(Attr::as_str);
     let (Some(_), Some(kind)) = (text("apiVersion"), text("kind")) else {
         return;
@@ -70,20 +105,143 @@ pub(super) fn add(object: &Attr, world: &mut World) {
             .items()
             .iter()
             .filter(is_list)
-            .for_each(|item| add(item, world));
+            .for_each(|item| add_in(item, outer, depth, world));
         return;
     }
-    let name = text("metadata.name")
-        .or_else(|| text("metadata.generateName"))
-        .unwrap_or("?");
-    let address = match text("metadata.namespace") {
+    let name = text("metadata.name").or_else(|| text("metadata.generateName"));
+    let name = name.unwrap_or("?");
+    let own = match text("metadata.namespace") {
         Some(namespace) => format!("{kind}/{namespace}/{name}"),
         None => format!("{kind}/{name}"),
     };
-    world.add(Resource {
+    let address = match outer {
+        Some(outer) => format!("{}/{own}", outer.address),
+        None => own,
+    };
+    let resource = Resource {
         language: Language::Kubernetes,
         kind: kind.into(),
         address: address.into(),
-        body: object.clone(),
-    });
+        body: match outer {
+            Some(outer) => in_namespace_of(object, outer),
+            None => object.clone(),
+        },
+    };
+    if let Some(depth) = depth.checked_sub(1) {
+        for (_, way) in INNER.iter().filter(|(outer, _)| *outer == kind) {
+            for inner in resource.cursor().walk(way) {
+                if let Fact::Known(inner) = inner.fact {
+                    add_in(inner, Some(&resource), depth, world);
+                }
+            }
+        }
+    }
+    world.add(resource);
+}
+
+/// The object in the namespace of the one around it, unless it names its own.
+fn in_namespace_of(object: &Attr, outer: &Resource) -> Attr {
+    let namespace = outer.body.at("metadata.namespace").ok();
+    let (Some(namespace), Value::Map(fields)) = (namespace, &object.value) else {
+        return object.clone();
+    };
+    if object.at("metadata.namespace").ok().is_some() {
+        return object.clone();
+    }
+    let with = |map: &Map, item: Item| {
+        let items = map.items().iter().cloned().chain([item]).collect();
+        let mut with = Map::new(items);
+        with.open.clone_from(&map.open);
+        Value::Map(Arc::new(with))
+    };
+    let item = |key: &str, value: Attr| Item {
+        key: key.into(),
+        place: value.origin.clone(),
+        value,
+    };
+    let metadata = match object.get("metadata") {
+        Fact::Known(metadata) => metadata.clone(),
+        _ => Attr::new(Value::Map(Arc::default()), object.origin.clone()),
+    };
+    let Value::Map(map) = &metadata.value else {
+        return object.clone();
+    };
+    let value = with(map, item("namespace", namespace.clone()));
+    let metadata = Attr { value, ..metadata };
+    Attr {
+        value: with(fields, item("metadata", metadata)),
+        ..object.clone()
+    }
+}
+
+/// Where kinds of objects have other objects, whole, inside of them.
+const INNER: &[(&str, &str)] = &[
+    ("AppWrapper", "spec.components[].template"),
+    ("Experiment", "spec.trialTemplate.trialSpec"),
+    ("Trial", "spec.runSpec"),
+];
+
+/// Objects in objects, no deeper than that: a wrapper in a wrapper is none that anybody takes.
+const MAX_NESTING: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use casemate_core::Status;
+
+    use crate::survey::tests::survey;
+
+    /// What is found in `text`: the rule and the resource of each finding.
+    fn found(text: &str) -> Vec<(String, String)> {
+        let outcomes = survey(&[("objects.yaml", text.as_bytes())]);
+        let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+        let found = findings.map(|it| (it.rule.to_string(), it.evidence[0].value.clone()));
+        found.collect()
+    }
+
+    #[test]
+    fn objects_of_lists_and_inside_of_others_are_read() {
+        let pod = "spec: {containers: [{name: a, image: x, securityContext: {privileged: true}}]}";
+        for (text, address) in [
+            (
+                format!(
+                    "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  \
+                     metadata: {{name: p}}\n  {pod}\n"
+                ),
+                "Pod/p",
+            ),
+            (
+                format!(
+                    "apiVersion: workload.codeflare.dev/v1beta2\nkind: AppWrapper\n\
+                     metadata: {{name: w, namespace: ml}}\nspec:\n  components:\n  - template:\n      \
+                     apiVersion: v1\n      kind: Pod\n      metadata: {{name: p}}\n      {pod}\n"
+                ),
+                "AppWrapper/ml/w/Pod/p",
+            ),
+        ] {
+            let expected = ("CM-POD-001".to_owned(), address.to_owned());
+            assert!(found(&text).contains(&expected), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_filled_in_later_is_not_known() {
+        let text = b"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: a\n    \
+            image: x\n    securityContext: {privileged: '{{workflow.parameters.root}}'}\n";
+        let outcomes = survey(&[("pod.yaml", text)]);
+        let of_rule = |rule: &str| {
+            let mut findings = outcomes[0].findings.iter();
+            findings.any(|finding| finding.rule.as_str() == rule)
+        };
+        assert!(!of_rule("CM-POD-001"));
+        let reason = outcomes[0].reason.as_deref().expect("a reason");
+        assert!(reason.contains("CM-POD-001"), "{reason}");
+    }
+
+    #[test]
+    fn a_template_outside_of_a_chart_is_not_called_clean() {
+        let text = b"apiVersion: v1\nkind: Pod\n{{- if .x }}\nspec: {}\n{{- end }}\n";
+        let outcomes = survey(&[("pod.yaml", text)]);
+        assert_eq!(outcomes[0].result, Status::Undetermined);
+        assert!(survey(&[("chart/templates/pod.yaml", text)]).is_empty());
+    }
 }

@@ -1,0 +1,235 @@
+//! What a container is told to run, as words.
+
+use casemate_document::Span;
+
+use super::workload::Container;
+use crate::{Cursor, Fact, Origin};
+
+/// `command` and `args` of a container, with the words of a shell's script where they have one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Command<'a> {
+    /// Its words, in order. A word that only ends a command of a shell is `;`.
+    pub(crate) words: Vec<Word<'a>>,
+}
+
+/// One word.
+#[derive(Clone, Debug)]
+pub(crate) struct Word<'a> {
+    /// It, without quotes.
+    pub(crate) text: String,
+    /// The item of `command` or `args` that it is of.
+    pub(crate) cursor: Cursor<'a>,
+    /// Where it stands, as near as the text says.
+    pub(crate) origin: Origin,
+}
+
+/// An option with its value.
+#[derive(Clone, Debug)]
+pub(crate) struct Flag<'c, 'a> {
+    /// The word that names it.
+    pub(crate) word: &'c Word<'a>,
+    /// What is behind its `=`, or the word after it.
+    pub(crate) value: Option<&'c str>,
+}
+
+impl<'a> Command<'a> {
+    /// The words that `container` runs. What is not known is left out: a check may only say what is
+    /// there, and ask [`Command::why_open`] before it says what is not.
+    pub(crate) fn of(container: &Container<'a>) -> Self {
+        let mut words = Vec::new();
+        for key in ["command", "args", "source"] {
+            let list = container.cursor.get(key);
+            let items = match list.fact.clone().ok().and_then(crate::Attr::as_str) {
+                Some(_) => vec![list],
+                None => list.items(),
+            };
+            for item in items {
+                if let Fact::Known(text) = item.text() {
+                    take(&text, &item, key == "source", &mut words);
+                }
+            }
+        }
+        Self { words }
+    }
+
+    /// Why there may be other words than those that are known.
+    pub(crate) fn why_open(container: &Container<'_>) -> Option<std::sync::Arc<str>> {
+        let lists = ["command", "args"].map(|key| container.cursor.get(key));
+        let mut items = lists.iter().flat_map(Cursor::items);
+        items.find_map(|item| match item.fact {
+            Fact::Unknown(why) => Some(why),
+            _ => None,
+        })
+    }
+
+    /// The option `name` (with its dashes), `_` and `-` inside of it being one.
+    pub(crate) fn flag<'c>(&'c self, name: &str) -> Option<Flag<'c, 'a>> {
+        self.flags(name).next()
+    }
+
+    /// Each time that the option `name` stands there.
+    pub(crate) fn flags<'c>(&'c self, name: &str) -> impl Iterator<Item = Flag<'c, 'a>> {
+        let name = name.replace('_', "-");
+        let words = self.words.iter().enumerate();
+        words.filter_map(move |(at, word)| {
+            let (key, value) = match word.text.split_once('=') {
+                Some((key, value)) => (key, Some(value)),
+                None => (word.text.as_str(), None),
+            };
+            if !key.starts_with('-') || key.replace('_', "-") != name {
+                return None;
+            }
+            let next = || {
+                let next = self.words.get(at + 1)?.text.as_str();
+                let is_value = next != ";" && !(next.starts_with("--") && next.len() > 2);
+                is_value.then_some(next)
+            };
+            Some(Flag {
+                word,
+                value: value.or_else(next),
+            })
+        })
+    }
+
+    /// Whether one of the words is `text`.
+    pub(crate) fn has(&self, text: &str) -> bool {
+        self.words.iter().any(|word| word.text == text)
+    }
+
+    /// The place of the first of `texts` that stand beside each other.
+    pub(crate) fn phrase(&self, texts: &[&str]) -> Option<&Word<'a>> {
+        let is_it = |words: &&[Word<'a>]| {
+            let mut pairs = words.iter().zip(texts);
+            pairs.all(|(word, text)| name(&word.text) == *text)
+        };
+        Some(&self.words.windows(texts.len()).find(is_it)?[0])
+    }
+
+    /// Whether a program of that name is run: with or without the way to it.
+    pub(crate) fn runs(&self, program: &str) -> bool {
+        self.words.iter().any(|word| name(&word.text) == program)
+    }
+}
+
+/// The last part of the way to a program.
+fn name(word: &str) -> &str {
+    if word.starts_with('/') || word.starts_with("./") {
+        word.rsplit('/').next().unwrap_or(word)
+    } else {
+        word
+    }
+}
+
+/// Adds the words of one item. One with white space in it, behind a `-c` or of several lines, is a
+/// script of a shell; any other is one word.
+fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word<'a>>) {
+    let is_option = |word: &Word<'_>| {
+        let short = word.text.strip_prefix('-').unwrap_or_default();
+        short.ends_with('c') && short.chars().all(|c| c.is_ascii_lowercase())
+    };
+    let is_script = is_script
+        || words.last().is_some_and(is_option)
+        || text.contains('\n')
+        || item.path.ends_with(".args")
+        || item.path.ends_with(".command");
+    if !is_script {
+        words.push(Word {
+            text: text.to_owned(),
+            cursor: item.clone(),
+            origin: item.origin().clone(),
+        });
+        return;
+    }
+    let mut from = 0;
+    for text in split(text) {
+        if words.len() >= MAX_WORDS {
+            return;
+        }
+        let origin = within(item.origin(), &text, &mut from);
+        words.push(Word {
+            text,
+            cursor: item.clone(),
+            origin,
+        });
+    }
+}
+
+/// The place of `text` in what stands at `origin`, not before `from`; the whole where it was written
+/// in another way (quotes, escapes).
+fn within(origin: &Origin, text: &str, from: &mut usize) -> Origin {
+    let written = origin.text();
+    let found = written.get(*from..).and_then(|rest| rest.find(text));
+    let Some(found) = found.filter(|_| !text.is_empty()) else {
+        return origin.clone();
+    };
+    let start = *from + found;
+    *from = start + text.len();
+    let at = origin.span.start as usize + start;
+    Origin {
+        span: Span::new(at, at + text.len()),
+        ..origin.clone()
+    }
+}
+
+/// The words of a script: quotes and backslashes are taken off, `;` stands for whatever ends a command,
+/// comments are left out. What a variable holds is not looked up.
+pub(crate) fn split(script: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut characters = script.chars().peekable();
+    let mut quote = None;
+    while let Some(c) = characters.next() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (Some('\''), _) => word.get_or_insert_default().push(c),
+            (_, '\\') => match characters.next() {
+                Some('\n') | None => {}
+                Some(next) => word.get_or_insert_default().push(next),
+            },
+            (Some(_), _) => word.get_or_insert_default().push(c),
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, '#') if word.is_none() => while characters.next_if(|c| *c != '\n').is_some() {},
+            (None, '\n' | ';' | '|' | '&') => {
+                words.extend(word.take());
+                words.push(if c == '|' { "|" } else { ";" }.to_owned());
+            }
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (None, c) => word.get_or_insert_default().push(c),
+        }
+        if words.len() >= MAX_WORDS {
+            return words;
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// Nobody writes longer commands into a manifest.
+const MAX_WORDS: usize = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn scripts_become_words() {
+        for (script, words) in [
+            (
+                "vllm serve m --api-key $K",
+                &["vllm", "serve", "m", "--api-key", "$K"][..],
+            ),
+            (
+                "a \\\n  --b='c d'\n# no\ne",
+                &["a", "--b=c d", ";", ";", "e"],
+            ),
+            ("x \"y \\\" z\" && ''", &["x", "y \" z", ";", ";", ""]),
+            ("curl u | sh", &["curl", "u", "|", "sh"]),
+            ("", &[]),
+        ] {
+            assert_eq!(split(script), words, "{script}");
+        }
+    }
+}
