@@ -1,8 +1,6 @@
 //! What a container is told to run, as words.
 
-use casemate_document::Span;
-
-use super::workload::Container;
+use super::{ai::within, workload::Container};
 use crate::{Cursor, Fact, Origin};
 
 /// `command` and `args` of a container, with the words of a shell's script where they have one.
@@ -68,7 +66,10 @@ impl<'a> Command<'a> {
     }
 
     /// Each time that the option `name` stands there.
-    pub(crate) fn flags<'c>(&'c self, name: &str) -> impl Iterator<Item = Flag<'c, 'a>> {
+    pub(crate) fn flags<'c>(
+        &'c self,
+        name: &str,
+    ) -> impl Iterator<Item = Flag<'c, 'a>> + use<'c, 'a> {
         let name = name.replace('_', "-");
         let words = self.words.iter().enumerate();
         words.filter_map(move |(at, word)| {
@@ -89,11 +90,6 @@ impl<'a> Command<'a> {
                 value: value.or_else(next),
             })
         })
-    }
-
-    /// Whether one of the words is `text`.
-    pub(crate) fn has(&self, text: &str) -> bool {
-        self.words.iter().any(|word| word.text == text)
     }
 
     /// The place of the first of `texts` that stand beside each other.
@@ -154,23 +150,6 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
     }
 }
 
-/// The place of `text` in what stands at `origin`, not before `from`; the whole where it was written
-/// in another way (quotes, escapes).
-fn within(origin: &Origin, text: &str, from: &mut usize) -> Origin {
-    let written = origin.text();
-    let found = written.get(*from..).and_then(|rest| rest.find(text));
-    let Some(found) = found.filter(|_| !text.is_empty()) else {
-        return origin.clone();
-    };
-    let start = *from + found;
-    *from = start + text.len();
-    let at = origin.span.start as usize + start;
-    Origin {
-        span: Span::new(at, at + text.len()),
-        ..origin.clone()
-    }
-}
-
 /// The words of a script: quotes and backslashes are taken off, `;` stands for whatever ends a command,
 /// comments are left out. What a variable holds is not looked up.
 pub(crate) fn split(script: &str) -> Vec<String> {
@@ -194,7 +173,8 @@ pub(crate) fn split(script: &str) -> Vec<String> {
             (None, '#') if word.is_none() => while characters.next_if(|c| *c != '\n').is_some() {},
             (None, '\n' | ';' | '|' | '&') => {
                 words.extend(word.take());
-                words.push(if c == '|' { "|" } else { ";" }.to_owned());
+                let is_pipe = c == '|' && characters.next_if_eq(&'|').is_none();
+                words.push(if is_pipe { "|" } else { ";" }.to_owned());
             }
             (None, c) if c.is_whitespace() => words.extend(word.take()),
             (None, c) => word.get_or_insert_default().push(c),
@@ -212,7 +192,71 @@ const MAX_WORDS: usize = 20_000;
 
 #[cfg(test)]
 mod tests {
+    use casemate_core::Status;
+    use proptest::prelude::*;
+
     use super::split;
+    use crate::survey::tests::survey;
+
+    /// What is said of a container with `fields` that is open to the outside.
+    fn judged(fields: &str) -> (Vec<String>, Status) {
+        let text = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p, labels: {{app: p}}}}\nspec:\n  hostNetwork: true\n  \
+             containers:\n  - name: a\n    image: vllm/vllm-openai@sha256:0f\n    {fields}\n"
+        );
+        let outcomes = survey(&[("pod.yaml", text.as_bytes())]);
+        let findings = outcomes[0].findings.iter();
+        let found = findings.map(|it| format!("{} {}", it.rule, it.location));
+        let found = found.filter(|it| it.starts_with("CM-AI"));
+        (found.collect(), outcomes[0].result)
+    }
+
+    #[test]
+    fn options_of_scripts_are_found_where_they_stand() {
+        let script = "command: [sh, -c]\n    args:\n    - |\n      set -e\n      vllm serve /m \\\n        \
+            --api-key $K --trust-remote-code\n";
+        assert_eq!(judged(script).0, ["CM-AI-020 pod.yaml:14:22"]);
+    }
+
+    #[test]
+    fn a_key_may_be_an_option_or_a_variable() {
+        for (fields, is_open) in [
+            ("args: [--model, /m]", true),
+            ("args: [--model, /m, --api-key=x]", false),
+            ("args: [--model, /m, --api_key, x]", false),
+            (
+                "env: [{name: VLLM_API_KEY, valueFrom: {secretKeyRef: {name: s, key: k}}}]",
+                false,
+            ),
+        ] {
+            assert_eq!(!judged(fields).0.is_empty(), is_open, "{fields}");
+        }
+    }
+
+    #[test]
+    fn whether_there_is_a_key_in_what_is_not_here_is_not_known() {
+        let (found, _) = judged("envFrom: [{configMapRef: {name: elsewhere}}]");
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_script_has_words(script in "[ -~\n\\\\'\"]{0,200}") {
+            let words = split(&script);
+            prop_assert!(words.iter().map(String::len).sum::<usize>() <= script.len());
+        }
+
+        #[test]
+        fn no_manifest_ends_the_survey(at in 0usize..2000, cut in 0usize..40, with in "[ -~\n]{0,20}") {
+            let text = include_str!("../../tests/everything.yaml");
+            let at = at.min(text.len());
+            let end = (at + cut).min(text.len());
+            if text.is_char_boundary(at) && text.is_char_boundary(end) {
+                let text = format!("{}{with}{}", &text[..at], &text[end..]);
+                survey(&[("a.yaml", text.as_bytes())]);
+            }
+        }
+    }
 
     #[test]
     fn scripts_become_words() {
@@ -226,7 +270,7 @@ mod tests {
                 &["a", "--b=c d", ";", ";", "e"],
             ),
             ("x \"y \\\" z\" && ''", &["x", "y \" z", ";", ";", ""]),
-            ("curl u | sh", &["curl", "u", "|", "sh"]),
+            ("curl u | sh || a", &["curl", "u", "|", "sh", ";", "a"]),
             ("", &[]),
         ] {
             assert_eq!(split(script), words, "{script}");

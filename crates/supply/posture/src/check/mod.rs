@@ -1,10 +1,17 @@
 //! What can be wrong: one file for each family of rules.
 
+mod ai;
 mod command;
+mod exposure;
 mod host_paths;
+mod images;
+mod manifest_secrets;
+mod namespaces;
+mod network;
 mod pod_restricted;
 mod pod_security;
 mod pod_templates;
+mod rbac;
 mod report;
 mod workload;
 
@@ -39,4 +46,18 @@ pub const FAMILIES: &[Family] = &[
     pod_security::FAMILY,
     host_paths::FAMILY,
     pod_restricted::FAMILY,
+    rbac::FAMILY,
+    network::FAMILY,
+    images::FAMILY,
+    namespaces::FAMILY,
+    manifest_secrets::FAMILY,
+    ai::RAY,
+    ai::NOTEBOOKS,
+    ai::CONSOLES,
+    ai::SERVING,
+    ai::MODELS,
+    ai::TOKENS,
+    ai::GPU,
+    ai::ISOLATION,
+    ai::STORES,
 ];

@@ -2,11 +2,9 @@
 //! (<https://kubernetes.io/docs/concepts/security/pod-security-standards/>), and what else a pod can do
 //! without. All of it asks for more than a default: who ships hears of none of it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
-
-use std::collections::HashSet;
 
 use super::{
     Family, Persona, Report,

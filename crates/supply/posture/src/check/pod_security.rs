@@ -694,3 +694,57 @@ spec:
     image: registry.example.org/serve@sha256:0f1e
     securityContext: {windowsOptions: {hostProcess: false}}
 ";
+
+#[cfg(test)]
+mod tests {
+    use crate::survey::tests::survey;
+
+    /// The rules of pods that are found in a pod with `spec`, but for those that an auditor alone hears.
+    fn found(spec: &str) -> Vec<String> {
+        let text = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {spec}\n");
+        let outcomes = survey(&[("pod.yaml", text.as_bytes())]);
+        let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+        let rules = findings.map(|finding| finding.rule.to_string());
+        let quiet = ["CM-POD-036", "CM-POD-037", "CM-POD-039"];
+        rules
+            .filter(|rule| rule.starts_with("CM-POD") && !quiet.contains(&rule.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn the_restricted_level_takes_what_it_asks_for() {
+        let confined = "{securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}, containers: \
+            [{name: a, image: x, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL], add: \
+            [NET_BIND_SERVICE]}}}]}";
+        assert!(found(confined).is_empty());
+        let own = confined.replace("runAsNonRoot: true", "runAsNonRoot: true, runAsUser: 0");
+        assert_eq!(found(&own), ["CM-POD-033"]);
+        let users = own.replace(
+            "{securityContext: {runAs",
+            "{hostUsers: false, securityContext: {runAs",
+        );
+        assert!(found(&users).is_empty());
+    }
+
+    #[test]
+    fn rules_for_linux_say_nothing_of_windows() {
+        let pod = "{os: {name: windows}, containers: [{name: a, image: x, securityContext: {runAsNonRoot: true}}]}";
+        assert!(found(pod).is_empty());
+        let linux = pod.replace("windows", "linux");
+        assert_eq!(found(&linux), ["CM-POD-031", "CM-POD-034", "CM-POD-035"]);
+    }
+
+    #[test]
+    fn a_patch_is_asked_for_nothing_that_it_does_not_say() {
+        assert!(found("{containers: [{name: a, env: [{name: A, value: b}]}]}").is_empty());
+        let patch = "{containers: [{name: a, securityContext: {privileged: true}}]}";
+        assert_eq!(found(patch), ["CM-POD-001"]);
+    }
+
+    #[test]
+    fn a_container_has_what_its_pod_says_unless_it_says_else() {
+        let pod = "{securityContext: {runAsNonRoot: true}, os: {name: windows}, containers: \
+            [{name: a, image: x, securityContext: {runAsNonRoot: false}}]}";
+        assert_eq!(found(pod), ["CM-POD-032"]);
+    }
+}

@@ -155,6 +155,15 @@ impl<'a> Cursor<'a> {
         self.step(path, fact)
     }
 
+    /// A part of the text at this place, called `name` behind a `#`.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Self {
+        Self {
+            path: format!("{}#{name}", self.path),
+            ..self.clone()
+        }
+    }
+
     /// Everything at `way`, its keys between dots: `[]` behind one stands for each item of a list, `*`
     /// for what is under each key of a map, and no key for the place itself. What is not there is left
     /// out.

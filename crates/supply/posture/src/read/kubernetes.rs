@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use casemate_document::{
-    Limits, Node,
+    Error, Limits, Node, Span,
     yaml::{self, Dialect},
 };
 
@@ -20,25 +20,39 @@ fn read(file: &Arc<File>) -> Option<Draft> {
     if !(is_named && has(file, "apiVersion") && has(file, "kind")) {
         return None;
     }
-    let stream = yaml::read(&file.text, Dialect::KUBERNETES, &Limits::default());
     let is_template = has(file, "{{");
+    let mut objects = Vec::new();
+    let mut mistake = None;
+    for (start, text) in without_definitions(&file.text) {
+        let stream = yaml::read(text, Dialect::KUBERNETES, &Limits::default());
+        for document in &stream.documents {
+            if is_definition(&document.root) {
+                continue;
+            }
+            let object = Attr::of_part(&document.root, file, start);
+            objects.push(if is_template {
+                filled_in_later(object)
+            } else {
+                object
+            });
+        }
+        let placed = |error: Error| Error {
+            span: Span::new(
+                start + error.span.start as usize,
+                start + error.span.end as usize,
+            ),
+            ..error
+        };
+        mistake = mistake.or(stream.error.map(placed));
+    }
     // A template of a chart is no YAML until it is filled in, and is left to those who do.
     let is_chart = path.starts_with("templates/") || path.contains("/templates/");
-    if is_template && is_chart && stream.error.is_some() {
+    if is_template && is_chart && mistake.is_some() {
         return None;
     }
-    let objects = stream.documents.iter().map(|document| &document.root);
-    let objects = objects.filter(|root| !is_definition(root)).map(|root| {
-        let object = Attr::of_node(root, file);
-        if is_template {
-            filled_in_later(object)
-        } else {
-            object
-        }
-    });
     Some(Draft {
         file: file.clone(),
-        content: Content::Objects(objects.collect(), stream.error),
+        content: Content::Objects(objects, mistake),
     })
 }
 
@@ -48,7 +62,54 @@ fn has(file: &File, word: &str) -> bool {
 
 /// Definitions of other kinds are long, and nothing is wrong with one.
 fn is_definition(root: &Node) -> bool {
-    root.get("kind").and_then(Node::as_str) == Some("CustomResourceDefinition")
+    root.get("kind").and_then(Node::as_str) == Some(DEFINITION)
+}
+
+const DEFINITION: &str = "CustomResourceDefinition";
+
+/// The parts of a text that do not define other kinds, each with where it begins. Most of what
+/// projects publish is definitions, and to read them takes longer than all else.
+fn without_definitions(text: &str) -> Vec<(usize, &str)> {
+    if !text.contains(DEFINITION) {
+        return vec![(0, text)];
+    }
+    let mut parts: Vec<(usize, &str)> = Vec::new();
+    let mut start = 0;
+    while start < text.len() {
+        let rest = &text[start..];
+        // A line that begins with `---` ends a document wherever it stands.
+        let end = rest.find("\n---").map_or(text.len(), |at| start + at + 1);
+        if !is_surely_definition(&text[start..end]) {
+            match parts.last_mut() {
+                Some((from, part)) if *from + part.len() == start => *part = &text[*from..end],
+                _ => parts.push((start, &text[start..end])),
+            }
+        }
+        start = end;
+    }
+    parts
+}
+
+/// Whether a document says that it is a definition, in the plain way, and nothing in it can say that
+/// it is something else.
+fn is_surely_definition(document: &str) -> bool {
+    let mut kinds = 0;
+    for line in document.lines() {
+        let is_plain = line.is_empty()
+            || line.trim_end() == "---"
+            || line.starts_with("- ")
+            || line.starts_with(|c: char| c.is_ascii_lowercase() || c == ' ' || c == '#');
+        if !is_plain {
+            return false;
+        }
+        if line.starts_with("kind") {
+            if line.trim_end() != "kind: CustomResourceDefinition" {
+                return false;
+            }
+            kinds += 1;
+        }
+    }
+    kinds == 1
 }
 
 /// The object, where a text that is nothing but `{{…}}` is not known: Argo Workflows and KServe fill
@@ -235,6 +296,25 @@ mod tests {
         assert!(!of_rule("CM-POD-001"));
         let reason = outcomes[0].reason.as_deref().expect("a reason");
         assert!(reason.contains("CM-POD-001"), "{reason}");
+    }
+
+    #[test]
+    fn definitions_are_left_out_and_nothing_hides_behind_them() {
+        let definition =
+            "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nspec: {}\n";
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {hostPID: true}\n";
+        let text = format!("{definition}---\n{pod}---\n{definition}");
+        let outcomes = survey(&[("objects.yaml", text.as_bytes())]);
+        let places = outcomes[0]
+            .findings
+            .iter()
+            .map(|it| it.location.to_string());
+        assert_eq!(places.collect::<Vec<_>>(), ["objects.yaml:8:17"]);
+        for key in ["kind: Pod", "'kind': Pod", "\"kind\": Pod", "? kind\n: Pod"] {
+            let text = format!("{definition}{key}\nspec: {{hostPID: true}}\n");
+            let found = found(&text);
+            assert!(found.iter().any(|(rule, _)| rule == "CM-POD-002"), "{key}");
+        }
     }
 
     #[test]
