@@ -32,10 +32,15 @@ def main():
     labels = tomllib.loads((pathlib.Path(__file__).parent / "labels.toml").read_text())
     rules = set(labels["rules"])
     found = {name: findings(survey, directory) for name, directory in directories.items()}
+    for name in ["first", "second"]:
+        files = [file for file in labels["file"] if file["set"] == name and file["repository"] in found]
+        print(f"{name} set: {len(files)} files")
+        judge(files, found, rules)
+
+
+def judge(files, found, rules):
     counts = {}
-    for file in labels["file"]:
-        if file["repository"] not in found:
-            continue
+    for file in files:
         here = [(rule, line) for rule, path, line in found[file["repository"]] if path == file["path"] and rule in rules]
         for label in file["labels"]:
             near = [it for it in here if it[0] == label["rule"] and abs(it[1] - label["line"]) <= NEAR]

@@ -5,8 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use casemate_core::{Coverage, Finding, Outcome, Reading, Rule, Source, Status, Subject, Survey};
-use casemate_document::decode;
+use casemate_core::{
+    Coverage, Finding, Outcome, Reading, Region, Rule, Source, Status, Subject, Survey,
+};
+use casemate_document::{Lines, decode};
 
 use crate::{
     File, World,
@@ -106,9 +108,15 @@ impl PostureSurvey {
             .map(|(at, file)| (place(file), at))
             .collect();
         let mut open: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        // Where the lines of a file begin is asked once, and not for each finding in it.
+        let mut lines: HashMap<usize, Lines<'_>> = HashMap::new();
         for found in report.found.iter().filter(|found| self.is_told(found.rule)) {
             if let Some(&at) = places.get(&place(&found.origin.file)) {
-                outcomes[at].findings.push(finding(found));
+                let lines = lines
+                    .entry(at)
+                    .or_insert_with(|| Lines::of(&files[at].text));
+                let region = lines.region(found.origin.span);
+                outcomes[at].findings.push(finding(found, region));
                 outcomes[at].result = Status::Fail;
             }
         }
@@ -170,11 +178,16 @@ impl PostureSurvey {
     }
 }
 
-fn finding(found: &Found) -> Finding {
+fn finding(found: &Found, region: Region) -> Finding {
     let subject = &found.origin.file.subject;
     let anchor = format!("{} {}", found.address, found.path);
-    let region = Some(found.origin.region());
-    let finding = subject.finding(found.rule, Vec::new(), region, &anchor, &*found.message);
+    let finding = subject.finding(
+        found.rule,
+        Vec::new(),
+        Some(region),
+        &anchor,
+        &*found.message,
+    );
     let finding = finding
         .with_evidence("resource", &*found.address)
         .with_evidence("attribute", &*found.path);

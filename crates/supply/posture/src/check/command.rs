@@ -1,6 +1,9 @@
 //! What a container is told to run, as words.
 
-use super::{ai::within, workload::Container};
+use super::{
+    ai::{digest, within},
+    workload::Container,
+};
 use crate::{Cursor, Fact, Origin};
 
 /// `command` and `args` of a container, with the words of a shell's script where they have one.
@@ -15,7 +18,7 @@ pub(crate) struct Command<'a> {
 pub(crate) struct Word<'a> {
     /// It, without quotes.
     pub(crate) text: String,
-    /// The item of `command` or `args` that it is of.
+    /// The item of `command` or `args` that it is, or the part of one that is a script.
     pub(crate) cursor: Cursor<'a>,
     /// Where it stands, as near as the text says.
     pub(crate) origin: Origin,
@@ -35,7 +38,7 @@ impl<'a> Command<'a> {
     /// there, and ask [`Command::why_open`] before it says what is not.
     pub(crate) fn of(container: &Container<'a>) -> Self {
         let mut words = Vec::new();
-        for key in ["command", "args", "source"] {
+        for key in ["command", "args", "extraArgs", "source"] {
             let list = container.cursor.get(key);
             let items = match list.fact.clone().ok().and_then(crate::Attr::as_str) {
                 Some(_) => vec![list],
@@ -141,10 +144,28 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
         if words.len() >= MAX_WORDS {
             return;
         }
-        let origin = within(item.origin(), &text, &mut from);
+        // What is quoted stands there in another way, but for the name of an option.
+        let name = text.split_once('=').map_or(&*text, |(name, _)| name);
+        let shown = if item.origin().text().contains(&text) {
+            &text
+        } else {
+            name
+        };
+        // The end of a line is written in no letters.
+        let origin = if text == ";" {
+            item.origin().clone()
+        } else {
+            within(item.origin(), shown, &mut from)
+        };
+        // The name of an option is no secret; another word may be one.
+        let part = if name.starts_with('-') {
+            name.to_owned()
+        } else {
+            digest(&text)
+        };
         words.push(Word {
+            cursor: item.part(&part),
             text,
-            cursor: item.clone(),
             origin,
         });
     }
@@ -214,7 +235,7 @@ mod tests {
     #[test]
     fn options_of_scripts_are_found_where_they_stand() {
         let script = "command: [sh, -c]\n    args:\n    - |\n      set -e\n      vllm serve /m \\\n        \
-            --api-key $K --trust-remote-code\n";
+            --api-key $K --trust-remote-code; a\n";
         assert_eq!(judged(script).0, ["CM-AI-020 pod.yaml:14:22"]);
     }
 

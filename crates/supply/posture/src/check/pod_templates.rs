@@ -243,7 +243,8 @@ pub(super) const WAYS: &[Way] = &[
     ),
     with("PipelineRun", "spec.taskRunTemplate.podTemplate", &[]),
     // Spark, Seldon, Knative and agents: sparkoperator.k8s.io, machinelearning.seldon.io and
-    // mlops.seldon.io, serving.knative.dev, agents.x-k8s.io.
+    // mlops.seldon.io, serving.knative.dev, agents.x-k8s.io, and
+    // production-stack.vllm.ai.
     with("SparkApplication", "spec.driver", SELF),
     with("SparkApplication", "spec.executor", SELF),
     with("ScheduledSparkApplication", "spec.template.driver", SELF),
@@ -252,6 +253,8 @@ pub(super) const WAYS: &[Way] = &[
         "SeldonDeployment",
         "spec.predictors[].componentSpecs[].spec",
     ),
+    with("VLLMRuntime", "spec", ALONE),
+    pod("VLLMRuntime", "spec.podTemplate.spec"),
     pod("Server", "spec.podSpec"),
     pod("ServerConfig", "spec.podSpec"),
     pod("SeldonRuntime", "spec.overrides[].podSpec"),

@@ -133,7 +133,7 @@ impl<'a> Container<'a> {
 
     /// Whether an image is named, so that what is not there is not there.
     pub(crate) fn is_whole(&self) -> bool {
-        !self.cursor.get("image").is_absent().is_yes()
+        !self.cursor.get("image").text().is_absent().is_yes()
     }
 
     /// The environment variable `name`, where the container sets it.

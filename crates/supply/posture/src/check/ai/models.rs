@@ -46,6 +46,13 @@ fn check(world: &World, report: &mut Report) {
             plain(&service.at("spec.model.uri"), report);
         }
     }
+    for runtime in world.of_kind("VLLMRuntime") {
+        let model = runtime.at("spec.model.modelURL");
+        let is_free = model.text().is(|it| is_hub_name(&it));
+        report.when(is_free, &UNPINNED, &model, || {
+            format!("{} is named without a revision", model.shown())
+        });
+    }
     for service in world.of_kind("RayService") {
         for key in ["spec.serveConfigV2", "spec.serveConfig.runtimeEnv"] {
             serve_config(&service.at(key), report);
@@ -231,11 +238,12 @@ fn is_free_install(words: &[&str]) -> bool {
         .iter()
         .filter(|word| !word.starts_with('-') && !is_file(word));
     let is_free = |word: &&&str| !word.contains("==") && !word.starts_with('$');
+    // What a file names is not seen, and without hashes is what the index has.
     let has_file = words.contains(&"-r") || words.contains(&"--requirement");
     let has_second = words
         .iter()
         .any(|word| word.starts_with("--extra-index-url"));
-    has_second || (!has_file && packages.filter(is_free).count() > 0)
+    has_second || has_file || packages.filter(is_free).count() > 0
 }
 
 /// Code and configuration that a ConfigMap has as a text.
@@ -569,7 +577,8 @@ mod tests {
             (&["transformers"][..], true),
             (&["transformers==4.57.0"], false),
             (&["-U", "a==1", "b"], true),
-            (&["-r", "requirements.txt"], false),
+            (&["-r", "requirements.txt"], true),
+            (&["--require-hashes", "-r", "requirements.txt"], false),
             (
                 &["a==1", "--extra-index-url", "https://i.example.org"],
                 true,

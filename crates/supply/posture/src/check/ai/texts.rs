@@ -47,7 +47,7 @@ impl Line<'_, '_> {
         let before = self.whole.lines().take(self.number);
         let count = before.filter(|line| line.trim() == text).count();
         let origin = line_of(self.cursor.origin(), text, count);
-        let place = self.cursor.part(&format!("{}:{count}", name(text)));
+        let place = self.cursor.part(&format!("{}:{count}", digest(text)));
         report.when_at(Truth::Yes, rule, &place, &origin, || {
             (message.to_owned(), Vec::new())
         });
@@ -69,7 +69,7 @@ fn line_of(origin: &Origin, text: &str, before: usize) -> Origin {
 }
 
 /// A name for a text that may have a secret in it: the beginning of its digest.
-fn name(text: &str) -> String {
+pub(in crate::check) fn digest(text: &str) -> String {
     Digest::of(text.as_bytes()).to_string()[..15].to_owned()
 }
 
@@ -96,7 +96,7 @@ impl Scalar {
         report: &mut Report,
         message: &str,
     ) {
-        let place = || cursor.part(&format!("{}={}", self.keys.join("."), name(&self.value)));
+        let place = || cursor.part(&format!("{}={}", self.keys.join("."), digest(&self.value)));
         if is_it {
             report.when_at(Truth::Yes, rule, &place(), &self.origin, || {
                 (message.to_owned(), Vec::new())
