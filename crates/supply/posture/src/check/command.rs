@@ -1,7 +1,7 @@
 //! What a container is told to run, as words.
 
 use super::{
-    ai::{digest, within},
+    ai::{Finder, digest},
     workload::Container,
 };
 use crate::{Cursor, Fact, Origin};
@@ -139,23 +139,18 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
         });
         return;
     }
-    let mut from = 0;
+    let mut finder = Finder::new(item.origin());
     for text in split(text) {
         if words.len() >= MAX_WORDS {
             return;
         }
-        // What is quoted stands there in another way, but for the name of an option.
         let name = text.split_once('=').map_or(&*text, |(name, _)| name);
-        let shown = if item.origin().text().contains(&text) {
-            &text
-        } else {
-            name
-        };
-        // The end of a line is written in no letters.
-        let origin = if text == ";" {
-            item.origin().clone()
-        } else {
-            within(item.origin(), shown, &mut from)
+        // The end of a line is written in no letters, and what is quoted stands there in another way,
+        // but for the name of an option.
+        let origin = match text.as_str() {
+            ";" => item.origin().clone(),
+            _ if name.starts_with('-') => finder.find(name),
+            _ => finder.find(&text),
         };
         // The name of an option is no secret; another word may be one.
         let part = if name.starts_with('-') {

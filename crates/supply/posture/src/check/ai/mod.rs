@@ -12,7 +12,7 @@ mod stores;
 mod texts;
 mod tokens;
 
-pub(super) use texts::{digest, within};
+pub(super) use texts::{Finder, digest};
 pub(super) use tokens::is_ai_token;
 
 use super::{

@@ -9,7 +9,10 @@ use super::{
     texts::{is_commit, lines, scalars},
 };
 use crate::check::{Family, Persona, Report};
-use crate::{Cursor, Fact, Truth, World, check::workload::objects};
+use crate::{
+    Cursor, Fact, Truth, World,
+    check::{command::Word, workload::objects},
+};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[
@@ -191,41 +194,41 @@ fn addresses(place: &Cursor<'_>, depth: usize, report: &mut Report) {
 fn installs(program: &Program<'_>, report: &mut Report) {
     let words = &program.command.words;
     for (at, pair) in words.windows(2).enumerate() {
-        let rest = words[at + 2..].iter().map(|word| word.text.as_str());
-        let rest: Vec<&str> = rest.take_while(|it| *it != ";" && *it != "|").collect();
-        let name = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
-        let is_pip =
-            matches!(name(&pair[0].text).as_str(), "pip" | "pip3") && pair[1].text == "install";
-        let is_free = is_pip && is_free_install(&rest);
-        let is_clone = pair[0].text == "git" && pair[1].text == "clone";
-        report.when_at(
-            (is_free || is_clone).into(),
-            &INSTALLS,
-            &pair[0].cursor,
-            &pair[0].origin,
-            || {
-                (
-                    format!(
-                        "the container runs `{} {}` when it starts",
-                        pair[0].text, pair[1].text
-                    ),
-                    Vec::new(),
-                )
-            },
-        );
-        let is_piped = pair[0].text == "|"
-            && matches!(
-                name(&pair[1].text).as_str(),
-                "sh" | "bash" | "python" | "python3"
-            );
-        let mut before = words[..at].iter().rev().take_while(|word| word.text != ";");
-        let from = before.find(|word| matches!(name(&word.text).as_str(), "curl" | "wget"));
-        if let Some(from) = from.filter(|_| is_piped) {
-            report.when_at(Truth::Yes, &PIPED, &from.cursor, &from.origin, || {
-                ("a script is run as it comes".to_owned(), Vec::new())
-            });
+        let (first, second) = (name(&pair[0].text), name(&pair[1].text));
+        let is_install = match (first, second) {
+            ("pip" | "pip3", "install") => {
+                let rest = words[at + 2..].iter().map(|word| word.text.as_str());
+                let rest: Vec<&str> = rest.take_while(|it| *it != ";" && *it != "|").collect();
+                is_free_install(&rest)
+            }
+            ("git", "clone") => true,
+            _ => false,
+        };
+        let (cursor, origin) = (&pair[0].cursor, &pair[0].origin);
+        report.when_at(is_install.into(), &INSTALLS, cursor, origin, || {
+            let message = format!("the container runs `{first} {second}` when it starts");
+            (message, Vec::new())
+        });
+        if first == "|" && SHELLS.contains(&second) {
+            piped(&words[..at], report);
         }
     }
+}
+
+/// What is before a pipe into a shell.
+fn piped(before: &[Word<'_>], report: &mut Report) {
+    let mut command = before.iter().rev().take_while(|word| word.text != ";");
+    let from = command.find(|word| ["curl", "wget"].contains(&name(&word.text)));
+    if let Some(from) = from {
+        report.when_at(Truth::Yes, &PIPED, &from.cursor, &from.origin, || {
+            ("a script is run as it comes".to_owned(), Vec::new())
+        });
+    }
+}
+
+/// The last part of the way to a program.
+fn name(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or_default()
 }
 
 /// Whether `pip install` with these words may give another thing tomorrow.
@@ -294,6 +297,8 @@ fn is_hub_name(text: &str) -> bool {
     };
     is_part(owner) && is_part(name) && !["models", "model", "mnt", "data"].contains(&owner)
 }
+
+const SHELLS: &[&str] = &["sh", "bash", "python", "python3"];
 
 const PICKLES: &[&str] = &[
     ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".ckpt", ".mar",

@@ -1,5 +1,7 @@
 //! Texts that objects have inside of them: scripts, settings, YAML in YAML.
 
+use std::collections::HashMap;
+
 use casemate_core::{Digest, Rule};
 use casemate_document::{
     Limits, Node, Span, Value as Written,
@@ -12,21 +14,27 @@ use crate::{Attr, Cursor, Origin, Truth, check::Report};
 pub(super) struct Line<'c, 'a> {
     /// It.
     pub(super) text: &'a str,
-    number: usize,
+    origin: Origin,
     cursor: &'c Cursor<'a>,
-    whole: &'a str,
+    before: usize,
 }
 
 /// The lines of what is at `cursor`.
 pub(super) fn lines<'c, 'a>(cursor: &'c Cursor<'a>) -> impl Iterator<Item = Line<'c, 'a>> {
     let whole = cursor.fact.clone().ok().and_then(Attr::as_str);
-    let whole = whole.unwrap_or_default();
-    let lines = whole.lines().enumerate();
-    lines.map(move |(number, text)| Line {
-        text,
-        number,
-        cursor,
-        whole,
+    let mut finder = Finder::new(cursor.origin());
+    // The same line again is another place; a line that moves is not.
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    whole.unwrap_or_default().lines().map(move |text| {
+        let count = seen.entry(text.trim()).or_default();
+        let before = *count;
+        *count += 1;
+        Line {
+            text,
+            origin: finder.find(text.trim()),
+            cursor,
+            before,
+        }
     })
 }
 
@@ -42,30 +50,12 @@ impl Line<'_, '_> {
         if !is_it {
             return;
         }
-        // The same line again is another place; a line that moves is not.
-        let text = self.text.trim();
-        let before = self.whole.lines().take(self.number);
-        let count = before.filter(|line| line.trim() == text).count();
-        let origin = line_of(self.cursor.origin(), text, count);
-        let place = self.cursor.part(&format!("{}:{count}", digest(text)));
-        report.when_at(Truth::Yes, rule, &place, &origin, || {
+        let name = format!("{}:{}", digest(self.text.trim()), self.before);
+        let place = self.cursor.part(&name);
+        report.when_at(Truth::Yes, rule, &place, &self.origin, || {
             (message.to_owned(), Vec::new())
         });
     }
-}
-
-/// The place of the line `text` in what stands at `origin`, with `before` others like it before it; of
-/// the text wherever it is, where no line is it alone.
-fn line_of(origin: &Origin, text: &str, before: usize) -> Origin {
-    let mut start = 0;
-    let starts = origin.text().split_inclusive('\n').map(|line| {
-        let at = start;
-        start += line.len();
-        (at, line)
-    });
-    let alike = starts.filter(|(_, line)| line.trim() == text);
-    let mut from = alike.map(|(at, _)| at).nth(before).unwrap_or_default();
-    within(origin, text, &mut from)
 }
 
 /// A name for a text that may have a secret in it: the beginning of its digest.
@@ -112,12 +102,12 @@ pub(super) fn scalars(cursor: &Cursor<'_>) -> Vec<Scalar> {
     };
     let stream = yaml::read(text, Dialect::MERGING, &LIMITS);
     let mut scalars = Vec::new();
-    let mut from = 0;
+    let mut finder = Finder::new(cursor.origin());
     for document in &stream.documents {
         collect(&document.root, &mut Vec::new(), &mut |keys, value| {
             scalars.push(Scalar {
                 keys: keys.to_vec(),
-                origin: within(cursor.origin(), &value, &mut from),
+                origin: finder.find(&value),
                 value,
             });
         });
@@ -144,20 +134,43 @@ fn collect(node: &Node, keys: &mut Vec<String>, found: &mut dyn FnMut(&[String],
     }
 }
 
-/// The place of `text` in what stands at `origin`, not before `from`; the whole where it was written
-/// in another way (quotes, escapes).
-pub(in crate::check) fn within(origin: &Origin, text: &str, from: &mut usize) -> Origin {
-    let written = origin.text();
-    let found = written.get(*from..).and_then(|rest| rest.find(text));
-    let Some(found) = found.filter(|_| !text.is_empty()) else {
-        return origin.clone();
-    };
-    let start = *from + found;
-    *from = start + text.len();
-    let at = origin.span.start as usize + start;
-    Origin {
-        span: Span::new(at, at + text.len()),
-        ..origin.clone()
+/// Finds parts of a text in what was written, one after the other.
+pub(in crate::check) struct Finder<'a> {
+    whole: &'a Origin,
+    from: usize,
+    lost: usize,
+}
+
+impl<'a> Finder<'a> {
+    /// For what stands at `whole`.
+    pub(in crate::check) fn new(whole: &'a Origin) -> Self {
+        Self {
+            whole,
+            from: 0,
+            lost: 0,
+        }
+    }
+
+    /// The place of `text`, behind what was found before; the whole where it was written in another
+    /// way (quotes, escapes). Texts are long and hostile: it looks ahead a little, and gives up.
+    pub(in crate::check) fn find(&mut self, text: &str) -> Origin {
+        if text.is_empty() || self.lost > MAX_LOST {
+            return self.whole.clone();
+        }
+        let written = self.whole.text().get(self.from..).unwrap_or_default();
+        let ahead = written.len().min(AHEAD + text.len());
+        let ahead = written.floor_char_boundary(ahead);
+        let Some(found) = written[..ahead].find(text) else {
+            self.lost += 1;
+            return self.whole.clone();
+        };
+        let start = self.from + found;
+        self.from = start + text.len();
+        let at = self.whole.span.start as usize + start;
+        Origin {
+            span: Span::new(at, at + text.len()),
+            ..self.whole.clone()
+        }
     }
 }
 
@@ -172,6 +185,11 @@ pub(super) fn has_commit(address: &str) -> bool {
         .split(|c: char| !c.is_ascii_alphanumeric())
         .any(is_commit)
 }
+
+/// Longer comments between two words are rare.
+const AHEAD: usize = 4096;
+
+const MAX_LOST: usize = 16;
 
 const LIMITS: Limits = Limits {
     bytes: 1 << 20,
