@@ -140,7 +140,7 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
         return;
     }
     let mut finder = Finder::new(item.origin());
-    for text in split(text) {
+    for text in evaluated(split(text)) {
         if words.len() >= MAX_WORDS {
             return;
         }
@@ -164,6 +164,25 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
             origin,
         });
     }
+}
+
+/// The words, where those that a shell reads once more (`eval "…"`, `bash -c "…"`) are words too.
+fn evaluated(words: Vec<String>) -> Vec<String> {
+    let mut all = Vec::with_capacity(words.len());
+    let mut is_read_again = false;
+    for word in words {
+        if is_read_again && word.contains(char::is_whitespace) {
+            all.extend(split(&word));
+            continue;
+        }
+        is_read_again = match word.as_str() {
+            "eval" | "-c" | "-lc" => true,
+            ";" | "|" => false,
+            _ => is_read_again,
+        };
+        all.push(word);
+    }
+    all
 }
 
 /// The words of a script: quotes and backslashes are taken off, `;` stands for whatever ends a command,
@@ -232,6 +251,16 @@ mod tests {
         let script = "command: [sh, -c]\n    args:\n    - |\n      set -e\n      vllm serve /m \\\n        \
             --api-key $K --trust-remote-code; a\n";
         assert_eq!(judged(script).0, ["CM-AI-020 pod.yaml:14:22"]);
+    }
+
+    #[test]
+    fn what_a_shell_reads_again_is_read() {
+        let script = "args:\n    - |\n      eval \"vllm serve /m \\\n        --name \"{{ .N }}\" \\\n        \
+            --trust-remote-code\"\n";
+        assert_eq!(
+            judged(script).0,
+            ["CM-AI-012 pod.yaml:7:5", "CM-AI-020 pod.yaml:13:9"]
+        );
     }
 
     #[test]

@@ -81,10 +81,14 @@ fn remote_code(program: &Program<'_>, report: &mut Report) {
         let name = variable.get("name").text().ok().unwrap_or_default();
         let value = variable.get("value");
         let is_named = name.ends_with("TRUST_REMOTE_CODE");
-        let is_on = value.text().is(|text| {
-            text.contains("--trust-remote-code")
-                || (is_named && (text == "1" || text.eq_ignore_ascii_case("true")))
-        });
+        let is_on = match value.text() {
+            // Nobody asks of most variables whether they say so.
+            Fact::Unknown(_) if !is_named => Truth::No,
+            text => text.is(|text| {
+                let is_yes = text == "1" || text.eq_ignore_ascii_case("true");
+                text.contains("--trust-remote-code") || (is_named && is_yes)
+            }),
+        };
         report.when(is_on, &REMOTE_CODE, &value, || {
             "the code of the model is run".to_owned()
         });

@@ -189,7 +189,7 @@ pub(super) fn has_commit(address: &str) -> bool {
 /// Longer comments between two words are rare.
 const AHEAD: usize = 4096;
 
-const MAX_LOST: usize = 16;
+const MAX_LOST: usize = 64;
 
 const LIMITS: Limits = Limits {
     bytes: 1 << 20,

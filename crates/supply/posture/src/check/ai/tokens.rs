@@ -6,7 +6,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::programs;
 use crate::check::{Family, Persona, Report};
-use crate::{World, check::manifest_secrets::is_literal};
+use crate::{Cursor, Fact, World, check::manifest_secrets::is_literal};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[(&LITERAL, Persona::Regular), (&VARIABLE, Persona::Pedantic)],
@@ -19,7 +19,7 @@ fn check(world: &World, report: &mut Report) {
             let name = variable.get("name").text().ok().unwrap_or_default();
             let value = variable.get("value");
             let is_named = is_ai_token(&name);
-            let is_there = value.text().is(|text| {
+            let is_there = known(&value, is_named).is(|text| {
                 is_token(&text) || (is_named && is_literal(&text) && text.len() >= MIN_LENGTH)
             });
             report.when(is_there, &LITERAL, &value, || {
@@ -44,7 +44,7 @@ fn check(world: &World, report: &mut Report) {
     }
     for map in world.of_kind("ConfigMap") {
         for (key, value) in map.at("data").entries() {
-            let is_there = value.text().is(|text| {
+            let is_there = known(&value, is_ai_token(key)).is(|text| {
                 is_token(text.trim())
                     || (is_ai_token(key) && is_literal(&text) && text.len() >= MIN_LENGTH)
             });
@@ -52,6 +52,15 @@ fn check(world: &World, report: &mut Report) {
                 format!("{key} has its value here")
             });
         }
+    }
+}
+
+/// The text. What is not known is nothing, where it is not called a token: nobody asks of most
+/// variables whether they hold one.
+fn known(value: &Cursor<'_>, is_named: bool) -> Fact<String> {
+    match value.text() {
+        Fact::Unknown(_) if !is_named => Fact::Absent,
+        text => text,
     }
 }
 
