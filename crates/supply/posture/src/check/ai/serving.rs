@@ -100,7 +100,8 @@ fn triton(program: &Program<'_>, report: &mut Report) {
 struct Server {
     images: &'static [&'static str],
     words: &'static [&'static str],
-    variable: &'static str,
+    /// Where it takes the key from, if there is no option.
+    variable: Option<&'static str>,
     port: i64,
 }
 
@@ -112,19 +113,19 @@ const SERVERS: &[Server] = &[
             "vllm.entrypoints.openai.api_server",
             "vllm.entrypoints.api_server",
         ],
-        variable: "VLLM_API_KEY",
+        variable: Some("VLLM_API_KEY"),
         port: 8000,
     },
     Server {
         images: &["sglang"],
         words: &["sglang.launch_server"],
-        variable: "SGLANG_API_KEY",
+        variable: None,
         port: 30000,
     },
     Server {
         images: &["text-generation-inference"],
         words: &["text-generation-launcher"],
-        variable: "API_KEY",
+        variable: Some("API_KEY"),
         port: 80,
     },
 ];
@@ -142,7 +143,10 @@ fn keys(program: &Program<'_>, world: &World, report: &mut Report) {
         .outside
         .clone()
         .and(|| program.lacks(&["--api-key"]))
-        .and(|| !program.container.has_env(server.variable, world));
+        .and(|| {
+            let has = |name: &str| program.container.has_env(name, world);
+            !server.variable.map_or(Truth::No, has)
+        });
     let place = &program.container.cursor;
     report.when_at(is_open, &NO_KEY, place, place.origin(), || {
         (
