@@ -5,8 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use casemate_core::{Coverage, Finding, Outcome, Reading, Rule, Source, Status, Subject, Survey};
-use casemate_document::decode;
+use casemate_core::{
+    Coverage, Finding, Outcome, Reading, Region, Rule, Source, Status, Subject, Survey,
+};
+use casemate_document::{Lines, decode};
 
 use crate::{
     File, World,
@@ -160,13 +162,17 @@ impl PostureSurvey {
             .map(|(at, file)| (place(file), at))
             .collect();
         let mut open: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        for found in report
-            .found
-            .iter()
-            .filter(|found| self.is_told(&found.rule))
-        {
-            if let Some(&at) = places.get(&place(&found.attribute.origin.file)) {
-                outcomes[at].findings.push(finding(found));
+        // Where the lines of a file begin is asked once, and not for each finding in it.
+        let mut lines: HashMap<usize, Lines<'_>> = HashMap::new();
+        let told = report.found.iter().filter(|it| self.is_told(&it.rule));
+        for found in told {
+            let origin = &found.attribute.origin;
+            if let Some(&at) = places.get(&place(&origin.file)) {
+                let lines = lines
+                    .entry(at)
+                    .or_insert_with(|| Lines::of(&files[at].text));
+                let region = lines.region(origin.span);
+                outcomes[at].findings.push(finding(found, region));
                 outcomes[at].result = Status::Fail;
             }
         }
@@ -226,7 +232,7 @@ impl PostureSurvey {
     }
 }
 
-fn finding(found: &Found) -> Finding {
+fn finding(found: &Found, region: Region) -> Finding {
     let Attribute {
         address,
         path,
@@ -234,11 +240,16 @@ fn finding(found: &Found) -> Finding {
     } = &found.attribute;
     let subject = &origin.file.subject;
     let anchor = found.attribute.anchor();
-    let region = Some(origin.region());
+    let region = Some(region);
     let finding = subject.finding(&found.rule, Vec::new(), region, &anchor, &*found.message);
     let finding = finding
         .with_evidence("resource", &**address)
         .with_evidence("attribute", &**path);
+    let related = found.related.iter();
+    let finding = related.fold(finding, |finding, it| {
+        let place = format!("{} at {}", it.what, it.origin.location());
+        finding.with_evidence("through", place)
+    });
     let places = origin.places().into_iter();
     places.fold(finding, |finding, place| {
         finding.with_evidence(place.role.as_str(), place.location.to_string())

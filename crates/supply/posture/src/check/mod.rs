@@ -1,9 +1,20 @@
 //! What can be wrong: one file for each family of rules.
 
+mod ai;
+mod command;
 mod container;
+mod exposure;
+mod host_paths;
 mod image;
+mod images;
+mod manifest_secrets;
+mod namespaces;
+mod network;
 mod pipeline;
+mod pod_restricted;
 mod pod_security;
+mod pod_templates;
+mod rbac;
 mod report;
 mod script;
 mod user;
@@ -15,7 +26,7 @@ use crate::World;
 use container::{build, build_scripts, compose};
 use pipeline::{azure, cluster, github, gitlab};
 
-pub use report::{Attribute, Found, Open, Report};
+pub use report::{Attribute, Found, Open, Related, Report};
 pub use user::{UserCheckError, UserChecks};
 
 /// Rules that ask about the same things.
@@ -41,6 +52,22 @@ pub enum Persona {
 /// Every family.
 pub const FAMILIES: &[Family] = &[
     pod_security::FAMILY,
+    host_paths::FAMILY,
+    pod_restricted::FAMILY,
+    rbac::FAMILY,
+    network::FAMILY,
+    images::FAMILY,
+    namespaces::FAMILY,
+    manifest_secrets::FAMILY,
+    ai::RAY,
+    ai::NOTEBOOKS,
+    ai::CONSOLES,
+    ai::SERVING,
+    ai::MODELS,
+    ai::TOKENS,
+    ai::GPU,
+    ai::ISOLATION,
+    ai::STORES,
     github::injection::FAMILY,
     github::triggers::FAMILY,
     github::permissions::FAMILY,

@@ -13,7 +13,7 @@ pub struct Report {
     pub found: Vec<Found>,
     /// What the files do not say.
     pub open: Vec<Open>,
-    seen: HashSet<(RuleId, Arc<str>, String)>,
+    seen: HashSet<Key>,
 }
 
 /// An attribute of a resource, also one that is not there.
@@ -36,6 +36,17 @@ pub struct Found {
     pub attribute: Attribute,
     /// What is wrong, in one sentence.
     pub message: String,
+    /// What else makes it so, elsewhere: the Service that opens a port.
+    pub related: Vec<Related>,
+}
+
+/// Something elsewhere that a finding rests on.
+#[derive(Clone, Debug)]
+pub struct Related {
+    /// What it is: `Service/ml/api`.
+    pub what: String,
+    /// Where it stands.
+    pub origin: Origin,
 }
 
 /// Something that could not be decided.
@@ -80,9 +91,12 @@ impl Attribute {
     }
 }
 
+/// What is reported once. One object may be in several files: an overlay, another release.
+type Key = (RuleId, usize, Arc<str>, String);
+
 impl Report {
     /// Reports `rule` at `cursor` if `truth` holds, and that it is open if nobody can say. A rule is
-    /// reported of one attribute once.
+    /// reported of one attribute of a file once.
     pub fn when(
         &mut self,
         truth: Truth,
@@ -90,12 +104,29 @@ impl Report {
         cursor: &Cursor<'_>,
         message: impl FnOnce() -> String,
     ) {
-        let attribute = || Attribute::of(cursor);
-        match truth {
-            Truth::No => {}
-            Truth::Yes => self.add_found(Cow::Borrowed(rule), attribute(), message),
-            Truth::Unknown(why) => self.add_open(Cow::Borrowed(rule), attribute(), why),
+        self.when_at(truth, rule, cursor, cursor.origin(), || {
+            (message(), Vec::new())
+        });
+    }
+
+    /// As [`Report::when`], where the place to show is `origin`, a part of what is at `cursor`, and
+    /// things elsewhere make it so.
+    pub fn when_at(
+        &mut self,
+        truth: Truth,
+        rule: &'static Rule,
+        cursor: &Cursor<'_>,
+        origin: &Origin,
+        message: impl FnOnce() -> (String, Vec<Related>),
+    ) {
+        if truth == Truth::No {
+            return;
         }
+        let attribute = Attribute {
+            origin: origin.clone(),
+            ..Attribute::of(cursor)
+        };
+        self.add(truth, Cow::Borrowed(rule), attribute, message);
     }
 
     /// As [`Report::when`], of a part of what is at `cursor`: `part` is its name, which need not be
@@ -122,55 +153,60 @@ impl Report {
             number += 1;
             attribute.path = format!("{path} ({number})");
         }
-        match truth {
-            Truth::No => {}
-            Truth::Yes => self.add_found(Cow::Borrowed(rule), attribute, message),
-            Truth::Unknown(why) => self.add_open(Cow::Borrowed(rule), attribute, why),
-        }
+        self.add(truth, Cow::Borrowed(rule), attribute, || {
+            (message(), Vec::new())
+        });
     }
 
     /// Reports `rule`, which is none of ours.
     pub fn found(&mut self, rule: &Rule, attribute: Attribute, message: &str) {
-        self.add_found(Cow::Owned(rule.clone()), attribute, || message.to_owned());
+        let message = || (message.to_owned(), Vec::new());
+        self.add(Truth::Yes, Cow::Owned(rule.clone()), attribute, message);
     }
 
     /// Says that `rule`, which is none of ours, is open.
     pub fn open(&mut self, rule: &Rule, attribute: Attribute, why: &str) {
-        self.add_open(Cow::Owned(rule.clone()), attribute, why.into());
+        let truth = Truth::Unknown(why.into());
+        let rule = Cow::Owned(rule.clone());
+        self.add(truth, rule, attribute, || (String::new(), Vec::new()));
     }
 
-    fn add_found(
+    fn add(
         &mut self,
+        truth: Truth,
         rule: Cow<'static, Rule>,
         attribute: Attribute,
-        message: impl FnOnce() -> String,
+        message: impl FnOnce() -> (String, Vec<Related>),
     ) {
-        if self.is_new(&rule, &attribute) {
-            self.found.push(Found {
-                rule,
-                attribute,
-                message: message(),
-            });
+        if !self.seen.insert(key(&rule, &attribute)) {
+            return;
         }
-    }
-
-    fn add_open(&mut self, rule: Cow<'static, Rule>, attribute: Attribute, why: Arc<str>) {
-        if self.is_new(&rule, &attribute) {
-            self.open.push(Open {
+        match truth {
+            Truth::No => {}
+            Truth::Yes => {
+                let (message, related) = message();
+                self.found.push(Found {
+                    rule,
+                    attribute,
+                    message,
+                    related,
+                });
+            }
+            Truth::Unknown(why) => self.open.push(Open {
                 rule,
                 attribute,
                 why,
-            });
+            }),
         }
-    }
-
-    fn is_new(&mut self, rule: &Rule, attribute: &Attribute) -> bool {
-        self.seen.insert(key(rule, attribute))
     }
 }
 
-/// What is reported once.
-fn key(rule: &Rule, attribute: &Attribute) -> (RuleId, Arc<str>, String) {
-    let Attribute { address, path, .. } = attribute;
-    (rule.id.clone(), address.clone(), path.clone())
+fn key(rule: &Rule, attribute: &Attribute) -> Key {
+    let Attribute {
+        address,
+        path,
+        origin,
+    } = attribute;
+    let file = Arc::as_ptr(&origin.file) as usize;
+    (rule.id.clone(), file, address.clone(), path.clone())
 }

@@ -1,12 +1,19 @@
 //! The pods that objects of Kubernetes make, whatever their kind.
 
-use crate::{Cursor, Language, World};
+use std::sync::Arc;
+
+use super::pod_templates::{WAYS, Way};
+use crate::{Cursor, Fact, Language, Resource, Truth, World};
 
 /// A pod that some object asks for.
 #[derive(Clone, Debug)]
 pub(crate) struct Pod<'a> {
-    /// Its `spec`.
+    /// What has the fields of its `spec`.
     pub(crate) spec: Cursor<'a>,
+    /// Its labels and annotations, where the object says them.
+    pub(crate) metadata: Option<Cursor<'a>>,
+    shared: Option<Cursor<'a>>,
+    containers: &'static [&'static str],
 }
 
 /// A container of a pod.
@@ -16,66 +23,274 @@ pub(crate) struct Container<'a> {
     pub(crate) cursor: Cursor<'a>,
     /// Its name, for messages.
     pub(crate) name: String,
+    pod: Option<Cursor<'a>>,
 }
 
 impl<'a> Pod<'a> {
+    /// The object that asks for it.
+    pub(crate) fn resource(&self) -> &'a Resource {
+        self.spec.resource
+    }
+
+    /// A field of its spec, or of what all pods of the object share.
+    pub(crate) fn get(&self, key: &str) -> Cursor<'a> {
+        let own = self.spec.get(key);
+        match &self.shared {
+            Some(shared) if own.is_absent().is_yes() => shared.get(key),
+            _ => own,
+        }
+    }
+
     /// Every container, those that run first and those that debug included.
     pub(crate) fn containers(&self) -> Vec<Container<'a>> {
-        let lists = ["initContainers", "containers", "ephemeralContainers"];
-        let cursors = lists.iter().flat_map(|list| self.spec.get(list).items());
-        let container = |cursor: Cursor<'a>| Container {
-            name: cursor.get("name").shown(),
-            cursor,
+        let cursors = self.containers.iter().flat_map(|way| self.spec.walk(way));
+        let container = |cursor: Cursor<'a>| {
+            let name = cursor.get("name").text().ok();
+            let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+            Container {
+                name: name.unwrap_or_else(|| last(&cursor.path)),
+                pod: Some(self.get("securityContext")),
+                cursor,
+            }
         };
         cursors.map(container).collect()
     }
+
+    /// Its volumes, those that all pods of the object share included.
+    pub(crate) fn volumes(&self) -> Vec<Cursor<'a>> {
+        let mut volumes = self.spec.get("volumes").items();
+        if let Some(shared) = &self.shared {
+            volumes.extend(shared.get("volumes").items());
+        }
+        volumes
+    }
+
+    /// Whether it runs on Windows, where the rules for Linux say nothing.
+    pub(crate) fn is_windows(&self) -> Truth {
+        self.get("os").get("name").equals("windows")
+    }
+
+    /// Whether root in it is nobody on its node.
+    pub(crate) fn has_own_users(&self) -> Truth {
+        self.get("hostUsers").is_false()
+    }
+
+    /// Whether it has all of a pod, so that what is not there is not there. Patches and defaults have
+    /// parts of one, and name no image.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.containers().iter().any(Container::is_whole)
+    }
+
+    /// A label: one that is written, or that the controller of the object is known to add.
+    pub(crate) fn label(&self, key: &str) -> Fact<String> {
+        let added = || match self.added_label(key) {
+            Some(value) => Fact::Known(value),
+            None => Fact::Absent,
+        };
+        match &self.metadata {
+            Some(metadata) => metadata.get("labels").get(key).text().or_else(added),
+            None => added(),
+        }
+    }
+
+    /// What controllers add, by their sources: KubeRay (`ray-operator/controllers/ray/utils`).
+    fn added_label(&self, key: &str) -> Option<String> {
+        let resource = self.resource();
+        let name = resource.at("metadata.name").text().ok()?;
+        match (&*resource.kind, key) {
+            ("RayCluster", "ray.io/cluster") => Some(name),
+            ("RayCluster" | "RayService" | "RayJob", "ray.io/node-type") => {
+                Some(if self.is_ray_head() { "head" } else { "worker" }.to_owned())
+            }
+            ("RayCluster" | "RayService" | "RayJob", "ray.io/is-ray-node") => {
+                Some("yes".to_owned())
+            }
+            ("InferenceService", "serving.kserve.io/inferenceservice") => Some(name),
+            ("Notebook", "notebook-name") => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the head of a Ray cluster.
+    pub(crate) fn is_ray_head(&self) -> bool {
+        self.spec.path.contains("headGroupSpec.")
+    }
+}
+
+impl<'a> Container<'a> {
+    /// A field of its security context, or else of its pod's.
+    pub(crate) fn security(&self, key: &str) -> Cursor<'a> {
+        let own = self.cursor.get("securityContext").get(key);
+        match &self.pod {
+            Some(pod) if own.is_absent().is_yes() => {
+                let pods = pod.get(key);
+                // What is nowhere is missed at the container.
+                if pods.is_absent().is_yes() { own } else { pods }
+            }
+            _ => own,
+        }
+    }
+
+    /// Whether an image is named, so that what is not there is not there.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.cursor.get("image").text().is_absent().is_yes()
+    }
+
+    /// The environment variable `name`, where the container sets it.
+    pub(crate) fn env(&self, name: &str) -> Option<Cursor<'a>> {
+        let named = |item: &Cursor<'a>| item.get("name").equals(name).is_yes();
+        let mut variables = self.cursor.get("env").items().into_iter();
+        // Of several the last one counts.
+        variables.rfind(named)
+    }
+
+    /// The value of the environment variable `name`. Where it comes from an object that is not here,
+    /// or from a Secret, it is not known.
+    pub(crate) fn env_value(&self, name: &str, world: &World) -> Fact<String> {
+        let Some(variable) = self.env(name) else {
+            return self.env_from(name, world);
+        };
+        let source = variable.get("valueFrom");
+        if source.is_absent().is_yes() {
+            return variable.get("value").text();
+        }
+        let map = source.get("configMapKeyRef");
+        let (Fact::Known(object), Fact::Known(key)) =
+            (map.get("name").text(), map.get("key").text())
+        else {
+            return unknown(format!("{name} comes from elsewhere"));
+        };
+        match config_map(&object, self.cursor.resource, world) {
+            Some(object) => object.at("data").get(&key).text(),
+            None => unknown(format!("ConfigMap {object} is not here")),
+        }
+    }
+
+    fn env_from(&self, name: &str, world: &World) -> Fact<String> {
+        let mut missing = None;
+        for source in self.cursor.get("envFrom").items() {
+            let map = source.get("configMapRef").get("name").text().ok();
+            let found = map
+                .as_ref()
+                .and_then(|map| config_map(map, self.cursor.resource, world));
+            match found.map(|object| object.at("data").get(name).text()) {
+                Some(Fact::Absent) => {}
+                Some(value) => return value,
+                None => missing = Some(map.unwrap_or_else(|| "a Secret".to_owned())),
+            }
+        }
+        match missing {
+            Some(object) => unknown(format!("{name} may come from {object}")),
+            None => Fact::Absent,
+        }
+    }
+
+    /// Whether the environment variable `name` has a value other than none, wherever it is from.
+    pub(crate) fn has_env(&self, name: &str, world: &World) -> Truth {
+        match self.env(name) {
+            Some(variable) if !variable.get("valueFrom").is_absent().is_yes() => Truth::Yes,
+            _ => self.env_value(name, world).is(|value| !value.is_empty()),
+        }
+    }
+}
+
+fn unknown<T>(why: String) -> Fact<T> {
+    Fact::Unknown(why.into())
+}
+
+fn config_map<'a>(name: &str, near: &Resource, world: &'a World) -> Option<&'a Resource> {
+    let named = |object: &&Resource| object.at("metadata.name").equals(name).is_yes();
+    let mut maps = world.of_kind("ConfigMap").filter(named);
+    maps.find(|object| are_together(object, near))
+}
+
+/// Whether two objects are in one namespace. Where one of them names none, it is applied with what
+/// stands in the same directory.
+pub(crate) fn are_together(one: &Resource, other: &Resource) -> bool {
+    match (one.namespace(), other.namespace()) {
+        (Some(one), Some(other)) => one == other,
+        _ => directory(one) == directory(other),
+    }
+}
+
+fn directory(resource: &Resource) -> &str {
+    let path = resource.body.origin.file.subject.path.as_str();
+    path.rsplit_once('/').map_or("", |(directory, _)| directory)
+}
+
+/// Whether the labels of `pod` are those of `selector`. An empty selector selects every pod.
+pub(crate) fn selects(selector: &Cursor<'_>, pod: &Pod<'_>) -> Truth {
+    let label = |(key, value): (&str, Cursor<'_>)| match value.text() {
+        Fact::Known(value) => pod.label(key).is(|label| label == value),
+        Fact::Absent => Truth::Yes,
+        Fact::Unknown(why) => Truth::Unknown(why),
+    };
+    let labels = Truth::all(selector.entries().into_iter().map(label));
+    match &selector.fact {
+        Fact::Unknown(why) => labels.and(|| Truth::Unknown(Arc::clone(why))),
+        _ => labels,
+    }
+}
+
+/// As [`selects`], for a selector with `matchLabels` and `matchExpressions`.
+pub(crate) fn matches(selector: &Cursor<'_>, pod: &Pod<'_>) -> Truth {
+    selects(&selector.get("matchLabels"), pod).and(|| {
+        let expressions = selector.get("matchExpressions").items();
+        Truth::all(expressions.iter().map(|expression| {
+            let Fact::Known(key) = expression.get("key").text() else {
+                return Truth::No;
+            };
+            let label = pod.label(&key);
+            let values = expression.get("values");
+            let is_in = || label.clone().holds(|label| values.has(&label));
+            match expression.get("operator").text().ok().as_deref() {
+                Some("In") => is_in(),
+                Some("NotIn") => !is_in(),
+                Some("Exists") => !label.is_absent(),
+                Some("DoesNotExist") => label.is_absent(),
+                _ => Truth::Unknown("an operator of a selector is not known".into()),
+            }
+        }))
+    })
+}
+
+/// The objects of Kubernetes.
+pub(crate) fn objects(world: &World) -> impl Iterator<Item = &Resource> {
+    let resources = world.resources().iter();
+    resources.filter(|resource| resource.language == Language::Kubernetes)
 }
 
 /// The pods of all objects.
 pub(crate) fn pods(world: &World) -> Vec<Pod<'_>> {
-    let mut pods = Vec::new();
-    for resource in world.resources() {
-        if resource.language != Language::Kubernetes {
-            continue;
+    objects(world).flat_map(pods_of).collect()
+}
+
+fn pods_of(resource: &Resource) -> Vec<Pod<'_>> {
+    let ways = WAYS.iter().filter(|way| *way.kind == *resource.kind);
+    ways.flat_map(|way| pods_at(resource, way)).collect()
+}
+
+fn pods_at<'a>(resource: &'a Resource, way: &'static Way) -> Vec<Pod<'a>> {
+    let around = way.spec.strip_suffix("spec");
+    let around = around.filter(|around| around.is_empty() || around.ends_with('.'));
+    let pod = |spec: Cursor<'a>, metadata| Pod {
+        spec,
+        metadata,
+        shared: way.shared.map(|shared| resource.at(shared)),
+        containers: way.containers,
+    };
+    match around {
+        Some(around) => {
+            let templates = resource.cursor().walk(around.trim_end_matches('.'));
+            let templates = templates.into_iter();
+            let there = templates.filter(|it| !it.get("spec").is_absent().is_yes());
+            there
+                .map(|it| pod(it.get("spec"), Some(it.get("metadata"))))
+                .collect()
         }
-        let ways = POD_TEMPLATES
-            .iter()
-            .filter(|(kind, _)| **kind == *resource.kind);
-        for (_, way) in ways {
-            for template in walk(resource.cursor(), way) {
-                pods.push(Pod {
-                    spec: template.get("spec"),
-                });
-            }
+        None => {
+            let specs = resource.cursor().walk(way.spec).into_iter();
+            specs.map(|spec| pod(spec, None)).collect()
         }
     }
-    pods
 }
-
-/// Everything at `way`, its keys between dots; `[]` behind one stands for each item of a list, and
-/// nothing for the place itself.
-fn walk<'a>(from: Cursor<'a>, way: &str) -> Vec<Cursor<'a>> {
-    let keys = way.split('.').filter(|key| !key.is_empty());
-    keys.fold(vec![from], |places, key| {
-        let step = |place: Cursor<'a>| match key.strip_suffix("[]") {
-            Some(list) => place.get(list).items(),
-            None => vec![place.get(key)],
-        };
-        places.into_iter().flat_map(step).collect()
-    })
-}
-
-/// Where kinds of objects have the `metadata` and `spec` of a pod.
-const POD_TEMPLATES: &[(&str, &str)] = &[
-    ("Pod", ""),
-    ("PodTemplate", "template"),
-    ("Deployment", "spec.template"),
-    ("StatefulSet", "spec.template"),
-    ("DaemonSet", "spec.template"),
-    ("ReplicaSet", "spec.template"),
-    ("ReplicationController", "spec.template"),
-    ("Job", "spec.template"),
-    ("CronJob", "spec.jobTemplate.spec.template"),
-    ("RayCluster", "spec.headGroupSpec.template"),
-    ("RayCluster", "spec.workerGroupSpecs[].template"),
-];

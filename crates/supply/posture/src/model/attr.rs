@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use casemate_document::{Node, Value as Written};
+use casemate_document::{Node, Span, Value as Written};
 
 use super::{Fact, File, Origin, Truth};
 
@@ -106,6 +106,15 @@ impl Attr {
     /// The value of `node`, which was read from `file`. The nesting of documents is bounded, and so
     /// is this. Tags are left out.
     pub fn of_node(node: &Node, file: &Arc<File>) -> Self {
+        Self::of_part(node, file, 0)
+    }
+
+    /// As [`Attr::of_node`], where what was read begins at a byte of the file.
+    pub fn of_part(node: &Node, file: &Arc<File>, start: usize) -> Self {
+        let origin = |span: Span| {
+            let at = |byte: u32| start + byte as usize;
+            Origin::new(file, Span::new(at(span.start), at(span.end)))
+        };
         let value = match &node.value {
             Written::Null => Value::Null,
             Written::Bool(value) => Value::Bool(*value),
@@ -113,19 +122,20 @@ impl Attr {
             Written::Float(value) => Value::Float(*value),
             Written::String(text) => Value::String(text.clone()),
             Written::List(items) => {
-                Value::List(items.iter().map(|it| Self::of_node(it, file)).collect())
+                let items = items.iter().map(|it| Self::of_part(it, file, start));
+                Value::List(items.collect())
             }
             Written::Map(map) => {
                 let items = map.entries().iter().map(|entry| Item {
                     key: entry.key.clone(),
-                    place: Origin::new(file, entry.key_span),
-                    value: Self::of_node(&entry.value, file),
+                    place: origin(entry.key_span),
+                    value: Self::of_part(&entry.value, file, start),
                 });
                 Value::Map(Arc::new(Map::new(items.collect())))
             }
-            Written::Tagged(tagged) => Self::of_node(&tagged.1, file).value,
+            Written::Tagged(tagged) => Self::of_part(&tagged.1, file, start).value,
         };
-        Self::new(value, Origin::new(file, node.span))
+        Self::new(value, origin(node.span))
     }
 
     /// The attribute at `path`, its keys between dots. An absent one, and one of something that is

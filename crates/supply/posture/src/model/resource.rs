@@ -139,6 +139,11 @@ impl Resource {
     pub fn at(&self, path: &str) -> Cursor<'_> {
         self.cursor().at(path)
     }
+
+    /// The namespace of an object of Kubernetes, where it names one.
+    pub fn namespace(&self) -> Option<&str> {
+        self.body.at("metadata.namespace").ok()?.as_str()
+    }
 }
 
 /// A place in a resource that may hold something: what a check asks and points at.
@@ -181,6 +186,32 @@ impl<'a> Cursor<'a> {
             other => (other.clone(), None),
         };
         self.step(path, key, fact, place)
+    }
+
+    /// A part of the text at this place, called `name` behind a `#`.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Self {
+        Self {
+            path: format!("{}#{name}", self.path),
+            ..self.clone()
+        }
+    }
+
+    /// Everything at `way`, its keys between dots: `[]` behind one stands for each item of a list, `*`
+    /// for what is under each key of a map, and no key for the place itself. What is not there is left
+    /// out.
+    #[must_use]
+    pub fn walk(&self, way: &str) -> Vec<Self> {
+        let keys = way.split('.').filter(|key| !key.is_empty());
+        keys.fold(vec![self.clone()], |places, key| {
+            let step = |place: Self| match key.strip_suffix("[]") {
+                Some(list) => place.get(list).items(),
+                None if key == "*" => place.entries().into_iter().map(|(_, it)| it).collect(),
+                None => vec![place.get(key)],
+            };
+            let places = places.into_iter().flat_map(step);
+            places.filter(|place| !place.is_absent().is_yes()).collect()
+        })
     }
 
     fn step(

@@ -1,0 +1,479 @@
+//! Model servers: who may ask them, and for what.
+
+use std::borrow::Cow;
+
+use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
+
+use super::{Program, programs, texts::lines};
+use crate::check::{Family, Persona, Report};
+use crate::{Truth, World};
+
+pub(super) const FAMILY: Family = Family {
+    rules: &[
+        (&TORCHSERVE, Persona::Regular),
+        (&TRITON, Persona::Regular),
+        (&NO_KEY, Persona::Regular),
+        (&OLLAMA, Persona::Regular),
+        (&PUBLIC, Persona::Auditor),
+        (&DEVELOPMENT, Persona::Regular),
+    ],
+    check,
+};
+
+fn check(world: &World, report: &mut Report) {
+    for program in programs(world) {
+        torchserve(&program, report);
+        triton(&program, report);
+        keys(&program, world, report);
+        ollama(&program, world, report);
+        development(&program, report);
+    }
+    for map in world.of_kind("ConfigMap") {
+        for (_, value) in map.at("data").entries() {
+            for line in lines(&value) {
+                let text = line.text.replace([' ', '\t'], "");
+                let is_open = TORCHSERVE_SETTINGS.contains(&text.as_str());
+                line.report(
+                    is_open,
+                    &TORCHSERVE,
+                    report,
+                    &format!("TorchServe has {text}"),
+                );
+            }
+        }
+    }
+    for service in world.of_kind("InferenceService") {
+        let labels = service.at("metadata.labels");
+        let keys = [
+            "networking.kserve.io/visibility",
+            "networking.knative.dev/visibility",
+        ];
+        let is_local = Truth::any(keys.map(|key| labels.get(key).equals("cluster-local")));
+        report.when(!is_local, &PUBLIC, &service.at("metadata"), || {
+            "the InferenceService is not kept inside".to_owned()
+        });
+    }
+}
+
+fn torchserve(program: &Program<'_>, report: &mut Report) {
+    if let Some(flag) = program.command.flag("--disable-token-auth") {
+        report.when_at(
+            Truth::Yes,
+            &TORCHSERVE,
+            &flag.word.cursor,
+            &flag.word.origin,
+            || ("TorchServe asks for no token".to_owned(), Vec::new()),
+        );
+    }
+    if let Some(variable) = program.container.env("TS_DISABLE_TOKEN_AUTHORIZATION") {
+        let value = variable.get("value");
+        report.when(value.is_true(), &TORCHSERVE, &value, || {
+            "TorchServe asks for no token".to_owned()
+        });
+    }
+}
+
+fn triton(program: &Program<'_>, report: &mut Report) {
+    if !program.command.runs("tritonserver") && !program.is_image(&["tritonserver"]) {
+        return;
+    }
+    let mode = program.command.flag("--model-control-mode");
+    let Some(mode) = mode.filter(|mode| matches!(mode.value, Some("explicit" | "poll"))) else {
+        return;
+    };
+    let is_open = program.lacks(&["--http-restricted-api", "--grpc-restricted-protocol"]);
+    report.when_at(
+        is_open,
+        &TRITON,
+        &mode.word.cursor,
+        &mode.word.origin,
+        || {
+            (
+                "Triton loads models while it runs, for everybody".to_owned(),
+                Vec::new(),
+            )
+        },
+    );
+}
+
+/// A server that asks for a key once it has one.
+struct Server {
+    images: &'static [&'static str],
+    words: &'static [&'static str],
+    /// Where it takes the key from, if there is no option.
+    variable: Option<&'static str>,
+    port: i64,
+}
+
+const SERVERS: &[Server] = &[
+    Server {
+        images: &["vllm-openai", "vllm-openai-cpu"],
+        words: &[
+            "vllm",
+            "vllm.entrypoints.openai.api_server",
+            "vllm.entrypoints.api_server",
+        ],
+        variable: Some("VLLM_API_KEY"),
+        port: 8000,
+    },
+    Server {
+        images: &["sglang"],
+        words: &["sglang.launch_server"],
+        variable: None,
+        port: 30000,
+    },
+    Server {
+        images: &["text-generation-inference"],
+        words: &["text-generation-launcher"],
+        variable: Some("API_KEY"),
+        port: 80,
+    },
+];
+
+fn keys(program: &Program<'_>, world: &World, report: &mut Report) {
+    let is_it = |server: &&Server| {
+        program.is_image(server.images)
+            || server.words.iter().any(|word| program.command.runs(word))
+    };
+    let Some(server) = SERVERS.iter().find(is_it) else {
+        return;
+    };
+    let reach = program.reach(&["--port", "-p"], server.port, world);
+    let is_open = reach
+        .outside
+        .clone()
+        .and(|| program.lacks(&["--api-key"]))
+        .and(|| {
+            let has = |name: &str| program.container.has_env(name, world);
+            !server.variable.map_or(Truth::No, has)
+        });
+    let place = &program.container.cursor;
+    report.when_at(is_open, &NO_KEY, place, place.origin(), || {
+        (
+            "who is outside uses the model without a key".to_owned(),
+            reach.through,
+        )
+    });
+}
+
+fn ollama(program: &Program<'_>, world: &World, report: &mut Report) {
+    if !program.is_image(&["ollama"]) && program.command.phrase(&["ollama", "serve"]).is_none() {
+        return;
+    }
+    if let Some(origins) = program.container.env("OLLAMA_ORIGINS") {
+        let value = origins.get("value");
+        report.when(value.equals("*"), &OLLAMA, &value, || {
+            "every web page may ask Ollama".to_owned()
+        });
+    }
+    let host = program.container.env_value("OLLAMA_HOST", world);
+    let is_kept = host.is(|host| host.starts_with("127.") || host.starts_with("localhost"));
+    let reach = program.reach(&[], 11434, world);
+    let is_open = reach.outside.clone().and(|| !is_kept);
+    let place = &program.container.cursor;
+    report.when_at(is_open, &OLLAMA, place, place.origin(), || {
+        ("who is outside uses Ollama".to_owned(), reach.through)
+    });
+}
+
+fn development(program: &Program<'_>, report: &mut Report) {
+    for name in ["VLLM_ALLOW_RUNTIME_LORA_UPDATING", "VLLM_SERVER_DEV_MODE"] {
+        if let Some(variable) = program.container.env(name) {
+            let value = variable.get("value");
+            let is_on = value.is_true().or(|| value.equals("1"));
+            report.when(is_on, &DEVELOPMENT, &value, || format!("{name} is on"));
+        }
+    }
+    if let Some(flag) = program.command.flag("--allowed-local-media-path") {
+        report.when_at(
+            Truth::Yes,
+            &DEVELOPMENT,
+            &flag.word.cursor,
+            &flag.word.origin,
+            || {
+                (
+                    "a prompt may name files of the server".to_owned(),
+                    Vec::new(),
+                )
+            },
+        );
+    }
+}
+
+/// Lines of a `config.properties`, without blanks.
+const TORCHSERVE_SETTINGS: &[&str] = &[
+    "disable_token_authorization=true",
+    "management_address=http://0.0.0.0:8081",
+    "allowed_urls=.*",
+];
+
+static TORCHSERVE: Rule = Rule {
+    id: RuleId::new("CM-AI-010"),
+    title: Cow::Borrowed("TorchServe asks nobody for a token, or takes models of everybody"),
+    severity: Severity::High,
+    confidence: Confidence::High,
+    description: Cow::Borrowed(
+        "The management port of TorchServe registers models, and a model archive is code. With token \
+         authorization off and the port open, or `allowed_urls` for every address, who reaches it runs code \
+         (the flaws called ShellTorch).",
+    ),
+    remediation: Cow::Borrowed("Remove the option, and keep the management address on 127.0.0.1."),
+    references: Cow::Borrowed(&[
+        Reference::new("CVE-2023-43654"),
+        Reference::new("CWE-306"),
+        Reference::new("AML.T0049"),
+        Reference::new("https://docs.pytorch.org/serve/token_authorization_api.html"),
+    ]),
+    bad: Some(Example::new("object.yaml", TORCHSERVE_BAD)),
+    good: Some(Example::new("object.yaml", TORCHSERVE_GOOD)),
+};
+
+static TRITON: Rule = Rule {
+    id: RuleId::new("CM-AI-011"),
+    title: Cow::Borrowed("Triton loads models at run time for everybody"),
+    severity: Severity::High,
+    confidence: Confidence::Medium,
+    description: Cow::Borrowed(
+        "With the control mode `explicit` or `poll` models are loaded while Triton runs, by a call or from a \
+         directory, and a model may be Python. NVIDIA says that this leads to the execution of arbitrary code \
+         unless only trusted ones have access.",
+    ),
+    remediation: Cow::Borrowed(
+        "Use the mode `none`, or restrict the API: `--http-restricted-api=model-repository:…` and \
+         `--grpc-restricted-protocol`.",
+    ),
+    references: Cow::Borrowed(&[
+        Reference::new("CWE-306"),
+        Reference::new("AML.T0018"),
+        Reference::new(
+            "https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/customization_guide/deploy.html",
+        ),
+    ]),
+    bad: Some(Example::new("object.yaml", TRITON_BAD)),
+    good: Some(Example::new("object.yaml", TRITON_GOOD)),
+};
+
+static NO_KEY: Rule = Rule {
+    id: RuleId::new("CM-AI-012"),
+    title: Cow::Borrowed("A model server is reached from outside and asks for no key"),
+    severity: Severity::High,
+    confidence: Confidence::Medium,
+    description: Cow::Borrowed(
+        "vLLM, SGLang and Text Generation Inference answer everybody unless they are told a key: who reaches \
+         them uses the GPUs and reads what the model knows. vLLM asks for the key only below `/v1`.",
+    ),
+    remediation: Cow::Borrowed(
+        "Set `--api-key`, from a Secret, and put a gateway that asks who calls before it.",
+    ),
+    references: Cow::Borrowed(&[
+        Reference::new("CWE-306"),
+        Reference::new("AML.T0040"),
+        Reference::new("AML.T0034"),
+        Reference::new("https://docs.vllm.ai/en/latest/usage/security.html"),
+    ]),
+    bad: Some(Example::new("object.yaml", NO_KEY_BAD)),
+    good: Some(Example::new("object.yaml", NO_KEY_GOOD)),
+};
+
+static OLLAMA: Rule = Rule {
+    id: RuleId::new("CM-AI-013"),
+    title: Cow::Borrowed("Ollama is reached from outside, or by every web page"),
+    severity: Severity::Critical,
+    confidence: Confidence::High,
+    description: Cow::Borrowed(
+        "Ollama asks nobody who he is: who reaches it pulls, makes and deletes models, and uses the GPUs. \
+         With `OLLAMA_ORIGINS` of `*` every page that a user has open does so in his place.",
+    ),
+    remediation: Cow::Borrowed(
+        "Keep the Service a ClusterIP behind a proxy that asks who calls, and name the origins.",
+    ),
+    references: Cow::Borrowed(&[
+        Reference::new("CWE-306"),
+        Reference::new("CWE-942"),
+        Reference::new("AML.T0040"),
+        Reference::new("https://docs.ollama.com/faq"),
+    ]),
+    bad: Some(Example::new("object.yaml", OLLAMA_BAD)),
+    good: Some(Example::new("object.yaml", OLLAMA_GOOD)),
+};
+
+static PUBLIC: Rule = Rule {
+    id: RuleId::new("CM-AI-018"),
+    title: Cow::Borrowed("An InferenceService may be reached from outside"),
+    severity: Severity::Info,
+    confidence: Confidence::Medium,
+    description: Cow::Borrowed(
+        "KServe publishes an InferenceService at the gateway of the cluster unless its label says \
+         `cluster-local`.",
+    ),
+    remediation: Cow::Borrowed(
+        "Add the label `networking.kserve.io/visibility: cluster-local` where no caller is outside.",
+    ),
+    references: Cow::Borrowed(&[
+        Reference::new("CWE-668"),
+        Reference::new("AML.T0040"),
+        Reference::new("https://kserve.github.io/website/"),
+    ]),
+    bad: Some(Example::new("object.yaml", PUBLIC_BAD)),
+    good: Some(Example::new("object.yaml", PUBLIC_GOOD)),
+};
+
+static DEVELOPMENT: Rule = Rule {
+    id: RuleId::new("CM-AI-079"),
+    title: Cow::Borrowed("vLLM has a feature on that its makers call unsafe"),
+    severity: Severity::Medium,
+    confidence: Confidence::High,
+    description: Cow::Borrowed(
+        "With `VLLM_ALLOW_RUNTIME_LORA_UPDATING` a caller has the server load adapters, \
+         `VLLM_SERVER_DEV_MODE` opens endpoints of developers, and `--allowed-local-media-path` lets a prompt \
+         name files of the server.",
+    ),
+    remediation: Cow::Borrowed("Remove the variable or option."),
+    references: Cow::Borrowed(&[
+        Reference::new("CWE-489"),
+        Reference::new("AML.T0018"),
+        Reference::new("https://docs.vllm.ai/en/latest/usage/security.html"),
+    ]),
+    bad: Some(Example::new("object.yaml", DEVELOPMENT_BAD)),
+    good: Some(Example::new("object.yaml", DEVELOPMENT_GOOD)),
+};
+
+const TORCHSERVE_BAD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    args: [torchserve, --start, --disable-token-auth]
+    ports: [{containerPort: 8080}]
+";
+
+const TORCHSERVE_GOOD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    args: [torchserve, --start]
+    ports: [{containerPort: 8080}]
+";
+
+const TRITON_BAD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    args: [tritonserver, --model-repository=/models, --model-control-mode=explicit]
+    ports: [{containerPort: 8000}]
+";
+
+const TRITON_GOOD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    args: [tritonserver, --model-repository=/models]
+    ports: [{containerPort: 8000}]
+";
+
+const NO_KEY_BAD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    args: [vllm, serve, /models/m]
+    ports: [{containerPort: 8000}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: serve, namespace: ml}
+spec: {type: LoadBalancer, selector: {app: serve}, ports: [{port: 8000}]}
+";
+
+const NO_KEY_GOOD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    args: [vllm, serve, /models/m, --api-key, $(API_KEY)]
+    ports: [{containerPort: 8000}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: serve, namespace: ml}
+spec: {type: LoadBalancer, selector: {app: serve}, ports: [{port: 8000}]}
+";
+
+const OLLAMA_BAD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: ollama/ollama:0.13.0
+    ports: [{containerPort: 11434}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: serve, namespace: ml}
+spec: {type: NodePort, selector: {app: serve}, ports: [{port: 11434}]}
+";
+
+const OLLAMA_GOOD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: ollama/ollama:0.13.0
+    ports: [{containerPort: 11434}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: serve, namespace: ml}
+spec: {type: ClusterIP, selector: {app: serve}, ports: [{port: 11434}]}
+";
+
+const PUBLIC_BAD: &[u8] = br"apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata: {name: m, namespace: ml}
+spec: {predictor: {model: {modelFormat: {name: onnx}, storageUri: 's3://models/m'}}}
+";
+
+const PUBLIC_GOOD: &[u8] = br"apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata: {name: m, namespace: ml, labels: {networking.kserve.io/visibility: cluster-local}}
+spec: {predictor: {model: {modelFormat: {name: onnx}, storageUri: 's3://models/m'}}}
+";
+
+const DEVELOPMENT_BAD: &[u8] = br#"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: vllm/vllm-openai:v0.11.0
+    env: [{name: VLLM_SERVER_DEV_MODE, value: "1"}]
+    ports: [{containerPort: 8000}]
+"#;
+
+const DEVELOPMENT_GOOD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: vllm/vllm-openai:v0.11.0
+    env: [{name: VLLM_LOGGING_LEVEL, value: INFO}]
+    ports: [{containerPort: 8000}]
+";

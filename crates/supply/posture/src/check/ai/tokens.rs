@@ -1,0 +1,208 @@
+//! Tokens of model hubs and providers.
+
+use std::borrow::Cow;
+
+use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
+
+use super::programs;
+use crate::check::{Family, Persona, Report};
+use crate::{Cursor, Fact, World, check::manifest_secrets::is_literal};
+
+pub(super) const FAMILY: Family = Family {
+    rules: &[(&LITERAL, Persona::Regular), (&VARIABLE, Persona::Pedantic)],
+    check,
+};
+
+fn check(world: &World, report: &mut Report) {
+    for program in programs(world) {
+        for variable in program.container.cursor.get("env").items() {
+            let name = variable.get("name").text().ok().unwrap_or_default();
+            let value = variable.get("value");
+            let is_named = is_ai_token(&name);
+            let is_there = known(&value, is_named).is(|text| {
+                is_token(&text) || (is_named && is_literal(&text) && text.len() >= MIN_LENGTH)
+            });
+            report.when(is_there, &LITERAL, &value, || {
+                format!("{name} has its value here")
+            });
+            let source = variable.at("valueFrom.secretKeyRef");
+            let is_variable = (!source.is_absent()).and(|| is_named.into());
+            report.when(is_variable, &VARIABLE, &variable, || {
+                format!("{name} is in the environment")
+            });
+        }
+        for word in &program.command.words {
+            let value = word.text.rsplit('=').next().unwrap_or_default();
+            report.when_at(
+                is_token(value).into(),
+                &LITERAL,
+                &word.cursor,
+                &word.origin,
+                || ("a token is in the command".to_owned(), Vec::new()),
+            );
+        }
+    }
+    for map in world.of_kind("ConfigMap") {
+        for (key, value) in map.at("data").entries() {
+            let is_there = known(&value, is_ai_token(key)).is(|text| {
+                is_token(text.trim())
+                    || (is_ai_token(key) && is_literal(&text) && text.len() >= MIN_LENGTH)
+            });
+            report.when(is_there, &LITERAL, &value, || {
+                format!("{key} has its value here")
+            });
+        }
+    }
+}
+
+/// The text. What is not known is nothing, where it is not called a token: nobody asks of most
+/// variables whether they hold one.
+fn known(value: &Cursor<'_>, is_named: bool) -> Fact<String> {
+    match value.text() {
+        Fact::Unknown(_) if !is_named => Fact::Absent,
+        text => text,
+    }
+}
+
+/// Whether something is called like a token of a model hub or provider.
+pub(in crate::check) fn is_ai_token(name: &str) -> bool {
+    NAMES.contains(&name)
+}
+
+/// Whether a text has the form of one.
+fn is_token(text: &str) -> bool {
+    let is_rest = |rest: &str, length: usize| {
+        rest.len() >= length
+            && rest
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
+    let mut forms = FORMS.iter();
+    forms.any(|(prefix, length)| {
+        text.strip_prefix(prefix)
+            .is_some_and(|rest| is_rest(rest, *length))
+    }) && is_literal(text)
+}
+
+const NAMES: &[&str] = &[
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "HUGGINGFACEHUB_API_TOKEN",
+    "HUGGINGFACE_TOKEN",
+    "WANDB_API_KEY",
+    "OPENAI_API_KEY",
+    "AZURE_OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "NGC_API_KEY",
+    "NVIDIA_API_KEY",
+    "LANGSMITH_API_KEY",
+    "LANGCHAIN_API_KEY",
+    "REPLICATE_API_TOKEN",
+    "PINECONE_API_KEY",
+    "TOGETHER_API_KEY",
+    "GROQ_API_KEY",
+    "MISTRAL_API_KEY",
+    "COHERE_API_KEY",
+    "DEEPSEEK_API_KEY",
+    "RUNPOD_API_KEY",
+    "GEMINI_API_KEY",
+    "GOOGLE_API_KEY",
+    "COMET_API_KEY",
+    "NEPTUNE_API_TOKEN",
+    "LITELLM_MASTER_KEY",
+];
+
+/// Beginnings with the least number of letters behind them. The room for secrets has more of them.
+const FORMS: &[(&str, usize)] = &[
+    ("hf_", 30),
+    ("sk-ant-", 40),
+    ("sk-proj-", 40),
+    ("nvapi-", 40),
+    ("gsk_", 40),
+    ("r8_", 36),
+];
+
+/// What is shorter is no token: `EMPTY`, `test`, `sk-1234`.
+const MIN_LENGTH: usize = 12;
+
+static LITERAL: Rule = Rule {
+    id: RuleId::new("CM-AI-031"),
+    title: Cow::Borrowed("A token of a model hub or provider is in a manifest"),
+    severity: Severity::Critical,
+    confidence: Confidence::Medium,
+    description: Cow::Borrowed(
+        "A token of a hub gives models and data sets that are not public, and often may change them; a key of \
+         a provider spends money. In a manifest it is in the repository and in the object.",
+    ),
+    remediation: Cow::Borrowed(
+        "Put it into a Secret, mount that as a file, and have the token replaced.",
+    ),
+    references: Cow::Borrowed(&[
+        Reference::new("CWE-798"),
+        Reference::new("T1552.001"),
+        Reference::new("AML.T0055"),
+    ]),
+    bad: Some(Example::new("object.yaml", LITERAL_BAD)),
+    good: Some(Example::new("object.yaml", LITERAL_GOOD)),
+};
+
+static VARIABLE: Rule = Rule {
+    id: RuleId::new("CM-AI-032"),
+    title: Cow::Borrowed("A token of a model hub or provider is in the environment"),
+    severity: Severity::Low,
+    confidence: Confidence::High,
+    description: Cow::Borrowed(
+        "Code of models, of users and of agents that runs in the container reads its environment. A file can \
+         be kept from other users, and is read again when the token is replaced.",
+    ),
+    remediation: Cow::Borrowed(
+        "Mount the Secret as a file, and name it with `HF_TOKEN_PATH` or the like.",
+    ),
+    references: Cow::Borrowed(&[
+        Reference::new("CWE-526"),
+        Reference::new("T1552.007"),
+        Reference::new("AML.T0055"),
+    ]),
+    bad: Some(Example::new("object.yaml", VARIABLE_BAD)),
+    good: Some(Example::new("object.yaml", VARIABLE_GOOD)),
+};
+
+const LITERAL_BAD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    env: [{name: HF_TOKEN, value: hf_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh}]
+";
+
+const LITERAL_GOOD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    env: [{name: HF_TOKEN_PATH, value: /run/secrets/hub/token}]
+";
+
+const VARIABLE_BAD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    env: [{name: HF_TOKEN, valueFrom: {secretKeyRef: {name: hub, key: token}}}]
+";
+
+const VARIABLE_GOOD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    env: [{name: HF_TOKEN_PATH, value: /run/secrets/hub/token}]
+";

@@ -1,0 +1,217 @@
+//! Which images run.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
+
+use super::{Family, Persona, Report, workload::pods};
+use crate::{Fact, Truth, World};
+
+pub(super) const FAMILY: Family = Family {
+    rules: &[(&LATEST, Persona::Regular), (&TAG, Persona::Pedantic)],
+    check,
+};
+
+fn check(world: &World, report: &mut Report) {
+    let replaced = replaced(world);
+    for pod in pods(world) {
+        for container in pod.containers() {
+            let image = container.cursor.get("image");
+            let text = match image.text() {
+                Fact::Known(text) => text,
+                Fact::Absent => continue,
+                Fact::Unknown(why) => {
+                    report.when(Truth::Unknown(why), &LATEST, &image, String::new);
+                    continue;
+                }
+            };
+            let (mut is_latest, mut is_tag) = judged(&text);
+            match replaced.get(name(&text)) {
+                Some(Replaced::Tag) => {
+                    (is_latest, is_tag) = (Truth::No, (!text.contains('@')).into());
+                }
+                Some(Replaced::Digest) => (is_latest, is_tag) = (Truth::No, Truth::No),
+                None => {}
+            }
+            report.when(is_latest, &LATEST, &image, || {
+                format!("{text} has no version")
+            });
+            report.when(is_tag, &TAG, &image, || {
+                format!("{text} is named by its tag")
+            });
+        }
+    }
+}
+
+/// What a Kustomization says of an image in its place.
+enum Replaced {
+    Tag,
+    Digest,
+}
+
+/// The images for which a Kustomization has a version: what the objects say of them is never run.
+fn replaced(world: &World) -> HashMap<String, Replaced> {
+    let kinds = ["Kustomization", "Component"];
+    let layers = kinds.iter().flat_map(|kind| world.of_kind(kind));
+    let images = layers.flat_map(|layer| layer.at("images").items());
+    let replaced = images.filter_map(|image| {
+        let name = image.get("name").text().ok()?;
+        let is_there = |key: &str| {
+            image
+                .get(key)
+                .text()
+                .is(|it| !MOVING.contains(&it.as_str()))
+                .is_yes()
+        };
+        if is_there("digest") {
+            Some((name, Replaced::Digest))
+        } else if is_there("newTag") {
+            Some((name, Replaced::Tag))
+        } else {
+            None
+        }
+    });
+    replaced.collect()
+}
+
+/// An image without its tag and digest.
+fn name(image: &str) -> &str {
+    let image = image.split('@').next().unwrap_or_default();
+    let slash = image.rfind('/').map_or(0, |at| at + 1);
+    let end = image[slash..]
+        .find(':')
+        .map_or(image.len(), |at| slash + at);
+    &image[..end]
+}
+
+/// Whether an image has no version, and whether it has one and no digest.
+fn judged(image: &str) -> (Truth, Truth) {
+    if image.contains('@') {
+        return (Truth::No, Truth::No);
+    }
+    let is_variable = |text: &str| ["$", "{{", "<"].iter().any(|it| text.contains(it));
+    // A colon in the last part is before the tag; before that it is before a port.
+    let name = image.rsplit('/').next().unwrap_or(image);
+    match name.split_once(':') {
+        _ if is_variable(name) => {
+            let unknown = Truth::Unknown(format!("{image} is filled in later").into());
+            (unknown, Truth::No)
+        }
+        Some((_, tag)) if !MOVING.contains(&tag) => (Truth::No, Truth::Yes),
+        _ => (Truth::Yes, Truth::No),
+    }
+}
+
+const MOVING: &[&str] = &["", "latest", "main", "master", "nightly", "edge", "dev"];
+
+static LATEST: Rule = Rule {
+    id: RuleId::new("CM-IMG-001"),
+    title: Cow::Borrowed("An image has no version"),
+    severity: Severity::Medium,
+    confidence: Confidence::High,
+    description: Cow::Borrowed(
+        "An image without a tag, or with one that moves by its name (`latest`, `main`, `nightly`), is another \
+         one tomorrow: whoever can push to it runs code in the pod at its next start, and nobody can say what \
+         ran yesterday.",
+    ),
+    remediation: Cow::Borrowed("Name the image by version and digest."),
+    references: Cow::Borrowed(&[Reference::new("CWE-494"), Reference::new("T1525")]),
+    bad: Some(Example::new("object.yaml", LATEST_BAD)),
+    good: Some(Example::new("object.yaml", LATEST_GOOD)),
+};
+
+static TAG: Rule = Rule {
+    id: RuleId::new("CM-IMG-002"),
+    title: Cow::Borrowed("An image is named by its tag"),
+    severity: Severity::Low,
+    confidence: Confidence::High,
+    description: Cow::Borrowed(
+        "A tag can be moved to another image; a digest is the image. Only what is named by its digest can be \
+         verified once and run as it was.",
+    ),
+    remediation: Cow::Borrowed("Add the digest: `image:tag@sha256:…`."),
+    references: Cow::Borrowed(&[Reference::new("CWE-494"), Reference::new("T1525")]),
+    bad: Some(Example::new("object.yaml", TAG_BAD)),
+    good: Some(Example::new("object.yaml", TAG_GOOD)),
+};
+
+const LATEST_BAD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve}
+spec:
+  containers:
+  - name: server
+    image: vllm/vllm-openai:latest
+";
+
+const LATEST_GOOD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve}
+spec:
+  containers:
+  - name: server
+    image: vllm/vllm-openai@sha256:0f1e
+";
+
+const TAG_BAD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve}
+spec:
+  containers:
+  - name: server
+    image: vllm/vllm-openai:v0.11.0
+";
+
+const TAG_GOOD: &[u8] = br"apiVersion: v1
+kind: Pod
+metadata: {name: serve}
+spec:
+  containers:
+  - name: server
+    image: vllm/vllm-openai:v0.11.0@sha256:0f1e
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_kustomization_replaces_is_not_run() {
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: 'r/a'}]}\n";
+        for (images, expected) in [
+            ("[{name: r/a, newTag: v1}]", ["CM-IMG-002"].as_slice()),
+            ("[{name: r/a, newTag: latest}]", &["CM-IMG-001"]),
+            ("[{name: r/a, digest: 'sha256:0f'}]", &[]),
+            ("[{name: r/b, newTag: v1}]", &["CM-IMG-001"]),
+        ] {
+            let layer = format!(
+                "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nimages: {images}\n"
+            );
+            let files = [
+                ("kustomization.yaml", layer.as_bytes()),
+                ("pod.yaml", pod.as_bytes()),
+            ];
+            let outcomes = crate::survey::tests::survey(&files);
+            let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+            let found = findings
+                .map(|it| it.rule.to_string())
+                .filter(|it| it.contains("IMG"));
+            assert_eq!(found.collect::<Vec<_>>(), expected, "{images}");
+        }
+    }
+
+    #[test]
+    fn ports_are_no_tags() {
+        for (image, is_latest) in [
+            ("registry:5000/a", true),
+            ("registry:5000/a:1", false),
+            ("a", true),
+            ("a:latest", true),
+            ("a:nightly", true),
+            ("a:1@sha256:00", false),
+        ] {
+            assert_eq!(judged(image).0, is_latest.into(), "{image}");
+        }
+        assert!(matches!(judged("a:${TAG}").0, Truth::Unknown(_)));
+    }
+}
