@@ -24,7 +24,7 @@ mod read;
 mod survey;
 
 pub use model::{
-    Attr, Cursor, Fact, File, Item, Language, Map, Origin, Place, Problem, Resource, Role, Step,
-    Truth, Value, World,
+    Attr, Cursor, Fact, File, Item, Language, Link, Map, Origin, Place, Problem, Resource, Role,
+    Step, Truth, Value, World,
 };
 pub use survey::PostureSurvey;

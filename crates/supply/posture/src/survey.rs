@@ -11,7 +11,7 @@ use casemate_document::decode;
 use crate::{
     File, World,
     check::{FAMILIES, Found, Persona, Report},
-    read::{self, Draft, READERS},
+    read::{self, Content, Draft, READERS},
 };
 
 /// Judges what the files of a tree declare.
@@ -72,27 +72,35 @@ impl Survey for PostureSurvey {
     }
 
     fn judge(&self, readings: Vec<Reading>) -> Vec<Outcome> {
-        let kept: Vec<Kept> = readings
-            .into_iter()
-            .filter_map(|reading| reading.downcast().ok())
-            .map(|kept| *kept)
-            .collect();
-        let mut by_reader: Vec<Vec<Draft>> = READERS.iter().map(|_| Vec::new()).collect();
-        let mut files = Vec::with_capacity(kept.len());
-        for Kept { reader, draft } in kept {
-            files.push(draft.file.clone());
-            by_reader[reader].push(draft);
-        }
-        let mut world = World::default();
-        for (reader, drafts) in READERS.iter().zip(&by_reader) {
-            (reader.gather)(drafts, &mut world);
-        }
+        let (world, files) = gather(readings);
         let mut report = Report::default();
         for family in FAMILIES {
             (family.check)(&world, &mut report);
         }
         self.outcomes(&files, &world, &report)
     }
+}
+
+/// What was read, and the files that something is said of.
+fn gather(readings: Vec<Reading>) -> (World, Vec<Arc<File>>) {
+    let kept = readings
+        .into_iter()
+        .filter_map(|reading| reading.downcast().ok());
+    let mut by_reader: Vec<Vec<Draft>> = READERS.iter().map(|_| Vec::new()).collect();
+    let mut files = Vec::new();
+    let mut world = World::default();
+    for kept in kept {
+        let Kept { reader, draft } = *kept;
+        world.keep(&draft.file);
+        if !matches!(draft.content, Content::Text) {
+            files.push(draft.file.clone());
+        }
+        by_reader[reader].push(draft);
+    }
+    for (reader, drafts) in READERS.iter().zip(&by_reader) {
+        (reader.gather)(drafts, &mut world);
+    }
+    (world, files)
 }
 
 impl PostureSurvey {
@@ -207,4 +215,4 @@ const MAX_BYTES: u64 = 64 << 20;
 const MAX_REASONS: usize = 3;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use casemate_core::{Rule, RuleId};
+use casemate_document::Span;
 
 use crate::{Cursor, Origin, Truth};
 
@@ -13,8 +14,11 @@ pub struct Report {
     pub found: Vec<Found>,
     /// What the files do not say.
     pub open: Vec<Open>,
-    seen: BTreeSet<(RuleId, Arc<str>, String)>,
+    seen: BTreeSet<(RuleId, Arc<str>, String, Place)>,
 }
+
+/// A file and a place in it: two trees may each have a resource of one address.
+type Place = (String, Span);
 
 /// Something that is wrong.
 #[derive(Clone, Debug)]
@@ -61,13 +65,12 @@ impl Report {
         }
         let address = cursor.resource.address.clone();
         let path = cursor.path.clone();
-        if !self
-            .seen
-            .insert((rule.id.clone(), address.clone(), path.clone()))
-        {
+        let origin = cursor.origin().clone();
+        let place = (origin.file.subject.path.as_str().to_owned(), origin.span);
+        let seen = (rule.id.clone(), address.clone(), path.clone(), place);
+        if !self.seen.insert(seen) {
             return;
         }
-        let origin = cursor.origin().clone();
         match truth {
             Truth::No => {}
             Truth::Yes => self.found.push(Found {

@@ -50,7 +50,20 @@ pub enum Language {
 pub struct World {
     resources: Vec<Resource>,
     by_kind: HashMap<Arc<str>, Vec<usize>>,
+    links: Vec<(usize, Arc<str>, usize)>,
+    files: HashMap<String, Arc<File>>,
     problems: Vec<Problem>,
+}
+
+/// One resource refers to another, also where what it takes from it is not known.
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'a> {
+    /// The resource that refers.
+    pub from: &'a Resource,
+    /// Its attribute that does, the topmost; empty where it is the whole.
+    pub path: &'a str,
+    /// The resource that is referred to.
+    pub to: &'a Resource,
 }
 
 /// Something that was not understood, so that nothing is said of it.
@@ -73,6 +86,33 @@ impl World {
             .or_default()
             .push(place);
         self.resources.push(resource);
+    }
+
+    /// Says that the resource at the place `from` among all refers to the one at `to`.
+    pub(crate) fn link(&mut self, from: usize, path: Arc<str>, to: usize) {
+        self.links.push((from, path, to));
+    }
+
+    /// Keeps a file, so that others may be read into it.
+    pub(crate) fn keep(&mut self, file: &Arc<File>) {
+        let path = file.subject.path.as_str().to_owned();
+        self.files.insert(path, file.clone());
+    }
+
+    /// Every file that was read, by its path.
+    pub(crate) fn files(&self) -> &HashMap<String, Arc<File>> {
+        &self.files
+    }
+
+    /// Which resources refer to which.
+    pub fn links(&self) -> impl Iterator<Item = Link<'_>> {
+        self.links.iter().filter_map(|(from, path, to)| {
+            Some(Link {
+                from: self.resources.get(*from)?,
+                path,
+                to: self.resources.get(*to)?,
+            })
+        })
     }
 
     /// Says that resources may be missing, since something in `file` was not understood.

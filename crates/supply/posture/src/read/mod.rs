@@ -5,6 +5,7 @@
 //! file has it.
 
 mod kubernetes;
+mod terraform;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub(crate) struct Reader {
 }
 
 /// In the order in which they are asked.
-pub(crate) const READERS: &[Reader] = &[kubernetes::READER];
+pub(crate) const READERS: &[Reader] = &[terraform::READER, kubernetes::READER, terraform::TEXTS];
 
 /// What a reader keeps of one file until all are read.
 pub(crate) struct Draft {
@@ -33,6 +34,10 @@ pub(crate) struct Draft {
 pub(crate) enum Content {
     /// The objects of a manifest, and the first mistake in it.
     Objects(Vec<crate::Attr>, Option<casemate_document::Error>),
+    /// A file of Terraform's.
+    Terraform(Box<terraform::Parsed>),
+    /// A text that others may read into themselves. It declares nothing, so that nothing is said of it.
+    Text,
 }
 
 /// The draft of a file with the place of its reader.
