@@ -1,5 +1,6 @@
 //! What can be wrong: one file for each family of rules.
 
+mod cloud;
 mod pod_security;
 mod report;
 mod workload;
@@ -31,4 +32,15 @@ pub enum Persona {
 }
 
 /// Every family.
-pub const FAMILIES: &[Family] = &[pod_security::FAMILY];
+pub const FAMILIES: &[Family] = &[
+    pod_security::FAMILY,
+    cloud::TERRAFORM,
+    cloud::AWS_STORAGE,
+    cloud::AWS_NETWORK,
+    cloud::AWS_IDENTITY,
+    cloud::AWS_DATA,
+    cloud::AWS_COMPUTE,
+    cloud::AWS_ML,
+    cloud::GCP,
+    cloud::AZURE,
+];

@@ -114,7 +114,7 @@ pub(crate) enum Operator {
 pub(crate) enum Part {
     Text(Arc<str>),
     Interpolation(Expr),
-    If(Box<Expr>, Vec<Part>, Vec<Part>),
+    If(Box<Expr>, Vec<Self>, Vec<Self>),
     For(Box<ForPart>),
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Directory {
     pub(crate) locals: BTreeMap<Arc<str>, Attribute>,
     /// Resources and data, in the order of their files.
     pub(crate) resources: Vec<Block>,
-    by_name: HashMap<(Arc<str>, Arc<str>, Arc<str>), usize>,
+    by_name: HashMap<Declared, usize>,
     pub(crate) calls: BTreeMap<Arc<str>, Block>,
     pub(crate) outputs: BTreeMap<Arc<str>, Block>,
     pub(crate) providers: Vec<Block>,
@@ -38,6 +38,9 @@ pub(crate) struct Directory {
     /// What gives values to variables, weakest first.
     pub(crate) values: Vec<Body>,
 }
+
+/// `resource` or `data`, the type, and the name.
+type Declared = (Arc<str>, Arc<str>, Arc<str>);
 
 impl Tree {
     /// The directories of the files, and what else is there to be read.

@@ -48,8 +48,11 @@ pub(crate) struct Module<'a> {
     call: Option<Call<'a>>,
     memo: RefCell<HashMap<Memo, Option<Kept>>>,
     keys: RefCell<HashMap<*const Block, Option<Rc<Keys>>>>,
-    called: RefCell<HashMap<(*const Block, String), Option<Rc<Self>>>>,
+    called: RefCell<HashMap<Called, Option<Rc<Self>>>>,
 }
+
+/// A call, and what the address of an instance of it ends with.
+type Called = (*const Block, String);
 
 /// Who calls a module, and for which of its keys.
 struct Call<'a> {
@@ -106,7 +109,7 @@ pub(crate) struct Env<'e, 'a> {
 pub(crate) struct Name<'e> {
     name: &'e str,
     value: Val,
-    outer: Option<&'e Name<'e>>,
+    outer: Option<&'e Self>,
 }
 
 impl Keys {

@@ -110,12 +110,11 @@ fn document(data: &Val) -> Val {
     };
     others("source_policy_documents");
     others("override_policy_documents");
-    match get("statement") {
-        Some(value) => match value.as_items() {
+    if let Some(value) = get("statement") {
+        match value.as_items() {
             Some(items) => statements.extend(items.iter().map(statement)),
             None => statements.push(value.clone()),
-        },
-        None => {}
+        }
     }
     let version = get("version").cloned();
     let version = version.unwrap_or_else(|| Val::text("2012-10-17", origin.clone()));

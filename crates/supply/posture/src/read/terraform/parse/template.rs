@@ -178,10 +178,7 @@ impl Parser<'_> {
     fn heredoc_line(&mut self) -> Parsed<Vec<Piece>> {
         let mut pieces = Vec::new();
         let mut text = String::new();
-        loop {
-            let Some(c) = self.text[self.at..].chars().next() else {
-                break;
-            };
+        while let Some(c) = self.text[self.at..].chars().next() {
             if self.literal_sign(&mut text) {
                 continue;
             }
