@@ -1,6 +1,9 @@
 //! Resources, and all of them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use casemate_document::Span;
 
@@ -52,6 +55,7 @@ pub struct World {
     by_kind: HashMap<Arc<str>, Vec<usize>>,
     links: Vec<(usize, Arc<str>, usize)>,
     files: HashMap<String, Arc<File>>,
+    planned: BTreeMap<Arc<str>, Resource>,
     problems: Vec<Problem>,
 }
 
@@ -91,6 +95,21 @@ impl World {
     /// Says that the resource at the place `from` among all refers to the one at `to`.
     pub(crate) fn link(&mut self, from: usize, path: Arc<str>, to: usize) {
         self.links.push((from, path, to));
+    }
+
+    /// Keeps a resource of a plan until its configuration comes.
+    pub(crate) fn plan(&mut self, resource: Resource) {
+        self.planned.insert(resource.address.clone(), resource);
+    }
+
+    /// What a plan says of the resource at the address, if one does. It is asked for once.
+    pub(crate) fn planned(&mut self, address: &str) -> Option<Attr> {
+        Some(self.planned.remove(address)?.body)
+    }
+
+    /// The resources of plans that have no configuration, by address.
+    pub(crate) fn take_planned(&mut self) -> Vec<Resource> {
+        std::mem::take(&mut self.planned).into_values().collect()
     }
 
     /// Keeps a file, so that others may be read into it.

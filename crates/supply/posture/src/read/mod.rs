@@ -4,7 +4,9 @@
 //! `gather` gets all that it kept and adds resources to the [`World`]. The first reader that takes a
 //! file has it.
 
+mod cloudformation;
 mod kubernetes;
+mod plan;
 mod terraform;
 
 use std::sync::Arc;
@@ -20,7 +22,14 @@ pub(crate) struct Reader {
 }
 
 /// In the order in which they are asked.
-pub(crate) const READERS: &[Reader] = &[terraform::READER, kubernetes::READER, terraform::TEXTS];
+pub(crate) const READERS: &[Reader] = &[
+    plan::READER,
+    terraform::READER,
+    plan::REST,
+    cloudformation::READER,
+    kubernetes::READER,
+    terraform::TEXTS,
+];
 
 /// What a reader keeps of one file until all are read.
 pub(crate) struct Draft {
@@ -34,6 +43,10 @@ pub(crate) struct Draft {
 pub(crate) enum Content {
     /// The objects of a manifest, and the first mistake in it.
     Objects(Vec<crate::Attr>, Option<casemate_document::Error>),
+    /// A template of CloudFormation, and the first mistake in it.
+    CloudFormation(casemate_document::Node, Option<casemate_document::Error>),
+    /// A plan or a state, or the mistake in it.
+    Plan(Result<casemate_document::Node, casemate_document::Error>),
     /// A file of Terraform's.
     Terraform(Box<terraform::Parsed>),
     /// A text that others may read into themselves. It declares nothing, so that nothing is said of it.

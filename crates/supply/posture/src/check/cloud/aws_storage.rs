@@ -106,13 +106,12 @@ fn check_bucket(world: &World, bucket: &Resource, report: &mut Report) {
 pub(super) fn keeps_versions(world: &World, bucket: &Resource) -> Truth {
     let (found, others) = companions(world, bucket, "aws_s3_bucket_versioning", "bucket");
     let own = reach(&bucket.cursor(), "versioning.enabled");
-    let apart = found
-        .iter()
-        .flat_map(|it| reach(&it.cursor(), "versioning_configuration.status"));
-    let apart: Vec<Truth> = apart.map(|it| it.equals("Enabled")).collect();
-    Truth::any(own.iter().map(Cursor::is_true))
-        .or(|| Truth::any(apart))
-        .or(|| others)
+    let own = Truth::any(own.iter().map(Cursor::is_true));
+    // In the bucket, as CloudFormation has it, or beside it.
+    let places = found.iter().map(|it| it.cursor()).chain([bucket.cursor()]);
+    let status = places.flat_map(|it| reach(&it, "versioning_configuration.status"));
+    let status: Vec<Truth> = status.map(|it| it.equals("Enabled")).collect();
+    own.or(|| Truth::any(status)).or(|| others)
 }
 
 fn has_key(world: &World, bucket: &Resource) -> Truth {

@@ -7,6 +7,7 @@ use super::{
     syntax::Block,
     value::Val,
 };
+use crate::read::plan;
 use crate::{Attr, Item, Language, Map, Origin, Resource, Value, World};
 
 /// Adds all that a root module and those that it calls declare.
@@ -249,7 +250,10 @@ impl<'a> Emit<'_, 'a> {
         value.settle(&mut budget)
     }
 
-    fn add(&mut self, kind: Arc<str>, address: Arc<str>, body: Attr) {
+    fn add(&mut self, kind: Arc<str>, address: Arc<str>, mut body: Attr) {
+        if let Some(planned) = self.world.planned(&address) {
+            body = plan::placed(&planned, Some(&body), &body.origin);
+        }
         self.places
             .insert(address.clone(), self.world.resources().len());
         self.world.add(Resource {

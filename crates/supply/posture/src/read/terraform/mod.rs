@@ -31,6 +31,8 @@ use self::{eval::Eval, syntax::Body, tree::Tree};
 use super::{Content, Draft, Reader};
 use crate::{File, World};
 
+pub(super) use self::value::said;
+
 pub(super) const READER: Reader = Reader { read, gather };
 
 /// Files that expressions may read, and that nobody else takes. Nothing is said of them.

@@ -438,7 +438,12 @@ impl Val {
 
 /// What a text says that is an object of JSON, or a list of some: a policy. With its places, where it
 /// stands in the file as it is.
-fn said(text: &str, origin: &Origin, is_sensitive: bool, has_holes: bool) -> Option<Value> {
+pub(crate) fn said(
+    text: &str,
+    origin: &Origin,
+    is_sensitive: bool,
+    has_holes: bool,
+) -> Option<Value> {
     let begins = text.trim_start();
     if !begins.starts_with('{') && !begins.starts_with('[') {
         return None;
