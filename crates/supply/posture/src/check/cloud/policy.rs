@@ -52,7 +52,17 @@ fn any_text(cursor: &Cursor<'_>, f: impl Fn(&str) -> bool) -> Truth {
         _ => vec![cursor.clone()],
     };
     Truth::any(items.iter().map(|item| match item.text() {
-        Fact::Unknown(why) if why.ends_with("is known after apply") => Truth::No,
+        Fact::Unknown(why) if is_name(&why) => Truth::No,
         text => text.is(|text| f(&text)),
     }))
+}
+
+/// Whether what is not known is a name that AWS gives: of what is made, of the account or the region.
+fn is_name(why: &str) -> bool {
+    let sources = [
+        "data.aws_partition.",
+        "data.aws_caller_identity.",
+        "data.aws_region.",
+    ];
+    why.ends_with("is known after apply") || sources.iter().any(|it| why.starts_with(it))
 }
