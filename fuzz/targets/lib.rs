@@ -50,6 +50,7 @@ targets! {
     sniff: "What content is.",
     statement: "Statements of any kind, and the lines of a claims file.",
     tar: "tar archives.",
+    terraform: "Terraform, plans and CloudFormation.",
     tile: "Tiles, bundles of entries, and their paths.",
     timestamp: "RFC 3161 tokens.",
     tlog_proof: "Proofs of entries of transparency logs.",

@@ -13,7 +13,7 @@ use casemate_document::{Lines, decode};
 use crate::{
     File, World,
     check::{Attribute, FAMILIES, Found, Persona, Report, UserChecks},
-    read::{self, Draft, READERS},
+    read::{self, Content, Draft, READERS},
 };
 
 /// Judges what the files of a tree declare.
@@ -127,16 +127,7 @@ impl PostureSurvey {
     }
 
     fn judge_kept(&self, kept: Vec<Kept>) -> Judged {
-        let mut by_reader: Vec<Vec<Draft>> = READERS.iter().map(|_| Vec::new()).collect();
-        let mut files = Vec::with_capacity(kept.len());
-        for Kept { reader, draft } in kept {
-            files.push(draft.file.clone());
-            by_reader[reader].push(draft);
-        }
-        let mut world = World::default();
-        for (reader, drafts) in READERS.iter().zip(&by_reader) {
-            (reader.gather)(drafts, &mut world);
-        }
+        let (world, files) = gather(kept);
         let mut report = Report::default();
         for family in FAMILIES {
             (family.check)(&world, &mut report);
@@ -151,7 +142,27 @@ impl PostureSurvey {
             outcomes,
         }
     }
+}
 
+/// What was read, and the files that something is said of.
+fn gather(kept: Vec<Kept>) -> (World, Vec<Arc<File>>) {
+    let mut by_reader: Vec<Vec<Draft>> = READERS.iter().map(|_| Vec::new()).collect();
+    let mut files = Vec::new();
+    let mut world = World::default();
+    for Kept { reader, draft } in kept {
+        world.keep(&draft.file);
+        if !matches!(draft.content, Content::Text) {
+            files.push(draft.file.clone());
+        }
+        by_reader[reader].push(draft);
+    }
+    for (reader, drafts) in READERS.iter().zip(&by_reader) {
+        (reader.gather)(drafts, &mut world);
+    }
+    (world, files)
+}
+
+impl PostureSurvey {
     /// One outcome for each file: what was found there, or why nothing can be said.
     fn outcomes(&self, files: &[Arc<File>], world: &World, report: &Report) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = files.iter().map(|file| self.outcome(file)).collect();

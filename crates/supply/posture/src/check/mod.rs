@@ -1,6 +1,7 @@
 //! What can be wrong: one file for each family of rules.
 
 mod ai;
+mod cloud;
 mod command;
 mod container;
 mod exposure;
@@ -88,4 +89,13 @@ pub const FAMILIES: &[Family] = &[
     build::FAMILY,
     build_scripts::FAMILY,
     compose::FAMILY,
+    cloud::TERRAFORM,
+    cloud::AWS_STORAGE,
+    cloud::AWS_NETWORK,
+    cloud::AWS_IDENTITY,
+    cloud::AWS_DATA,
+    cloud::AWS_COMPUTE,
+    cloud::AWS_ML,
+    cloud::GCP,
+    cloud::AZURE,
 ];

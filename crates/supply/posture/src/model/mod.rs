@@ -8,5 +8,5 @@ mod truth;
 
 pub use attr::{Attr, Item, Map, Value};
 pub use origin::{File, Origin, Place, Role, Step};
-pub use resource::{Cursor, Language, Problem, Resource, World};
+pub use resource::{Cursor, Language, Link, Problem, Resource, World};
 pub use truth::{Fact, Truth};

@@ -1,7 +1,7 @@
 //! Resources, and all of them.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -71,7 +71,21 @@ impl Language {
 pub struct World {
     resources: Vec<Resource>,
     by_kind: HashMap<Arc<str>, Vec<usize>>,
+    links: Vec<(usize, Arc<str>, usize)>,
+    files: HashMap<String, Arc<File>>,
+    planned: BTreeMap<Arc<str>, Resource>,
     problems: Vec<Problem>,
+}
+
+/// One resource refers to another, also where what it takes from it is not known.
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'a> {
+    /// The resource that refers.
+    pub from: &'a Resource,
+    /// Its attribute that does, the topmost; empty where it is the whole.
+    pub path: &'a str,
+    /// The resource that is referred to.
+    pub to: &'a Resource,
 }
 
 /// Something that was not understood, so that nothing is said of it.
@@ -94,6 +108,48 @@ impl World {
             .or_default()
             .push(place);
         self.resources.push(resource);
+    }
+
+    /// Says that the resource at the place `from` among all refers to the one at `to`.
+    pub(crate) fn link(&mut self, from: usize, path: Arc<str>, to: usize) {
+        self.links.push((from, path, to));
+    }
+
+    /// Keeps a resource of a plan until its configuration comes.
+    pub(crate) fn plan(&mut self, resource: Resource) {
+        self.planned.insert(resource.address.clone(), resource);
+    }
+
+    /// What a plan says of the resource at the address, if one does. It is asked for once.
+    pub(crate) fn planned(&mut self, address: &str) -> Option<Attr> {
+        Some(self.planned.remove(address)?.body)
+    }
+
+    /// The resources of plans that have no configuration, by address.
+    pub(crate) fn take_planned(&mut self) -> Vec<Resource> {
+        std::mem::take(&mut self.planned).into_values().collect()
+    }
+
+    /// Keeps a file, so that others may be read into it.
+    pub(crate) fn keep(&mut self, file: &Arc<File>) {
+        let path = file.subject.path.as_str().to_owned();
+        self.files.insert(path, file.clone());
+    }
+
+    /// Every file that was read, by its path.
+    pub(crate) fn files(&self) -> &HashMap<String, Arc<File>> {
+        &self.files
+    }
+
+    /// Which resources refer to which.
+    pub fn links(&self) -> impl Iterator<Item = Link<'_>> {
+        self.links.iter().filter_map(|(from, path, to)| {
+            Some(Link {
+                from: self.resources.get(*from)?,
+                path,
+                to: self.resources.get(*to)?,
+            })
+        })
     }
 
     /// Says that resources may be missing, since something in `file` was not understood.

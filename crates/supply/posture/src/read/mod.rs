@@ -7,12 +7,15 @@
 pub(crate) mod actions;
 pub(crate) mod argo;
 pub(crate) mod azure;
+mod cloudformation;
 pub(crate) mod compose;
 pub(crate) mod dockerfile;
 pub(crate) mod gitlab;
 pub(crate) mod kfp;
 mod kubernetes;
+mod plan;
 pub mod shell;
+mod terraform;
 
 use std::sync::Arc;
 
@@ -34,8 +37,13 @@ pub(crate) const READERS: &[Reader] = &[
     gitlab::READER,
     azure::READER,
     kfp::READER,
+    plan::READER,
+    terraform::READER,
+    plan::REST,
+    cloudformation::READER,
     argo::READER,
     kubernetes::READER,
+    terraform::TEXTS,
 ];
 
 /// What a reader keeps of one file until all are read.
@@ -58,6 +66,14 @@ pub(crate) enum Content {
         Option<crate::Attr>,
         Option<casemate_document::Error>,
     ),
+    /// A template of CloudFormation, and the first mistake in it.
+    CloudFormation(casemate_document::Node, Option<casemate_document::Error>),
+    /// A plan or a state, or the mistake in it.
+    Plan(Result<casemate_document::Node, casemate_document::Error>),
+    /// A file of Terraform's.
+    Terraform(Box<terraform::Parsed>),
+    /// A text that others may read into themselves. It declares nothing, so that nothing is said of it.
+    Text,
 }
 
 /// The draft of a file with the place of its reader.

@@ -23,7 +23,37 @@ pub(crate) fn file(path: &str, text: &str) -> File {
     }
 }
 
-fn subject(path: &str, bytes: &[u8]) -> Subject {
+/// What is read from `files`.
+pub(crate) fn world(files: &[(String, Vec<u8>)]) -> World {
+    let survey = PostureSurvey::new(Persona::Auditor);
+    let reading = |(path, bytes): &(String, Vec<u8>)| {
+        survey.read(&subject(path, bytes), &MemorySource(bytes.clone()))
+    };
+    let mut files = files.to_vec();
+    files.sort();
+    let kept = files.iter().filter_map(reading);
+    let kept = kept.filter_map(|reading| reading.downcast().ok());
+    gather(kept.map(|kept| *kept).collect()).0
+}
+
+/// The files in an archive of text: `-- name --` is before each.
+pub(crate) fn archive(text: &str) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let name = line
+            .trim_end()
+            .strip_prefix("-- ")
+            .and_then(|rest| rest.strip_suffix(" --"));
+        match (name, files.last_mut()) {
+            (Some(name), _) => files.push((name.to_owned(), Vec::new())),
+            (None, Some((_, content))) => content.extend(line.as_bytes()),
+            (None, None) => {}
+        }
+    }
+    files
+}
+
+pub(crate) fn subject(path: &str, bytes: &[u8]) -> Subject {
     let path: PathText = path.into();
     Subject {
         asset: Asset {
@@ -47,19 +77,7 @@ fn files(example: &Example) -> Vec<(String, Vec<u8>)> {
     if !example.name.ends_with(".txtar") {
         return vec![(example.name.to_string(), example.content.to_vec())];
     }
-    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
-    for line in text.split_inclusive('\n') {
-        let name = line
-            .trim_end()
-            .strip_prefix("-- ")
-            .and_then(|rest| rest.strip_suffix(" --"));
-        match (name, files.last_mut()) {
-            (Some(name), _) => files.push((name.to_owned(), Vec::new())),
-            (None, Some((_, content))) => content.extend(line.as_bytes()),
-            (None, None) => {}
-        }
-    }
-    files
+    archive(text)
 }
 
 fn reported(example: &Example) -> Vec<String> {

@@ -1,0 +1,68 @@
+//! Policies of AWS's identity and access management, as far as rules ask for them
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>).
+
+use crate::{Cursor, Fact, Truth};
+
+/// A statement of a policy.
+pub(super) struct Statement<'a>(pub(super) Cursor<'a>);
+
+/// The statements of the policy at `cursor`. What is no text of JSON, nor known, has none that are.
+pub(super) fn statements<'a>(cursor: &Cursor<'a>) -> Vec<Statement<'a>> {
+    let list = cursor.get("Statement");
+    let items = match &list.fact {
+        Fact::Known(attr) if attr.entries().is_empty() => list.items(),
+        Fact::Absent => Vec::new(),
+        _ => vec![list],
+    };
+    items.into_iter().map(Statement).collect()
+}
+
+impl<'a> Statement<'a> {
+    pub(super) fn allows(&self) -> Truth {
+        self.0.get("Effect").equals("Allow")
+    }
+
+    pub(super) fn has_condition(&self) -> Truth {
+        !self.0.get("Condition").is_absent()
+    }
+
+    /// Whether one of its actions is one that `f` holds of.
+    pub(super) fn acts(&self, f: impl Fn(&str) -> bool) -> Truth {
+        any_text(&self.0.get("Action"), |text| f(&text.to_ascii_lowercase()))
+    }
+
+    /// Whether it is about every resource.
+    pub(super) fn is_of_all(&self) -> Truth {
+        any_text(&self.0.get("Resource"), |text| text == "*")
+    }
+
+    /// Whether anybody is its principal.
+    pub(super) fn is_for_anybody(&self) -> Truth {
+        let principal = self.0.get("Principal");
+        any_text(&principal, |text| text == "*")
+            .or(|| any_text(&principal.get("AWS"), |text| text == "*"))
+    }
+}
+
+/// Of a text, or of one in a list. What a provider computes is the name of one thing, and never a
+/// wildcard.
+fn any_text(cursor: &Cursor<'_>, f: impl Fn(&str) -> bool) -> Truth {
+    let items = match &cursor.fact {
+        Fact::Known(attr) if attr.as_str().is_none() => cursor.items(),
+        _ => vec![cursor.clone()],
+    };
+    Truth::any(items.iter().map(|item| match item.text() {
+        Fact::Unknown(why) if is_name(&why) => Truth::No,
+        text => text.is(|text| f(&text)),
+    }))
+}
+
+/// Whether what is not known is a name that AWS gives: of what is made, of the account or the region.
+fn is_name(why: &str) -> bool {
+    let sources = [
+        "data.aws_partition.",
+        "data.aws_caller_identity.",
+        "data.aws_region.",
+    ];
+    why.ends_with("is known after apply") || sources.iter().any(|it| why.starts_with(it))
+}

@@ -1,0 +1,46 @@
+//! Terraform, plans and CloudFormation: any text is judged, within its limits, and every finding lies in it.
+
+use std::collections::BTreeMap;
+
+use casemate_core::{
+    Asset, AssetId, AssetKind, Digest, MemorySource, PathText, Region, Subject, Survey as _,
+};
+use casemate_posture::{PostureSurvey, check::Persona};
+
+/// The first byte is the name of the file.
+pub fn run(data: &[u8]) {
+    let Some((&choice, rest)) = data.split_first() else {
+        return;
+    };
+    let name = NAMES[usize::from(choice) % NAMES.len()];
+    let survey = PostureSurvey::new(Persona::Auditor);
+    let reading = survey.read(&subject(name), &MemorySource(rest.to_vec()));
+    let lines = rest.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+    for outcome in survey.judge(reading.into_iter().collect()) {
+        for finding in &outcome.findings {
+            if let Some(Region::Text { line, end_line, .. }) = finding.location.region {
+                assert!(line <= end_line && end_line <= lines, "{}", finding.location);
+            }
+        }
+    }
+}
+
+fn subject(path: &str) -> Subject {
+    let path: PathText = path.into();
+    Subject {
+        asset: Asset {
+            id: AssetId::File {
+                repository: "local".into(),
+                path: path.clone(),
+            },
+            kind: AssetKind::Other,
+            name: path.as_str().to_owned(),
+            labels: BTreeMap::new(),
+        },
+        file: path.clone(),
+        path,
+        digest: Digest::of(b""),
+    }
+}
+
+const NAMES: &[&str] = &["main.tf", "main.tf.json", "plan.json", "terraform.tfstate", "stack.yaml"];
