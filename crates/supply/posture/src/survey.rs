@@ -11,7 +11,7 @@ use casemate_document::decode;
 use crate::{
     File, World,
     check::{FAMILIES, Found, Persona, Report},
-    read::{self, Draft, READERS},
+    read::{self, Content, Draft, READERS},
 };
 
 /// Judges what the files of a tree declare.
@@ -77,13 +77,19 @@ impl Survey for PostureSurvey {
             .filter_map(|reading| reading.downcast().ok())
             .map(|kept| *kept)
             .collect();
+        let (readers, mut drafts): (Vec<usize>, Vec<Draft>) =
+            kept.into_iter().map(|it| (it.reader, it.draft)).unzip();
+        let mut world = World::default();
+        read::compose(&mut drafts, &mut world);
         let mut by_reader: Vec<Vec<Draft>> = READERS.iter().map(|_| Vec::new()).collect();
-        let mut files = Vec::with_capacity(kept.len());
-        for Kept { reader, draft } in kept {
+        let mut files = Vec::with_capacity(drafts.len());
+        for (reader, draft) in readers.into_iter().zip(drafts) {
+            if let Content::Text = draft.content {
+                continue;
+            }
             files.push(draft.file.clone());
             by_reader[reader].push(draft);
         }
-        let mut world = World::default();
         for (reader, drafts) in READERS.iter().zip(&by_reader) {
             (reader.gather)(drafts, &mut world);
         }

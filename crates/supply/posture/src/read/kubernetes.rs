@@ -45,7 +45,9 @@ fn is_definition(root: &casemate_document::Node) -> bool {
 
 fn gather(drafts: &[Draft], world: &mut World) {
     for draft in drafts {
-        let Content::Objects(objects, error) = &draft.content;
+        let Content::Objects(objects, error) = &draft.content else {
+            continue;
+        };
         for object in objects {
             add(object, world);
         }

@@ -1,0 +1,3 @@
+//! Kustomizations, from their files to what is declared.
+
+mod oracle;
