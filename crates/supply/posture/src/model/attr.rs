@@ -98,7 +98,9 @@ impl Map {
     /// The value under `key`, to be changed.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Attr> {
         let mut items = self.items.iter_mut();
-        items.find(|item| &*item.key == key).map(|item| &mut item.value)
+        items
+            .find(|item| &*item.key == key)
+            .map(|item| &mut item.value)
     }
 
     /// The item under `key`.

@@ -35,14 +35,49 @@ pub(super) fn may_be_named(path: &str) -> bool {
 
 /// How the names of settings end, and of what pods run.
 const ENDS: &[&str] = &[
-    "", "cfg", "conf", "config", "crt", "csv", "env", "hcl", "html", "ini", "j2", "json", "list",
-    "lua", "md", "pem", "properties", "py", "rules", "sh", "sql", "tmpl", "toml", "txt", "xml",
+    "",
+    "cfg",
+    "conf",
+    "config",
+    "crt",
+    "csv",
+    "env",
+    "hcl",
+    "html",
+    "ini",
+    "j2",
+    "json",
+    "list",
+    "lua",
+    "md",
+    "pem",
+    "properties",
+    "py",
+    "rules",
+    "sh",
+    "sql",
+    "tmpl",
+    "toml",
+    "txt",
+    "xml",
 ];
 
 /// Parts of the names of folders with what is installed somewhere.
 const FOLDERS: &[&str] = &[
-    "base", "chart", "component", "config", "deploy", "helm", "install", "k8s", "kube", "kustom",
-    "manifest", "operator", "overlay", "template",
+    "base",
+    "chart",
+    "component",
+    "config",
+    "deploy",
+    "helm",
+    "install",
+    "k8s",
+    "kube",
+    "kustom",
+    "manifest",
+    "operator",
+    "overlay",
+    "template",
 ];
 
 /// Kubernetes takes a mebibyte for a ConfigMap, and Helm for a release.

@@ -49,13 +49,25 @@ impl Plain {
             }
             (Self::Map(a), Self::Map(b)) => {
                 let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-                keys.into_iter().find_map(|key| match (a.get(key), b.get(key)) {
-                    (Some(a), Some(b)) => a.differs(b, &format!("{at}.{key}")),
-                    (Some(_), None) => Some(format!("{at}.{key} is too much")),
-                    (None, _) => Some(format!("{at}.{key} is missing")),
-                })
+                keys.into_iter()
+                    .find_map(|key| match (a.get(key), b.get(key)) {
+                        (Some(a), Some(b)) => a.differs(b, &format!("{at}.{key}")),
+                        (Some(_), None) => Some(format!("{at}.{key} is too much")),
+                        (None, _) => Some(format!("{at}.{key} is missing")),
+                    })
             }
             _ if self == other => None,
+            (Self::Scalar(a), Self::Scalar(b)) => {
+                // Long texts differ somewhere in the middle.
+                let same = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+                let near = |text: &str| -> String {
+                    text.chars()
+                        .skip(same.saturating_sub(20))
+                        .take(80)
+                        .collect()
+                };
+                Some(format!("{at}: {} and not {}", near(a), near(b)))
+            }
             _ => Some(format!("{at}: {self:?} and not {other:?}")),
         }
     }
@@ -90,7 +102,11 @@ pub(super) fn read(root: &Path, folder: &Path, files: &mut BTreeMap<String, Arc<
         if path.is_dir() {
             read(root, &path, files);
         } else if let Ok(text) = fs::read_to_string(&path) {
-            let name = path.strip_prefix(root).expect("below").to_string_lossy().into_owned();
+            let name = path
+                .strip_prefix(root)
+                .expect("below")
+                .to_string_lossy()
+                .into_owned();
             files.insert(name.clone(), file(&name, &text));
         }
     }
@@ -108,13 +124,20 @@ pub(super) fn compared(ours: &[Plain], theirs: &[Plain]) -> (usize, Option<Strin
             Some(Plain::Scalar(text)) => text,
             _ => String::new(),
         };
-        (word(object, "kind"), word(&about, "namespace"), word(&about, "name"))
+        (
+            word(object, "kind"),
+            word(&about, "namespace"),
+            word(&about, "name"),
+        )
     };
     let mut left: Vec<&Plain> = theirs.iter().collect();
     let mut same = 0;
     let mut difference = None;
     for object in ours {
-        match left.iter().position(|other| object.differs(other, "").is_none()) {
+        match left
+            .iter()
+            .position(|other| object.differs(other, "").is_none())
+        {
             Some(at) => {
                 left.swap_remove(at);
                 same += 1;
@@ -134,4 +157,3 @@ pub(super) fn compared(ours: &[Plain], theirs: &[Plain]) -> (usize, Option<Strin
     }
     (same, difference)
 }
-

@@ -144,13 +144,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The charts below `charts/`, and those that are elsewhere in the tree.
-    fn add_charts(
-        &self,
-        chart: &mut Chart,
-        folder: &str,
-        depth: usize,
-        absent: &mut Vec<Absent>,
-    ) {
+    fn add_charts(&self, chart: &mut Chart, folder: &str, depth: usize, absent: &mut Vec<Absent>) {
         let below = match folder {
             "" => "charts/".to_owned(),
             folder => format!("{folder}/charts/"),
@@ -196,7 +190,10 @@ impl<'a> Tree<'a> {
             let folder = crate::read::path::joined(folder, path)?;
             return self.chart_below(&folder, depth + 1, absent);
         }
-        let named = self.folders.iter().filter(|(_, name)| **name == dependency.name);
+        let named = self
+            .folders
+            .iter()
+            .filter(|(_, name)| **name == dependency.name);
         let mut charts = named.filter_map(|(path, _)| {
             let mut ignored = Vec::new();
             self.chart_below(path, depth + 1, &mut ignored)
@@ -229,18 +226,24 @@ fn dependencies(root: &Node, file: &File) -> Vec<Dependency> {
         repository: word(item, "repository"),
         condition: word(item, "condition"),
         alias: word(item, "alias"),
-        tags: item.get("tags").map_or(&[][..], Node::items).iter().filter_map(|tag| {
-            Some(tag.as_str()?.to_owned())
-        }).collect(),
-        imports: item.get("import-values").map_or(&[][..], Node::items).iter().filter_map(|import| {
-            match import.as_str() {
+        tags: item
+            .get("tags")
+            .map_or(&[][..], Node::items)
+            .iter()
+            .filter_map(|tag| Some(tag.as_str()?.to_owned()))
+            .collect(),
+        imports: item
+            .get("import-values")
+            .map_or(&[][..], Node::items)
+            .iter()
+            .filter_map(|import| match import.as_str() {
                 Some(name) => Some((format!("exports.{name}"), ".".to_owned())),
                 None => Some((
                     import.get("child")?.as_str()?.to_owned(),
                     import.get("parent")?.as_str()?.to_owned(),
                 )),
-            }
-        }).collect(),
+            })
+            .collect(),
         span: item.span,
         is_enabled: true,
     };
@@ -250,7 +253,11 @@ fn dependencies(root: &Node, file: &File) -> Vec<Dependency> {
 /// The first document of a file.
 pub(super) fn document(file: &File) -> Option<Node> {
     let stream = yaml::read(&file.text, Dialect::KUBERNETES, &Limits::default());
-    stream.documents.into_iter().next().map(|document| document.root)
+    stream
+        .documents
+        .into_iter()
+        .next()
+        .map(|document| document.root)
 }
 
 /// The text under `key`, as it was written: a version may look like a number.

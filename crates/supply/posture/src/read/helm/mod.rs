@@ -39,7 +39,10 @@ pub(super) fn compose(drafts: &mut [Draft], world: &mut World) {
     let tree = Tree::new(&files);
     let mut absent = Vec::new();
     let roots = tree.roots();
-    let charts: Vec<Chart> = roots.iter().filter_map(|root| tree.chart(root, &mut absent)).collect();
+    let charts: Vec<Chart> = roots
+        .iter()
+        .filter_map(|root| tree.chart(root, &mut absent))
+        .collect();
     let mut taken = Vec::new();
     charts.iter().for_each(|chart| take(chart, &mut taken));
     taken.sort_unstable();
@@ -78,7 +81,9 @@ fn is_definition(object: &crate::Attr) -> bool {
 
 /// The files that are a chart's: what is judged is what they make.
 fn take(chart: &Chart, taken: &mut Vec<*const crate::File>) {
-    let own = [Some(&chart.file), chart.values.as_ref()].into_iter().flatten();
+    let own = [Some(&chart.file), chart.values.as_ref()]
+        .into_iter()
+        .flatten();
     let templates = chart.templates.iter().map(|(_, file)| file);
     taken.extend(own.chain(templates).map(Arc::as_ptr));
     chart.charts.iter().for_each(|chart| take(chart, taken));

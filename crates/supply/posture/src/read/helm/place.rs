@@ -55,14 +55,18 @@ impl Rendered<'_> {
             return Value::Unknown(Arc::from(&*why));
         }
         let mut places = self.text.places(span.range());
-        let is_given = |place: &Place| {
-            matches!(place, Place::Filled(_, Some(origin)) if Arc::ptr_eq(&origin.file, self.release))
-        };
+        let is_given = |place: &Place| matches!(place, Place::Filled(_, Some(origin)) if Arc::ptr_eq(&origin.file, self.release));
         // Quotes around it are written in the template.
         let is_all = |(start, end, place): (usize, usize, Place)| {
-            is_given(&place) || self.text.as_str()[start..end].trim_matches(['"', '\'']).is_empty()
+            is_given(&place)
+                || self.text.as_str()[start..end]
+                    .trim_matches(['"', '\''])
+                    .is_empty()
         };
-        let has_any = self.text.places(span.range()).any(|(_, _, place)| is_given(&place));
+        let has_any = self
+            .text
+            .places(span.range())
+            .any(|(_, _, place)| is_given(&place));
         // A digest of a text with the namespace in it is no namespace.
         match has_any && &**text == NAMESPACE && places.all(is_all) {
             true => Value::Unknown("whoever installs the chart chooses the namespace".into()),
@@ -86,7 +90,9 @@ impl Rendered<'_> {
                     false => self.text.places(end - 1..end).next(),
                 };
                 let stop = match last {
-                    Some((from, to, Place::Written(other, offset))) if Arc::ptr_eq(&other, file) => {
+                    Some((from, to, Place::Written(other, offset)))
+                        if Arc::ptr_eq(&other, file) =>
+                    {
                         offset + (to - from)
                     }
                     // An action ends the line that it stands in.
@@ -110,7 +116,9 @@ impl Rendered<'_> {
         for place in std::iter::once(first).chain(rest.map(|(_, _, place)| place)) {
             if let Place::Filled(_, Some(value)) = place
                 && !Arc::ptr_eq(&value.file, self.release)
-                && !told.iter().any(|it| it.span == value.span && Arc::ptr_eq(&it.file, &value.file))
+                && !told
+                    .iter()
+                    .any(|it| it.span == value.span && Arc::ptr_eq(&it.file, &value.file))
             {
                 told.push(value);
             }

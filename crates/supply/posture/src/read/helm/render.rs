@@ -213,9 +213,8 @@ impl Shared {
 }
 
 fn files(chart: &Chart) -> Value {
-    let file = |(path, file): &(String, Arc<File>)| {
-        (path.as_str().into(), Rc::new(Text::of_file(file)))
-    };
+    let file =
+        |(path, file): &(String, Arc<File>)| (path.as_str().into(), Rc::new(Text::of_file(file)));
     let files: BTreeMap<_, _> = chart.files.iter().map(file).collect();
     Value::new(Data::Object(Rc::new(Object::Files(files))))
 }
@@ -224,7 +223,10 @@ fn release(engine: &mut Engine, file: &Arc<File>) -> Result<Value, Fail> {
     let given = Rc::new(Origin::new(file, Span::default()));
     engine.map_of([
         ("Name".into(), Value::text("release-name")),
-        ("Namespace".into(), Value::text(NAMESPACE).from(Some(&given))),
+        (
+            "Namespace".into(),
+            Value::text(NAMESPACE).from(Some(&given)),
+        ),
         ("Service".into(), Value::text("Helm")),
         ("IsUpgrade".into(), Value::new(Data::Bool(false))),
         ("IsInstall".into(), Value::new(Data::Bool(true))),
@@ -248,7 +250,9 @@ fn metadata(engine: &mut Engine, chart: &Chart, is_root: bool) -> Result<Value, 
     let map = engine.map()?;
     for (key, name) in NAMES {
         let text = chart::text(root, key, &chart.file).unwrap_or_default();
-        let origin = root.get(key).map(|it| Rc::new(Origin::new(&chart.file, it.span)));
+        let origin = root
+            .get(key)
+            .map(|it| Rc::new(Origin::new(&chart.file, it.span)));
         map.set(*name, Value::text(text).from(origin.as_ref()));
     }
     map.set("Name", Value::text(chart.name.as_str()));
@@ -274,10 +278,19 @@ fn metadata(engine: &mut Engine, chart: &Chart, is_root: bool) -> Result<Value, 
         dependencies.push(engine.map_of([
             ("Name".into(), Value::text(dependency.name.as_str())),
             ("Version".into(), Value::text(dependency.version.as_str())),
-            ("Repository".into(), Value::text(dependency.repository.as_str())),
-            ("Condition".into(), Value::text(dependency.condition.as_str())),
+            (
+                "Repository".into(),
+                Value::text(dependency.repository.as_str()),
+            ),
+            (
+                "Condition".into(),
+                Value::text(dependency.condition.as_str()),
+            ),
             ("Alias".into(), Value::text(dependency.alias.as_str())),
-            ("Enabled".into(), Value::new(Data::Bool(dependency.is_enabled))),
+            (
+                "Enabled".into(),
+                Value::new(Data::Bool(dependency.is_enabled)),
+            ),
         ])?);
     }
     map.set("Dependencies", engine.list(dependencies)?);

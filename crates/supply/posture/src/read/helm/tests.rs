@@ -22,11 +22,18 @@ fn world(files: &[(&str, &str)]) -> World {
     world
 }
 
-const CHART: (&str, &str) = ("Chart.yaml", "apiVersion: v2\nname: serve\nversion: 1.2.3\n");
+const CHART: (&str, &str) = (
+    "Chart.yaml",
+    "apiVersion: v2\nname: serve\nversion: 1.2.3\n",
+);
 
 /// A chart with one template and its values.
 fn chart(template: &str, values: &str) -> World {
-    world(&[CHART, ("templates/a.yaml", template), ("values.yaml", values)])
+    world(&[
+        CHART,
+        ("templates/a.yaml", template),
+        ("values.yaml", values),
+    ])
 }
 
 /// What a template makes of the expression, as the text of a label.
@@ -59,15 +66,24 @@ const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ include \"na
 fn a_value_stands_in_its_template_and_behind_that_in_the_values() {
     let world = world(&[
         CHART,
-        ("templates/_names.tpl", "{{ define \"name\" }}{{ .Chart.Name }}-pod{{ end }}"),
+        (
+            "templates/_names.tpl",
+            "{{ define \"name\" }}{{ .Chart.Name }}-pod{{ end }}",
+        ),
         ("templates/pod.yaml", POD),
-        ("values.yaml", "image:\n  repository: r.example/x\n  tag: v1\nsecurity:\n  privileged: true\n  runAsUser: 0\n"),
+        (
+            "values.yaml",
+            "image:\n  repository: r.example/x\n  tag: v1\nsecurity:\n  privileged: true\n  runAsUser: 0\n",
+        ),
     ]);
     assert!(world.problems().is_empty(), "{:?}", world.problems());
     let pod = &world.resources()[0];
     assert_eq!(&*pod.address, "Pod/serve-pod");
     let container = pod.at("spec.containers").items().remove(0);
-    assert_eq!(container.get("image").text(), Fact::Known("r.example/x:v1".to_owned()));
+    assert_eq!(
+        container.get("image").text(),
+        Fact::Known("r.example/x:v1".to_owned())
+    );
     assert_eq!(
         way(container.get("image").origin()),
         "templates/pod.yaml:8:12 < value values.yaml:2:15 < value values.yaml:3:8"
@@ -80,19 +96,40 @@ fn a_value_stands_in_its_template_and_behind_that_in_the_values() {
         way(container.at("securityContext.runAsUser").origin()),
         "templates/pod.yaml:10:7 < value values.yaml:6:14"
     );
-    assert_eq!(way(container.get("name").origin()), "templates/pod.yaml:7:11");
+    assert_eq!(
+        way(container.get("name").origin()),
+        "templates/pod.yaml:7:11"
+    );
 }
 
 #[test]
 fn a_chart_overrides_those_below_it_and_what_it_overrides_stays_known() {
     let world = world(&[
-        ("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\ndependencies:\n- name: below\n  version: 1.x\n  condition: below.enabled\n- name: off\n  version: \"*\"\n  condition: off.enabled\n"),
-        ("values.yaml", "below:\n  enabled: true\n  port: 80\nglobal:\n  zone: eu\noff:\n  enabled: false\n"),
-        ("charts/below/Chart.yaml", "apiVersion: v2\nname: below\nversion: 1.4.0\n"),
+        (
+            "Chart.yaml",
+            "apiVersion: v2\nname: top\nversion: 1.0.0\ndependencies:\n- name: below\n  version: 1.x\n  condition: below.enabled\n- name: off\n  version: \"*\"\n  condition: off.enabled\n",
+        ),
+        (
+            "values.yaml",
+            "below:\n  enabled: true\n  port: 80\nglobal:\n  zone: eu\noff:\n  enabled: false\n",
+        ),
+        (
+            "charts/below/Chart.yaml",
+            "apiVersion: v2\nname: below\nversion: 1.4.0\n",
+        ),
         ("charts/below/values.yaml", "port: 8080\nhost: h\n"),
-        ("charts/below/templates/c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  port: {{ .Values.port }}\n  host: {{ .Values.host }}\n  zone: {{ .Values.global.zone }}\n"),
-        ("charts/off/Chart.yaml", "apiVersion: v2\nname: off\nversion: 1.0.0\n"),
-        ("charts/off/templates/c.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: c}\n"),
+        (
+            "charts/below/templates/c.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  port: {{ .Values.port }}\n  host: {{ .Values.host }}\n  zone: {{ .Values.global.zone }}\n",
+        ),
+        (
+            "charts/off/Chart.yaml",
+            "apiVersion: v2\nname: off\nversion: 1.0.0\n",
+        ),
+        (
+            "charts/off/templates/c.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: c}\n",
+        ),
     ]);
     assert!(world.problems().is_empty(), "{:?}", world.problems());
     let [map] = world.resources() else {
@@ -132,7 +169,10 @@ fn a_decision_upon_what_is_unknown_is_told() {
     );
     let problem = &world.problems()[0];
     assert!(problem.is_partial && problem.message.contains("by chance"));
-    assert_eq!(problem.origin.location().to_string(), "templates/a.yaml:1:1");
+    assert_eq!(
+        problem.origin.location().to_string(),
+        "templates/a.yaml:1:1"
+    );
 }
 
 #[test]
@@ -142,8 +182,14 @@ fn the_namespace_is_for_whoever_installs_to_choose() {
         "",
     );
     let map = &world.resources()[0];
-    assert!(matches!(map.at("metadata.namespace").text(), Fact::Unknown(_)));
-    assert_eq!(map.at("data.at").text(), Fact::Known("x.default.svc".to_owned()));
+    assert!(matches!(
+        map.at("metadata.namespace").text(),
+        Fact::Unknown(_)
+    ));
+    assert_eq!(
+        map.at("data.at").text(),
+        Fact::Known("x.default.svc".to_owned())
+    );
 }
 
 #[test]
@@ -164,10 +210,16 @@ fn what_is_not_understood_is_missing_and_the_rest_is_read() {
         let world = world(&[
             CHART,
             ("templates/a.yaml", template),
-            ("templates/b.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"),
+            (
+                "templates/b.yaml",
+                "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n",
+            ),
         ]);
         assert_eq!(world.resources().len(), 1, "{template}");
-        assert!(world.problems().iter().any(|it| it.is_partial), "{template}");
+        assert!(
+            world.problems().iter().any(|it| it.is_partial),
+            "{template}"
+        );
     }
 }
 
@@ -192,7 +244,11 @@ fn what_costs_too_much_ends() {
         &blocks,
     ] {
         let world = chart(template, "");
-        assert!(!world.problems().is_empty(), "{}", &template[..60.min(template.len())]);
+        assert!(
+            !world.problems().is_empty(),
+            "{}",
+            &template[..60.min(template.len())]
+        );
     }
 }
 
@@ -203,7 +259,11 @@ fn what_a_chart_lacks_is_told() {
         "apiVersion: v2\nname: top\nversion: 1.0.0\ndependencies:\n- name: postgresql\n  version: 12.x\n  repository: https://charts.example.org\n",
     )]);
     let problem = &world.problems()[0];
-    assert!(problem.message.contains("postgresql"), "{}", problem.message);
+    assert!(
+        problem.message.contains("postgresql"),
+        "{}",
+        problem.message
+    );
     assert_eq!(problem.origin.location().to_string(), "Chart.yaml:5:3");
 }
 
@@ -212,9 +272,18 @@ fn files_of_a_chart_are_read_where_a_template_names_them() {
     let world = world(&[
         CHART,
         ("files/a.conf", "one\ntwo\n"),
-        ("templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n{{ (.Files.Glob \"files/*\").AsConfig | indent 2 }}\n  get: {{ .Files.Get \"files/a.conf\" | quote }}\n"),
+        (
+            "templates/a.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n{{ (.Files.Glob \"files/*\").AsConfig | indent 2 }}\n  get: {{ .Files.Get \"files/a.conf\" | quote }}\n",
+        ),
     ]);
     let map = &world.resources()[0];
-    assert_eq!(map.at("data").get("a.conf").text(), Fact::Known("one\ntwo\n".to_owned()));
-    assert_eq!(map.at("data.get").text(), Fact::Known("one\ntwo\n".to_owned()));
+    assert_eq!(
+        map.at("data").get("a.conf").text(),
+        Fact::Known("one\ntwo\n".to_owned())
+    );
+    assert_eq!(
+        map.at("data.get").text(),
+        Fact::Known("one\ntwo\n".to_owned())
+    );
 }

@@ -23,7 +23,10 @@ pub(super) struct Valued {
 impl Valued {
     /// The values as the files have them.
     pub(super) fn read(engine: &mut Engine, chart: Chart) -> Result<Self, Fail> {
-        let root = chart.values.as_ref().and_then(|file| Some((file, document(file)?)));
+        let root = chart
+            .values
+            .as_ref()
+            .and_then(|file| Some((file, document(file)?)));
         let values = match root {
             Some((file, root)) => of_node(engine, &root, &|span| {
                 Some(Rc::new(Origin::new(file, span)))
@@ -66,7 +69,12 @@ impl Valued {
         }
         let mut charts = Vec::new();
         for there in &self.charts {
-            if !self.chart.dependencies.iter().any(|it| it.takes(&there.chart)) {
+            if !self
+                .chart
+                .dependencies
+                .iter()
+                .any(|it| it.takes(&there.chart))
+            {
                 charts.push(there.shared(there.chart.clone()));
             }
         }
@@ -92,7 +100,8 @@ impl Valued {
             let tags: Vec<bool> = dependency.tags.iter().filter_map(tag).collect();
             dependency.is_enabled = tags.is_empty() || tags.contains(&true);
             let conditions = dependency.condition.trim().split(',');
-            let condition = |condition: &str| match at(&values, &format!("{way}{condition}"))?.data {
+            let condition = |condition: &str| match at(&values, &format!("{way}{condition}"))?.data
+            {
                 Data::Bool(value) => Some(value),
                 _ => None,
             };
@@ -120,7 +129,12 @@ impl Valued {
         for chart in &mut self.charts {
             chart.import(engine)?;
         }
-        if self.chart.dependencies.iter().all(|it| it.imports.is_empty()) {
+        if self
+            .chart
+            .dependencies
+            .iter()
+            .all(|it| it.imports.is_empty())
+        {
             return Ok(());
         }
         let empty = engine.map()?;
@@ -134,9 +148,9 @@ impl Valued {
                 };
                 let copy = copied(engine, &Value::new(Data::Map(there)), 0)?;
                 let parents = parent.split('.').filter(|it| !it.is_empty()).rev();
-                let table = parents.into_iter().try_fold(copy, |table, name| {
-                    engine.map_of([(name.into(), table)])
-                })?;
+                let table = parents
+                    .into_iter()
+                    .try_fold(copy, |table, name| engine.map_of([(name.into(), table)]))?;
                 if let Data::Map(table) = &table.data {
                     merge_tables(engine, &taken, table, true, 0)?;
                 }

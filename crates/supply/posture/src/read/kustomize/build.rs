@@ -12,7 +12,10 @@ use casemate_document::{
 };
 
 use super::{
-    generate, inline, object::{Object, text}, patch, references::{self, Reference, Variable},
+    generate, inline,
+    object::{Object, text},
+    patch,
+    references::{self, Reference, Variable},
     replace, transform,
 };
 use crate::{Attr, Fact, File, Value, read::path};
@@ -39,6 +42,7 @@ pub(super) struct Built {
     variables: Vec<Variable>,
     references: Vec<Reference>,
     variable_fields: Vec<(String, String)>,
+    more: transform::More,
 }
 
 pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -78,7 +82,13 @@ impl<'a> Builder<'a> {
         }
         references::follow(&mut built.objects, &built.references);
         references::fill(&mut built.objects, &built.variables, &built.variable_fields);
-        built.objects.into_iter().map(|object| object.body).collect()
+        let mut bodies: Vec<Attr> = built
+            .objects
+            .into_iter()
+            .map(|object| object.body)
+            .collect();
+        bodies.iter_mut().for_each(without_empty_annotations);
+        bodies
     }
 
     /// Builds what `folder` has, so that it is known what that names.
@@ -88,7 +98,8 @@ impl<'a> Builder<'a> {
 
     fn problem(&mut self, at: &Attr, message: impl Into<String>) {
         let origin = &at.origin;
-        self.problems.push((origin.file.clone(), origin.span, message.into()));
+        self.problems
+            .push((origin.file.clone(), origin.span, message.into()));
     }
 
     fn build(&mut self, folder: &str) -> Option<Rc<Built>> {
@@ -114,7 +125,8 @@ impl<'a> Builder<'a> {
         self.used.insert(file.subject.path.as_str().to_owned());
         let stream = yaml::read(&file.text, Dialect::KUBERNETES, &Limits::default());
         if let Some(error) = stream.error {
-            self.problems.push((file.clone(), error.span, error.message));
+            self.problems
+                .push((file.clone(), error.span, error.message));
             return;
         }
         let Some(document) = stream.documents.first() else {
@@ -145,7 +157,7 @@ impl<'a> Builder<'a> {
             }
         }
         self.patches(folder, &spec, built);
-        for problem in transform::all(&spec, &mut built.objects) {
+        for problem in transform::all(&spec, &mut built.objects, &built.more) {
             self.problem(&problem.0, problem.1);
         }
         self.replacements(folder, &spec, built);
@@ -164,7 +176,9 @@ impl<'a> Builder<'a> {
             };
             if let Some(file) = self.files.get(&path).cloned() {
                 let objects = self.objects(&file);
-                built.objects.extend(objects.iter().cloned().map(Object::new));
+                built
+                    .objects
+                    .extend(objects.iter().cloned().map(Object::new));
                 continue;
             }
             self.named.insert(path.clone());
@@ -173,7 +187,14 @@ impl<'a> Builder<'a> {
                     built.objects.extend(below.objects.iter().cloned());
                     built.variables.extend(below.variables.iter().cloned());
                     built.references.extend(below.references.iter().cloned());
-                    built.variable_fields.extend(below.variable_fields.iter().cloned());
+                    built
+                        .variable_fields
+                        .extend(below.variable_fields.iter().cloned());
+                    built
+                        .more
+                        .namespaces
+                        .extend(below.more.namespaces.iter().cloned());
+                    built.more.labels.extend(below.more.labels.iter().cloned());
                 }
                 None => self.problem(resource, "it is not in the tree, or was not read"),
             }
@@ -190,7 +211,10 @@ impl<'a> Builder<'a> {
         let mut objects = Vec::new();
         let stream = yaml::read(&file.text, Dialect::KUBERNETES, &Limits::default());
         for document in &stream.documents {
-            let kind = document.root.get("kind").and_then(casemate_document::Node::as_str);
+            let kind = document
+                .root
+                .get("kind")
+                .and_then(casemate_document::Node::as_str);
             if kind == Some("CustomResourceDefinition") && !self.keeps_definitions {
                 continue;
             }
@@ -204,7 +228,8 @@ impl<'a> Builder<'a> {
             }
         }
         if let Some(error) = stream.error {
-            self.problems.push((file.clone(), error.span, error.message));
+            self.problems
+                .push((file.clone(), error.span, error.message));
         }
         let objects = Rc::new(objects);
         self.objects.insert(path.to_owned(), objects.clone());
@@ -218,9 +243,13 @@ impl<'a> Builder<'a> {
         self.used.insert(path);
         let stream = yaml::read(&file.text, Dialect::KUBERNETES, &Limits::default());
         if let Some(error) = stream.error {
-            self.problems.push((file.clone(), error.span, error.message));
+            self.problems
+                .push((file.clone(), error.span, error.message));
         }
-        let roots = stream.documents.iter().map(|it| Attr::of_node(&it.root, &file));
+        let roots = stream
+            .documents
+            .iter()
+            .map(|it| Attr::of_node(&it.root, &file));
         Some(roots.collect())
     }
 
@@ -241,11 +270,24 @@ impl<'a> Builder<'a> {
                     }
                 }
                 for field in items(document, "varReference") {
-                    let field = (text(&field, "kind").to_owned(), text(&field, "path").to_owned());
+                    let field = (
+                        text(&field, "kind").to_owned(),
+                        text(&field, "path").to_owned(),
+                    );
                     built.variable_fields.push(field);
                 }
+                let field = transform::Field::of;
+                built
+                    .more
+                    .namespaces
+                    .extend(items(document, "namespace").iter().map(field));
+                built
+                    .more
+                    .labels
+                    .extend(items(document, "commonLabels").iter().map(field));
+                let known = ["nameReference", "varReference", "namespace", "commonLabels"];
                 for entry in document.entries() {
-                    if !matches!(&*entry.key, "nameReference" | "varReference" | "namespace" | "namePrefix") {
+                    if !known.contains(&&*entry.key) {
                         self.problem(&entry.value, format!("{} is not read here", entry.key));
                     }
                 }
@@ -256,7 +298,10 @@ impl<'a> Builder<'a> {
     fn generators(&mut self, folder: &str, spec: &Attr, built: &mut Built) {
         let none = Attr::new(Value::Null, spec.origin.clone());
         let options = spec.get("generatorOptions").ok().unwrap_or(&none);
-        for (key, kind) in [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")] {
+        for (key, kind) in [
+            ("configMapGenerator", "ConfigMap"),
+            ("secretGenerator", "Secret"),
+        ] {
             for generator in items(spec, key) {
                 let files = self.files;
                 let mut used = Vec::new();
@@ -292,7 +337,10 @@ impl<'a> Builder<'a> {
             };
             self.patch(&named, patches, None, built);
         }
-        for patch in items(spec, "patches").into_iter().chain(items(spec, "patchesJson6902")) {
+        for patch in items(spec, "patches")
+            .into_iter()
+            .chain(items(spec, "patchesJson6902"))
+        {
             let target = patch.get("target").ok().cloned();
             let patches = match (patch.get("path").ok(), patch.get("patch").ok()) {
                 (Some(named), _) => self.documents(folder, named),
@@ -317,8 +365,12 @@ impl<'a> Builder<'a> {
         let mut mistakes = Vec::new();
         // Operations may be one document each, or one list of all.
         for patch in &patches {
-            let is_operations = matches!(patch.value, Value::List(_)) || patch.get("op").ok().is_some();
-            let single = Attr::new(Value::List(Arc::from([patch.clone()])), patch.origin.clone());
+            let is_operations =
+                matches!(patch.value, Value::List(_)) || patch.get("op").ok().is_some();
+            let single = Attr::new(
+                Value::List(Arc::from([patch.clone()])),
+                patch.origin.clone(),
+            );
             let operations = match patch.value {
                 Value::List(_) => patch,
                 _ => &single,
@@ -365,10 +417,13 @@ impl<'a> Builder<'a> {
         for replacement in items(spec, "replacements") {
             let all = match replacement.get("path").ok() {
                 Some(named) => match self.documents(folder, named) {
-                    Some(documents) => documents.into_iter().flat_map(|it| match &it.value {
-                        Value::List(items) => items.to_vec(),
-                        _ => vec![it],
-                    }).collect(),
+                    Some(documents) => documents
+                        .into_iter()
+                        .flat_map(|it| match &it.value {
+                            Value::List(items) => items.to_vec(),
+                            _ => vec![it],
+                        })
+                        .collect(),
                     None => {
                         self.problem(&replacement, "it is not in the tree");
                         continue;
@@ -385,6 +440,23 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// Kustomize keeps its own notes there, and leaves nothing behind.
+fn without_empty_annotations(body: &mut Attr) {
+    let annotations = body.at("metadata.annotations").ok();
+    let is_there = body
+        .get("metadata")
+        .ok()
+        .is_some_and(|it| it.get("annotations").ok().is_some());
+    let is_empty = annotations.is_none_or(|it| it.entries().is_empty());
+    if is_there
+        && is_empty
+        && let Some(about) = body.map_mut().and_then(|map| map.get_mut("metadata"))
+        && let Some(about) = about.map_mut()
+    {
+        about.remove("annotations");
+    }
+}
+
 fn built_objects(built: &mut Built) -> &mut Vec<Object> {
     &mut built.objects
 }
@@ -396,7 +468,9 @@ pub(super) fn items(spec: &Attr, key: &str) -> Vec<Attr> {
 
 fn is_remote(written: &str) -> bool {
     let first = written.split('/').next().unwrap_or_default();
-    written.contains("://") || written.contains("?ref=") || matches!(first, "github.com" | "git@github.com:")
+    written.contains("://")
+        || written.contains("?ref=")
+        || matches!(first, "github.com" | "git@github.com:")
 }
 
 fn variables(spec: &Attr) -> Vec<Variable> {
@@ -407,15 +481,24 @@ fn variables(spec: &Attr) -> Vec<Variable> {
             name: word("name"),
             kind: word("objref.kind"),
             object: word("objref.name"),
-            field: if field.is_empty() { "metadata.name".to_owned() } else { field },
+            field: if field.is_empty() {
+                "metadata.name".to_owned()
+            } else {
+                field
+            },
         }
     };
     items(spec, "vars").into_iter().map(variable).collect()
 }
 
 fn is_same(object: &Object, patch: &Attr) -> bool {
-    let group = text(patch, "apiVersion").rsplit_once('/').map_or("", |(group, _)| group);
-    let (name, namespace) = (text(patch, "metadata.name"), text(patch, "metadata.namespace"));
+    let group = text(patch, "apiVersion")
+        .rsplit_once('/')
+        .map_or("", |(group, _)| group);
+    let (name, namespace) = (
+        text(patch, "metadata.name"),
+        text(patch, "metadata.namespace"),
+    );
     let is_called = object.before.iter().any(|(before, space)| {
         before == name && (namespace.is_empty() || space == namespace || space.is_empty())
     });

@@ -16,16 +16,46 @@ pub(super) const SELECTORS: &[(&str, &str)] = &[
     ("NetworkPolicy", "spec/podSelector/matchLabels"),
     ("NetworkPolicy", "spec/ingress/from/podSelector/matchLabels"),
     ("NetworkPolicy", "spec/egress/to/podSelector/matchLabels"),
-    ("Deployment", "spec/template/spec/topologySpreadConstraints/labelSelector/matchLabels"),
-    ("StatefulSet", "spec/template/spec/topologySpreadConstraints/labelSelector/matchLabels"),
-    ("Deployment", "spec/template/spec/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels"),
-    ("Deployment", "spec/template/spec/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels"),
-    ("Deployment", "spec/template/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels"),
-    ("Deployment", "spec/template/spec/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels"),
-    ("StatefulSet", "spec/template/spec/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels"),
-    ("StatefulSet", "spec/template/spec/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels"),
-    ("StatefulSet", "spec/template/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels"),
-    ("StatefulSet", "spec/template/spec/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels"),
+    (
+        "Deployment",
+        "spec/template/spec/topologySpreadConstraints/labelSelector/matchLabels",
+    ),
+    (
+        "StatefulSet",
+        "spec/template/spec/topologySpreadConstraints/labelSelector/matchLabels",
+    ),
+    (
+        "Deployment",
+        "spec/template/spec/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels",
+    ),
+    (
+        "Deployment",
+        "spec/template/spec/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels",
+    ),
+    (
+        "Deployment",
+        "spec/template/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels",
+    ),
+    (
+        "Deployment",
+        "spec/template/spec/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels",
+    ),
+    (
+        "StatefulSet",
+        "spec/template/spec/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels",
+    ),
+    (
+        "StatefulSet",
+        "spec/template/spec/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels",
+    ),
+    (
+        "StatefulSet",
+        "spec/template/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels",
+    ),
+    (
+        "StatefulSet",
+        "spec/template/spec/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels",
+    ),
 ];
 
 /// Where the `metadata` of templates is.
@@ -41,10 +71,15 @@ pub(super) const TEMPLATES: &[(&str, &str)] = &[
 ];
 
 /// Templates of claims, whose labels `commonLabels` changes and others do not make.
-pub(super) const CLAIMS: (&str, &str) = ("StatefulSet", "spec/volumeClaimTemplates/metadata/labels");
+pub(super) const CLAIMS: (&str, &str) =
+    ("StatefulSet", "spec/volumeClaimTemplates/metadata/labels");
 
-pub(super) const REPLICATED: &[&str] =
-    &["Deployment", "ReplicationController", "ReplicaSet", "StatefulSet"];
+pub(super) const REPLICATED: &[&str] = &[
+    "Deployment",
+    "ReplicationController",
+    "ReplicaSet",
+    "StatefulSet",
+];
 
 /// Where kinds have the spec of a pod.
 pub(super) const PODS: &[(&str, &str)] = &[
@@ -64,7 +99,10 @@ pub(super) const POD_REFERENCES: &[(&str, &str)] = &[
     ("ConfigMap", "volumes/configMap/name"),
     ("ConfigMap", "volumes/projected/sources/configMap/name"),
     ("ConfigMap", "containers/env/valueFrom/configMapKeyRef/name"),
-    ("ConfigMap", "initContainers/env/valueFrom/configMapKeyRef/name"),
+    (
+        "ConfigMap",
+        "initContainers/env/valueFrom/configMapKeyRef/name",
+    ),
     ("ConfigMap", "containers/envFrom/configMapRef/name"),
     ("ConfigMap", "initContainers/envFrom/configMapRef/name"),
     ("Secret", "volumes/secret/secretName"),
@@ -75,16 +113,35 @@ pub(super) const POD_REFERENCES: &[(&str, &str)] = &[
     ("Secret", "initContainers/envFrom/secretRef/name"),
     ("Secret", "imagePullSecrets/name"),
     ("ServiceAccount", "serviceAccountName"),
-    ("PersistentVolumeClaim", "volumes/persistentVolumeClaim/claimName"),
+    (
+        "PersistentVolumeClaim",
+        "volumes/persistentVolumeClaim/claimName",
+    ),
     ("PriorityClass", "priorityClassName"),
 ];
 
 /// What else is named: the kind that is, the kind that names it, and where.
 pub(super) const REFERENCES: &[(&str, &str, &str)] = &[
-    ("Deployment", "HorizontalPodAutoscaler", "spec/scaleTargetRef/name"),
-    ("ReplicationController", "HorizontalPodAutoscaler", "spec/scaleTargetRef/name"),
-    ("ReplicaSet", "HorizontalPodAutoscaler", "spec/scaleTargetRef/name"),
-    ("StatefulSet", "HorizontalPodAutoscaler", "spec/scaleTargetRef/name"),
+    (
+        "Deployment",
+        "HorizontalPodAutoscaler",
+        "spec/scaleTargetRef/name",
+    ),
+    (
+        "ReplicationController",
+        "HorizontalPodAutoscaler",
+        "spec/scaleTargetRef/name",
+    ),
+    (
+        "ReplicaSet",
+        "HorizontalPodAutoscaler",
+        "spec/scaleTargetRef/name",
+    ),
+    (
+        "StatefulSet",
+        "HorizontalPodAutoscaler",
+        "spec/scaleTargetRef/name",
+    ),
     ("ConfigMap", "Role", "rules/resourceNames"),
     ("ConfigMap", "ClusterRole", "rules/resourceNames"),
     ("ConfigMap", "Node", "spec/configSource/configMap"),
@@ -98,25 +155,57 @@ pub(super) const REFERENCES: &[(&str, &str, &str)] = &[
     ("Secret", "ClusterRole", "rules/resourceNames"),
     ("Secret", "PersistentVolume", "spec/azureFile/secretName"),
     ("Service", "StatefulSet", "spec/serviceName"),
-    ("Service", "Ingress", "spec/rules/http/paths/backend/serviceName"),
+    (
+        "Service",
+        "Ingress",
+        "spec/rules/http/paths/backend/serviceName",
+    ),
     ("Service", "Ingress", "spec/backend/serviceName"),
-    ("Service", "Ingress", "spec/rules/http/paths/backend/service/name"),
+    (
+        "Service",
+        "Ingress",
+        "spec/rules/http/paths/backend/service/name",
+    ),
     ("Service", "Ingress", "spec/defaultBackend/service/name"),
     ("Service", "APIService", "spec/service"),
-    ("Service", "ValidatingWebhookConfiguration", "webhooks/clientConfig/service"),
-    ("Service", "MutatingWebhookConfiguration", "webhooks/clientConfig/service"),
+    (
+        "Service",
+        "ValidatingWebhookConfiguration",
+        "webhooks/clientConfig/service",
+    ),
+    (
+        "Service",
+        "MutatingWebhookConfiguration",
+        "webhooks/clientConfig/service",
+    ),
     ("Role", "RoleBinding", "roleRef/name"),
     ("ClusterRole", "RoleBinding", "roleRef/name"),
     ("ClusterRole", "ClusterRoleBinding", "roleRef/name"),
     ("ServiceAccount", "RoleBinding", "subjects"),
     ("ServiceAccount", "ClusterRoleBinding", "subjects"),
-    ("PersistentVolume", "PersistentVolumeClaim", "spec/volumeName"),
+    (
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "spec/volumeName",
+    ),
     ("PersistentVolume", "ClusterRole", "rules/resourceNames"),
     ("StorageClass", "PersistentVolume", "spec/storageClassName"),
-    ("StorageClass", "PersistentVolumeClaim", "spec/storageClassName"),
-    ("StorageClass", "StatefulSet", "spec/volumeClaimTemplates/spec/storageClassName"),
+    (
+        "StorageClass",
+        "PersistentVolumeClaim",
+        "spec/storageClassName",
+    ),
+    (
+        "StorageClass",
+        "StatefulSet",
+        "spec/volumeClaimTemplates/spec/storageClassName",
+    ),
     ("IngressClass", "Ingress", "spec/ingressClassName"),
-    ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "spec/policyName"),
+    (
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "spec/policyName",
+    ),
 ];
 
 /// Where `$(NAME)` is filled in, below the spec of a pod.

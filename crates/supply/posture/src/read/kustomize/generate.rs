@@ -18,10 +18,13 @@ pub(super) fn generated(
     for literal in words("literals") {
         let written = literal.as_str().ok_or("a literal that is no text")?;
         let (key, value) = written.split_once('=').ok_or("a literal without a value")?;
-        let quoted = ['"', '\''].iter().find_map(|quote| {
-            value.strip_prefix(*quote)?.strip_suffix(*quote)
-        });
-        data.push((key.to_owned(), string(quoted.unwrap_or(value), literal.origin.clone())));
+        let quoted = ['"', '\'']
+            .iter()
+            .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+        data.push((
+            key.to_owned(),
+            string(quoted.unwrap_or(value), literal.origin.clone()),
+        ));
     }
     for named in words("files") {
         let written = named.as_str().ok_or("a file that is no text")?;
@@ -69,7 +72,10 @@ fn object(spec: &Attr, options: &Attr, kind: &str, data: Attr, origin: &Origin) 
         metadata.push(item("namespace", namespace.clone()));
     }
     for key in ["labels", "annotations"] {
-        let own = spec.at(&format!("options.{key}")).ok().map_or(&[][..], Attr::entries);
+        let own = spec
+            .at(&format!("options.{key}"))
+            .ok()
+            .map_or(&[][..], Attr::entries);
         let all = options.get(key).ok().map_or(&[][..], Attr::entries);
         if !own.is_empty() || !all.is_empty() {
             let entries = all.iter().chain(own).cloned().collect();
@@ -81,16 +87,21 @@ fn object(spec: &Attr, options: &Attr, kind: &str, data: Attr, origin: &Origin) 
         item("kind", word(kind)),
         item("metadata", map(metadata, origin.clone())),
     ];
-    if !data.entries().is_empty() {
+    if !data.entries().is_empty() || kind == "Secret" {
         items.push(item("data", data));
     }
     if kind == "Secret" {
-        let kind = spec.get("type").ok().cloned().unwrap_or_else(|| word("Opaque"));
+        let kind = spec
+            .get("type")
+            .ok()
+            .cloned()
+            .unwrap_or_else(|| word("Opaque"));
         items.push(item("type", kind));
     }
     let is_true = |path: &str| {
         let own = spec.at(&format!("options.{path}")).ok();
-        own.or_else(|| options.get(path).ok()).is_some_and(|it| it.is_true().is_yes())
+        own.or_else(|| options.get(path).ok())
+            .is_some_and(|it| it.is_true().is_yes())
     };
     if is_true("immutable") {
         let yes = Attr::new(Value::Bool(true), origin.clone());
@@ -102,9 +113,7 @@ fn object(spec: &Attr, options: &Attr, kind: &str, data: Attr, origin: &Origin) 
 }
 
 fn file(path: &str, named: &Attr, read: &mut dyn FnMut(&str) -> Option<Attr>) -> Attr {
-    read(path).unwrap_or_else(|| {
-        Attr::unknown(format!("{path} is not read"), named.origin.clone())
-    })
+    read(path).unwrap_or_else(|| Attr::unknown(format!("{path} is not read"), named.origin.clone()))
 }
 
 /// What Kustomize puts behind the name: ten characters of the digest of what is in the object. None
@@ -119,17 +128,24 @@ pub(super) fn hash(object: &Object) -> Option<String> {
                 entries.push((entry.key.to_string(), entry.value.text().ok()?));
             }
             entries.sort();
-            let pairs = entries.iter().map(|(key, value)| format!("{}:{}", quoted(key), quoted(value)));
+            let pairs = entries
+                .iter()
+                .map(|(key, value)| format!("{}:{}", quoted(key), quoted(value)));
             format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
         }
     };
     fields.insert(0, format!("\"data\":{data}"));
-    fields.push(format!("\"name\":{}", quoted(object.name())));
+    // It looks for a name where none is: the name has no part in it.
+    fields.push("\"name\":\"\"".to_owned());
     if object.kind() == "Secret" {
         fields.push(format!("\"type\":{}", quoted(text(&object.body, "type"))));
     }
     let digest = Sha256::digest(format!("{{{}}}", fields.join(",")));
-    let digits: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+    let digits: String = digest
+        .iter()
+        .take(5)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     // Nothing that could spell a word.
     let letter = |c: char| match c {
         '0' => 'g',

@@ -18,11 +18,16 @@ pub(super) fn documents(written: &Attr) -> Vec<Attr> {
     let lines = lines(text, written);
     let file = &written.origin.file;
     let place = |span: Span| match &lines {
-        Some(lines) => Origin::new(file, Span::new(moved(lines, span.start), moved(lines, span.end))),
+        Some(lines) => Origin::new(
+            file,
+            Span::new(moved(lines, span.start), moved(lines, span.end)),
+        ),
         None => written.origin.clone(),
     };
     let roots = stream.documents.iter();
-    roots.map(|document| attr(&document.root, file, &place)).collect()
+    roots
+        .map(|document| attr(&document.root, file, &place))
+        .collect()
 }
 
 /// Where each line begins in the text, and where in the file: a block scalar stands there with spaces
@@ -59,9 +64,7 @@ fn moved(lines: &[(usize, usize)], offset: u32) -> usize {
 
 fn attr(node: &Node, file: &Arc<File>, place: &dyn Fn(Span) -> Origin) -> Attr {
     let value = match &node.value {
-        Written::List(items) => {
-            Value::List(items.iter().map(|it| attr(it, file, place)).collect())
-        }
+        Written::List(items) => Value::List(items.iter().map(|it| attr(it, file, place)).collect()),
         Written::Map(map) => {
             let items = map.entries().iter().map(|entry| Item {
                 key: entry.key.clone(),

@@ -55,7 +55,11 @@ fn roots(files: &BTreeMap<String, Arc<File>>, builder: &mut Builder<'_>) -> Vec<
     let folders: Vec<String> = named.map(|it| path::folder(it).to_owned()).collect();
     let is_component = |folder: &String, builder: &Builder<'_>| {
         let file = builder.kustomization(folder);
-        file.is_some_and(|it| it.text.lines().any(|line| line.trim_end() == "kind: Component"))
+        file.is_some_and(|it| {
+            it.text
+                .lines()
+                .any(|line| line.trim_end() == "kind: Component")
+        })
     };
     // What another one names is known only once that is built; what is built twice costs nothing.
     for folder in &folders {
@@ -63,7 +67,8 @@ fn roots(files: &BTreeMap<String, Arc<File>>, builder: &mut Builder<'_>) -> Vec<
             builder.prepare(folder);
         }
     }
-    let is_root = |folder: &String| !builder.named.contains(folder) && !is_component(folder, builder);
+    let is_root =
+        |folder: &String| !builder.named.contains(folder) && !is_component(folder, builder);
     let roots: Vec<String> = folders.iter().filter(|it| is_root(it)).cloned().collect();
     roots
 }

@@ -12,8 +12,8 @@ pub(super) struct Object {
     pub(super) before: Vec<(String, String)>,
     /// Whether a hash of what is in it goes into its name.
     pub(super) is_hashed: bool,
-    /// How many overlays have put something before or behind its name.
-    pub(super) depth: usize,
+    /// Whether anything gave it a name or a namespace, be it the same.
+    pub(super) is_moved: bool,
 }
 
 impl Object {
@@ -22,7 +22,7 @@ impl Object {
             body,
             before: Vec::new(),
             is_hashed: false,
-            depth: 0,
+            is_moved: false,
         };
         object.remember();
         object
@@ -46,7 +46,10 @@ impl Object {
     }
 
     pub(super) fn version(&self) -> &str {
-        text(&self.body, "apiVersion").rsplit('/').next().unwrap_or_default()
+        text(&self.body, "apiVersion")
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
     }
 
     /// Keeps what it is called now.
@@ -73,7 +76,10 @@ impl Object {
 
 /// The text at `path`, or none.
 pub(super) fn text<'a>(attr: &'a Attr, path: &str) -> &'a str {
-    attr.at(path).ok().and_then(Attr::as_str).unwrap_or_default()
+    attr.at(path)
+        .ok()
+        .and_then(Attr::as_str)
+        .unwrap_or_default()
 }
 
 pub(super) fn string(text: &str, origin: Origin) -> Attr {
@@ -111,7 +117,12 @@ pub(super) fn set(attr: &mut Attr, key: &str, value: Attr) {
 
 /// Calls `f` with everything at `path`, whose steps `/` parts: into each item of a list on the way.
 /// Where `creates`, maps that are not there are made, and nothing as the last.
-pub(super) fn each(attr: &mut Attr, path: &[&str], creates: Option<&Origin>, f: &mut dyn FnMut(&mut Attr)) {
+pub(super) fn each(
+    attr: &mut Attr,
+    path: &[&str],
+    creates: Option<&Origin>,
+    f: &mut dyn FnMut(&mut Attr),
+) {
     let Some((first, rest)) = path.split_first() else {
         return f(attr);
     };
@@ -148,11 +159,18 @@ pub(super) fn each(attr: &mut Attr, path: &[&str], creates: Option<&Origin>, f: 
 pub(super) fn steps(path: &str) -> Vec<String> {
     let escaped = path.replace("\\/", "\u{0}");
     let steps = escaped.split('/').filter(|step| !step.is_empty());
-    steps.map(|step| step.trim_end_matches("[]").replace('\u{0}', "/")).collect()
+    steps
+        .map(|step| step.trim_end_matches("[]").replace('\u{0}', "/"))
+        .collect()
 }
 
 /// As [`each`], for a path that is written with slashes.
-pub(super) fn each_at(attr: &mut Attr, path: &str, creates: Option<&Origin>, f: &mut dyn FnMut(&mut Attr)) {
+pub(super) fn each_at(
+    attr: &mut Attr,
+    path: &str,
+    creates: Option<&Origin>,
+    f: &mut dyn FnMut(&mut Attr),
+) {
     let steps = steps(path);
     let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
     each(attr, &steps, creates, f);

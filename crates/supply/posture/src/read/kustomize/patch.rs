@@ -8,7 +8,43 @@ use crate::{Attr, Value};
 /// `patch` over `body`. An error where it says what is not understood here.
 pub(super) fn merged(object: &Object, patch: &Attr) -> Result<Option<Attr>, String> {
     let is_core = KINDS.contains(&object.kind());
-    merge(&object.body, patch, "", is_core)
+    let merged = merge(&object.body, patch, "", is_core)?;
+    Ok(merged.map(|body| without_nothing(&body)))
+}
+
+/// A merge takes away what is nothing wherever it stands.
+fn without_nothing(attr: &Attr) -> Attr {
+    let has_nothing = |map: &crate::Map| {
+        map.items()
+            .iter()
+            .any(|item| matches!(item.value.value, Value::Null))
+    };
+    let value = match &attr.value {
+        Value::Map(map) if has_nothing(map) || map.items().iter().any(|it| is_deep(&it.value)) => {
+            // But for the times that generators of definitions leave empty.
+            let is_kept = |item: &&crate::Item| {
+                !matches!(item.value.value, Value::Null) || &*item.key == "creationTimestamp"
+            };
+            let kept = map.items().iter().filter(is_kept).map(|entry| crate::Item {
+                key: entry.key.clone(),
+                place: entry.place.clone(),
+                value: without_nothing(&entry.value),
+            });
+            Value::Map(Arc::new(crate::Map::new(kept.collect())))
+        }
+        Value::List(items) if items.iter().any(is_deep) => {
+            Value::List(items.iter().map(without_nothing).collect())
+        }
+        _ => return attr.clone(),
+    };
+    Attr {
+        value,
+        ..attr.clone()
+    }
+}
+
+fn is_deep(attr: &Attr) -> bool {
+    matches!(attr.value, Value::Map(_) | Value::List(_))
 }
 
 /// Nothing is left where the patch deletes it.
@@ -68,7 +104,8 @@ fn merge_key(key: &str, olds: &[Attr], news: &[Attr], is_core: bool) -> Option<&
     }
     let (_, fields) = MERGE_KEYS.iter().find(|(list, _)| *list == key)?;
     let all = || olds.iter().chain(news);
-    let has = |field: &&&str| all().all(|it| it.get(field).ok().is_some() || directive(it).is_some());
+    let has =
+        |field: &&&str| all().all(|it| it.get(field).ok().is_some() || directive(it).is_some());
     fields.iter().find(has).copied()
 }
 
@@ -83,13 +120,21 @@ fn merge_lists(
     let id = |item: &Attr| {
         let second = if key.ends_with("ort") { "protocol" } else { "" };
         let word = |key: &str| item.get(key).and_then(Attr::text).ok().unwrap_or_default();
-        let protocol = Some(word(second)).filter(|it| !it.is_empty()).unwrap_or_else(|| "TCP".into());
+        let protocol = Some(word(second))
+            .filter(|it| !it.is_empty())
+            .unwrap_or_else(|| "TCP".into());
         (word(key), protocol)
     };
-    if news.iter().any(|it| directive(it) == Some("replace") && it.entries().len() == 1) {
+    if news
+        .iter()
+        .any(|it| directive(it) == Some("replace") && it.entries().len() == 1)
+    {
         let kept = news.iter().filter(|it| directive(it).is_none());
         let kept: Result<Vec<Attr>, String> = kept.map(clean).collect();
-        return Ok(Some(patched(old, Attr::new(Value::List(kept?.into()), patch.origin.clone()))));
+        return Ok(Some(patched(
+            old,
+            Attr::new(Value::List(kept?.into()), patch.origin.clone()),
+        )));
     }
     // What a patch names comes first.
     let mut items: Vec<Attr> = Vec::new();
@@ -106,7 +151,10 @@ fn merge_lists(
         done.push(name);
     }
     items.extend(olds.iter().filter(|it| !done.contains(&id(it))).cloned());
-    Ok(Some(Attr::new(Value::List(items.into()), old.origin.clone())))
+    Ok(Some(Attr::new(
+        Value::List(items.into()),
+        old.origin.clone(),
+    )))
 }
 
 /// A part of a patch that stands where nothing stood: without what only patches say.
@@ -141,7 +189,13 @@ fn clean(patch: &Attr) -> Result<Attr, String> {
 pub(super) fn operated(body: &Attr, operations: &Attr) -> Result<Attr, String> {
     let mut body = body.clone();
     for operation in operations.items() {
-        let word = |key: &str| operation.get(key).ok().and_then(Attr::as_str).unwrap_or_default();
+        let word = |key: &str| {
+            operation
+                .get(key)
+                .ok()
+                .and_then(Attr::as_str)
+                .unwrap_or_default()
+        };
         let path = pointer(word("path"));
         let value = operation.get("value").ok().cloned();
         let value = value.unwrap_or_else(|| Attr::new(Value::Null, operation.origin.clone()));
@@ -170,7 +224,9 @@ pub(super) fn operated(body: &Attr, operations: &Attr) -> Result<Attr, String> {
 
 fn pointer(path: &str) -> Vec<String> {
     let steps = path.split('/').skip(1);
-    steps.map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
+    steps
+        .map(|step| step.replace("~1", "/").replace("~0", "~"))
+        .collect()
 }
 
 fn below<'a>(attr: &'a Attr, step: &str) -> Option<&'a Attr> {
@@ -189,7 +245,10 @@ fn parent<'a>(body: &'a mut Attr, path: &[String]) -> Result<&'a mut Attr, Strin
                 let place: usize = step.parse().map_err(|_| missing())?;
                 at.items_mut().get_mut(place).ok_or_else(missing)?
             }
-            _ => at.map_mut().and_then(|map| map.get_mut(step)).ok_or_else(missing)?,
+            _ => at
+                .map_mut()
+                .and_then(|map| map.get_mut(step))
+                .ok_or_else(missing)?,
         };
     }
     Ok(at)
@@ -205,7 +264,9 @@ fn put(body: &mut Attr, path: &[String], value: Attr, adds: bool) -> Result<(), 
         let mut items = items.to_vec();
         let place = match last.as_str() {
             "-" => items.len(),
-            last => last.parse().map_err(|_| format!("{last} is no place in a list"))?,
+            last => last
+                .parse()
+                .map_err(|_| format!("{last} is no place in a list"))?,
         };
         match (adds, items.get(place)) {
             (true, _) if place <= items.len() => items.insert(place, value),
@@ -215,10 +276,12 @@ fn put(body: &mut Attr, path: &[String], value: Attr, adds: bool) -> Result<(), 
         at.value = Value::List(items.into());
         return Ok(());
     }
-    let map = at.map_mut().ok_or_else(|| format!("{last} of what is no map"))?;
+    let map = at
+        .map_mut()
+        .ok_or_else(|| format!("{last} of what is no map"))?;
     let value = match map.item(last) {
         Some(old) => patched(&old.value, value),
-        None if !adds => return Err(format!("{last} is not there")),
+        // Kustomize's library replaces what is not there, too.
         None => value,
     };
     map.set(item(last, value));

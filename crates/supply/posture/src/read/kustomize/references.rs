@@ -30,11 +30,11 @@ pub(super) fn follow(objects: &mut [Object], more: &[Reference]) {
     // What was not renamed needs no other name anywhere.
     let mut renamed: HashMap<String, Vec<Object>> = HashMap::new();
     for object in objects.iter() {
-        let is_moved = object.before.iter().any(|(name, namespace)| {
-            name != object.name() || namespace != object.namespace()
-        });
-        if is_moved {
-            renamed.entry(object.kind().to_owned()).or_default().push(object.clone());
+        if object.is_moved {
+            renamed
+                .entry(object.kind().to_owned())
+                .or_default()
+                .push(object.clone());
         }
     }
     if renamed.is_empty() {
@@ -42,7 +42,10 @@ pub(super) fn follow(objects: &mut [Object], more: &[Reference]) {
     }
     for object in objects {
         let kind = object.kind().to_owned();
-        let namespace = object.namespace().to_owned();
+        let namespace = match object.is_cluster_wide() {
+            true => None,
+            false => Some(object.namespace().to_owned()),
+        };
         let mut ways: Vec<(&str, String)> = Vec::new();
         for (_, pod) in PODS.iter().filter(|(it, _)| *it == kind) {
             let paths = POD_REFERENCES.iter();
@@ -56,22 +59,27 @@ pub(super) fn follow(objects: &mut [Object], more: &[Reference]) {
             let Some(candidates) = renamed.get(named) else {
                 continue;
             };
-            if kind.ends_with("Binding") && path == "roleRef/name"
+            if kind.ends_with("Binding")
+                && path == "roleRef/name"
                 && text(&object.body, "roleRef.kind") != named
             {
                 continue;
             }
-            if path == "spec/scaleTargetRef/name" && text(&object.body, "spec.scaleTargetRef.kind") != named {
+            if path == "spec/scaleTargetRef/name"
+                && text(&object.body, "spec.scaleTargetRef.kind") != named
+            {
                 continue;
             }
             each_at(&mut object.body, &path, None, &mut |attr| {
-                rename(attr, candidates, &namespace);
+                rename(attr, candidates, namespace.as_deref());
             });
         }
     }
 }
 
-fn rename(attr: &mut Attr, candidates: &[Object], namespace: &str) {
+/// Writes the last name of what is named. A name says who is meant within a namespace; the objects of
+/// none may mean anybody.
+fn rename(attr: &mut Attr, candidates: &[Object], namespace: Option<&str>) {
     match &attr.value {
         Value::String(name) => {
             if let Some(object) = chosen(candidates, name, namespace)
@@ -89,8 +97,11 @@ fn rename(attr: &mut Attr, candidates: &[Object], namespace: &str) {
             if !kind.is_empty() && !candidates.iter().any(|it| it.kind() == kind) {
                 return;
             }
-            let (name, there) = (text(attr, "name").to_owned(), text(attr, "namespace").to_owned());
-            let within = if there.is_empty() { namespace } else { &there };
+            let (name, there) = (
+                text(attr, "name").to_owned(),
+                text(attr, "namespace").to_owned(),
+            );
+            let within = if there.is_empty() { namespace } else { None };
             let matching = candidates.iter().filter(|object| {
                 object.before.iter().any(|(before, space)| {
                     *before == name && (there.is_empty() || space.is_empty() || *space == there)
@@ -112,18 +123,26 @@ fn rename(attr: &mut Attr, candidates: &[Object], namespace: &str) {
     }
 }
 
-/// The object that was once called `name`; of several that in the namespace.
-fn chosen<'a>(candidates: &'a [Object], name: &str, namespace: &str) -> Option<&'a Object> {
+/// The object of the namespace that was once called `name`.
+fn chosen<'a>(candidates: &'a [Object], name: &str, namespace: Option<&str>) -> Option<&'a Object> {
     let mut matching = candidates.iter().filter(|object| object.was(name));
-    let first = matching.clone().next()?;
-    Some(matching.find(|object| object.namespace() == namespace).unwrap_or(first))
+    let plain = |namespace: &str| match namespace {
+        "default" => String::new(),
+        other => other.to_owned(),
+    };
+    matching.find(|object| {
+        let same = |it: &str| plain(it) == plain(object.namespace());
+        object.is_cluster_wide() || namespace.is_none_or(same)
+    })
 }
 
 /// Fills `$(NAME)` in.
 pub(super) fn fill(objects: &mut [Object], variables: &[Variable], more: &[(String, String)]) {
     let mut values: HashMap<String, Attr> = HashMap::new();
     for variable in variables {
-        let object = objects.iter().find(|it| it.kind() == variable.kind && it.was(&variable.object));
+        let object = objects
+            .iter()
+            .find(|it| it.kind() == variable.kind && it.was(&variable.object));
         let field = variable.field.replace(['[', ']'], "");
         if let Some(value) = object.and_then(|it| it.body.at(&field).ok()) {
             values.insert(variable.name.clone(), value.clone());
@@ -144,7 +163,9 @@ pub(super) fn fill(objects: &mut [Object], variables: &[Variable], more: &[(Stri
         let more = more.iter().filter(|(it, _)| is_of(it));
         paths.extend(more.map(|(_, path)| path.clone()));
         for path in paths {
-            each_at(&mut object.body, &path, None, &mut |attr| expand(attr, &values));
+            each_at(&mut object.body, &path, None, &mut |attr| {
+                expand(attr, &values)
+            });
         }
     }
 }
@@ -152,7 +173,9 @@ pub(super) fn fill(objects: &mut [Object], variables: &[Variable], more: &[(Stri
 fn expand(attr: &mut Attr, values: &HashMap<String, Attr>) {
     match &attr.value {
         Value::List(items) if items.iter().any(has_variable) => {
-            attr.items_mut().iter_mut().for_each(|item| expand(item, values));
+            attr.items_mut()
+                .iter_mut()
+                .for_each(|item| expand(item, values));
         }
         Value::Map(map) if map.items().iter().any(|item| has_variable(&item.value)) => {
             let keys: Vec<_> = map.items().iter().map(|item| item.key.clone()).collect();

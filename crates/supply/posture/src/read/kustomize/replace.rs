@@ -9,22 +9,38 @@ use crate::{Attr, Value};
 
 /// Does one replacement. An error says what of it is not understood.
 pub(super) fn replace(replacement: &Attr, objects: &mut [Object]) -> Result<(), String> {
-    let source = replacement.get("source").ok().ok_or("a replacement without a source")?;
-    let object = objects.iter().find(|object| selects_exactly(source, object));
+    let source = replacement
+        .get("source")
+        .ok()
+        .ok_or("a replacement without a source")?;
+    let object = objects
+        .iter()
+        .find(|object| selects_exactly(source, object));
     let object = object.ok_or("what it is to be replaced with is not there")?;
-    let field = Some(text(source, "fieldPath")).filter(|it| !it.is_empty()).unwrap_or("metadata.name");
-    let value = steps(field).iter().try_fold(&object.body, |at, step| below(at, step));
+    let field = Some(text(source, "fieldPath"))
+        .filter(|it| !it.is_empty())
+        .unwrap_or("metadata.name");
+    let value = steps(field)
+        .iter()
+        .try_fold(&object.body, |at, step| below(at, step));
     let value = value.ok_or("the field that it is to be replaced with is not there")?;
     let value = match source.get("options").ok() {
         Some(options) => part(value, options)?,
         None => value.clone(),
     };
     for target in items(replacement, "targets") {
-        let select = target.get("select").ok().ok_or("a target that selects nothing")?;
+        let select = target
+            .get("select")
+            .ok()
+            .ok_or("a target that selects nothing")?;
         let rejected = items(&target, "reject");
         let paths = items(&target, "fieldPaths");
         let default = string("metadata.name", target.origin.clone());
-        let paths = if paths.is_empty() { vec![default] } else { paths };
+        let paths = if paths.is_empty() {
+            vec![default]
+        } else {
+            paths
+        };
         let options = target.get("options").ok();
         for object in objects.iter_mut() {
             if !selects(select, object) || rejected.iter().any(|it| selects(it, object)) {
@@ -51,7 +67,8 @@ fn selects_exactly(source: &Attr, object: &Object) -> bool {
         && is("group", object.group())
         && is("version", object.version())
         && (name.is_empty() || object.was(name))
-        && (is("namespace", object.namespace()) || object.before.iter().any(|(_, it)| is("namespace", it)))
+        && (is("namespace", object.namespace())
+            || object.before.iter().any(|(_, it)| is("namespace", it)))
 }
 
 /// `a.b\.c.[name=x].d` in its steps.
@@ -115,13 +132,29 @@ fn part(value: &Attr, options: &Attr) -> Result<Attr, String> {
     if delimiter.is_empty() {
         return Ok(value.clone());
     }
-    let at = options.get("index").and_then(Attr::integer).ok().unwrap_or(0);
-    let part = usize::try_from(at).ok().and_then(|at| written.split(delimiter).nth(at));
-    Ok(string(part.ok_or("a part that is not there")?, value.origin.clone()))
+    let at = options
+        .get("index")
+        .and_then(Attr::integer)
+        .ok()
+        .unwrap_or(0);
+    let part = usize::try_from(at)
+        .ok()
+        .and_then(|at| written.split(delimiter).nth(at));
+    Ok(string(
+        part.ok_or("a part that is not there")?,
+        value.origin.clone(),
+    ))
 }
 
-fn put(attr: &mut Attr, steps: &[String], value: &Attr, options: Option<&Attr>) -> Result<(), String> {
-    let creates = options.and_then(|it| it.get("create").ok()).is_some_and(|it| it.is_true().is_yes());
+fn put(
+    attr: &mut Attr,
+    steps: &[String],
+    value: &Attr,
+    options: Option<&Attr>,
+) -> Result<(), String> {
+    let creates = options
+        .and_then(|it| it.get("create").ok())
+        .is_some_and(|it| it.is_true().is_yes());
     let Some((step, rest)) = steps.split_first() else {
         *attr = patched(attr, joined(attr, value, options)?);
         return Ok(());
@@ -129,11 +162,17 @@ fn put(attr: &mut Attr, steps: &[String], value: &Attr, options: Option<&Attr>) 
     if let Value::List(list) = &attr.value {
         let chosen: Vec<usize> = match (condition(step), step.as_str()) {
             (Some(condition), _) => {
-                let places = list.iter().enumerate().filter(|(_, item)| holds(item, condition));
+                let places = list
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, item)| holds(item, condition));
                 places.map(|(at, _)| at).collect()
             }
             (None, "*") => (0..list.len()).collect(),
-            (None, step) => vec![step.parse().map_err(|_| format!("{step} is no place in a list"))?],
+            (None, step) => vec![
+                step.parse()
+                    .map_err(|_| format!("{step} is no place in a list"))?,
+            ],
         };
         for at in chosen {
             if let Some(item) = attr.items_mut().get_mut(at) {
@@ -143,7 +182,9 @@ fn put(attr: &mut Attr, steps: &[String], value: &Attr, options: Option<&Attr>) 
         return Ok(());
     }
     let name = key(step);
-    let map = attr.map_mut().ok_or_else(|| format!("{name} of what is no map"))?;
+    let map = attr
+        .map_mut()
+        .ok_or_else(|| format!("{name} of what is no map"))?;
     if map.item(name).is_none() && creates {
         let empty = match rest.is_empty() {
             true => Attr::new(Value::Null, value.origin.clone()),
@@ -163,7 +204,9 @@ fn joined(old: &Attr, value: &Attr, options: Option<&Attr>) -> Result<Attr, Stri
     if delimiter.is_empty() {
         return Ok(value.clone());
     }
-    let index = options.and_then(|it| it.get("index").and_then(Attr::integer).ok()).unwrap_or(0);
+    let index = options
+        .and_then(|it| it.get("index").and_then(Attr::integer).ok())
+        .unwrap_or(0);
     let new = value.text().ok().ok_or("a part of what is no text")?;
     let written = old.text().ok().unwrap_or_default();
     let mut parts: Vec<&str> = written.split(delimiter).collect();

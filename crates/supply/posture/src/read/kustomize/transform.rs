@@ -7,11 +7,52 @@ use super::{
 };
 use crate::{Attr, Fact, Value};
 
+/// Fields beside the usual ones, as `configurations` name them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct More {
+    pub(super) namespaces: Vec<Field>,
+    pub(super) labels: Vec<Field>,
+}
+
+/// A field of a kind; no kind is any.
+#[derive(Clone, Debug)]
+pub(super) struct Field {
+    kind: String,
+    path: String,
+    creates: bool,
+}
+
+impl Field {
+    pub(super) fn of(spec: &Attr) -> Self {
+        Self {
+            kind: text(spec, "kind").to_owned(),
+            path: text(spec, "path").to_owned(),
+            creates: spec
+                .get("create")
+                .ok()
+                .is_some_and(|it| it.is_true().is_yes()),
+        }
+    }
+
+    fn is_of(&self, kind: &str) -> bool {
+        self.kind.is_empty() || self.kind == kind
+    }
+}
+
 /// Does it, and gives what was not understood.
-pub(super) fn all(spec: &Attr, objects: &mut [Object]) -> Vec<(Attr, String)> {
+pub(super) fn all(spec: &Attr, objects: &mut [Object], more: &More) -> Vec<(Attr, String)> {
     let mut problems = Vec::new();
     if let Fact::Known(namespace) = spec.get("namespace") {
-        objects.iter_mut().for_each(|object| put_in(object, namespace));
+        for object in objects.iter_mut() {
+            put_in(object, namespace);
+            let kind = object.kind().to_owned();
+            for field in more.namespaces.iter().filter(|it| it.is_of(&kind)) {
+                let origin = field.creates.then_some(&namespace.origin);
+                each_at(&mut object.body, &field.path, origin, &mut |it| {
+                    *it = patched(it, namespace.clone());
+                });
+            }
+        }
     }
     let affix = |key: &str| text(spec, key).to_owned();
     let (prefix, suffix) = (affix("namePrefix"), affix("nameSuffix"));
@@ -20,11 +61,13 @@ pub(super) fn all(spec: &Attr, objects: &mut [Object]) -> Vec<(Attr, String)> {
         for object in objects.iter_mut().filter(|it| !kept.contains(&it.kind())) {
             let name = format!("{prefix}{}{suffix}", object.name());
             rename(object, &name);
-            object.depth += 1;
         }
     }
     if let Fact::Known(labels) = spec.get("commonLabels") {
-        objects.iter_mut().for_each(|object| label(object, labels, true, true));
+        for object in objects.iter_mut() {
+            label(object, labels, true, true);
+            put_more(object, labels, more);
+        }
     }
     for entry in items(spec, "labels") {
         let is_true = |key: &str| entry.get(key).ok().is_some_and(|it| it.is_true().is_yes());
@@ -34,10 +77,16 @@ pub(super) fn all(spec: &Attr, objects: &mut [Object]) -> Vec<(Attr, String)> {
         let (selectors, templates) = (is_true("includeSelectors"), is_true("includeTemplates"));
         for object in objects.iter_mut() {
             label(object, pairs, selectors, selectors || templates);
+            if selectors {
+                put_more(object, pairs, more);
+            }
             for field in items(&entry, "fields") {
                 let kind = text(&field, "kind");
                 if kind.is_empty() || kind == object.kind() {
-                    let creates = field.get("create").ok().is_some_and(|it| it.is_true().is_yes());
+                    let creates = field
+                        .get("create")
+                        .ok()
+                        .is_some_and(|it| it.is_true().is_yes());
                     put_at(object, text(&field, "path"), pairs, creates);
                 }
             }
@@ -59,14 +108,22 @@ pub(super) fn all(spec: &Attr, objects: &mut [Object]) -> Vec<(Attr, String)> {
         };
         for object in objects.iter_mut() {
             if REPLICATED.contains(&object.kind()) && object.was(name) {
-                each(&mut object.body, &["spec", "replicas"], Some(&count.origin), &mut |it| {
-                    *it = patched(it, count.clone());
-                });
+                each(
+                    &mut object.body,
+                    &["spec", "replicas"],
+                    Some(&count.origin),
+                    &mut |it| {
+                        *it = patched(it, count.clone());
+                    },
+                );
             }
         }
     }
     for image in items(spec, "images") {
-        for object in objects.iter_mut().filter(|it| it.kind() != "CustomResourceDefinition") {
+        for object in objects
+            .iter_mut()
+            .filter(|it| it.kind() != "CustomResourceDefinition")
+        {
             put_image(&mut object.body, &image);
         }
     }
@@ -75,18 +132,19 @@ pub(super) fn all(spec: &Attr, objects: &mut [Object]) -> Vec<(Attr, String)> {
 
 /// Gives an object another name, and keeps the old one in mind.
 pub(super) fn rename(object: &mut Object, name: &str) {
-    let origin = object.body.origin.clone();
     each(&mut object.body, &["metadata", "name"], None, &mut |it| {
         let origin = it.origin.clone();
         *it = string(name, origin);
     });
-    drop(origin);
+    object.is_moved = true;
     object.remember();
 }
 
 fn put_in(object: &mut Object, namespace: &Attr) {
     if object.kind() == "Namespace" && object.group().is_empty() {
-        each(&mut object.body, &["metadata", "name"], None, &mut |it| *it = patched(it, namespace.clone()));
+        each(&mut object.body, &["metadata", "name"], None, &mut |it| {
+            *it = patched(it, namespace.clone())
+        });
         object.remember();
         return;
     }
@@ -104,13 +162,25 @@ fn put_in(object: &mut Object, namespace: &Attr) {
             set(service, "namespace", namespace.clone());
         });
     }
+    if object.kind() == "CustomResourceDefinition" {
+        let path = "spec/conversion/webhook/clientConfig/service";
+        each_at(&mut object.body, path, None, &mut |service| {
+            set(service, "namespace", namespace.clone());
+        });
+    }
     if object.is_cluster_wide() {
         return;
     }
     let origin = namespace.origin.clone();
-    each(&mut object.body, &["metadata"], Some(&origin), &mut |about| {
-        set(about, "namespace", namespace.clone());
-    });
+    each(
+        &mut object.body,
+        &["metadata"],
+        Some(&origin),
+        &mut |about| {
+            set(about, "namespace", namespace.clone());
+        },
+    );
+    object.is_moved = true;
     object.remember();
 }
 
@@ -131,40 +201,60 @@ fn label(object: &mut Object, labels: &Attr, selectors: bool, templates: bool) {
             }
         }
         if kind == CLAIMS.0 {
-            put_at(object, CLAIMS.1, labels, true);
+            // The labels of claims are made, claims are not.
+            if object.body.at("spec.volumeClaimTemplates").ok().is_some() {
+                put_at(object, CLAIMS.1, labels, true);
+            }
         }
+    }
+}
+
+fn put_more(object: &mut Object, labels: &Attr, more: &More) {
+    let kind = object.kind().to_owned();
+    for field in more.labels.iter().filter(|it| it.is_of(&kind)) {
+        put_at(object, &field.path, labels, field.creates);
     }
 }
 
 /// Puts pairs into the map at `path`.
 fn put_at(object: &mut Object, path: &str, pairs: &Attr, creates: bool) {
     let origin = pairs.origin.clone();
-    each_at(&mut object.body, path, creates.then_some(&origin), &mut |there| {
-        if let Value::Null = there.value {
-            *there = map(Vec::new(), origin.clone());
-        }
-        for pair in pairs.entries() {
-            // Labels and annotations are text, whatever they look like.
-            let value = match pair.value.text() {
-                Fact::Known(text) => string(&text, pair.value.origin.clone()),
-                _ => pair.value.clone(),
-            };
-            set(there, &pair.key, value);
-        }
-    });
+    each_at(
+        &mut object.body,
+        path,
+        creates.then_some(&origin),
+        &mut |there| {
+            if let Value::Null = there.value {
+                *there = map(Vec::new(), origin.clone());
+            }
+            for pair in pairs.entries() {
+                // Labels and annotations are text, whatever they look like.
+                let value = match pair.value.text() {
+                    Fact::Known(text) => string(&text, pair.value.origin.clone()),
+                    _ => pair.value.clone(),
+                };
+                set(there, &pair.key, value);
+            }
+        },
+    );
 }
 
 /// Changes an image wherever containers have it.
 fn put_image(attr: &mut Attr, image: &Attr) {
     let keys: Vec<String> = match &attr.value {
         Value::List(_) => {
-            attr.items_mut().iter_mut().for_each(|item| put_image(item, image));
+            attr.items_mut()
+                .iter_mut()
+                .for_each(|item| put_image(item, image));
             return;
         }
         Value::Map(map) => {
             let deep = |value: &Attr| matches!(value.value, Value::Map(_) | Value::List(_));
             let items = map.items().iter().filter(|item| deep(&item.value));
-            items.filter(|item| mentions(&item.value, text(image, "name"))).map(|item| item.key.to_string()).collect()
+            items
+                .filter(|item| mentions(&item.value, text(image, "name")))
+                .map(|item| item.key.to_string())
+                .collect()
         }
         _ => return,
     };
@@ -174,11 +264,15 @@ fn put_image(attr: &mut Attr, image: &Attr) {
         };
         if matches!(key.as_str(), "containers" | "initContainers") {
             for container in value.items_mut() {
-                each(container, &["image"], None, &mut |it| replace_image(it, image));
+                each(container, &["image"], None, &mut |it| {
+                    replace_image(it, image)
+                });
             }
         }
         if key == "volumes" {
-            each(value, &["image", "reference"], None, &mut |it| replace_image(it, image));
+            each(value, &["image", "reference"], None, &mut |it| {
+                replace_image(it, image)
+            });
         }
         put_image(value, image);
     }
@@ -209,7 +303,13 @@ fn replace_image(attr: &mut Attr, image: &Attr) {
     if name != text(image, "name") {
         return;
     }
-    let word = |key: &str| image.get(key).and_then(Attr::text).ok().filter(|it| !it.is_empty());
+    let word = |key: &str| {
+        image
+            .get(key)
+            .and_then(Attr::text)
+            .ok()
+            .filter(|it| !it.is_empty())
+    };
     let name = word("newName").unwrap_or_else(|| name.to_owned());
     let tag_suffix = word("tagSuffix").unwrap_or_default();
     let new = match (word("digest"), word("newTag")) {
@@ -234,16 +334,26 @@ pub(super) fn selects(target: &Attr, object: &Object) -> bool {
         let pattern = text(target, key);
         pattern.is_empty() || is_match(pattern, value)
     };
-    let called = object.before.iter().any(|(name, namespace)| {
-        matches("name", name) && matches("namespace", namespace)
-    });
+    let called = object
+        .before
+        .iter()
+        .any(|(name, namespace)| matches("name", name) && matches("namespace", namespace));
     let is_labelled = |key: &str, path: &str| {
         let selector = text(target, key);
-        selector.split(',').filter(|it| !it.trim().is_empty()).all(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let there = object.body.at(path).ok().and_then(|it| it.get(name.trim()).ok());
-            there.and_then(|it| it.text().ok()).is_some_and(|it| it == value.trim_start_matches('=').trim())
-        })
+        selector
+            .split(',')
+            .filter(|it| !it.trim().is_empty())
+            .all(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                let there = object
+                    .body
+                    .at(path)
+                    .ok()
+                    .and_then(|it| it.get(name.trim()).ok());
+                there
+                    .and_then(|it| it.text().ok())
+                    .is_some_and(|it| it == value.trim_start_matches('=').trim())
+            })
     };
     let called_now = matches("name", object.name()) && matches("namespace", object.namespace());
     matches("kind", object.kind())
@@ -255,7 +365,9 @@ pub(super) fn selects(target: &Attr, object: &Object) -> bool {
 }
 
 fn is_match(pattern: &str, value: &str) -> bool {
-    let regex = regex::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(1 << 20).build();
+    let regex = regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
+        .size_limit(1 << 20)
+        .build();
     regex.map_or(pattern == value, |regex| regex.is_match(value))
 }
 
@@ -282,6 +394,6 @@ pub(super) fn placed(objects: &mut Vec<Object>, object: Object, behavior: &str) 
             _ => body.set(item("data", data.clone())),
         }
     }
-    there.is_hashed |= object.is_hashed;
+    there.is_hashed = object.is_hashed;
     true
 }

@@ -96,7 +96,9 @@ fn len(_: &mut Engine, values: &[Value]) -> Result<Value, Fail> {
         },
         _ => return Err(format!("the length of {}", values[0].type_name()).into()),
     };
-    Ok(Value::new(Data::Int(i64::try_from(length).unwrap_or(i64::MAX))))
+    Ok(Value::new(Data::Int(
+        i64::try_from(length).unwrap_or(i64::MAX),
+    )))
 }
 
 /// With a space between two values that are no text.

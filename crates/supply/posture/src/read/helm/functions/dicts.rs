@@ -25,7 +25,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Ok(it[0].clone())
         })
     }),
-    of("hasKey", 2, 2, |_, it| Ok(truth(map(&it[0])?.has(text(&it[1])?)))),
+    of("hasKey", 2, 2, |_, it| {
+        Ok(truth(map(&it[0])?.has(text(&it[1])?)))
+    }),
     of("pluck", 1, MANY, |engine, it| {
         let key = text(&it[0])?;
         let mut found = Vec::new();
@@ -51,9 +53,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     of("pick", 1, MANY, |engine, it| chosen(engine, it, true)),
     of("omit", 1, MANY, |engine, it| chosen(engine, it, false)),
     passes("merge", 1, MANY, |engine, it| merge_all(engine, it, false)),
-    passes("mustMerge", 1, MANY, |engine, it| merge_all(engine, it, false)),
-    passes("mergeOverwrite", 1, MANY, |engine, it| merge_all(engine, it, true)),
-    passes("mustMergeOverwrite", 1, MANY, |engine, it| merge_all(engine, it, true)),
+    passes("mustMerge", 1, MANY, |engine, it| {
+        merge_all(engine, it, false)
+    }),
+    passes("mergeOverwrite", 1, MANY, |engine, it| {
+        merge_all(engine, it, true)
+    }),
+    passes("mustMergeOverwrite", 1, MANY, |engine, it| {
+        merge_all(engine, it, true)
+    }),
     passes("dig", 3, MANY, dig),
     passes("deepCopy", 1, 1, |engine, it| copied(engine, &it[0], 0)),
     passes("mustDeepCopy", 1, 1, |engine, it| copied(engine, &it[0], 0)),

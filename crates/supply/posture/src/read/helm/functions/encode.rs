@@ -7,7 +7,9 @@ use super::{Function, of, text, truth};
 use crate::read::helm::template::{Data, Engine, Fail, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    of("b64enc", 1, 1, |engine, it| engine.text(STANDARD.encode(text(&it[0])?))),
+    of("b64enc", 1, 1, |engine, it| {
+        engine.text(STANDARD.encode(text(&it[0])?))
+    }),
     of("b64dec", 1, 1, b64dec),
     of("sha1sum", 1, 1, |engine, it| {
         engine.text(hexadecimal(&sha1::Sha1::digest(text(&it[0])?)))
@@ -23,12 +25,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
     of("osBase", 1, 1, base),
     of("dir", 1, 1, dir),
     of("osDir", 1, 1, dir),
-    of("clean", 1, 1, |engine, it| engine.text(clean(text(&it[0])?))),
-    of("osClean", 1, 1, |engine, it| engine.text(clean(text(&it[0])?))),
+    of("clean", 1, 1, |engine, it| {
+        engine.text(clean(text(&it[0])?))
+    }),
+    of("osClean", 1, 1, |engine, it| {
+        engine.text(clean(text(&it[0])?))
+    }),
     of("ext", 1, 1, ext),
     of("osExt", 1, 1, ext),
-    of("isAbs", 1, 1, |_, it| Ok(truth(text(&it[0])?.starts_with('/')))),
-    of("osIsAbs", 1, 1, |_, it| Ok(truth(text(&it[0])?.starts_with('/')))),
+    of("isAbs", 1, 1, |_, it| {
+        Ok(truth(text(&it[0])?.starts_with('/')))
+    }),
+    of("osIsAbs", 1, 1, |_, it| {
+        Ok(truth(text(&it[0])?.starts_with('/')))
+    }),
     of("urlParse", 1, 1, url_parse),
     // No name is looked up, as in Helm unless somebody asks for it.
     of("getHostByName", 1, 1, |engine, _| engine.text("")),

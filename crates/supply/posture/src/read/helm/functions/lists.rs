@@ -13,7 +13,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     passes("prepend", 2, 2, prepend),
     passes("mustPrepend", 2, 2, prepend),
     passes("first", 1, 1, |_, it| one(&it[0], |items| items.first())),
-    passes("mustFirst", 1, 1, |_, it| one(&it[0], |items| items.first())),
+    passes("mustFirst", 1, 1, |_, it| {
+        one(&it[0], |items| items.first())
+    }),
     passes("last", 1, 1, |_, it| one(&it[0], |items| items.last())),
     passes("mustLast", 1, 1, |_, it| one(&it[0], |items| items.last())),
     passes("rest", 1, 1, rest),

@@ -10,9 +10,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let known = it.iter().find(|value| !is_empty(value));
         Ok(known.cloned().unwrap_or(Value::NIL))
     }),
-    of("all", 0, MANY, |_, it| {
-        Ok(truth(!it.iter().any(is_empty)))
-    }),
+    of("all", 0, MANY, |_, it| Ok(truth(!it.iter().any(is_empty)))),
     of("any", 0, MANY, |_, it| {
         Ok(truth(it.iter().any(|value| !is_empty(value))))
     }),

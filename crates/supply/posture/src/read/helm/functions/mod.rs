@@ -17,10 +17,10 @@ mod unknown;
 mod versions;
 mod yaml;
 
-pub(super) use objects::{KUBERNETES, items, method};
-pub(super) use versions::{Constraint, Version};
 pub(super) use dicts::copied;
+pub(super) use objects::{KUBERNETES, items, method};
 pub(super) use strings::without;
+pub(super) use versions::{Constraint, Version};
 pub(super) use yaml::of_node;
 
 use std::{collections::HashMap, sync::LazyLock};
@@ -111,7 +111,10 @@ pub(super) fn call(
     if !function.passes
         && let Some((argument, why)) = doubtful(arguments)
     {
-        let why = argument.as_str().and_then(|text| engine.doubt_in(text)).unwrap_or(why);
+        let why = argument
+            .as_str()
+            .and_then(|text| engine.doubt_in(text))
+            .unwrap_or(why);
         return Ok(Value::new(Data::Unknown(why)).from(source().as_ref()));
     }
     let result = (function.call)(engine, arguments);
@@ -132,7 +135,9 @@ pub(super) fn call(
 }
 
 fn doubtful(arguments: &[Value]) -> Option<(&Value, std::rc::Rc<str>)> {
-    arguments.iter().find_map(|value| Some((value, value.doubt()?)))
+    arguments
+        .iter()
+        .find_map(|value| Some((value, value.doubt()?)))
 }
 
 /// The text of an argument that must be one.

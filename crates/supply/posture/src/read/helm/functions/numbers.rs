@@ -4,12 +4,16 @@ use super::{Function, MANY, int, of, text};
 use crate::read::helm::template::{Data, Engine, Fail, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    of("atoi", 1, 1, |_, it| Ok(int_of(text(&it[0])?.parse().unwrap_or(0)))),
+    of("atoi", 1, 1, |_, it| {
+        Ok(int_of(text(&it[0])?.parse().unwrap_or(0)))
+    }),
     of("int", 1, 1, |_, it| Ok(int_of(to_int(&it[0])))),
     of("int64", 1, 1, |_, it| Ok(long(to_int(&it[0])))),
     of("float64", 1, 1, |_, it| Ok(float_of(to_float(&it[0])))),
     of("toDecimal", 1, 1, to_decimal),
-    of("add1", 1, 1, |_, it| Ok(long(to_int(&it[0]).wrapping_add(1)))),
+    of("add1", 1, 1, |_, it| {
+        Ok(long(to_int(&it[0]).wrapping_add(1)))
+    }),
     of("add", 0, MANY, |_, it| {
         Ok(long(it.iter().map(to_int).fold(0, i64::wrapping_add)))
     }),
@@ -22,7 +26,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(long(it.iter().map(to_int).fold(1, i64::wrapping_mul)))
     }),
     of("add1f", 1, 1, |_, it| Ok(float_of(to_float(&it[0]) + 1.0))),
-    of("addf", 0, MANY, |_, it| Ok(float_of(it.iter().map(to_float).sum()))),
+    of("addf", 0, MANY, |_, it| {
+        Ok(float_of(it.iter().map(to_float).sum()))
+    }),
     of("subf", 1, MANY, |_, it| fold(it, |a, b| a - b)),
     of("divf", 1, MANY, |_, it| fold(it, |a, b| a / b)),
     of("mulf", 1, MANY, |_, it| fold(it, |a, b| a * b)),
@@ -38,7 +44,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     of("maxf", 1, MANY, |_, it| fold(it, f64::max)),
     of("minf", 1, MANY, |_, it| fold(it, f64::min)),
     of("ceil", 1, 1, |_, it| Ok(float_of(to_float(&it[0]).ceil()))),
-    of("floor", 1, 1, |_, it| Ok(float_of(to_float(&it[0]).floor()))),
+    of("floor", 1, 1, |_, it| {
+        Ok(float_of(to_float(&it[0]).floor()))
+    }),
     of("round", 2, 3, round),
     of("until", 1, 1, |engine, it| {
         let end = int(&it[0])?;

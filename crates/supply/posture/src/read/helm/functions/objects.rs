@@ -56,7 +56,10 @@ fn of_files(
     name: &str,
     arguments: &[Value],
 ) -> Result<Value, Fail> {
-    if let Some(argument) = arguments.iter().find(|it| matches!(it.data, Data::Unknown(_))) {
+    if let Some(argument) = arguments
+        .iter()
+        .find(|it| matches!(it.data, Data::Unknown(_)))
+    {
         return Ok(argument.clone());
     }
     match (name, arguments) {
@@ -71,7 +74,9 @@ fn of_files(
             engine.work(files.len())?;
             let matching = files.iter().filter(|(name, _)| glob.is_match(name));
             let matching = matching.map(|(name, text)| (name.clone(), text.clone()));
-            Ok(Value::new(Data::Object(Rc::new(Object::Files(matching.collect())))))
+            Ok(Value::new(Data::Object(Rc::new(Object::Files(
+                matching.collect(),
+            )))))
         }
         ("AsConfig", []) => by_name(engine, files, |text| {
             Ok(Value::new(Data::Text(text.clone())))
@@ -80,7 +85,10 @@ fn of_files(
             Ok(Value::text(STANDARD.encode(text.as_str())))
         }),
         ("Lines", [path]) => {
-            let file = files.get(text(path)?).map(|it| it.as_str()).unwrap_or_default();
+            let file = files
+                .get(text(path)?)
+                .map(|it| it.as_str())
+                .unwrap_or_default();
             let lines = file.strip_suffix('\n').unwrap_or(file).split('\n');
             let lines = lines.filter(|_| !file.is_empty()).map(Value::text);
             engine.strings(lines.collect())

@@ -33,7 +33,9 @@ fn regex(value: &Value) -> Result<Regex, Fail> {
 }
 
 fn find(engine: &mut Engine, values: &[Value]) -> Result<Value, Fail> {
-    let found = regex(&values[0])?.find(text(&values[1])?).map(|it| it.as_str().to_owned());
+    let found = regex(&values[0])?
+        .find(text(&values[1])?)
+        .map(|it| it.as_str().to_owned());
     engine.text(found.unwrap_or_default())
 }
 
@@ -41,7 +43,10 @@ fn find_all(engine: &mut Engine, values: &[Value]) -> Result<Value, Fail> {
     let regex = regex(&values[0])?;
     let all = text(&values[1])?;
     let count = usize::try_from(int(&values[2])?).unwrap_or(usize::MAX);
-    let found = regex.find_iter(all).take(count).map(|it| Value::text(it.as_str()));
+    let found = regex
+        .find_iter(all)
+        .take(count)
+        .map(|it| Value::text(it.as_str()));
     engine.strings(found.collect())
 }
 

@@ -13,8 +13,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let all = placed(&it[0])?;
         Ok(part(all, all.as_str().trim()))
     }),
-    of("upper", 1, 1, |engine, it| engine.text(text(&it[0])?.to_uppercase())),
-    of("lower", 1, 1, |engine, it| engine.text(text(&it[0])?.to_lowercase())),
+    of("upper", 1, 1, |engine, it| {
+        engine.text(text(&it[0])?.to_uppercase())
+    }),
+    of("lower", 1, 1, |engine, it| {
+        engine.text(text(&it[0])?.to_lowercase())
+    }),
     of("title", 1, 1, title),
     of("untitle", 1, 1, untitle),
     of("substr", 3, 3, substr),
@@ -23,11 +27,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
     of("trimAll", 2, 2, trim_all),
     passes("trimSuffix", 2, 2, |_, it| {
         let (end, all) = (text(&it[0])?, placed(&it[1])?);
-        Ok(part(all, all.as_str().strip_suffix(end).unwrap_or(all.as_str())))
+        Ok(part(
+            all,
+            all.as_str().strip_suffix(end).unwrap_or(all.as_str()),
+        ))
     }),
     passes("trimPrefix", 2, 2, |_, it| {
         let (start, all) = (text(&it[0])?, placed(&it[1])?);
-        Ok(part(all, all.as_str().strip_prefix(start).unwrap_or(all.as_str())))
+        Ok(part(
+            all,
+            all.as_str().strip_prefix(start).unwrap_or(all.as_str()),
+        ))
     }),
     of("nospace", 1, 1, |engine, it| {
         let text = text(&it[0])?.chars().filter(|c| !c.is_whitespace());
@@ -35,15 +45,25 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     of("initials", 1, 1, |engine, it| {
         let words = text(&it[0])?.split_whitespace();
-        engine.text(words.filter_map(|word| word.chars().next()).collect::<String>())
+        engine.text(
+            words
+                .filter_map(|word| word.chars().next())
+                .collect::<String>(),
+        )
     }),
     of("swapcase", 1, 1, swapcase),
     of("snakecase", 1, 1, |engine, it| cased(engine, &it[0], '_')),
     of("kebabcase", 1, 1, |engine, it| cased(engine, &it[0], '-')),
     of("camelcase", 1, 1, camelcase),
-    of("contains", 2, 2, |_, it| Ok(truth(text(&it[1])?.contains(text(&it[0])?)))),
-    of("hasPrefix", 2, 2, |_, it| Ok(truth(text(&it[1])?.starts_with(text(&it[0])?)))),
-    of("hasSuffix", 2, 2, |_, it| Ok(truth(text(&it[1])?.ends_with(text(&it[0])?)))),
+    of("contains", 2, 2, |_, it| {
+        Ok(truth(text(&it[1])?.contains(text(&it[0])?)))
+    }),
+    of("hasPrefix", 2, 2, |_, it| {
+        Ok(truth(text(&it[1])?.starts_with(text(&it[0])?)))
+    }),
+    of("hasSuffix", 2, 2, |_, it| {
+        Ok(truth(text(&it[1])?.ends_with(text(&it[0])?)))
+    }),
     passes("quote", 0, MANY, quote),
     passes("squote", 0, MANY, squote),
     passes("cat", 0, MANY, cat),
@@ -62,12 +82,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
         }
     }),
     of("split", 2, 2, |engine, it| {
-        let parts = text(&it[1])?.split(text(&it[0])?).map(str::to_owned).collect();
+        let parts = text(&it[1])?
+            .split(text(&it[0])?)
+            .map(str::to_owned)
+            .collect();
         numbered(engine, parts)
     }),
     of("splitn", 3, 3, |engine, it| {
         let count = usize::try_from(int(&it[1])?).unwrap_or(0).max(1);
-        let parts = text(&it[2])?.splitn(count, text(&it[0])?).map(str::to_owned).collect();
+        let parts = text(&it[2])?
+            .splitn(count, text(&it[0])?)
+            .map(str::to_owned)
+            .collect();
         numbered(engine, parts)
     }),
     of("splitList", 2, 2, split_list),
@@ -77,7 +103,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     passes("join", 2, 2, |engine, it| {
         let separator = text(&it[0])?;
-        let source = it[1].as_list().and_then(|list| list.iter().find_map(Value::source));
+        let source = it[1]
+            .as_list()
+            .and_then(|list| list.iter().find_map(Value::source));
         let texts = texts(engine, &it[1])?;
         let joined = engine.text(texts.join(separator))?;
         Ok(joined.from(source.as_ref()))
@@ -207,7 +235,9 @@ fn cased(engine: &mut Engine, value: &Value, separator: char) -> Result<Value, F
     let all = text(value)?;
     let capitals = all.chars().zip(all.chars().skip(1));
     let is_clear = !all.contains(|c: char| c.is_ascii_digit())
-        && !capitals.into_iter().any(|(a, b)| a.is_uppercase() && b.is_uppercase());
+        && !capitals
+            .into_iter()
+            .any(|(a, b)| a.is_uppercase() && b.is_uppercase());
     if !is_clear {
         return Ok(Value::unknown("the words of it are not told apart here"));
     }
@@ -329,7 +359,10 @@ fn split_list(engine: &mut Engine, values: &[Value]) -> Result<Value, Fail> {
     let item = |part: &str| Value::text(part).from(source.as_ref());
     let items = match separator {
         // Go takes the characters apart.
-        "" => all.chars().map(|c| item(c.encode_utf8(&mut [0; 4]))).collect(),
+        "" => all
+            .chars()
+            .map(|c| item(c.encode_utf8(&mut [0; 4])))
+            .collect(),
         separator => all.split(separator).map(item).collect(),
     };
     engine.strings(items)

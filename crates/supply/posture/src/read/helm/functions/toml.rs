@@ -79,7 +79,11 @@ fn inline(engine: &mut Engine, value: &Value, depth: usize) -> Result<Option<Str
         Data::Int(value) | Data::Int64(value) => Some(value.to_string()),
         Data::Float(value) => {
             let text = float(*value, 'f', None);
-            Some(if text.contains('.') { text } else { text + ".0" })
+            Some(if text.contains('.') {
+                text
+            } else {
+                text + ".0"
+            })
         }
         Data::Text(text) => Some(json_text(text.as_str(), false)),
         Data::List(list) if depth < MAX_DEPTH => {

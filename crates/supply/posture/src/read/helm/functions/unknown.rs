@@ -66,11 +66,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn chance(_: &mut Engine, _: &[Value]) -> Result<Value, Fail> {
-    Ok(Value::unknown("it is made by chance when the chart is installed"))
+    Ok(Value::unknown(
+        "it is made by chance when the chart is installed",
+    ))
 }
 
 fn key(_: &mut Engine, _: &[Value]) -> Result<Value, Fail> {
-    Ok(Value::unknown("it is a key or certificate that is made when the chart is installed"))
+    Ok(Value::unknown(
+        "it is a key or certificate that is made when the chart is installed",
+    ))
 }
 
 fn time(_: &mut Engine, _: &[Value]) -> Result<Value, Fail> {
@@ -78,5 +82,7 @@ fn time(_: &mut Engine, _: &[Value]) -> Result<Value, Fail> {
 }
 
 fn here(_: &mut Engine, _: &[Value]) -> Result<Value, Fail> {
-    Ok(Value::unknown("a function makes it that is not worked out here"))
+    Ok(Value::unknown(
+        "a function makes it that is not worked out here",
+    ))
 }

@@ -96,12 +96,14 @@ impl Version {
 
     fn compare(&self, other: &Self) -> Ordering {
         let numbers = self.numbers.cmp(&other.numbers);
-        numbers.then_with(|| match (self.prerelease.as_str(), other.prerelease.as_str()) {
-            ("", "") => Ordering::Equal,
-            ("", _) => Ordering::Greater,
-            (_, "") => Ordering::Less,
-            (one, other) => compare_prereleases(one, other),
-        })
+        numbers.then_with(
+            || match (self.prerelease.as_str(), other.prerelease.as_str()) {
+                ("", "") => Ordering::Equal,
+                ("", _) => Ordering::Greater,
+                (_, "") => Ordering::Less,
+                (one, other) => compare_prereleases(one, other),
+            },
+        )
     }
 }
 
@@ -203,7 +205,10 @@ impl Bound {
         let numbers = plain.split(['-', '+']).next().unwrap_or_default();
         let parts: Vec<&str> = numbers.split('.').collect();
         let is_any = |part: &&str| matches!(*part, "x" | "X" | "*");
-        let said = parts.iter().position(|it| is_any(it)).unwrap_or(parts.len());
+        let said = parts
+            .iter()
+            .position(|it| is_any(it))
+            .unwrap_or(parts.len());
         let version = match said < parts.len() {
             true => parts[..said].join("."),
             false => plain.to_owned(),

@@ -19,17 +19,39 @@ pub(super) const FUNCTIONS: &[Function] = &[
     passes("toYaml", 1, 1, |engine, it| to_yaml(engine, &it[0])),
     passes("mustToYaml", 1, 1, |engine, it| to_yaml(engine, &it[0])),
     passes("toYamlPretty", 1, 1, |engine, it| to_yaml(engine, &it[0])),
-    passes("toJson", 1, 1, |engine, it| to_json(engine, &it[0], None, true)),
-    passes("mustToJson", 1, 1, |engine, it| to_json(engine, &it[0], None, true)),
-    passes("toRawJson", 1, 1, |engine, it| to_json(engine, &it[0], None, false)),
-    passes("mustToRawJson", 1, 1, |engine, it| to_json(engine, &it[0], None, false)),
-    passes("toPrettyJson", 1, 1, |engine, it| to_json(engine, &it[0], Some(0), true)),
-    passes("mustToPrettyJson", 1, 1, |engine, it| to_json(engine, &it[0], Some(0), true)),
-    passes("fromYaml", 1, 1, |engine, it| from_yaml(engine, &it[0], Shape::Map)),
-    passes("fromJson", 1, 1, |engine, it| from_yaml(engine, &it[0], Shape::Map)),
-    passes("fromYamlArray", 1, 1, |engine, it| from_yaml(engine, &it[0], Shape::List)),
-    passes("fromJsonArray", 1, 1, |engine, it| from_yaml(engine, &it[0], Shape::List)),
-    of("mustFromJson", 1, 1, |engine, it| from_yaml(engine, &it[0], Shape::Any)),
+    passes("toJson", 1, 1, |engine, it| {
+        to_json(engine, &it[0], None, true)
+    }),
+    passes("mustToJson", 1, 1, |engine, it| {
+        to_json(engine, &it[0], None, true)
+    }),
+    passes("toRawJson", 1, 1, |engine, it| {
+        to_json(engine, &it[0], None, false)
+    }),
+    passes("mustToRawJson", 1, 1, |engine, it| {
+        to_json(engine, &it[0], None, false)
+    }),
+    passes("toPrettyJson", 1, 1, |engine, it| {
+        to_json(engine, &it[0], Some(0), true)
+    }),
+    passes("mustToPrettyJson", 1, 1, |engine, it| {
+        to_json(engine, &it[0], Some(0), true)
+    }),
+    passes("fromYaml", 1, 1, |engine, it| {
+        from_yaml(engine, &it[0], Shape::Map)
+    }),
+    passes("fromJson", 1, 1, |engine, it| {
+        from_yaml(engine, &it[0], Shape::Map)
+    }),
+    passes("fromYamlArray", 1, 1, |engine, it| {
+        from_yaml(engine, &it[0], Shape::List)
+    }),
+    passes("fromJsonArray", 1, 1, |engine, it| {
+        from_yaml(engine, &it[0], Shape::List)
+    }),
+    of("mustFromJson", 1, 1, |engine, it| {
+        from_yaml(engine, &it[0], Shape::Any)
+    }),
 ];
 
 /// A value as `sigs.k8s.io/yaml` writes it, without the line's end.
@@ -80,11 +102,12 @@ fn write_yaml(
             Ok(())
         }
         _ => {
-            let text = scalar(engine, value, indent)?;
-            engine.write(text.len())?;
             if before == Before::Key {
                 out.push(" ", None);
             }
+            let line = out.as_str().rsplit('\n').next().unwrap_or_default();
+            let text = scalar(engine, value, indent, line.chars().count())?;
+            engine.write(text.len())?;
             out.push(&text, place(value, above).as_ref());
             Ok(())
         }
@@ -104,7 +127,8 @@ fn write_map(
             (0, Before::Nothing | Before::Dash) => {}
             _ => new_line(engine, out, indent)?,
         }
-        let name = yaml_text(&key, indent);
+        // A key is on one line.
+        let name = yaml_text(&key.replace('\n', " "), usize::MAX, 0);
         out.push(&name, place(&value, above).as_ref());
         out.push(":", None);
         // A list under a key is not indented.
@@ -124,13 +148,19 @@ fn new_line(engine: &mut Engine, out: &mut Text, indent: usize) -> Result<(), Fa
     Ok(())
 }
 
-fn scalar(engine: &mut Engine, value: &Value, indent: usize) -> Result<String, Fail> {
+/// A scalar that begins at `column`; its further lines are indented.
+fn scalar(
+    engine: &mut Engine,
+    value: &Value,
+    indent: usize,
+    column: usize,
+) -> Result<String, Fail> {
     Ok(match &value.data {
         Data::Nil => "null".to_owned(),
         Data::Bool(value) => value.to_string(),
         Data::Int(value) | Data::Int64(value) => value.to_string(),
         Data::Float(value) => yaml_float(*value),
-        Data::Text(text) => yaml_text(text.as_str(), indent),
+        Data::Text(text) => yaml_text(text.as_str(), indent, column),
         Data::Unknown(why) => engine.doubt(why),
         Data::List(_) => "[]".to_owned(),
         Data::Map(_) => "{}".to_owned(),
@@ -158,24 +188,85 @@ fn yaml_float(value: f64) -> String {
     }
 }
 
-/// A text as a scalar that is read as that text by YAML 1.1 and 1.2.
-fn yaml_text(text: &str, indent: usize) -> String {
+/// A text as a scalar that is read as that text by YAML 1.1 and 1.2, in the style that Go's library
+/// chooses: charts take digests of it.
+fn yaml_text(text: &str, indent: usize, column: usize) -> String {
     let is_mark = |c: char| matches!(c, UNKNOWN_START | UNKNOWN_END);
-    if text.contains('\n') && !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-        return literal(text, indent);
+    let is_odd = |c: char| (c.is_control() && c != '\n') || (c == '\u{feff}' && !is_mark(c));
+    if text.contains('\n') {
+        let is_block = !text.chars().any(|c| is_odd(c) && c != '\t')
+            && !text.ends_with(' ')
+            && !text.contains(" \n");
+        return match is_block {
+            true => literal(text, indent),
+            false => folded(&double_quoted(text), indent, column, true),
+        };
     }
-    let is_odd = |c: char| (c.is_control() || c == '\u{feff}') && !is_mark(c);
     if text.chars().any(is_odd) {
-        return double_quoted(text);
-    }
-    if !is_plain(text) {
-        return format!("'{}'", text.replace('\'', "''"));
+        return folded(&double_quoted(text), indent, column, true);
     }
     let resolves = |schema: Schema| !matches!(schema.resolve(text), Written::String(_));
-    match resolves(Schema::Yaml11) || resolves(Schema::Core) || is_base_60(text) {
-        true => format!("\"{text}\""),
-        false => text.to_owned(),
+    let is_other = resolves(Schema::Yaml11) || resolves(Schema::Core);
+    if is_other || is_base_60(text) || is_date(text) {
+        return folded(&double_quoted(text), indent, column, true);
     }
+    match is_plain(text) {
+        true => folded(text, indent, column, false),
+        false => {
+            let quoted = format!("'{}'", text.replace('\'', "''"));
+            folded(&quoted, indent, column, true)
+        }
+    }
+}
+
+/// Breaks a scalar at single spaces behind the column that the library takes for the end of a line.
+fn folded(written: &str, indent: usize, column: usize, is_quoted: bool) -> String {
+    if indent == usize::MAX || column + written.chars().count() <= WIDTH {
+        return written.to_owned();
+    }
+    let mut out = String::with_capacity(written.len() + 16);
+    let mut column = column;
+    let mut chars = written.chars().enumerate().peekable();
+    let count = written.chars().count();
+    let mut after_space = false;
+    while let Some((at, c)) = chars.next() {
+        // The space next to a quote stays.
+        let is_inside = !is_quoted || (at > 1 && at + 2 < count);
+        let next_is_space = chars.peek().is_some_and(|(_, c)| *c == ' ');
+        if c == ' ' && !after_space && column > WIDTH && is_inside && !next_is_space {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent;
+        } else {
+            out.push(c);
+            column += 1;
+        }
+        after_space = c == ' ';
+    }
+    out
+}
+
+const WIDTH: usize = 80;
+
+/// `2026-11-27`, with or without a time behind it.
+fn is_date(text: &str) -> bool {
+    let (date, _) = match text.find(['T', 't', ' ']) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let parts: Vec<&str> = date.split('-').collect();
+    let is_number = |part: &str, lengths: std::ops::RangeInclusive<usize>| {
+        lengths.contains(&part.len()) && part.bytes().all(|it| it.is_ascii_digit())
+    };
+    let is_time = |text: &str| {
+        text.is_empty()
+            || (text.len() > 4
+                && text[1..].starts_with(|c: char| c.is_ascii_digit())
+                && text.contains(':'))
+    };
+    matches!(parts[..], [year, month, day]
+        if is_number(year, 4..=4) && is_number(month, 1..=2) && is_number(day, 1..=2))
+        && is_time(&text[date.len()..])
 }
 
 /// Whether a text is no other thing without quotes.
@@ -199,9 +290,19 @@ fn is_plain(text: &str) -> bool {
         && !text.ends_with(':')
 }
 
+/// `1:30:00.5`, which YAML 1.1 takes for a number, and Go's library puts between quotes.
 fn is_base_60(text: &str) -> bool {
-    let text = text.trim_start_matches(['-', '+']);
-    text.contains(':') && text.chars().all(|c| c.is_ascii_digit() || matches!(c, ':' | '.' | '_'))
+    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (text, part) = text.split_once('.').unwrap_or((text, ""));
+    let all = |text: &str| text.bytes().all(|it| it.is_ascii_digit() || it == b'_');
+    let mut groups = text.split(':');
+    let first = groups.next().unwrap_or_default();
+    let mut rest = groups.peekable();
+    first.starts_with(|c: char| c.is_ascii_digit())
+        && all(first)
+        && all(part)
+        && rest.peek().is_some()
+        && rest.all(|it| it.parse::<u8>().is_ok_and(|it| it < 60) && it.len() <= 2)
 }
 
 fn literal(text: &str, indent: usize) -> String {
@@ -323,7 +424,7 @@ fn write_json(
             out.push(&format!("\"{mark}\""), place(value, above).as_ref());
         }
         _ => {
-            let text = scalar(engine, value, 0)?;
+            let text = scalar(engine, value, 0, 0)?;
             out.push(&text, place(value, above).as_ref());
         }
     }

@@ -35,7 +35,12 @@ pub(crate) fn less(one: &Value, other: &Value) -> Result<bool, Fail> {
 }
 
 fn differ(one: &Value, other: &Value) -> Fail {
-    format!("a comparison of {} with {}", one.type_name(), other.type_name()).into()
+    format!(
+        "a comparison of {} with {}",
+        one.type_name(),
+        other.type_name()
+    )
+    .into()
 }
 
 /// `reflect.DeepEqual`.

@@ -219,7 +219,10 @@ impl Engine {
     pub(crate) fn doubt_in(&self, text: &str) -> Option<Rc<str>> {
         let (_, rest) = text.split_once(UNKNOWN_START)?;
         let number = rest.split(UNKNOWN_END).next().unwrap_or_default();
-        let known = number.parse().ok().and_then(|at: usize| self.doubts.get(at));
+        let known = number
+            .parse()
+            .ok()
+            .and_then(|at: usize| self.doubts.get(at));
         Some(known.cloned().unwrap_or_else(|| "it is cut off".into()))
     }
 

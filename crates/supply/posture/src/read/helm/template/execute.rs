@@ -150,7 +150,10 @@ impl Engine {
         let at = self.at(frame, &branch.pipe.span);
         let value = self.pipe(frame, dot, &branch.pipe)?;
         if let Some(why) = value.doubt() {
-            let why = value.as_str().and_then(|it| self.doubt_in(it)).unwrap_or(why);
+            let why = value
+                .as_str()
+                .and_then(|it| self.doubt_in(it))
+                .unwrap_or(why);
             self.undecided(at.as_ref(), why);
         }
         self.enter()?;
@@ -174,7 +177,9 @@ impl Engine {
         let depth = frame.variables.len();
         let at = self.at(frame, &branch.pipe.span);
         let over = self.pipe_value(frame, dot, &branch.pipe)?;
-        let items = self.items(&over, at.as_ref()).map_err(|it| frame.fail(it, &branch.pipe.span))?;
+        let items = self
+            .items(&over, at.as_ref())
+            .map_err(|it| frame.fail(it, &branch.pipe.span))?;
         if items.is_empty() {
             return self.walk(frame, dot, &branch.otherwise, out);
         }

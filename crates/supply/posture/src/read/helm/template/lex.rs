@@ -80,10 +80,7 @@ fn word(rest: &str, next: char) -> Result<(Word, usize), String> {
         ':' if rest.starts_with(":=") => (Word::Declare, 2),
         '"' => quoted(rest)?,
         '`' => match rest[1..].find('`') {
-            Some(end) => (
-                Word::Text(rest[1..=end].replace('\r', "")),
-                end + 2,
-            ),
+            Some(end) => (Word::Text(rest[1..=end].replace('\r', "")), end + 2),
             None => return Err("a raw string without its end".to_owned()),
         },
         '\'' => character(rest)?,
@@ -189,7 +186,11 @@ fn number(rest: &str) -> Result<(Word, usize), String> {
     let mut length = sign;
     let mut last = ' ';
     for c in rest[sign..].chars() {
-        let exponents: &[char] = if is_hexadecimal { &['p', 'P'] } else { &['e', 'E'] };
+        let exponents: &[char] = if is_hexadecimal {
+            &['p', 'P']
+        } else {
+            &['e', 'E']
+        };
         let is_sign = matches!(c, '+' | '-') && exponents.contains(&last);
         if !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_') || is_sign) {
             break;
@@ -222,7 +223,11 @@ fn number(rest: &str) -> Result<(Word, usize), String> {
             None => return Err(format!("{written} is no number")),
         },
         None => match plain.parse::<f64>() {
-            Ok(value) if lower.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'+' | b'-')) => {
+            Ok(value)
+                if lower
+                    .bytes()
+                    .all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'+' | b'-')) =>
+            {
                 Word::Float(value)
             }
             _ => return Err(format!("{written} is no number")),

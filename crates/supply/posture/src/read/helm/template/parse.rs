@@ -105,8 +105,8 @@ impl Parser<'_> {
             if self.comment(inside, trimmed)? {
                 continue;
             }
-            let (tokens, end, trims) = lex::action(self.text, inside)
-                .map_err(|(at, message)| Mistake { at, message })?;
+            let (tokens, end, trims) =
+                lex::action(self.text, inside).map_err(|(at, message)| Mistake { at, message })?;
             self.at = end;
             self.trims = trims;
             if let Some(end) = self.action(tokens, open..end, &mut nodes)? {
@@ -186,7 +186,11 @@ impl Parser<'_> {
                     return Self::wrong(span.start, format!("{keyword} outside of a range"));
                 }
                 let is_break = keyword == "break";
-                nodes.push(if is_break { Node::Break } else { Node::Continue });
+                nodes.push(if is_break {
+                    Node::Break
+                } else {
+                    Node::Continue
+                });
             }
             "define" | "block" | "template" => {
                 let Some(Word::Text(name)) = rest.first().map(|it| &it.word) else {

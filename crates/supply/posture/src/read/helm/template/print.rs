@@ -161,11 +161,7 @@ struct Verb {
 }
 
 /// `fmt.Sprintf`. What each value made leads back to it.
-pub(crate) fn printf(
-    engine: &mut Engine,
-    format: &str,
-    values: &[Value],
-) -> Result<Text, Fail> {
+pub(crate) fn printf(engine: &mut Engine, format: &str, values: &[Value]) -> Result<Text, Fail> {
     let mut out = Text::default();
     let mut chars = format.chars().peekable();
     let mut next = 0;
@@ -241,7 +237,10 @@ fn number(
     let mut number: Option<usize> = None;
     while let Some(digit) = chars.peek().and_then(|c| c.to_digit(10)) {
         chars.next();
-        let value = number.unwrap_or(0).saturating_mul(10).saturating_add(digit as usize);
+        let value = number
+            .unwrap_or(0)
+            .saturating_mul(10)
+            .saturating_add(digit as usize);
         if value > MAX_WIDTH {
             return Err("a format that is too wide".into());
         }
@@ -283,14 +282,16 @@ fn formatted(
         ('x' | 'X', Data::Text(text)) => {
             let digits = text.as_str().bytes().map(|byte| format!("{byte:02x}"));
             let digits: String = digits.collect();
-            if letter == 'X' { digits.to_uppercase() } else { digits }
+            if letter == 'X' {
+                digits.to_uppercase()
+            } else {
+                digits
+            }
         }
         ('d' | 'b' | 'o' | 'x' | 'X' | 'c', Data::Int(number) | Data::Int64(number)) => {
             integer(verb, letter, *number)
         }
-        ('f' | 'F', Data::Float(number)) => {
-            float(*number, 'f', Some(verb.precision.unwrap_or(6)))
-        }
+        ('f' | 'F', Data::Float(number)) => float(*number, 'f', Some(verb.precision.unwrap_or(6))),
         ('e', Data::Float(number)) => float(*number, 'e', Some(verb.precision.unwrap_or(6))),
         ('g', Data::Float(number)) => float(*number, 'g', verb.precision),
         _ => return wrong(engine),
@@ -330,7 +331,11 @@ fn integer(verb: &Verb, letter: char, number: i64) -> String {
         Some(length) => format!("{digits:0>length$}"),
         None => digits,
     };
-    let space = if verb.space && sign.is_empty() { " " } else { "" };
+    let space = if verb.space && sign.is_empty() {
+        " "
+    } else {
+        ""
+    };
     format!("{space}{sign}{prefix}{digits}")
 }
 

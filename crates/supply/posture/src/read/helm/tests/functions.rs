@@ -4,7 +4,8 @@ use super::text;
 
 #[test]
 fn functions_make_what_those_of_helm_make() {
-    let values = "n: 1000000\nf: 0.5\nm: {b: 2, a: [1, x]}\ns: hello world\nempty: \"\"\nno: false\n";
+    let values =
+        "n: 1000000\nf: 0.5\nm: {b: 2, a: [1, x]}\ns: hello world\nempty: \"\"\nno: false\n";
     for (expression, expected) in [
         (".Values.n", "1e+06"),
         (".Values.n | int", "1000000"),
@@ -12,7 +13,10 @@ fn functions_make_what_those_of_helm_make() {
         ("toJson .Values.m", r#"{"a":[1,"x"],"b":2}"#),
         ("toYaml .Values.m", "a:\n- 1\n- x\nb: 2"),
         (".Values.m", "map[a:[1 x] b:2]"),
-        ("printf \"%s-%d-%v-%q-%5.2f|%05d|%-4s|\" \"a\" 1 true \"q\" 1.5 42 \"z\"", "a-1-true-\"q\"- 1.50|00042|z   |"),
+        (
+            "printf \"%s-%d-%v-%q-%5.2f|%05d|%-4s|\" \"a\" 1 true \"q\" 1.5 42 \"z\"",
+            "a-1-true-\"q\"- 1.50|00042|z   |",
+        ),
         ("printf \"%d\" .Values.n", "%!d(float64=1e+06)"),
         ("print 1 2 \"a\" 3", "1 2a3"),
         ("add 1 2 .Values.n", "1000003"),
@@ -37,20 +41,32 @@ fn functions_make_what_those_of_helm_make() {
         ("has 2 (list 1 2 3)", "true"),
         ("dig \"m\" \"b\" 0 .Values", "2"),
         ("dig \"m\" \"c\" \"none\" .Values", "none"),
-        ("merge (dict \"a\" 1) (dict \"a\" 2 \"b\" 3) | toJson", r#"{"a":1,"b":3}"#),
-        ("mergeOverwrite (dict \"a\" 1) (dict \"a\" 2) | toJson", r#"{"a":2}"#),
+        (
+            "merge (dict \"a\" 1) (dict \"a\" 2 \"b\" 3) | toJson",
+            r#"{"a":1,"b":3}"#,
+        ),
+        (
+            "mergeOverwrite (dict \"a\" 1) (dict \"a\" 2) | toJson",
+            r#"{"a":2}"#,
+        ),
         ("omit (dict \"a\" 1 \"b\" 2) \"a\" | toJson", r#"{"b":2}"#),
         ("kindOf .Values.n", "float64"),
         ("typeOf .Values.m.a", "[]interface {}"),
         ("kindIs \"map\" .Values.m", "true"),
-        ("semverCompare \">=1.20-0\" .Capabilities.KubeVersion.Version", "true"),
+        (
+            "semverCompare \">=1.20-0\" .Capabilities.KubeVersion.Version",
+            "true",
+        ),
         ("semverCompare \"^1.2.3\" \"1.9.0\"", "true"),
         ("semverCompare \"~1.2.3\" \"1.3.0\"", "false"),
         ("semverCompare \"1.2 - 1.4\" \"1.3.5\"", "true"),
         ("semverCompare \"<1.0 || >=2\" \"2.1\"", "true"),
         ("(semver \"1.2.3-rc.1\").Minor", "2"),
         ("b64enc \"abc\"", "YWJj"),
-        ("sha256sum \"\"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        (
+            "sha256sum \"\"",
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        ),
         ("adler32sum \"Wikipedia\"", "300286872"),
         ("regexReplaceAll \"l+\" .Values.s \"L\"", "heLo worLd"),
         ("regexMatch \"^h.*d$\" .Values.s", "true"),
@@ -66,9 +82,18 @@ fn functions_make_what_those_of_helm_make() {
         ("len .Values.s", "11"),
         ("lookup \"v1\" \"Secret\" \"\" \"\" | len", "0"),
         (".Capabilities.APIVersions.Has \"batch/v1\"", "true"),
-        (".Capabilities.APIVersions.Has \"monitoring.coreos.com/v1\"", "false"),
-        ("toToml (dict \"a\" \"b\" \"t\" (dict \"n\" 1))", "a = \"b\"\n\n[t]\n  n = 1\n"),
-        ("(urlParse \"http://u@h.example:80/p?q#f\").host", "h.example:80"),
+        (
+            ".Capabilities.APIVersions.Has \"monitoring.coreos.com/v1\"",
+            "false",
+        ),
+        (
+            "toToml (dict \"a\" \"b\" \"t\" (dict \"n\" 1))",
+            "a = \"b\"\n\n[t]\n  n = 1\n",
+        ),
+        (
+            "(urlParse \"http://u@h.example:80/p?q#f\").host",
+            "h.example:80",
+        ),
         ("base \"/a/b.c\"", "b.c"),
         ("dir \"/a/b.c\"", "/a"),
         ("snakecase \"firstName\"", "first_name"),
@@ -76,7 +101,11 @@ fn functions_make_what_those_of_helm_make() {
         ("0x10", "16"),
         ("`raw`", "raw"),
     ] {
-        assert_eq!(text(expression, values).as_deref(), Ok(expected), "{expression}");
+        assert_eq!(
+            text(expression, values).as_deref(),
+            Ok(expected),
+            "{expression}"
+        );
     }
 }
 

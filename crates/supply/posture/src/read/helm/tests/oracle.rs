@@ -33,14 +33,27 @@ fn charts_are_rendered_as_helm_renders_them() {
         let made = rendered(vec![chart]).remove(0);
         // The library that Helm's side is asked through gives neither hooks nor definitions.
         let is_given = |object: &&Attr| {
-            let hook = object.at("metadata.annotations").ok().and_then(|it| it.get("helm.sh/hook").ok());
-            hook.is_none() && object.get("kind").ok().and_then(Attr::as_str) != Some("CustomResourceDefinition")
+            let hook = object
+                .at("metadata.annotations")
+                .ok()
+                .and_then(|it| it.get("helm.sh/hook").ok());
+            hook.is_none()
+                && object.get("kind").ok().and_then(Attr::as_str)
+                    != Some("CustomResourceDefinition")
         };
-        let ours: Vec<Plain> = made.objects.iter().filter(is_given).map(Plain::of).collect();
+        let ours: Vec<Plain> = made
+            .objects
+            .iter()
+            .filter(is_given)
+            .map(Plain::of)
+            .collect();
         let text = fs::read_to_string(case.join("expected.yaml")).expect("expected");
         let stream = yaml::read(&text, Dialect::KUBERNETES, &Limits::default());
         let expected = file("expected.yaml", &text);
-        let roots = stream.documents.iter().map(|it| Attr::of_node(&it.root, &expected));
+        let roots = stream
+            .documents
+            .iter()
+            .map(|it| Attr::of_node(&it.root, &expected));
         let theirs: Vec<Plain> = roots
             .filter(|root| is_given(&root))
             .map(|root| Plain::of(&root))
@@ -56,7 +69,11 @@ fn charts_are_rendered_as_helm_renders_them() {
             Some(text) => {
                 println!("{name}: {}", text.chars().take(6000).collect::<String>());
                 for (file, _, message) in made.problems.iter().take(2) {
-                    println!("    {}: {}", file.subject.path.as_str(), message.chars().take(200).collect::<String>());
+                    println!(
+                        "    {}: {}",
+                        file.subject.path.as_str(),
+                        message.chars().take(200).collect::<String>()
+                    );
                 }
             }
         }

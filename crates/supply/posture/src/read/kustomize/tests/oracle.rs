@@ -35,7 +35,10 @@ fn kustomizations_make_what_kubectl_makes() {
         let text = fs::read_to_string(expected).expect("expected");
         let stream = yaml::read(&text, Dialect::KUBERNETES, &Limits::default());
         let expected = file("expected.yaml", &text);
-        let roots = stream.documents.iter().map(|it| Attr::of_node(&it.root, &expected));
+        let roots = stream
+            .documents
+            .iter()
+            .map(|it| Attr::of_node(&it.root, &expected));
         let theirs: Vec<Plain> = roots
             .map(|root| Plain::of(&root))
             .filter(|root| matches!(root, Plain::Map(_)))
@@ -57,5 +60,9 @@ fn kustomizations_make_what_kubectl_makes() {
     let start = Instant::now();
     let roots = super::super::roots(&files, &mut builder);
     let made: usize = roots.iter().map(|root| builder.root(root).len()).sum();
-    println!("{} roots, {made} objects, built in {:?}", roots.len(), start.elapsed());
+    println!(
+        "{} roots, {made} objects, built in {:?}",
+        roots.len(),
+        start.elapsed()
+    );
 }
