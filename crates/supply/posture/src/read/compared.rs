@@ -1,5 +1,10 @@
 //! Objects beside those of other programs: what the comparisons of `bench/posture` share.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a developer runs it on trees of their own"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -16,8 +21,8 @@ use crate::{Attr, File, Value};
 pub(super) enum Plain {
     Unknown,
     Scalar(String),
-    List(Vec<Plain>),
-    Map(BTreeMap<String, Plain>),
+    List(Vec<Self>),
+    Map(BTreeMap<String, Self>),
 }
 
 impl Plain {

@@ -51,7 +51,7 @@ pub(super) fn compose(drafts: &mut [Draft], world: &mut World) {
             draft.content = Content::Composed;
         }
     }
-    for made in rendered(charts) {
+    for made in rendered(&charts) {
         for object in made.objects.iter().filter(|object| !is_definition(object)) {
             kubernetes::add(object, world);
         }
@@ -91,7 +91,7 @@ fn take(chart: &Chart, taken: &mut Vec<*const crate::File>) {
 
 /// What charts make, in their order. Templates call each other, and a thread of our own has a stack
 /// that does not end before our own bounds do.
-fn rendered(charts: Vec<Chart>) -> Vec<Made> {
+fn rendered(charts: &[Chart]) -> Vec<Made> {
     let unread = |charts: &[Chart]| {
         let message = "there is no thread to render it";
         let made = |chart: &Chart| Made {
@@ -104,8 +104,8 @@ fn rendered(charts: Vec<Chart>) -> Vec<Made> {
         let builder = thread::Builder::new().stack_size(STACK);
         let work = || charts.iter().cloned().map(render::render).collect();
         match builder.spawn_scoped(scope, work) {
-            Ok(thread) => thread.join().unwrap_or_else(|_| unread(&charts)),
-            Err(_) => unread(&charts),
+            Ok(thread) => thread.join().unwrap_or_else(|_| unread(charts)),
+            Err(_) => unread(charts),
         }
     })
 }

@@ -1,6 +1,7 @@
 //! Charts, from their files to what is declared.
 
 mod functions;
+mod hostile;
 mod oracle;
 
 use crate::{

@@ -201,32 +201,28 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// What a reader has of a file already.
+    pub(super) fn know(&mut self, path: &str, objects: &[Attr]) {
+        let objects = objects.iter().flat_map(listed).collect();
+        self.objects.insert(path.to_owned(), Rc::new(objects));
+    }
+
     /// The objects of a file; those of a list each by itself.
     fn objects(&mut self, file: &Arc<File>) -> Rc<Vec<Attr>> {
         let path = file.subject.path.as_str();
+        self.used.insert(path.to_owned());
         if let Some(objects) = self.objects.get(path) {
             return objects.clone();
         }
-        self.used.insert(path.to_owned());
-        let mut objects = Vec::new();
         let stream = yaml::read(&file.text, Dialect::KUBERNETES, &Limits::default());
-        for document in &stream.documents {
-            let kind = document
-                .root
-                .get("kind")
-                .and_then(casemate_document::Node::as_str);
-            if kind == Some("CustomResourceDefinition") && !self.keeps_definitions {
-                continue;
-            }
-            let object = Attr::of_node(&document.root, file);
-            match object.get("items") {
-                Fact::Known(items) if kind.is_some_and(|it| it.ends_with("List")) => {
-                    objects.extend(items.items().iter().cloned());
-                }
-                _ if kind.is_some() => objects.push(object),
-                _ => {}
-            }
-        }
+        let roots = stream.documents.iter().map(|document| &document.root);
+        let kept = roots.filter(|root| {
+            let kind = root.get("kind").and_then(casemate_document::Node::as_str);
+            kind.is_some() && (self.keeps_definitions || kind != Some("CustomResourceDefinition"))
+        });
+        let objects: Vec<Attr> = kept
+            .flat_map(|root| listed(&Attr::of_node(root, file)))
+            .collect();
         if let Some(error) = stream.error {
             self.problems
                 .push((file.clone(), error.span, error.message));
@@ -459,6 +455,14 @@ fn without_empty_annotations(body: &mut Attr) {
 
 fn built_objects(built: &mut Built) -> &mut Vec<Object> {
     &mut built.objects
+}
+
+/// An object, or those of a list.
+fn listed(object: &Attr) -> Vec<Attr> {
+    match object.get("items") {
+        Fact::Known(items) if text(object, "kind").ends_with("List") => items.items().to_vec(),
+        _ => vec![object.clone()],
+    }
 }
 
 /// The items under `key`.

@@ -34,6 +34,12 @@ pub(super) fn compose(drafts: &mut [Draft], world: &mut World) {
     let free = drafts.iter().filter(is_free);
     let files: BTreeMap<String, Arc<File>> = free.map(|it| (name(it), it.file.clone())).collect();
     let mut builder = Builder::new(&files);
+    for draft in drafts.iter() {
+        // One with a mistake is read again, so that the mistake is told.
+        if let Content::Objects(objects, None) = &draft.content {
+            builder.know(draft.file.subject.path.as_str(), objects);
+        }
+    }
     for folder in roots(&files, &mut builder) {
         for object in builder.root(&folder) {
             kubernetes::add(&object, world);
@@ -69,6 +75,5 @@ fn roots(files: &BTreeMap<String, Arc<File>>, builder: &mut Builder<'_>) -> Vec<
     }
     let is_root =
         |folder: &String| !builder.named.contains(folder) && !is_component(folder, builder);
-    let roots: Vec<String> = folders.iter().filter(|it| is_root(it)).cloned().collect();
-    roots
+    folders.iter().filter(|it| is_root(it)).cloned().collect()
 }

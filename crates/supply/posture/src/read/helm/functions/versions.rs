@@ -205,10 +205,7 @@ impl Bound {
         let numbers = plain.split(['-', '+']).next().unwrap_or_default();
         let parts: Vec<&str> = numbers.split('.').collect();
         let is_any = |part: &&str| matches!(*part, "x" | "X" | "*");
-        let said = parts
-            .iter()
-            .position(|it| is_any(it))
-            .unwrap_or(parts.len());
+        let said = parts.iter().position(is_any).unwrap_or(parts.len());
         let version = match said < parts.len() {
             true => parts[..said].join("."),
             false => plain.to_owned(),

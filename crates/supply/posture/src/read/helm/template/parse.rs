@@ -71,6 +71,9 @@ impl End {
 
 type Parsed<T> = Result<T, Mistake>;
 
+/// Nodes, and what ended them where.
+type Listed = (Vec<Node>, Option<(End, usize)>);
+
 impl Parser<'_> {
     fn wrong<T>(at: usize, message: impl Into<String>) -> Parsed<T> {
         let message = message.into();
@@ -86,7 +89,7 @@ impl Parser<'_> {
     }
 
     /// Nodes up to what ends them, or to the end of the text.
-    fn list(&mut self) -> Parsed<(Vec<Node>, Option<(End, usize)>)> {
+    fn list(&mut self) -> Parsed<Listed> {
         self.deeper(self.at)?;
         let mut nodes = Vec::new();
         loop {
@@ -109,7 +112,7 @@ impl Parser<'_> {
                 lex::action(self.text, inside).map_err(|(at, message)| Mistake { at, message })?;
             self.at = end;
             self.trims = trims;
-            if let Some(end) = self.action(tokens, open..end, &mut nodes)? {
+            if let Some(end) = self.action(&tokens, open..end, &mut nodes)? {
                 self.depth -= 1;
                 return Ok((nodes, Some((end, open))));
             }
@@ -161,7 +164,7 @@ impl Parser<'_> {
 
     fn action(
         &mut self,
-        tokens: Vec<Token>,
+        tokens: &[Token],
         span: Range<usize>,
         nodes: &mut Vec<Node>,
     ) -> Parsed<Option<End>> {
@@ -209,7 +212,7 @@ impl Parser<'_> {
                 }
             }
             _ => {
-                let pipe = self.pipe(&tokens, span)?;
+                let pipe = self.pipe(tokens, span)?;
                 nodes.push(Node::Action(pipe));
             }
         }

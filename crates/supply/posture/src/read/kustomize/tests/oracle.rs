@@ -1,5 +1,11 @@
 //! A comparison with kubectl, for `bench/posture/kustomize`.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a developer runs it on trees of their own, and reads what it prints"
+)]
+
 use std::{collections::BTreeMap, fs, path::Path, time::Instant};
 
 use casemate_document::{
