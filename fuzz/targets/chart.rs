@@ -16,9 +16,10 @@ pub fn run(data: &[u8]) {
     let mut files = vec![("templates/a.yaml".to_owned(), String::new())];
     for line in text.split_inclusive('\n') {
         let name = line.trim_end().strip_prefix("-- ").and_then(|it| it.strip_suffix(" --"));
-        match name {
-            Some(name) => files.push((name.to_owned(), String::new())),
-            None => files.iter_mut().last().into_iter().for_each(|(_, text)| text.push_str(line)),
+        match (name, files.last_mut()) {
+            (Some(name), _) => files.push((name.to_owned(), String::new())),
+            (None, Some((_, text))) => text.push_str(line),
+            (None, None) => {}
         }
     }
     if !files.iter().any(|(name, _)| name == "Chart.yaml") {

@@ -59,7 +59,7 @@ fn an_overlay_stands_behind_the_line_that_it_changes() {
     assert_eq!(text(&container.get("image")), "r.example/x:2");
     assert_eq!(
         way(&container.at("securityContext.privileged")),
-        "base/api.yaml:13:40 < patch prod/kustomization.yaml:19:27"
+        "base/api.yaml:13:39 < patch prod/kustomization.yaml:19:27"
     );
 }
 
@@ -174,7 +174,7 @@ fn what_is_elsewhere_or_not_understood_is_told() {
 
 #[test]
 fn a_patch_deletes_what_it_says() {
-    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec:\n  replicas: null\n  template:\n    spec:\n      containers:\n      - name: x\n        $patch: delete\n      - name: y\n        image: z\n";
+    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec:\n  replicas: null\n  template:\n    spec:\n      containers:\n      - name: x\n        $patch: delete\n      - name: side\n        image: z\n";
     let world = world(&[
         BASE[0],
         BASE[1],
@@ -192,5 +192,5 @@ fn a_patch_deletes_what_it_says() {
         .iter()
         .map(|it| text(&it.get("name")))
         .collect();
-    assert_eq!(names, ["y"]);
+    assert_eq!(names, ["side"]);
 }
