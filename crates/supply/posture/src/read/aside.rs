@@ -24,13 +24,22 @@ fn read(file: &Arc<File>) -> Option<Draft> {
 /// Whether a file with this path is kept for those that name it.
 pub(super) fn may_be_named(path: &str) -> bool {
     let (folder, name) = (path::folder(path), path::name(path));
-    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
-    if matches!(end, "yaml" | "yml" | "tpl") || name == "Kustomization" {
+    if matches!(end(path), "yaml" | "yml" | "tpl") || name == "Kustomization" {
         return true;
     }
     // Data sets have a million files with such names, and none is a setting.
     let is_near = || FOLDERS.iter().any(|word| folder.contains(word));
-    ENDS.contains(&end.to_ascii_lowercase().as_str()) && is_near()
+    is_setting(path) && is_near()
+}
+
+/// Whether a file with this name is likely to be text that somebody set.
+pub(super) fn is_setting(path: &str) -> bool {
+    let end = end(path).to_ascii_lowercase();
+    matches!(end.as_str(), "yaml" | "yml" | "tpl") || ENDS.contains(&end.as_str())
+}
+
+fn end(path: &str) -> &str {
+    path::name(path).rsplit_once('.').map_or("", |(_, end)| end)
 }
 
 /// How the names of settings end, and of what pods run.

@@ -64,8 +64,14 @@ fn of_files(
     }
     match (name, arguments) {
         ("Get" | "GetBytes", [path]) => {
-            let file = files.get(text(path)?);
-            let file = file.cloned().unwrap_or_default();
+            let path = text(path)?;
+            let Some(file) = files.get(path).cloned() else {
+                // One that is not there is empty; one that is no text may be there.
+                return Ok(match crate::read::aside::is_setting(path) {
+                    true => Value::text(""),
+                    false => Value::unknown(format!("{path} is not read")),
+                });
+            };
             engine.write(file.len())?;
             Ok(Value::new(Data::Text(file)))
         }
