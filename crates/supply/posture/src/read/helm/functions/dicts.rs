@@ -106,7 +106,11 @@ fn chosen(engine: &mut Engine, values: &[Value], takes: bool) -> Result<Value, F
 }
 
 fn merge_all(engine: &mut Engine, values: &[Value], overwrites: bool) -> Result<Value, Fail> {
-    for source in &values[1..] {
+    // Go takes nothing for a map without entries.
+    let given = values[1..]
+        .iter()
+        .filter(|it| !matches!(it.data, Data::Nil));
+    for source in given {
         let (Data::Map(into), Data::Map(from)) = (&values[0].data, &source.data) else {
             if let Some(value) = values.iter().find(|it| matches!(it.data, Data::Unknown(_))) {
                 return Ok(value.clone());
