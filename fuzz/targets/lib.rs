@@ -22,6 +22,7 @@ macro_rules! targets {
 targets! {
     bzip2: "bzip2 streams.",
     certificate: "X.509 certificates and paths.",
+    chart: "Charts of Helm and kustomizations.",
     checkpoint: "Checkpoints of transparency logs.",
     classify: "What kind of asset a file is.",
     convert: "Conversion to safetensors.",

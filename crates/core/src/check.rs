@@ -69,9 +69,9 @@ pub trait Survey: Send + Sync {
     /// not panic on any input; a caller fences it all the same.
     fn read(&self, subject: &Subject, source: &dyn Source) -> Option<Reading>;
 
-    /// Judges everything that was read, in the order of the files' paths. Gives one outcome for each
-    /// reading, in that order.
-    fn judge(&self, readings: Vec<Reading>) -> Vec<Outcome>;
+    /// Judges everything that was read, in the order of the files' paths. Gives one answer for each
+    /// reading, in that order: nothing for a file that only says something together with others.
+    fn judge(&self, readings: Vec<Reading>) -> Vec<Option<Outcome>>;
 }
 
 /// What a [`Survey`] keeps of one file; only the survey knows what it is.

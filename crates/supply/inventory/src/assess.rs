@@ -423,9 +423,12 @@ impl Gathered {
                 let failed = |(_, subject): &(usize, Subject)| {
                     failed(subject, survey.name(), survey.version())
                 };
-                subjects.iter().map(failed).collect()
+                subjects.iter().map(failed).map(Some).collect()
             });
             for ((index, subject), outcome) in subjects.into_iter().zip(outcomes) {
+                let Some(outcome) = outcome else {
+                    continue;
+                };
                 self.populations.accept(index as u64, &outcome);
                 if is_plain(&outcome) && subject.asset.kind != AssetKind::Model {
                     continue;

@@ -591,17 +591,20 @@ impl Survey for Together {
         is_text.then(|| Box::new(subject.clone()) as Reading)
     }
 
-    fn judge(&self, readings: Vec<Reading>) -> Vec<Outcome> {
+    fn judge(&self, readings: Vec<Reading>) -> Vec<Option<Outcome>> {
         let subjects: Vec<Subject> = readings
             .into_iter()
             .map(|reading| *reading.downcast().expect("its own"))
             .collect();
         let paths: Vec<&str> = subjects.iter().map(|it| it.path.as_str()).collect();
         assert!(!paths.contains(&"b/fall.txt"), "falls over a name");
-        let outcome = |subject: &Subject| Outcome {
-            result: Status::Undetermined,
-            reason: Some(paths.join(" ")),
-            ..outcome_of(self, subject)
+        let outcome = |subject: &Subject| {
+            let outcome = Outcome {
+                result: Status::Undetermined,
+                reason: Some(paths.join(" ")),
+                ..outcome_of(self, subject)
+            };
+            (subject.path.as_str() != "b/aside.txt").then_some(outcome)
         };
         subjects.iter().map(outcome).collect()
     }
@@ -625,7 +628,7 @@ fn outcome_of(survey: &dyn Survey, subject: &Subject) -> Outcome {
 #[test]
 fn a_survey_judges_files_together_in_the_order_of_their_paths() {
     let tree = Tree::new();
-    for name in ["c.txt", "a.txt", "b/d.txt", "z.py"] {
+    for name in ["c.txt", "a.txt", "b/aside.txt", "b/d.txt", "z.py"] {
         tree.write(name, b"text");
     }
     let judges = Judges {
@@ -646,7 +649,7 @@ fn a_survey_judges_files_together_in_the_order_of_their_paths() {
     for options in &threads() {
         let inventory = casemate_inventory::assess(tree.root(), options, &judges, &());
         let inventory = inventory.expect("is there");
-        let expected = "together undetermined Some(\"a.txt b/d.txt c.txt\")";
+        let expected = "together undetermined Some(\"a.txt b/aside.txt b/d.txt c.txt\")";
         assert_eq!(told(&inventory), [expected; 3]);
         let is_told = |population: &&Population| population.key.check == "together";
         assert_eq!(inventory.populations.iter().filter(is_told).count(), 1);
@@ -657,7 +660,7 @@ fn a_survey_judges_files_together_in_the_order_of_their_paths() {
     tree.write("b/fall.txt", b"text");
     let inventory = casemate_inventory::assess(tree.root(), &threads()[0], &judges, &());
     let inventory = inventory.expect("is there");
-    assert_eq!(inventory.outcomes.len(), 5);
+    assert_eq!(inventory.outcomes.len(), 6);
     assert!(inventory.outcomes.iter().all(|outcome| {
         outcome.result == Status::Error && outcome.findings[0].rule.as_str() == "CM-INV-004"
     }));

@@ -37,7 +37,7 @@ fn main() -> io::Result<()> {
         let name: PathText = relative.to_string_lossy().as_ref().into();
         readings.extend(survey.read(&subject(name), &source));
     }
-    for outcome in survey.judge(readings) {
+    for outcome in survey.judge(readings).into_iter().flatten() {
         for finding in &outcome.findings {
             let (rule, severity) = (&finding.rule, finding.severity.as_str());
             writeln!(

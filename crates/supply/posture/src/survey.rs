@@ -88,7 +88,7 @@ impl Survey for PostureSurvey {
         Some(Box::new(Kept { reader, draft }))
     }
 
-    fn judge(&self, readings: Vec<Reading>) -> Vec<Outcome> {
+    fn judge(&self, readings: Vec<Reading>) -> Vec<Option<Outcome>> {
         let kept = readings
             .into_iter()
             .filter_map(|reading| reading.downcast().ok());
@@ -113,7 +113,8 @@ fn text(subject: &Subject, source: &dyn Source) -> Option<Arc<File>> {
 pub(crate) struct Judged {
     pub(crate) world: World,
     pub(crate) report: Report,
-    pub(crate) outcomes: Vec<Outcome>,
+    /// Of each file, unless it says nothing by itself.
+    pub(crate) outcomes: Vec<Option<Outcome>>,
 }
 
 impl PostureSurvey {
@@ -144,16 +145,18 @@ impl PostureSurvey {
     }
 }
 
-/// What was read, and the files that something is said of.
-fn gather(kept: Vec<Kept>) -> (World, Vec<Arc<File>>) {
-    let mut by_reader: Vec<Vec<Draft>> = READERS.iter().map(|_| Vec::new()).collect();
-    let mut files = Vec::new();
+/// What was read, and the files with whether something is said of them.
+fn gather(kept: Vec<Kept>) -> (World, Vec<(Arc<File>, bool)>) {
+    let (readers, mut drafts): (Vec<usize>, Vec<Draft>) =
+        kept.into_iter().map(|it| (it.reader, it.draft)).unzip();
     let mut world = World::default();
-    for Kept { reader, draft } in kept {
+    read::compose(&mut drafts, &mut world);
+    let mut by_reader: Vec<Vec<Draft>> = READERS.iter().map(|_| Vec::new()).collect();
+    let mut files = Vec::with_capacity(drafts.len());
+    for (reader, draft) in readers.into_iter().zip(drafts) {
         world.keep(&draft.file);
-        if !matches!(draft.content, Content::Text) {
-            files.push(draft.file.clone());
-        }
+        let is_told = !matches!(draft.content, Content::Text);
+        files.push((draft.file.clone(), is_told));
         by_reader[reader].push(draft);
     }
     for (reader, drafts) in READERS.iter().zip(&by_reader) {
@@ -164,13 +167,19 @@ fn gather(kept: Vec<Kept>) -> (World, Vec<Arc<File>>) {
 
 impl PostureSurvey {
     /// One outcome for each file: what was found there, or why nothing can be said.
-    fn outcomes(&self, files: &[Arc<File>], world: &World, report: &Report) -> Vec<Outcome> {
-        let mut outcomes: Vec<Outcome> = files.iter().map(|file| self.outcome(file)).collect();
+    fn outcomes(
+        &self,
+        files: &[(Arc<File>, bool)],
+        world: &World,
+        report: &Report,
+    ) -> Vec<Option<Outcome>> {
+        let plain = files.iter().map(|(file, _)| self.outcome(file));
+        let mut outcomes: Vec<Outcome> = plain.collect();
         let place = |file: &Arc<File>| Arc::as_ptr(file);
         let places: HashMap<*const File, usize> = files
             .iter()
             .enumerate()
-            .map(|(at, file)| (place(file), at))
+            .map(|(at, (file, _))| (place(file), at))
             .collect();
         let mut open: BTreeMap<usize, Vec<String>> = BTreeMap::new();
         // Where the lines of a file begin is asked once, and not for each finding in it.
@@ -181,7 +190,7 @@ impl PostureSurvey {
             if let Some(&at) = places.get(&place(&origin.file)) {
                 let lines = lines
                     .entry(at)
-                    .or_insert_with(|| Lines::of(&files[at].text));
+                    .or_insert_with(|| Lines::of(&files[at].0.text));
                 let region = lines.region(origin.span);
                 outcomes[at].findings.push(finding(found, region));
                 outcomes[at].result = Status::Fail;
@@ -223,7 +232,11 @@ impl PostureSurvey {
                 .findings
                 .sort_by(|a, b| (&a.location, &a.rule).cmp(&(&b.location, &b.rule)));
         }
-        outcomes
+        // What is kept aside says nothing, unless something was found in it.
+        let told = |(outcome, (_, is_told)): (Outcome, &(Arc<File>, bool))| {
+            (*is_told || outcome.result != Status::Pass).then_some(outcome)
+        };
+        outcomes.into_iter().zip(files).map(told).collect()
     }
 
     fn outcome(&self, file: &File) -> Outcome {

@@ -14,7 +14,7 @@ pub enum Schema {
 
 impl Schema {
     /// The value of a scalar written without quotes and without a tag.
-    pub(super) fn resolve(self, text: &str) -> Value {
+    pub fn resolve(self, text: &str) -> Value {
         match self.word(text) {
             Some(value) => value,
             None if starts_a_number(text) => self.number(text),

@@ -1,6 +1,6 @@
 //! Which images run.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
@@ -13,7 +13,6 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn check(world: &World, report: &mut Report) {
-    let replaced = replaced(world);
     for pod in pods(world) {
         for container in pod.containers() {
             let image = container.cursor.get("image");
@@ -25,14 +24,7 @@ fn check(world: &World, report: &mut Report) {
                     continue;
                 }
             };
-            let (mut is_latest, mut is_tag) = judged(&text);
-            match replaced.get(name(&text)) {
-                Some(Replaced::Tag) => {
-                    (is_latest, is_tag) = (Truth::No, (!text.contains('@')).into());
-                }
-                Some(Replaced::Digest) => (is_latest, is_tag) = (Truth::No, Truth::No),
-                None => {}
-            }
+            let (is_latest, is_tag) = judged(&text);
             report.when(is_latest, &LATEST, &image, || {
                 format!("{text} has no version")
             });
@@ -41,47 +33,6 @@ fn check(world: &World, report: &mut Report) {
             });
         }
     }
-}
-
-/// What a Kustomization says of an image in its place.
-enum Replaced {
-    Tag,
-    Digest,
-}
-
-/// The images for which a Kustomization has a version: what the objects say of them is never run.
-fn replaced(world: &World) -> HashMap<String, Replaced> {
-    let kinds = ["Kustomization", "Component"];
-    let layers = kinds.iter().flat_map(|kind| world.of_kind(kind));
-    let images = layers.flat_map(|layer| layer.at("images").items());
-    let replaced = images.filter_map(|image| {
-        let name = image.get("name").text().ok()?;
-        let is_there = |key: &str| {
-            image
-                .get(key)
-                .text()
-                .is(|it| !MOVING.contains(&it.as_str()))
-                .is_yes()
-        };
-        if is_there("digest") {
-            Some((name, Replaced::Digest))
-        } else if is_there("newTag") {
-            Some((name, Replaced::Tag))
-        } else {
-            None
-        }
-    });
-    replaced.collect()
-}
-
-/// An image without its tag and digest.
-fn name(image: &str) -> &str {
-    let image = image.split('@').next().unwrap_or_default();
-    let slash = image.rfind('/').map_or(0, |at| at + 1);
-    let end = image[slash..]
-        .find(':')
-        .map_or(image.len(), |at| slash + at);
-    &image[..end]
 }
 
 /// Whether an image has no version, and whether it has one and no digest.
@@ -185,7 +136,7 @@ mod tests {
             ("[{name: r/b, newTag: v1}]", &["CM-IMG-001"]),
         ] {
             let layer = format!(
-                "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nimages: {images}\n"
+                "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [pod.yaml]\nimages: {images}\n"
             );
             let files = [
                 ("kustomization.yaml", layer.as_bytes()),

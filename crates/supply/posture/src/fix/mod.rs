@@ -109,8 +109,11 @@ fn attempt(
     }
 }
 
-fn fingerprints(outcomes: &[Outcome]) -> BTreeSet<Fingerprint> {
-    let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+fn fingerprints(outcomes: &[Option<Outcome>]) -> BTreeSet<Fingerprint> {
+    let findings = outcomes
+        .iter()
+        .flatten()
+        .flat_map(|outcome| &outcome.findings);
     findings.map(|finding| finding.fingerprint).collect()
 }
 

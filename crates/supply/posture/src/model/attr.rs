@@ -82,6 +82,27 @@ impl Map {
         &self.items
     }
 
+    /// Puts `item` in the place of the one with its key, or behind all others.
+    pub fn set(&mut self, item: Item) {
+        match self.items.iter_mut().find(|it| it.key == item.key) {
+            Some(known) => *known = item,
+            None => self.items.push(item),
+        }
+    }
+
+    /// Takes the item under `key` out.
+    pub fn remove(&mut self, key: &str) {
+        self.items.retain(|item| &*item.key != key);
+    }
+
+    /// The value under `key`, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Attr> {
+        let mut items = self.items.iter_mut();
+        items
+            .find(|item| &*item.key == key)
+            .map(|item| &mut item.value)
+    }
+
     /// The item under `key`.
     pub fn item(&self, key: &str) -> Option<&Item> {
         self.items.iter().find(|item| &*item.key == key)
@@ -136,6 +157,22 @@ impl Attr {
             Written::Tagged(tagged) => Self::of_part(&tagged.1, file, start).value,
         };
         Self::new(value, origin(node.span))
+    }
+
+    /// The map, to be changed; what shares it keeps it as it was.
+    pub fn map_mut(&mut self) -> Option<&mut Map> {
+        match &mut self.value {
+            Value::Map(map) => Some(Arc::make_mut(map)),
+            _ => None,
+        }
+    }
+
+    /// The items of the list, to be changed; what shares them keeps them as they were.
+    pub fn items_mut(&mut self) -> &mut [Self] {
+        match &mut self.value {
+            Value::List(items) => Arc::make_mut(items),
+            _ => &mut [],
+        }
     }
 
     /// The attribute at `path`, its keys between dots. An absent one, and one of something that is

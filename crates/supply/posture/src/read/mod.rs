@@ -2,17 +2,24 @@
 //!
 //! A reader sees files twice. `read` takes one file, on any thread, and keeps what it needs of it;
 //! `gather` gets all that it kept and adds resources to the [`World`]. The first reader that takes a
-//! file has it.
+//! file has it. Between the two, `compose` puts together what many files of any reader make: a chart,
+//! an overlay.
 
 pub(crate) mod actions;
 pub(crate) mod argo;
+mod aside;
 pub(crate) mod azure;
 mod cloudformation;
+#[cfg(test)]
+mod compared;
 pub(crate) mod compose;
 pub(crate) mod dockerfile;
 pub(crate) mod gitlab;
+mod helm;
 pub(crate) mod kfp;
 mod kubernetes;
+mod kustomize;
+mod path;
 mod plan;
 pub mod shell;
 mod terraform;
@@ -44,6 +51,7 @@ pub(crate) const READERS: &[Reader] = &[
     argo::READER,
     kubernetes::READER,
     terraform::TEXTS,
+    aside::READER,
 ];
 
 /// What a reader keeps of one file until all are read.
@@ -72,8 +80,10 @@ pub(crate) enum Content {
     Plan(Result<casemate_document::Node, casemate_document::Error>),
     /// A file of Terraform's.
     Terraform(Box<terraform::Parsed>),
-    /// A text that others may read into themselves. It declares nothing, so that nothing is said of it.
+    /// Text that says nothing unless something else names it. It has no outcome.
     Text,
+    /// A part of something else, which is judged as a whole.
+    Composed,
 }
 
 /// The draft of a file with the place of its reader.
@@ -86,4 +96,10 @@ pub(crate) fn read(file: &Arc<File>) -> Option<(usize, Draft)> {
 /// need not read them to see that they are not theirs.
 fn is_manifest(file: &File) -> bool {
     file.text.starts_with("apiVersion:") || file.text.contains("\napiVersion:")
+}
+
+/// Adds what many files make together, and leaves the rest to the readers.
+pub(crate) fn compose(drafts: &mut [Draft], world: &mut World) {
+    helm::compose(drafts, world);
+    kustomize::compose(drafts, world);
 }

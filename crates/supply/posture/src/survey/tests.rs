@@ -13,7 +13,8 @@ pub(crate) fn judged(survey: &PostureSurvey, files: &[(&str, &[u8])]) -> Vec<Out
     };
     let mut files = files.to_vec();
     files.sort();
-    survey.judge(files.iter().filter_map(reading).collect())
+    let outcomes = survey.judge(files.iter().filter_map(reading).collect());
+    outcomes.into_iter().flatten().collect()
 }
 
 pub(crate) fn file(path: &str, text: &str) -> File {

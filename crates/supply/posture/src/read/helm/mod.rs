@@ -1,0 +1,113 @@
+//! Charts of Helm, rendered as they stand: with their own values, and with nothing installed.
+//!
+//! ```text
+//!   files ─► chart ─► values ─► template (functions) ─► text with places ─► place ─► objects
+//! ```
+//!
+//! Each value of an object stands in the template that made it, and behind that is the line of the
+//! values that filled it, and the line of a chart below that it overrides.
+
+mod chart;
+mod functions;
+mod place;
+mod render;
+mod template;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, thread};
+
+use casemate_document::Span;
+
+use super::{Content, Draft, kubernetes};
+use crate::World;
+use chart::{Absent, CHART, Chart, Files, Tree};
+use render::Made;
+
+/// Renders the charts among `drafts`, and takes what they are made of.
+pub(super) fn compose(drafts: &mut [Draft], world: &mut World) {
+    let is_chart = |draft: &Draft| chart::folder_of(path(draft), CHART).is_some();
+    if !drafts.iter().any(is_chart) {
+        return;
+    }
+    let files: Files = drafts
+        .iter()
+        .map(|draft| (path(draft).to_owned(), draft.file.clone()))
+        .collect();
+    let tree = Tree::new(&files);
+    let mut absent = Vec::new();
+    let roots = tree.roots();
+    let charts: Vec<Chart> = roots
+        .iter()
+        .filter_map(|root| tree.chart(root, &mut absent))
+        .collect();
+    let mut taken = Vec::new();
+    charts.iter().for_each(|chart| take(chart, &mut taken));
+    taken.sort_unstable();
+    for draft in drafts.iter_mut() {
+        if taken.binary_search(&Arc::as_ptr(&draft.file)).is_ok() {
+            draft.content = Content::Composed;
+        }
+    }
+    for made in rendered(&charts) {
+        for object in made.objects.iter().filter(|object| !is_definition(object)) {
+            kubernetes::add(object, world);
+        }
+        for (file, span, message) in made.problems {
+            world.missing(&file, span, message);
+        }
+    }
+    for Absent {
+        file,
+        span,
+        message,
+    } in absent
+    {
+        world.missing(&file, span, message);
+    }
+}
+
+fn path(draft: &Draft) -> &str {
+    draft.file.subject.path.as_str()
+}
+
+/// Definitions of other kinds are long, and nothing is wrong with one.
+fn is_definition(object: &crate::Attr) -> bool {
+    let kind = object.get("kind").ok().and_then(crate::Attr::as_str);
+    kind == Some("CustomResourceDefinition")
+}
+
+/// The files that are a chart's: what is judged is what they make.
+fn take(chart: &Chart, taken: &mut Vec<*const crate::File>) {
+    let own = [Some(&chart.file), chart.values.as_ref()]
+        .into_iter()
+        .flatten();
+    let templates = chart.templates.iter().map(|(_, file)| file);
+    taken.extend(own.chain(templates).map(Arc::as_ptr));
+    chart.charts.iter().for_each(|chart| take(chart, taken));
+}
+
+/// What charts make, in their order. Templates call each other, and a thread of our own has a stack
+/// that does not end before our own bounds do.
+fn rendered(charts: &[Chart]) -> Vec<Made> {
+    let unread = |charts: &[Chart]| {
+        let message = "there is no thread to render it";
+        let made = |chart: &Chart| Made {
+            objects: Vec::new(),
+            problems: vec![(chart.file.clone(), Span::default(), message.to_owned())],
+        };
+        charts.iter().map(made).collect()
+    };
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().stack_size(STACK);
+        let work = || charts.iter().cloned().map(render::render).collect();
+        match builder.spawn_scoped(scope, work) {
+            Ok(thread) => thread.join().unwrap_or_else(|_| unread(charts)),
+            Err(_) => unread(charts),
+        }
+    })
+}
+
+const STACK: usize = 128 << 20;
