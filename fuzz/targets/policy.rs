@@ -49,13 +49,15 @@ fn decides(bundle: &Bundle, input: &GateInput) {
     let report = test(bundle, input.now);
     let failed = report.count(TestResult::Fail) + report.count(TestResult::Error);
     assert_eq!(report.is_success(), failed == 0);
-    if is_late(&decision) || is_late(&explanation.decision) {
+    let explained = explanation.reasons.iter().map(|reason| &reason.message);
+    if is_late(&decision) || explained.into_iter().any(|it| it.contains("time limit")) {
         return;
     }
-    assert_eq!(
-        decision, explanation.decision,
-        "the same question, two decisions"
-    );
+    assert_eq!(decision.input, explanation.input);
+    // The explanation takes obligations as kept, and here nobody keeps any.
+    if explanation.outcome == Verdict::Deny {
+        assert_eq!(decision.outcome, Verdict::Deny, "the same question, two decisions");
+    }
     assert_eq!(decision.policy, bundle.digest());
     assert!(decision.reasons.is_sorted_by_key(|reason| reason.effect));
     let expected = match decision.reasons.first().map(|reason| reason.effect) {

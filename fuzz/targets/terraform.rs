@@ -16,7 +16,7 @@ pub fn run(data: &[u8]) {
     let survey = PostureSurvey::new(Persona::Auditor);
     let reading = survey.read(&subject(name), &MemorySource(rest.to_vec()));
     let lines = rest.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
-    for outcome in survey.judge(reading.into_iter().collect()) {
+    for outcome in survey.judge(reading.into_iter().collect()).into_iter().flatten() {
         for finding in &outcome.findings {
             if let Some(Region::Text { line, end_line, .. }) = finding.location.region {
                 assert!(line <= end_line && end_line <= lines, "{}", finding.location);
