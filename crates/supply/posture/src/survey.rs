@@ -8,7 +8,7 @@ use std::{
 use casemate_core::{
     Coverage, Finding, Outcome, Reading, Region, Rule, Source, Status, Subject, Survey,
 };
-use casemate_document::{Lines, decode};
+use casemate_document::{Lines, Span, decode};
 
 use crate::{
     File, World,
@@ -52,8 +52,9 @@ impl PostureSurvey {
 
     /// The file, if there is a reader for it: what [`crate::fix::fix()`] takes.
     pub fn file(&self, subject: &Subject, source: &dyn Source) -> Option<Arc<File>> {
-        let file = text(subject, source)?;
-        read::read(&file).is_some().then_some(file)
+        let (file, unread) = text(subject, source)?;
+        let is_read = unread.is_none() && read::read(&file).is_some();
+        is_read.then_some(file)
     }
 
     /// Whether somebody wants to hear of `rule`. Who writes one does.
@@ -84,7 +85,14 @@ impl Survey for PostureSurvey {
     }
 
     fn read(&self, subject: &Subject, source: &dyn Source) -> Option<Reading> {
-        let (reader, draft) = read::read(&text(subject, source)?)?;
+        let (file, unread) = text(subject, source)?;
+        let (reader, draft) = match unread {
+            None => read::read(&file)?,
+            Some(why) => {
+                let content = Content::Unread(why);
+                (0, Draft { file, content })
+            }
+        };
         Some(Box::new(Kept { reader, draft }))
     }
 
@@ -96,17 +104,37 @@ impl Survey for PostureSurvey {
     }
 }
 
-/// The text of a file, where it is one and not too long.
-fn text(subject: &Subject, source: &dyn Source) -> Option<Arc<File>> {
+/// A file as text, or why it cannot be read as what its name says it is. Nothing, where it says nothing
+/// and the bytes are no text.
+fn text(subject: &Subject, source: &dyn Source) -> Option<(Arc<File>, Option<String>)> {
+    let told = |text: Arc<str>, why: Option<String>| {
+        let subject = subject.clone();
+        Some((Arc::new(File { subject, text }), why))
+    };
+    let unread = |why: String| match read::is_named(subject.path.as_str()) {
+        true => told("".into(), Some(why)),
+        false => None,
+    };
     if source.len() > MAX_BYTES {
-        return None;
+        return unread(format!(
+            "longer than {} MiB, which is not read",
+            MAX_BYTES >> 20
+        ));
+    }
+    // Most of what is no text shows it early, and need not be read to its end.
+    let head = source.read_vec(0, HEAD).unwrap_or_default();
+    let is_utf16 = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
+    if head.contains(&0) && !is_utf16 {
+        return unread("it is no text".to_owned());
     }
     let length = usize::try_from(source.len()).ok()?;
-    let bytes = source.read_vec(0, length).ok()?;
-    Some(Arc::new(File {
-        subject: subject.clone(),
-        text: decode(&bytes).ok()?.into(),
-    }))
+    match source.read_vec(0, length) {
+        Ok(bytes) => match decode(&bytes) {
+            Ok(text) => told(text.into(), None),
+            Err(error) => unread(error.to_string()),
+        },
+        Err(error) => unread(error.to_string()),
+    }
 }
 
 /// Everything that came of judging.
@@ -155,6 +183,9 @@ fn gather(kept: Vec<Kept>) -> (World, Vec<(Arc<File>, bool)>) {
     let mut files = Vec::with_capacity(drafts.len());
     for (reader, draft) in readers.into_iter().zip(drafts) {
         world.keep(&draft.file);
+        if let Content::Unread(why) = &draft.content {
+            world.missing(&draft.file, Span::default(), why.clone());
+        }
         let is_told = !matches!(draft.content, Content::Text);
         files.push((draft.file.clone(), is_told));
         by_reader[reader].push(draft);
@@ -299,6 +330,8 @@ const VERSION: &str = "1";
 
 /// Nobody writes longer files of this kind; plans and states are the longest.
 const MAX_BYTES: u64 = 64 << 20;
+
+const HEAD: usize = 8 << 10;
 
 const MAX_REASONS: usize = 3;
 

@@ -34,7 +34,10 @@ pub(super) fn of(repair: Repair, found: &Found, world: &World) -> Result<Edit, S
     let cursor = resource
         .ok_or("its resource is not there")?
         .find(&attribute.path);
-    let Repair::Set(word) = repair;
+    let (cursor, word) = match repair {
+        Repair::Set(word) => (cursor, word),
+        Repair::SetBelow(path, word) => (cursor.at(path), word),
+    };
     match cursor.resource.language {
         Language::Kubernetes | Language::Compose | Language::GithubActions | Language::GitlabCi => {
             set(&cursor, word)

@@ -7,6 +7,8 @@ use casemate_core::RuleId;
 pub enum Repair {
     /// The attribute says this instead, also where there was none: a word of the file's language.
     Set(&'static str),
+    /// An attribute below it says something, its keys between dots.
+    SetBelow(&'static str, &'static str),
 }
 
 impl Repair {
@@ -20,4 +22,15 @@ impl Repair {
 
 /// One row for a rule whose attribute has one right value, whatever else is around it. What has to be
 /// weighed is not here.
-pub(crate) const REPAIRS: &[(&str, Repair)] = &[("CM-POD-001", Repair::Set("false"))];
+pub(crate) const REPAIRS: &[(&str, Repair)] = &[
+    ("CM-POD-001", Repair::Set("false")),
+    ("CM-POD-031", Repair::Set("false")),
+    ("CM-POD-032", Repair::Set("true")),
+    ("CM-POD-034", Repair::Set("RuntimeDefault")),
+    ("CM-POD-036", Repair::Set("false")),
+    ("CM-POD-039", Repair::Set("true")),
+    (
+        "CM-GHA-040",
+        Repair::SetBelow("with.persist-credentials", "false"),
+    ),
+];

@@ -81,3 +81,22 @@ fn what_is_not_there_is_put_in_with_the_indentation_of_what_is() {
         assert_eq!(edit.applied(), expected);
     }
 }
+
+#[test]
+fn every_repair_makes_the_bad_example_of_its_rule_good() {
+    use casemate_core::Survey as _;
+    let survey = PostureSurvey::new(Persona::Auditor);
+    for (id, _) in repairs::REPAIRS {
+        let rule = survey.rules().iter().find(|rule| rule.id.as_str() == *id);
+        let bad = rule.and_then(|rule| rule.bad.as_ref()).expect(id);
+        let text = std::str::from_utf8(&bad.content).expect("text");
+        let files = [Arc::new(file(&bad.name, text))];
+        let fixed = fix(&survey, &files, |found| found.rule.id.as_str() == *id);
+        assert!(
+            !fixed.gone.is_empty(),
+            "{id}: {:?}",
+            fixed.left.first().map(|(_, why)| why)
+        );
+        assert!(fixed.left.is_empty(), "{id}: {}", fixed.left[0].1);
+    }
+}

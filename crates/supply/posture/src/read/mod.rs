@@ -84,6 +84,20 @@ pub(crate) enum Content {
     Text,
     /// A part of something else, which is judged as a whole.
     Composed,
+    /// A file that cannot be read, and why.
+    Unread(String),
+}
+
+/// Whether a file is called what only the languages that are read here are called.
+pub(crate) fn is_named(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let is_build = ["dockerfile", "containerfile"]
+        .iter()
+        .any(|it| name.starts_with(it));
+    let ends = [
+        ".yaml", ".yml", ".tf", ".tofu", ".tf.json", ".tfvars", ".tfstate",
+    ];
+    is_build || ends.iter().any(|end| name.ends_with(end))
 }
 
 /// The draft of a file with the place of its reader.

@@ -152,3 +152,17 @@ fn what_is_no_manifest_to_its_end_is_partly_judged() {
         (Status::Undetermined, Coverage::Partial)
     );
 }
+
+#[test]
+fn what_cannot_be_read_as_what_it_is_called_is_partly_judged() {
+    for (name, bytes) in [
+        ("a.yaml", &b"kind: \xff"[..]),
+        ("a.tf", b"resource\0"),
+        ("deploy/Dockerfile.gpu", b"FROM \xff"),
+    ] {
+        let outcomes = survey(&[(name, bytes)]);
+        let told = (outcomes[0].result, outcomes[0].coverage);
+        assert_eq!(told, (Status::Undetermined, Coverage::Partial), "{name}");
+    }
+    assert!(survey(&[("weights.bin", b"\0\xff"), ("notes.txt", b"\xff")]).is_empty());
+}
