@@ -231,6 +231,9 @@ impl PostureSurvey {
             if let Some(&at) = places.get(&place(&left.attribute.origin.file)) {
                 let Attribute { address, path, .. } = &left.attribute;
                 let reason = format!("{} of {address} at {path}: {}", left.rule.id, left.why);
+                if left.is_failure {
+                    outcomes[at].coverage = Coverage::Partial;
+                }
                 open.entry(at).or_default().push(reason);
             }
         }

@@ -4,6 +4,8 @@ use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use casemate_core::{Fingerprint, Rule, RuleId};
 
+use casemate_document::Span;
+
 use crate::{Cursor, Origin, Truth};
 
 /// What checks found, and what they could not decide.
@@ -58,6 +60,8 @@ pub struct Open {
     pub attribute: Attribute,
     /// Why it could not: a clause.
     pub why: Arc<str>,
+    /// Whether the check failed, so that nothing was looked at.
+    pub is_failure: bool,
 }
 
 impl Found {
@@ -91,8 +95,9 @@ impl Attribute {
     }
 }
 
-/// What is reported once. One object may be in several files: an overlay, another release.
-type Key = (RuleId, usize, Arc<str>, String);
+/// What is reported once. One object may be in several files (an overlay, another release), and several
+/// objects of one name in one file.
+type Key = (RuleId, usize, Arc<str>, String, Span);
 
 impl Report {
     /// Reports `rule` at `cursor` if `truth` holds, and that it is open if nobody can say. A rule is
@@ -171,6 +176,14 @@ impl Report {
         self.add(truth, rule, attribute, || (String::new(), Vec::new()));
     }
 
+    /// Says that the check of `rule`, which is none of ours, failed.
+    pub fn failed(&mut self, rule: &Rule, attribute: Attribute, why: &str) {
+        let there = self.open.len();
+        self.open(rule, attribute, why);
+        let new = self.open.iter_mut().skip(there);
+        new.for_each(|open| open.is_failure = true);
+    }
+
     fn add(
         &mut self,
         truth: Truth,
@@ -196,6 +209,7 @@ impl Report {
                 rule,
                 attribute,
                 why,
+                is_failure: false,
             }),
         }
     }
@@ -208,5 +222,11 @@ fn key(rule: &Rule, attribute: &Attribute) -> Key {
         origin,
     } = attribute;
     let file = Arc::as_ptr(&origin.file) as usize;
-    (rule.id.clone(), file, address.clone(), path.clone())
+    (
+        rule.id.clone(),
+        file,
+        address.clone(),
+        path.clone(),
+        origin.span,
+    )
 }

@@ -137,7 +137,7 @@ impl UserChecks {
                 // What fails has looked at nothing.
                 Err(error) => {
                     for resource in resources {
-                        report.open(&check.rule, Attribute::of(&resource.cursor()), &error);
+                        report.failed(&check.rule, Attribute::of(&resource.cursor()), &error);
                     }
                 }
             }
@@ -173,7 +173,15 @@ impl UserCheck {
                 .push(resource);
         }
         for found in denied {
-            for resource in by_address.get(&*found.resource).into_iter().flatten() {
+            let named = by_address.get(&*found.resource);
+            if named.is_none() {
+                // Somebody is denied, and nobody knows who.
+                let why = format!("it denies `{}`, which is no address here", found.resource);
+                for resource in resources {
+                    report.failed(&self.rule, Attribute::of(&resource.cursor()), &why);
+                }
+            }
+            for resource in named.into_iter().flatten() {
                 let cursor = resource.find(&found.path);
                 report.found(&self.rule, Attribute::of(&cursor), &found.message);
             }

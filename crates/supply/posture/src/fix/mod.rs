@@ -18,12 +18,15 @@ use std::{
     sync::Arc,
 };
 
-use casemate_core::{Fingerprint, Outcome, PathText};
+use casemate_core::{Fingerprint, PathText};
 
 pub use edit::Edit;
 pub use repairs::Repair;
 
-use crate::{File, PostureSurvey, check::Found};
+use crate::{
+    File, PostureSurvey,
+    check::{Found, Report},
+};
 
 /// What became of the findings of a tree.
 #[derive(Debug, Default)]
@@ -55,7 +58,7 @@ pub fn fix(survey: &PostureSurvey, files: &[Arc<File>], wanted: impl Fn(&Found) 
     let mut tried: BTreeSet<Fingerprint> = BTreeSet::new();
     loop {
         let judged = survey.judge_files(&files);
-        let before = fingerprints(&judged.outcomes);
+        let before = fingerprints(&judged.report);
         let next = judged.report.found.iter().find(|found| {
             let is_open = survey.is_told(&found.rule) && wanted(found);
             is_open && Repair::of(&found.rule.id).is_some() && !tried.contains(&found.fingerprint())
@@ -99,7 +102,7 @@ fn attempt(
     });
     let mut files = files.to_vec();
     files[at] = changed.clone();
-    let after = fingerprints(&survey.judge_files(&files).outcomes);
+    let after = fingerprints(&survey.judge_files(&files).report);
     if after.contains(&found.fingerprint()) {
         return Err("the repair does not make it go away".to_owned());
     }
@@ -109,12 +112,9 @@ fn attempt(
     }
 }
 
-fn fingerprints(outcomes: &[Option<Outcome>]) -> BTreeSet<Fingerprint> {
-    let findings = outcomes
-        .iter()
-        .flatten()
-        .flat_map(|outcome| &outcome.findings);
-    findings.map(|finding| finding.fingerprint).collect()
+/// Of everything that is found, whoever wants to hear of it.
+fn fingerprints(report: &Report) -> BTreeSet<Fingerprint> {
+    report.found.iter().map(Found::fingerprint).collect()
 }
 
 #[cfg(test)]

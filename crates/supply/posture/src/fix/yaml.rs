@@ -11,6 +11,11 @@ pub(super) fn replaced(text: &str, span: Span, word: &str) -> Result<(Span, Stri
     if written.contains('\n') || written.starts_with('*') || written.is_empty() {
         return Err("its value is no word that could be replaced".to_owned());
     }
+    let before = text.get(..span.start as usize).unwrap_or_default();
+    let word_before = before.trim_end().rsplit(char::is_whitespace).next();
+    if word_before.is_some_and(|it| it.trim_start_matches(['[', '{', ',']).starts_with('&')) {
+        return Err("its value has an anchor, and others have it from there".to_owned());
+    }
     Ok((span, word.to_owned()))
 }
 

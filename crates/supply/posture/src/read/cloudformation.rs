@@ -4,7 +4,7 @@
 //! kinds, so that one rule asks both. Functions are computed as far as parameters have defaults and
 //! conditions can be decided.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use casemate_document::{
     Limits, Node, Value as Written,
@@ -46,6 +46,7 @@ fn gather(drafts: &[Draft], world: &mut World) {
         let template = Template {
             root,
             file: &draft.file,
+            held: RefCell::default(),
         };
         template.declare(world);
     }
@@ -54,6 +55,8 @@ fn gather(drafts: &[Draft], world: &mut World) {
 struct Template<'a> {
     root: &'a Node,
     file: &'a Arc<File>,
+    /// What came of conditions, so that each is asked once however often it is named.
+    held: RefCell<HashMap<String, Truth>>,
 }
 
 impl Template<'_> {
@@ -299,10 +302,17 @@ impl Template<'_> {
 
     fn condition(&self, name: &str, depth: usize) -> Truth {
         let conditions = self.section("Conditions");
-        match conditions.iter().find(|it| &*it.key == name) {
+        if let Some(held) = self.held.borrow().get(name) {
+            return held.clone();
+        }
+        let holds = match conditions.iter().find(|it| &*it.key == name) {
             Some(condition) => self.holds(&condition.value, depth + 1),
             None => Truth::Unknown(format!("the condition {name} is not declared").into()),
-        }
+        };
+        self.held
+            .borrow_mut()
+            .insert(name.to_owned(), holds.clone());
+        holds
     }
 
     fn holds(&self, node: &Node, depth: usize) -> Truth {

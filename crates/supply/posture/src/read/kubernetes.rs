@@ -162,13 +162,10 @@ fn add_in(object: &Attr, outer: Option<&Resource>, depth: usize, world: &mut Wor
     if kind.ends_with("List")
         && let Fact::Known(items) = object.get("items")
     {
-        // A list of lists is none that Kubernetes takes.
-        let is_list = |item: &&Attr| item.get("items").ok().is_none();
-        items
-            .items()
-            .iter()
-            .filter(is_list)
-            .for_each(|item| add_in(item, outer, depth, world));
+        // Lists in lists are taken apart as well. The nesting of documents is bounded, and so is this.
+        for item in items.items() {
+            add_in(&of_list(item, object, kind), outer, depth, world);
+        }
         return;
     }
     let name = text("metadata.name").or_else(|| text("metadata.generateName"));
@@ -200,6 +197,33 @@ fn add_in(object: &Attr, outer: Option<&Resource>, depth: usize, world: &mut Wor
         }
     }
     world.add(resource);
+}
+
+/// An item of a list: of a `PodList` it need not say that it is a `Pod`.
+fn of_list(item: &Attr, list: &Attr, kind: &str) -> Attr {
+    let of = kind.strip_suffix("List").unwrap_or_default();
+    let Value::Map(fields) = &item.value else {
+        return item.clone();
+    };
+    if of.is_empty() || item.get("kind").ok().is_some() {
+        return item.clone();
+    }
+    let field = |key: &str, value: Attr| Item {
+        key: key.into(),
+        place: list.origin.clone(),
+        value,
+    };
+    let said = list.get("apiVersion").ok().cloned();
+    let version = said.map(|version| field("apiVersion", version));
+    let kind = Attr::new(Value::String(of.into()), list.origin.clone());
+    let own = fields.items().iter().cloned();
+    let all = version.into_iter().chain([field("kind", kind)]).chain(own);
+    let mut map = Map::new(all.collect());
+    map.open.clone_from(&fields.open);
+    Attr {
+        value: Value::Map(Arc::new(map)),
+        ..item.clone()
+    }
 }
 
 /// The object in the namespace of the one around it, unless it names its own.

@@ -137,7 +137,9 @@ fn is_open_to_all(rule: &Cursor<'_>) -> Truth {
     let lists = ["cidr_blocks", "ipv6_cidr_blocks"]
         .iter()
         .flat_map(|key| rule.get(key).items());
-    let single = ["cidr_ipv4", "cidr_ipv6"].iter().map(|key| rule.get(key));
+    // The last two are CloudFormation's.
+    let single = ["cidr_ipv4", "cidr_ipv6", "cidr_ip"];
+    let single = single.iter().map(|key| rule.get(key));
     let truths: Vec<Truth> = lists
         .chain(single)
         .map(|it| it.text().is(|text| is_in(&text, EVERYWHERE)))

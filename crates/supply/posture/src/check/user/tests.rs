@@ -60,6 +60,14 @@ fn a_check_that_fails_is_undetermined_and_never_passes() {
     assert_eq!(outcomes[0].result, Status::Undetermined);
     let reason = outcomes[0].reason.as_deref().expect("a reason");
     assert!(reason.contains("CM-ORG-001 of RayCluster/a"), "{reason}");
+    assert_eq!(outcomes[0].coverage, casemate_core::Coverage::Partial);
+    let lost = CHECK.replace("cluster.address", "\"a\"");
+    let outcomes = self::outcomes(&lost, &[("ray.yaml", CLUSTER)]);
+    let reason = outcomes[0].reason.as_deref().expect("a reason");
+    assert!(
+        reason.contains("it denies `a`, which is no address here"),
+        "{reason}"
+    );
     let wrong = CHECK.replace("\"path\": ", "\"where\": ");
     let outcomes = self::outcomes(&wrong, &[("ray.yaml", CLUSTER)]);
     assert!(

@@ -223,30 +223,48 @@ struct Mark {
     has_tabs: bool,
 }
 
-/// `<<EOF`, `<<-EOF`, `<<"EOF"`; not `<<<`.
+/// `<<EOF`, `<<-EOF`, `3<<"EOF"`: a whole word outside of quotes, as BuildKit has it; not `<<<`.
 fn marks(text: &str) -> Vec<Mark> {
-    let mut marks = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("<<") {
-        let behind = &rest[at + 2..];
-        rest = behind.trim_start_matches('<');
-        if behind.starts_with('<') {
-            continue;
+    let marks = words(text).into_iter().filter_map(mark);
+    marks.take(MAX_HEREDOCS).collect()
+}
+
+fn mark(word: &str) -> Option<Mark> {
+    let word = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    let behind = word.strip_prefix("<<")?;
+    let has_tabs = behind.starts_with('-');
+    let name = behind.strip_prefix('-').unwrap_or(behind);
+    let quoted = |quote: char| name.strip_prefix(quote)?.strip_suffix(quote);
+    let name = quoted('"').or_else(|| quoted('\'')).unwrap_or(name);
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    (is_name && name.chars().all(is_part)).then(|| Mark {
+        word: name.to_owned(),
+        has_tabs,
+    })
+}
+
+/// The words of a line: what white space and the signs of a shell part, outside of quotes.
+fn words(text: &str) -> Vec<&str> {
+    let (mut words, mut start, mut quote) = (Vec::new(), 0, None);
+    let mut is_escaped = false;
+    for (at, c) in text.char_indices() {
+        let is_end = quote.is_none() && !is_escaped && (c.is_whitespace() || ";&|()".contains(c));
+        if is_end {
+            words.push(&text[start..at]);
+            start = at + c.len_utf8();
         }
-        let has_tabs = behind.starts_with('-');
-        let word = behind.trim_start_matches('-');
-        let word = word.trim_start_matches(['"', '\'']);
-        let is_part = |c: char| c.is_alphanumeric() || c == '_';
-        let length = word.find(|c| !is_part(c)).unwrap_or(word.len());
-        let is_word = length > 0 && !word.starts_with(|c: char| c.is_ascii_digit());
-        if is_word && marks.len() < MAX_HEREDOCS {
-            marks.push(Mark {
-                word: word[..length].to_owned(),
-                has_tabs,
-            });
+        match quote {
+            _ if is_escaped => is_escaped = false,
+            Some(open) if c == open => quote = None,
+            None if c == '"' || c == '\'' => quote = Some(c),
+            _ if c == '\\' && quote != Some('\'') => is_escaped = true,
+            _ => {}
         }
     }
-    marks
+    words.push(&text[start..]);
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 fn is_blank(line: &str) -> bool {

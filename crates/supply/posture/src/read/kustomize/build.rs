@@ -183,6 +183,9 @@ impl<'a> Builder<'a> {
             }
             self.named.insert(path.clone());
             match self.build(&path) {
+                Some(below) if built.objects.len() + below.objects.len() > MAX_OBJECTS => {
+                    self.problem(resource, "it makes more objects than are built here");
+                }
                 Some(below) => {
                     built.objects.extend(below.objects.iter().cloned());
                     built.variables.extend(below.variables.iter().cloned());
@@ -536,3 +539,6 @@ const UNREAD: &[&str] = &[
 ];
 
 const MAX_DEPTH: usize = 32;
+
+/// Of one kustomization. What names the same base again and again would make more without end.
+const MAX_OBJECTS: usize = 4_000;
