@@ -42,16 +42,26 @@ impl Truth {
 
     /// Any of them.
     pub fn any(truths: impl IntoIterator<Item = Self>) -> Self {
-        let mut truths = truths.into_iter();
-        let first = truths.next().unwrap_or(Self::No);
-        truths.fold(first, |any, truth| any.or(|| truth))
+        let mut any = Self::No;
+        for truth in truths {
+            any = any.or(|| truth);
+            if any == Self::Yes {
+                break;
+            }
+        }
+        any
     }
 
     /// All of them.
     pub fn all(truths: impl IntoIterator<Item = Self>) -> Self {
-        let mut truths = truths.into_iter();
-        let first = truths.next().unwrap_or(Self::Yes);
-        truths.fold(first, |all, truth| all.and(|| truth))
+        let mut all = Self::Yes;
+        for truth in truths {
+            all = all.and(|| truth);
+            if all == Self::No {
+                break;
+            }
+        }
+        all
     }
 
     /// Whether it surely holds.
