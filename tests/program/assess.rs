@@ -276,6 +276,17 @@ fn what_an_earlier_report_found_does_not_fail_again() {
         .collect();
     assert_eq!(new.len(), 1, "{new:?}");
 
+    // What was found before may not become worse unseen.
+    let mounting = |path: &str| {
+        let volume = format!("  volumes: [{{name: v, hostPath: {{path: {path}}}}}]\n");
+        fs::write(dir.path().join("a/pod.yaml"), format!("{pod}{volume}")).expect("written");
+    };
+    mounting("/var/log");
+    casemate(["assess", root, "--out", out]).ended_with(1);
+    casemate(again).ended_with(0);
+    mounting("/");
+    casemate(again).ended_with(1);
+
     for (report, expected) in [("a", "findings.json"), ("a/pod.yaml", "is no report")] {
         let path = dir.path().join(report);
         let path = path.to_str().expect("UTF-8");

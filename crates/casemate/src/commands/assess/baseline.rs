@@ -13,7 +13,7 @@ use crate::config;
 pub(super) struct Baseline {
     /// The report, as the caller named it.
     pub(super) name: String,
-    known: HashMap<Fingerprint, usize>,
+    known: HashMap<(Fingerprint, String), usize>,
 }
 
 /// What is read of the report; the rest is for people.
@@ -27,6 +27,7 @@ struct Report {
 #[derive(Deserialize)]
 struct Found {
     fingerprint: Fingerprint,
+    message: String,
 }
 
 impl Baseline {
@@ -53,8 +54,8 @@ impl Baseline {
             );
         }
         let mut known = HashMap::new();
-        for Found { fingerprint } in report.findings {
-            *known.entry(fingerprint).or_insert(0) += 1;
+        for found in report.findings {
+            *known.entry((found.fingerprint, found.message)).or_insert(0) += 1;
         }
         Ok(Self {
             name: path.display().to_string(),
@@ -62,14 +63,16 @@ impl Baseline {
         })
     }
 
-    /// Marks what was there before. Of findings that cannot be told apart, so many as there were.
+    /// Marks what was there before and says the same: an attribute with another value is another finding.
+    /// Of findings that cannot be told apart, so many as there were.
     pub(super) fn mark(&self, outcomes: &mut [Outcome]) {
         let mut left = self.known.clone();
         let findings = outcomes
             .iter_mut()
             .flat_map(|outcome| &mut outcome.findings);
         for finding in findings {
-            if let Some(count) = left.get_mut(&finding.fingerprint)
+            let key = (finding.fingerprint, finding.message.clone());
+            if let Some(count) = left.get_mut(&key)
                 && *count > 0
             {
                 *count -= 1;

@@ -43,6 +43,14 @@ fn what_is_another_places_value_is_left_and_said_so() {
 }
 
 #[test]
+fn a_value_that_others_have_from_there_is_left() {
+    let before = "  - name: x\n    securityContext: {privileged: &yes true, runAsNonRoot: *yes}\n";
+    let fixed = fixed(before);
+    assert!(fixed.files.is_empty());
+    assert!(fixed.left[0].1.contains("anchor"), "{}", fixed.left[0].1);
+}
+
+#[test]
 fn what_is_not_there_is_put_in_with_the_indentation_of_what_is() {
     for (text, path, expected) in [
         (

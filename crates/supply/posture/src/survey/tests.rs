@@ -166,3 +166,69 @@ fn what_cannot_be_read_as_what_it_is_called_is_partly_judged() {
     }
     assert!(survey(&[("weights.bin", b"\0\xff"), ("notes.txt", b"\xff")]).is_empty());
 }
+
+fn rules(files: &[(&str, &[u8])]) -> Vec<String> {
+    let outcomes = survey(files);
+    let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+    findings.map(|finding| finding.rule.to_string()).collect()
+}
+
+#[test]
+fn lists_hide_no_pods() {
+    let pod = "{metadata: {name: a}, spec: {containers: [{name: x, securityContext: {privileged: true}}]}}";
+    let whole = pod.replacen('{', "{apiVersion: v1, kind: Pod, ", 1);
+    let list = |items: &str| format!("{{apiVersion: v1, kind: List, items: [{items}]}}");
+    for text in [
+        list(&whole),
+        list(&list(&list(&whole))),
+        format!("{{apiVersion: v1, kind: PodList, items: [{pod}]}}"),
+    ] {
+        let found = rules(&[("a.yaml", text.as_bytes())]);
+        assert!(found.contains(&"CM-POD-001".to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn of_two_objects_of_one_name_both_are_told() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: x, securityContext: {privileged: true}}]}\n";
+    let found = rules(&[("a.yaml", format!("{pod}---\n{pod}").as_bytes())]);
+    let privileged = found.iter().filter(|rule| *rule == "CM-POD-001");
+    assert_eq!(privileged.count(), 2);
+}
+
+#[test]
+fn bases_that_double_are_bounded_and_told() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
+    let mut files = vec![("k0/pod.yaml".to_owned(), pod.to_owned())];
+    files.push((
+        "k0/kustomization.yaml".to_owned(),
+        "resources: [pod.yaml]\n".to_owned(),
+    ));
+    for level in 1..25 {
+        let below = level - 1;
+        let text = format!("resources: [../k{below}, ../k{below}/]\n");
+        files.push((format!("k{level}/kustomization.yaml"), text));
+    }
+    let files: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_bytes()))
+        .collect();
+    let outcomes = survey(&files);
+    let is_told = |outcome: &Outcome| {
+        let reason = outcome.reason.as_deref().unwrap_or_default();
+        reason.contains("more objects than are built here")
+    };
+    assert!(outcomes.iter().any(is_told));
+}
+
+#[test]
+fn conditions_of_cloudformation_are_asked_once_each() {
+    let mut text = "AWSTemplateFormatVersion: 2010-09-09\nConditions:\n".to_owned();
+    for at in 0..30 {
+        let next = at + 1;
+        text += &format!("  C{at}: !And [!Condition C{next}, !Condition C{next}]\n");
+    }
+    text += "  C30: !Equals [a, a]\nResources:\n  G:\n    Type: AWS::EC2::SecurityGroup\n    Properties:\n      SecurityGroupIngress:\n      - {IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: !If [C0, 0.0.0.0/0, 10.0.0.0/8]}\n";
+    let found = rules(&[("stack.yaml", text.as_bytes())]);
+    assert!(found.contains(&"CM-AWS-020".to_owned()), "{found:?}");
+}

@@ -244,13 +244,12 @@ fn mark(word: &str) -> Option<Mark> {
     })
 }
 
-/// The words of a line: what white space and the signs of a shell part, outside of quotes.
+/// The words of a line: what white space parts outside of quotes.
 fn words(text: &str) -> Vec<&str> {
     let (mut words, mut start, mut quote) = (Vec::new(), 0, None);
     let mut is_escaped = false;
     for (at, c) in text.char_indices() {
-        let is_end = quote.is_none() && !is_escaped && (c.is_whitespace() || ";&|()".contains(c));
-        if is_end {
+        if quote.is_none() && !is_escaped && c.is_whitespace() {
             words.push(&text[start..at]);
             start = at + c.len_utf8();
         }
@@ -391,6 +390,25 @@ mod tests {
                 assert!(text.get(instruction.span.range()).is_some(), "{text}");
                 instruction.list();
             }
+        }
+    }
+
+    #[test]
+    fn a_heredoc_is_a_word_outside_of_quotes_and_nothing_else() {
+        for line in [
+            "echo '<<NEVER'",
+            "echo $((1<<N))",
+            "bash -c 'cat <<N'",
+            "echo \\<<N",
+            "[\"cat\",\"<<N\"]",
+            "cat <<< N",
+        ] {
+            let text = format!("FROM a\nRUN {line}\nUSER 1000\n");
+            assert_eq!(texts(&text).len(), 3, "{line}");
+        }
+        for line in ["<<N", "cat <<-N > /x", "cat <<\"N\"", "python3 3<<'N'"] {
+            let text = format!("FROM a\nRUN {line}\nUSER 1000\nN\nUSER 2\n");
+            assert_eq!(texts(&text).len(), 3, "{line}");
         }
     }
 }
