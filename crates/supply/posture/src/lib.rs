@@ -14,7 +14,7 @@
 //! line of a template, then the line of the values file.
 //!
 //! To add a check, copy a file of `check/`: it has its rules, with an example that breaks each and one
-//! that does not, and a function from the [`World`] to a [`Report`]. To add a language, copy a file of
+//! that does not, and a function from the [`World`] to a [`check::Report`]. To add a language, copy a file of
 //! `read/`.
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! What a decision costs: `cargo run --release -p casemate-policy --example speed -- POLICY INPUT COPIES`.
+//! What a decision costs: `cargo run --release -p casemate-policy --example decisions -- POLICY INPUT COPIES`.
 //! The policy is of package `admission`, and is loaded as often as is said, in a package for each copy;
 //! a decision is what `deny` is in all of them.
 //! Prints JSON, times in microseconds: of wall time, and as `cpu` of user and system time for one
