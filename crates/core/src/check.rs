@@ -1,8 +1,10 @@
 //! The narrow traits by which rooms meet without knowing each other.
 
-use std::any::Any;
+use std::{any::Any, collections::BTreeMap};
 
-use crate::{Asset, AssetKind, Digest, Finding, Location, Outcome, PathText, Region, Rule, Source};
+use crate::{
+    Asset, AssetId, AssetKind, Digest, Finding, Location, Outcome, PathText, Region, Rule, Source,
+};
 
 /// What a check is asked about: an asset that is a file, and how to speak of it.
 #[derive(Clone, Debug)]
@@ -18,6 +20,26 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// A file of which nothing is known but where it is and what its bytes are: `path` from the root of
+    /// `repository`, and `file` as the user names it.
+    pub fn of_file(repository: &str, path: PathText, file: PathText, digest: Digest) -> Self {
+        let id = AssetId::File {
+            repository: repository.to_owned(),
+            path: path.clone(),
+        };
+        Self {
+            asset: Asset {
+                id,
+                kind: AssetKind::Other,
+                name: file.as_str().to_owned(),
+                labels: BTreeMap::new(),
+            },
+            file,
+            path,
+            digest,
+        }
+    }
+
     /// A finding of `rule` somewhere in this subject. `members` is the way into nested containers,
     /// `anchor` is what the check holds on to when offsets move (see [`Finding::new`]).
     pub fn finding(

@@ -19,21 +19,38 @@ pub struct Edit {
 }
 
 impl Edit {
-    /// The file's text after the change.
-    pub fn applied(&self) -> String {
-        let (text, range) = (&self.file.text, self.span.range());
-        [&text[..range.start], &self.text, &text[range.end..]].concat()
+    /// Whether both change the same place, so that the second has to see what the first made of it.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        let (a, b) = (self.span, other.span);
+        Arc::ptr_eq(&self.file, &other.file) && a.start <= b.end && b.start <= a.end
+    }
+
+    /// `text` after all the changes, no two of which meet.
+    pub(super) fn applied(text: &str, mut edits: Vec<&Self>) -> String {
+        edits.sort_by_key(|edit| edit.span);
+        let (mut after, mut at) = (String::with_capacity(text.len()), 0);
+        for edit in edits {
+            let range = edit.span.range();
+            after.push_str(&text[at..range.start]);
+            after.push_str(&edit.text);
+            at = range.end;
+        }
+        after.push_str(&text[at..]);
+        after
     }
 }
 
 /// The edit that makes `repair` of `found`.
 pub(super) fn of(repair: Repair, found: &Found, world: &World) -> Result<Edit, String> {
     let attribute = &found.attribute;
-    let mut resources = world.resources().iter();
-    let resource = resources.find(|it| it.address == attribute.address);
-    let cursor = resource
-        .ok_or("its resource is not there")?
-        .find(&attribute.path);
+    // Several may have the address: the one that the finding stands in is meant.
+    let mut places = world
+        .resources()
+        .iter()
+        .filter(|it| it.address == attribute.address)
+        .map(|it| it.find(&attribute.path))
+        .filter(|it| it.origin().is_at(&attribute.origin));
+    let cursor = places.next().ok_or("its attribute was not found again")?;
     let (cursor, word) = match repair {
         Repair::Set(word) => (cursor, word),
         Repair::SetBelow(path, word) => (cursor.at(path), word),

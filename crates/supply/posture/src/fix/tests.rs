@@ -32,6 +32,44 @@ fn several_findings_of_one_file_are_repaired_together() {
 }
 
 #[test]
+fn of_two_objects_of_one_name_both_are_repaired() {
+    let container = "  - {name: x, securityContext: {privileged: true}}\n";
+    let fixed = fixed(&format!("{container}---\n{TOP}{container}"));
+    let text = &fixed.files[&PathText::from("pod.yaml")].text;
+    assert!(!text.contains("true"), "{text}");
+    assert_eq!((fixed.gone.len(), fixed.left.len()), (2, 0));
+}
+
+#[test]
+fn one_repair_that_does_not_hold_keeps_no_other_from_being_made() {
+    let before = "  - {name: x, securityContext: {privileged: &a true, runAsNonRoot: *a}}\n  - {name: y, securityContext: {privileged: true}}\n  - {name: z, securityContext: {privileged: true}}\n";
+    let fixed = fixed(before);
+    assert_eq!((fixed.gone.len(), fixed.left.len()), (2, 1));
+}
+
+#[test]
+fn several_things_are_put_into_one_map() {
+    let survey = PostureSurvey::new(Persona::Auditor);
+    let text = format!("{TOP}  - name: x\n    image: a\n  - name: y\n    image: a\n");
+    let files = [Arc::new(file("pod.yaml", &text))];
+    let fixed = fix(&survey, &files, |_| true);
+    let after = &fixed.files[&PathText::from("pod.yaml")].text;
+    assert!(after.matches("runAsNonRoot: true").count() > 1, "{after}");
+    let again = [Arc::new(file("pod.yaml", after))];
+    let still = fix(&survey, &again, |_| true);
+    let left = fixed
+        .left
+        .iter()
+        .chain(&still.left)
+        .map(|(found, why)| (&found.rule.id, why));
+    assert!(
+        still.gone.is_empty(),
+        "{after}\n{:?}",
+        left.collect::<Vec<_>>()
+    );
+}
+
+#[test]
 fn what_is_another_places_value_is_left_and_said_so() {
     let before = "  - name: x\n    env: [{name: n, value: &yes true}]\n    securityContext: {privileged: *yes}\n";
     let fixed = fixed(before);
@@ -86,7 +124,7 @@ fn what_is_not_there_is_put_in_with_the_indentation_of_what_is() {
             span,
             text: put,
         };
-        assert_eq!(edit.applied(), expected);
+        assert_eq!(Edit::applied(text, vec![&edit]), expected);
     }
 }
 

@@ -112,6 +112,11 @@ impl Origin {
         }
     }
 
+    /// Whether `other` is the same place.
+    pub fn is_at(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.file, &other.file) && self.span == other.span
+    }
+
     /// What stands at the place.
     pub fn text(&self) -> &str {
         self.span.of(&self.file.text)
