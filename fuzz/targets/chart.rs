@@ -1,10 +1,8 @@
 //! Charts and kustomizations: whatever is in their files, the survey ends, and says of what it did not
 //! read that it did not.
 
-use std::collections::BTreeMap;
-
 use casemate_core::{
-    Asset, AssetId, AssetKind, Digest, MemorySource, PathText, Reading, Subject, Survey as _,
+    Digest, MemorySource, Reading, Subject, Survey as _,
 };
 use casemate_posture::{PostureSurvey, check::Persona};
 
@@ -38,19 +36,5 @@ pub fn run(data: &[u8]) {
 }
 
 fn subject(path: &str) -> Subject {
-    let name: PathText = path.into();
-    Subject {
-        asset: Asset {
-            id: AssetId::File {
-                repository: "local".into(),
-                path: name.clone(),
-            },
-            kind: AssetKind::Other,
-            name: path.to_owned(),
-            labels: BTreeMap::new(),
-        },
-        file: name.clone(),
-        path: name,
-        digest: Digest::of(b""),
-    }
+    Subject::of_file("local", path.into(), path.into(), Digest::of(b""))
 }

@@ -1,10 +1,8 @@
 //! Pipelines and containers: whatever stands in a file, the survey comes to an end, and every finding
 //! lies within the file.
 
-use std::collections::BTreeMap;
-
 use casemate_core::{
-    Asset, AssetId, AssetKind, Digest, MemorySource, PathText, Subject, Survey as _,
+    Digest, MemorySource, Subject, Survey as _,
 };
 use casemate_posture::{PostureSurvey, check::Persona};
 
@@ -31,21 +29,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn subject(name: &str) -> Subject {
-    let path: PathText = name.into();
-    Subject {
-        asset: Asset {
-            id: AssetId::File {
-                repository: "local".into(),
-                path: path.clone(),
-            },
-            kind: AssetKind::Other,
-            name: name.to_owned(),
-            labels: BTreeMap::new(),
-        },
-        file: path.clone(),
-        path,
-        digest: Digest::of(b""),
-    }
+    Subject::of_file("local", name.into(), name.into(), Digest::of(b""))
 }
 
 const NAMES: &[&str] = &[

@@ -1,9 +1,7 @@
 //! Terraform, plans and CloudFormation: any text is judged, within its limits, and every finding lies in it.
 
-use std::collections::BTreeMap;
-
 use casemate_core::{
-    Asset, AssetId, AssetKind, Digest, MemorySource, PathText, Region, Subject, Survey as _,
+    Digest, MemorySource, Region, Subject, Survey as _,
 };
 use casemate_posture::{PostureSurvey, check::Persona};
 
@@ -26,21 +24,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn subject(path: &str) -> Subject {
-    let path: PathText = path.into();
-    Subject {
-        asset: Asset {
-            id: AssetId::File {
-                repository: "local".into(),
-                path: path.clone(),
-            },
-            kind: AssetKind::Other,
-            name: path.as_str().to_owned(),
-            labels: BTreeMap::new(),
-        },
-        file: path.clone(),
-        path,
-        digest: Digest::of(b""),
-    }
+    Subject::of_file("local", path.into(), path.into(), Digest::of(b""))
 }
 
 const NAMES: &[&str] = &["main.tf", "main.tf.json", "plan.json", "terraform.tfstate", "stack.yaml"];

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use crate::run::{casemate, read_text, tree};
+use crate::run::{casemate, read, read_text, tree};
 
 const POD: &[u8] = b"# kept\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: x  # kept\n    securityContext:\n      privileged: true\n";
 
@@ -16,7 +16,7 @@ fn a_patch_is_shown_that_git_applies_and_nothing_is_written() {
     let expected = "--- a/deploy/pod.yaml\n+++ b/deploy/pod.yaml\n@@ -6,4 +6,4 @@\n   containers:\n   - name: x  # kept\n     securityContext:\n-      privileged: true\n+      privileged: false\n";
     assert_eq!(run.out, expected);
     assert!(
-        run.err.contains("1 findings in 1 files would be repaired"),
+        run.err.contains("1 finding in 1 file can be repaired"),
         "{}",
         run.err
     );
@@ -64,4 +64,22 @@ fn a_finding_whose_value_comes_from_elsewhere_is_left_and_told() {
         run.err
     );
     assert_eq!(read_text(dir.path().join("pod.yaml")).as_bytes(), pod);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_in_no_others_way() {
+    let marked = [b"\xef\xbb\xbf", POD].concat();
+    let dir = tree(&[(b"a.yaml", &marked), (b"b-\xff.yaml", POD)]);
+    let path = dir.path().to_str().expect("UTF-8");
+    let run = casemate(["fix", path, "--write"].into_iter().chain(RULE)).ended_with(2);
+    assert!(
+        run.err.contains("a.yaml is not what was read"),
+        "{}",
+        run.err
+    );
+    assert!(run.err.contains("repaired 1 file of 2"), "{}", run.err);
+    let name = std::os::unix::ffi::OsStrExt::from_bytes(b"b-\xff.yaml");
+    let name: &std::ffi::OsStr = name;
+    assert!(read_text(dir.path().join(name)).contains("privileged: false"));
+    assert_eq!(read(dir.path().join("a.yaml")), marked);
 }

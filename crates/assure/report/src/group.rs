@@ -163,6 +163,12 @@ pub(crate) fn accepted(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
     findings.iter().filter(|f| f.suppression.is_some())
 }
 
+/// The findings that the report compared with has, too.
+pub(crate) fn unchanged(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
+    let is_from_before = |f: &&Finding| f.unchanged && f.suppression.is_none();
+    findings.iter().filter(is_from_before)
+}
+
 /// What came of a check, as said of several subjects: `37 passed`.
 pub(crate) fn participle(result: Status) -> &'static str {
     match result {

@@ -85,11 +85,7 @@ impl Assessment {
             bytes,
             findings: count_severities(&findings),
             suppressed: count(findings.iter().filter(|f| f.suppression.is_some())),
-            unchanged: count(
-                findings
-                    .iter()
-                    .filter(|f| f.unchanged && f.suppression.is_none()),
-            ),
+            unchanged: count(crate::group::unchanged(&findings)),
             incomplete: count(gaps.iter().filter(|gap| gap.is_incomplete())),
             ..Summary::default()
         };

@@ -1,17 +1,18 @@
 //! `casemate fix`.
 
 use std::{
+    ffi::OsStr,
     fmt::Write as _,
     fs::{self, File},
-    io::{self, Read, Write as _},
+    io::Read,
     os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
     sync::Arc,
 };
 
 use anyhow::{Context, Result, bail};
-use casemate_core::{Asset, AssetId, AssetKind, Digest, RuleId, Source, Subject};
+use casemate_core::{Digest, RuleId, Source, Subject};
 use casemate_inventory::{Entry, Options, each_file};
 use casemate_posture::{
     PostureSurvey,
@@ -24,6 +25,7 @@ use crate::{
     NEGATIVE,
     cli::{self, Format, Global},
     clock,
+    commands::signing::replace_whole,
     config::Configuration,
     output, policies,
     progress::Ticker,
@@ -52,15 +54,24 @@ pub(crate) fn run(
     let files = read(global, &arguments.path, &survey)?;
     let wants = |id: &RuleId| arguments.rule.is_empty() || arguments.rule.contains(id);
     let fixed = fix(&survey, &files, |found| wants(&found.rule.id));
+    let mut unwritten = Vec::new();
     if arguments.write {
-        let changes = fixed.files.values();
-        changes
-            .clone()
-            .try_for_each(|change| write(&arguments.path, change))?;
+        let written = fixed
+            .files
+            .values()
+            .map(|change| write(&arguments.path, change));
+        unwritten.extend(written.filter_map(Result::err));
     } else {
         output::print(&patch(&fixed))?;
     }
-    tell(global, &fixed, arguments.write);
+    tell(global, &fixed, arguments.write, unwritten.len());
+    // One file that cannot be written is in no other's way, and is a failure all the same.
+    if let Some(last) = unwritten.pop() {
+        unwritten
+            .iter()
+            .for_each(|error| output::complain(global, error));
+        return Err(last);
+    }
     let is_done = fixed.left.is_empty() && (arguments.write || fixed.files.is_empty());
     Ok(if is_done {
         ExitCode::SUCCESS
@@ -84,20 +95,10 @@ fn read(
 }
 
 fn subject(entry: &Entry) -> Subject {
-    Subject {
-        asset: Asset {
-            id: AssetId::File {
-                repository: Options::default().repository,
-                path: entry.path.clone(),
-            },
-            kind: AssetKind::Other,
-            name: entry.file.as_str().to_owned(),
-            labels: std::collections::BTreeMap::new(),
-        },
-        file: entry.file.clone(),
-        path: entry.path.clone(),
-        digest: entry.digest.unwrap_or_else(|| Digest::of(b"")),
-    }
+    let repository = Options::default().repository;
+    // Nobody asks for the digest here.
+    let digest = Digest::of(b"");
+    Subject::of_file(&repository, entry.path.clone(), entry.file.clone(), digest)
 }
 
 /// The changes as one patch, its paths from the root.
@@ -113,7 +114,7 @@ fn patch(fixed: &Fixed) -> String {
     patch
 }
 
-fn tell(global: &Global, fixed: &Fixed, is_written: bool) {
+fn tell(global: &Global, fixed: &Fixed, is_written: bool, unwritten: usize) {
     for found in &fixed.gone {
         let place = found.attribute.origin.location();
         output::detail(global, || format!("{place}: {}: repaired", found.rule.id));
@@ -125,57 +126,43 @@ fn tell(global: &Global, fixed: &Fixed, is_written: bool) {
             &format!("{place}: {} is not repaired: {why}", found.rule.id),
         );
     }
-    let (gone, files) = (fixed.gone.len(), fixed.files.len());
-    let hint = match (gone, is_written) {
+    let files = counted(fixed.files.len() - unwritten, "file");
+    let repairs = counted(fixed.gone.len(), "finding");
+    let hint = match (fixed.gone.len(), is_written) {
         (0, _) => "nothing to repair".to_owned(),
-        (_, true) => format!("{gone} findings in {files} files are repaired"),
-        (_, false) => {
-            format!("{gone} findings in {files} files would be repaired; --write does it")
-        }
+        (_, true) if unwritten == 0 => format!("repaired {repairs} in {files}"),
+        (_, true) => format!("repaired {files} of {}", fixed.files.len()),
+        (_, false) => format!("{repairs} in {files} can be repaired; --write does it"),
     };
     output::hint(global, &hint);
 }
 
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 /// Replaces a file that is still what was read, and nothing else.
 fn write(root: &Path, change: &Change) -> Result<()> {
-    let path = root.join(Path::new(std::ffi::OsStr::from_bytes(
-        change.file.subject.path.as_str().as_bytes(),
-    )));
-    let path = if root.is_file() {
-        root.to_owned()
-    } else {
-        path
+    let bytes = change.file.subject.path.to_bytes();
+    let path = match root.is_dir() {
+        true => root.join(OsStr::from_bytes(&bytes)),
+        false => root.to_owned(),
     };
-    replace(&path, change).with_context(|| format!("cannot repair {}", path.display()))
-}
-
-fn replace(path: &PathBuf, change: &Change) -> Result<()> {
-    let there = fs::symlink_metadata(path)?;
+    let cannot = || format!("cannot repair {}", path.display());
+    let there = fs::symlink_metadata(&path).with_context(cannot)?;
     if !there.is_file() {
-        bail!("it is no regular file");
+        bail!("{} is no regular file", path.display());
     }
     let mut now = Vec::new();
-    File::open(path)?
-        .take(there.len() + 1)
-        .read_to_end(&mut now)?;
+    File::open(&path)
+        .and_then(|file| file.take(there.len() + 1).read_to_end(&mut now))
+        .with_context(cannot)?;
     if now != change.file.text.as_bytes() {
-        bail!("it is not what was read, or is not UTF-8 from its first byte");
+        bail!(
+            "{} is not what was read, or not UTF-8 from its first byte",
+            path.display()
+        );
     }
-    let folder = path.parent().context("it has no folder")?;
-    let mut beside = tempfile_in(folder, path)?;
-    beside.1.write_all(change.text.as_bytes())?;
-    beside.1.set_permissions(there.permissions())?;
-    beside.1.sync_all()?;
-    fs::rename(&beside.0, path).inspect_err(|_| {
-        let _ = fs::remove_file(&beside.0);
-    })?;
-    Ok(())
-}
-
-/// A new file beside `path`.
-fn tempfile_in(folder: &Path, path: &Path) -> io::Result<(PathBuf, File)> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = folder.join(format!(".{name}.{}.casemate", std::process::id()));
-    let file = File::create_new(&beside)?;
-    Ok((beside, file))
+    replace_whole(&path, change.text.as_bytes(), there.permissions())
 }

@@ -294,10 +294,19 @@ fn is_other(written: &str) -> bool {
 
 /// The keys that stood in the same map before.
 pub(crate) fn repeated(entries: &[Entry]) -> Vec<Span> {
+    if entries.len() <= FEW {
+        let is_again =
+            |(at, entry): &(usize, &Entry)| entries[..*at].iter().any(|it| it.key == entry.key);
+        let again = entries.iter().enumerate().filter(is_again);
+        return again.map(|(_, entry)| entry.key_span).collect();
+    }
     let mut seen = HashSet::with_capacity(entries.len());
     let again = entries.iter().filter(|entry| !seen.insert(&*entry.key));
     again.map(|entry| entry.key_span).collect()
 }
+
+/// So many keys are compared with each other faster than they are hashed.
+const FEW: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -6,16 +6,13 @@
 //! ```
 
 use std::{
-    collections::BTreeMap,
     env,
     fs::File,
     io::{self, Write as _},
     path::PathBuf,
 };
 
-use casemate_core::{
-    Asset, AssetId, AssetKind, Digest, FileSource, PathText, Region, Subject, Survey,
-};
+use casemate_core::{Digest, FileSource, PathText, Region, Subject, Survey};
 use casemate_posture::{Origin, PostureSurvey, check::Persona};
 
 fn main() -> io::Result<()> {
@@ -59,18 +56,5 @@ fn line(origin: &Origin) -> u64 {
 }
 
 fn subject(path: PathText) -> Subject {
-    Subject {
-        asset: Asset {
-            id: AssetId::File {
-                repository: "local".into(),
-                path: path.clone(),
-            },
-            kind: AssetKind::Other,
-            name: path.as_str().to_owned(),
-            labels: BTreeMap::new(),
-        },
-        file: path.clone(),
-        path,
-        digest: Digest::of(b""),
-    }
+    Subject::of_file("local", path.clone(), path, Digest::of(b""))
 }

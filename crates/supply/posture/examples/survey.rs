@@ -5,16 +5,13 @@
 //! ```
 
 use std::{
-    collections::BTreeMap,
     env,
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
-use casemate_core::{
-    Asset, AssetId, AssetKind, Digest, FileSource, PathText, Reading, Subject, Survey,
-};
+use casemate_core::{Digest, FileSource, PathText, Reading, Subject, Survey};
 use casemate_posture::{PostureSurvey, check::Persona};
 
 fn main() -> io::Result<()> {
@@ -67,18 +64,5 @@ fn list(directory: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
 }
 
 fn subject(path: PathText) -> Subject {
-    Subject {
-        asset: Asset {
-            id: AssetId::File {
-                repository: "local".into(),
-                path: path.clone(),
-            },
-            kind: AssetKind::Other,
-            name: path.as_str().to_owned(),
-            labels: BTreeMap::new(),
-        },
-        file: path.clone(),
-        path,
-        digest: Digest::of(b""),
-    }
+    Subject::of_file("local", path.clone(), path, Digest::of(b""))
 }

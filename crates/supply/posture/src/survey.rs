@@ -1,35 +1,38 @@
 //! The survey: every file is read on its own, and all are judged together.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 use casemate_core::{
-    Coverage, Finding, Outcome, Reading, Region, Rule, Source, Status, Subject, Survey,
+    Coverage, Finding, Location, Outcome, Reading, Region, Rule, RuleId, Source, Status, Subject,
+    Survey,
 };
 use casemate_document::{Lines, Span, decode};
 
 use crate::{
-    File, World,
+    File, Origin, Problem, World,
     check::{Attribute, FAMILIES, Found, Persona, Report, UserChecks},
     read::{self, Content, Draft, READERS},
 };
 
 /// Judges what the files of a tree declare.
 pub struct PostureSurvey {
-    persona: Persona,
     rules: Vec<Rule>,
+    /// Those that the reader does not want to hear of.
+    muted: HashSet<RuleId>,
     user: Option<UserChecks>,
 }
 
 impl PostureSurvey {
     /// The survey for somebody.
     pub fn new(persona: Persona) -> Self {
-        let rules = FAMILIES.iter().flat_map(|family| family.rules);
+        let rules = || FAMILIES.iter().flat_map(|family| family.rules);
+        let muted = rules().filter(|(_, reader)| *reader > persona);
         Self {
-            persona,
-            rules: rules.map(|(rule, _)| (*rule).clone()).collect(),
+            rules: rules().map(|(rule, _)| (*rule).clone()).collect(),
+            muted: muted.map(|(rule, _)| rule.id.clone()).collect(),
             user: None,
         }
     }
@@ -59,9 +62,7 @@ impl PostureSurvey {
 
     /// Whether somebody wants to hear of `rule`. Who writes one does.
     pub(crate) fn is_told(&self, rule: &Rule) -> bool {
-        let mut rules = FAMILIES.iter().flat_map(|family| family.rules);
-        let known = rules.find(|(known, _)| known.id == rule.id);
-        known.is_none_or(|(_, persona)| *persona <= self.persona)
+        !self.muted.contains(&rule.id)
     }
 }
 
@@ -115,11 +116,11 @@ fn text(subject: &Subject, source: &dyn Source) -> Option<(Arc<File>, Option<Str
         true => told("".into(), Some(why)),
         false => None,
     };
-    if source.len() > MAX_BYTES {
-        return unread(format!(
-            "longer than {} MiB, which is not read",
-            MAX_BYTES >> 20
-        ));
+    let path = subject.path.as_str();
+    let is_expected = read::is_named(path) || path.ends_with(".json");
+    let most = if is_expected { MAX_BYTES } else { MAX_OTHERS };
+    if source.len() > most {
+        return unread(format!("longer than {} MiB, which is not read", most >> 20));
     }
     // Most of what is no text shows it early, and need not be read to its end.
     let head = source.read_vec(0, HEAD).unwrap_or_default();
@@ -206,65 +207,58 @@ impl PostureSurvey {
     ) -> Vec<Option<Outcome>> {
         let plain = files.iter().map(|(file, _)| self.outcome(file));
         let mut outcomes: Vec<Outcome> = plain.collect();
-        let place = |file: &Arc<File>| Arc::as_ptr(file);
-        let places: HashMap<*const File, usize> = files
-            .iter()
-            .enumerate()
-            .map(|(at, (file, _))| (place(file), at))
-            .collect();
-        let mut open: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        // Where the lines of a file begin is asked once, and not for each finding in it.
-        let mut lines: HashMap<usize, Lines<'_>> = HashMap::new();
-        let told = report.found.iter().filter(|it| self.is_told(&it.rule));
-        for found in told {
-            let origin = &found.attribute.origin;
-            if let Some(&at) = places.get(&place(&origin.file)) {
-                let lines = lines
-                    .entry(at)
-                    .or_insert_with(|| Lines::of(&files[at].0.text));
-                let region = lines.region(origin.span);
+        let mut places = Places::of(files);
+        for found in report.found.iter().filter(|it| self.is_told(&it.rule)) {
+            if let Some((at, region)) = places.find(&found.attribute.origin) {
                 outcomes[at].findings.push(finding(found, region));
                 outcomes[at].result = Status::Fail;
             }
         }
-        for left in report.open.iter().filter(|left| self.is_told(&left.rule)) {
-            if let Some(&at) = places.get(&place(&left.attribute.origin.file)) {
-                let Attribute { address, path, .. } = &left.attribute;
-                let reason = format!("{} of {address} at {path}: {}", left.rule.id, left.why);
+        // Why something is not known: first what was not understood, then what the files do not say.
+        let mut reasons: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for Problem {
+            origin,
+            message,
+            is_partial,
+        } in world.problems()
+        {
+            if let Some((at, region)) = places.find(origin) {
+                if *is_partial {
+                    outcomes[at].coverage = Coverage::Partial;
+                }
+                let location = Location {
+                    region: Some(region),
+                    ..origin.file.location()
+                };
+                let reason = format!("{location}: {message}");
+                reasons.entry(at).or_default().push(reason);
+            }
+        }
+        for left in report.open.iter().filter(|it| self.is_told(&it.rule)) {
+            let Attribute {
+                address,
+                path,
+                origin,
+            } = &left.attribute;
+            if let Some((at, _)) = places.find(origin) {
                 if left.is_failure {
                     outcomes[at].coverage = Coverage::Partial;
                 }
-                open.entry(at).or_default().push(reason);
+                let reason = format!("{} of {address} at {path}: {}", left.rule.id, left.why);
+                reasons.entry(at).or_default().push(reason);
             }
         }
-        for (at, reasons) in open {
+        for (at, reasons) in reasons {
             let outcome = &mut outcomes[at];
             if outcome.result == Status::Pass {
                 outcome.result = Status::Undetermined;
             }
             outcome.reason = Some(sample(&reasons));
         }
-        for problem in world.problems() {
-            let Some(&at) = places.get(&place(&problem.origin.file)) else {
-                continue;
-            };
-            let outcome = &mut outcomes[at];
-            if outcome.result == Status::Pass {
-                outcome.result = Status::Undetermined;
-            }
-            if problem.is_partial {
-                outcome.coverage = Coverage::Partial;
-            }
-            outcome.reason = Some(format!(
-                "{}: {}",
-                problem.origin.location(),
-                problem.message
-            ));
-        }
         for outcome in &mut outcomes {
-            outcome
-                .findings
-                .sort_by(|a, b| (&a.location, &a.rule).cmp(&(&b.location, &b.rule)));
+            let order =
+                |a: &Finding, b: &Finding| (&a.location, &a.rule).cmp(&(&b.location, &b.rule));
+            outcome.findings.sort_by(order);
         }
         // What is kept aside says nothing, unless something was found in it.
         let told = |(outcome, (_, is_told)): (Outcome, &(Arc<File>, bool))| {
@@ -287,6 +281,33 @@ impl PostureSurvey {
             facts: BTreeMap::new(),
             findings: Vec::new(),
         }
+    }
+}
+
+/// The files by their paths, with where their lines begin: asked once of a file, and not for each finding.
+struct Places<'a> {
+    files: &'a [(Arc<File>, bool)],
+    by_path: HashMap<&'a str, usize>,
+    lines: HashMap<usize, Lines<'a>>,
+}
+
+impl<'a> Places<'a> {
+    fn of(files: &'a [(Arc<File>, bool)]) -> Self {
+        let path =
+            |(at, (file, _)): (usize, &'a (Arc<File>, bool))| (file.subject.path.as_str(), at);
+        Self {
+            files,
+            by_path: files.iter().enumerate().map(path).collect(),
+            lines: HashMap::new(),
+        }
+    }
+
+    /// Which file something stands in, and the lines there.
+    fn find(&mut self, origin: &Origin) -> Option<(usize, Region)> {
+        let at = *self.by_path.get(origin.file.subject.path.as_str())?;
+        let text = &self.files[at].0.text;
+        let lines = self.lines.entry(at).or_insert_with(|| Lines::of(text));
+        Some((at, lines.region(origin.span)))
     }
 }
 
@@ -333,6 +354,9 @@ const VERSION: &str = "1";
 
 /// Nobody writes longer files of this kind; plans and states are the longest.
 const MAX_BYTES: u64 = 64 << 20;
+
+/// What others name, a script or a setting, is short; data sets are not, and nothing is read of them.
+const MAX_OTHERS: u64 = 1 << 20;
 
 const HEAD: usize = 8 << 10;
 

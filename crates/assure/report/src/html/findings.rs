@@ -14,7 +14,8 @@ use crate::{
 
 pub(super) fn section(assessment: &Assessment, index: &Index<'_>) -> Markup {
     let all = &assessment.findings;
-    let worst = group::open(all).chain(group::accepted(all)).take(MOST);
+    let settled = group::accepted(all).chain(group::unchanged(all));
+    let worst = group::open(all).chain(settled).take(MOST);
     let groups = group::by_asset(worst, index);
     let rules = assessment.rules.iter().map(|rule| (&rule.id, rule));
     let rules: BTreeMap<&RuleId, &Rule> = rules.collect();
@@ -47,7 +48,7 @@ fn filter(groups: &[Group<'_>], total: usize) -> Markup {
     }
     let families: BTreeSet<&str> = findings().map(|finding| finding.rule.family()).collect();
     let kinds: BTreeSet<&str> = groups.iter().map(kind).filter(|k| !k.is_empty()).collect();
-    let accepted = findings().any(|finding| finding.suppression.is_some());
+    let accepted = findings().any(|finding| !finding.is_open());
     html! {
         form.filter #filter role="search" aria-label="Filter the findings" hidden {
             label.text {
@@ -138,7 +139,7 @@ fn row(
     finding: &Finding,
     rule: Option<&Rule>,
 ) -> Markup {
-    let accepted = finding.suppression.is_some();
+    let accepted = !finding.is_open();
     html! {
         tr.finding data-severity=(finding.severity) data-rank=(finding.severity as u8)
             data-rule=(finding.rule) data-family=(finding.rule.family()) data-kind=(kind(group))
@@ -163,6 +164,8 @@ fn row(
                         b { "Accepted" } " by " (shown(&suppression.owner)) " until "
                         (moment(suppression.expires)) ": " (shown(&suppression.reason))
                     }
+                } @else if finding.unchanged {
+                    p.accepted { b { "From before" } }
                 }
             }
             td.kind { (kind(group)) }

@@ -9,7 +9,7 @@ mod token;
 pub(crate) mod verify;
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     hash::{BuildHasher as _, RandomState},
     io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -182,6 +182,15 @@ impl Trust {
 
 /// Writes a file that appears whole or not at all, for its owner alone if it is `secret`.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8], secret: bool) -> Result<()> {
+    put(path, bytes, if secret { 0o600 } else { 0o644 }, None)
+}
+
+/// Replaces a file as a whole or not at all, by one that those may read who may read it now.
+pub(crate) fn replace_whole(path: &Path, bytes: &[u8], permissions: Permissions) -> Result<()> {
+    put(path, bytes, 0o600, Some(permissions))
+}
+
+fn put(path: &Path, bytes: &[u8], mode: u32, permissions: Option<Permissions>) -> Result<()> {
     let named = || format!("cannot write {}", path.display());
     let name = path
         .file_name()
@@ -192,13 +201,13 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8], secret: bool) -> Result<()>
     hidden.push(format!(".{:016x}", RandomState::new().hash_one(name)));
     let temporary = path.with_file_name(hidden);
     let mut options = File::options();
-    options
-        .write(true)
-        .create_new(true)
-        .mode(if secret { 0o600 } else { 0o644 });
+    options.write(true).create_new(true).mode(mode);
     let mut file = options.open(&temporary).with_context(named)?;
-    let mut write = || {
+    let write = || {
         file.write_all(bytes)?;
+        if let Some(permissions) = permissions {
+            file.set_permissions(permissions)?;
+        }
         file.sync_all()?;
         fs::rename(&temporary, path)
     };

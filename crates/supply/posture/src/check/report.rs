@@ -1,9 +1,12 @@
 //! What checks say.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use casemate_core::{Fingerprint, Rule, RuleId};
-
 use casemate_document::Span;
 
 use crate::{Cursor, Origin, Truth};
@@ -16,6 +19,8 @@ pub struct Report {
     /// What the files do not say.
     pub open: Vec<Open>,
     seen: HashSet<Key>,
+    /// How often a part of one name was reported of an attribute.
+    parts: HashMap<(RuleId, usize, Arc<str>, String), usize>,
 }
 
 /// An attribute of a resource, also one that is not there.
@@ -147,16 +152,16 @@ impl Report {
         if truth == Truth::No {
             return;
         }
-        let path = format!("{} {part}", cursor.path);
         let mut attribute = Attribute {
-            path: path.clone(),
+            path: format!("{} {part}", cursor.path),
             origin,
             ..Attribute::of(cursor)
         };
-        let mut number = 1;
-        while self.seen.contains(&key(rule, &attribute)) {
-            number += 1;
-            attribute.path = format!("{path} ({number})");
+        let (id, file, address, path, _) = key(rule, &attribute);
+        let number = self.parts.entry((id, file, address, path)).or_default();
+        *number += 1;
+        if *number > 1 {
+            attribute.path = format!("{} ({number})", attribute.path);
         }
         self.add(truth, Cow::Borrowed(rule), attribute, || {
             (message(), Vec::new())
@@ -180,8 +185,9 @@ impl Report {
     pub fn failed(&mut self, rule: &Rule, attribute: Attribute, why: &str) {
         let there = self.open.len();
         self.open(rule, attribute, why);
-        let new = self.open.iter_mut().skip(there);
-        new.for_each(|open| open.is_failure = true);
+        if let Some(new) = self.open.get_mut(there) {
+            new.is_failure = true;
+        }
     }
 
     fn add(

@@ -2,17 +2,22 @@
 //!
 //! A check is a package below `casemate.checks` with a `rule`, which says what it is, and a `deny`, a set
 //! of objects: the `resource` (its address), the `path` of an attribute in it, and a `message`. What a
-//! check reads is `input.resources`; see [`resource`] for the shape of one.
+//! check reads is `input.resources`.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use casemate_core::{Confidence, Reference, Rule, RuleId, Severity, Timestamp};
+use casemate_document::Lines;
 use casemate_policy::{Bundle, Engine as _, EngineError, Question};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::{Report, report::Attribute};
-use crate::{Attr, Resource, Truth, Value, World};
+use crate::{Attr, File, Origin, Resource, Truth, Value, World};
 
 /// Checks of a policy.
 #[derive(Clone)]
@@ -122,6 +127,7 @@ impl UserChecks {
 
     /// Looks at everything, and reports.
     pub(crate) fn judge(&self, world: &World, report: &mut Report) {
+        let mut shown = Shown::default();
         for check in &self.checks {
             let is_for = |resource: &&Resource| {
                 check.kinds.is_empty() || check.kinds.iter().any(|kind| **kind == *resource.kind)
@@ -130,16 +136,11 @@ impl UserChecks {
             if resources.is_empty() {
                 continue;
             }
-            let input =
-                json!({ "resources": resources.iter().map(|it| resource(it)).collect::<Json>() });
-            match self.denied(check, &input) {
+            let all: Json = resources.iter().map(|it| shown.resource(it)).collect();
+            match self.denied(check, &json!({ "resources": all })) {
                 Ok(denied) => check.tell(&denied, &resources, report),
                 // What fails has looked at nothing.
-                Err(error) => {
-                    for resource in resources {
-                        report.failed(&check.rule, Attribute::of(&resource.cursor()), &error);
-                    }
-                }
+                Err(error) => check.fail(&resources, &error, report),
             }
         }
     }
@@ -165,40 +166,37 @@ impl UserChecks {
 
 impl UserCheck {
     fn tell(&self, denied: &[Denied], resources: &[&Resource], report: &mut Report) {
-        let mut by_address: BTreeMap<&str, Vec<&Resource>> = BTreeMap::new();
+        let mut by_address: HashMap<&str, Vec<&Resource>> = HashMap::new();
         for &resource in resources {
-            by_address
-                .entry(&resource.address)
-                .or_default()
-                .push(resource);
+            let same = by_address.entry(&resource.address).or_default();
+            same.push(resource);
+        }
+        let is_lost = |found: &&Denied| !by_address.contains_key(&*found.resource);
+        if let Some(Denied { resource, .. }) = denied.iter().find(is_lost) {
+            // Somebody is denied, and nobody knows who.
+            let why = format!("it denies `{resource}`, which is no address here");
+            self.fail(resources, &why, report);
         }
         for found in denied {
-            let named = by_address.get(&*found.resource);
-            if named.is_none() {
-                // Somebody is denied, and nobody knows who.
-                let why = format!("it denies `{}`, which is no address here", found.resource);
-                for resource in resources {
-                    report.failed(&self.rule, Attribute::of(&resource.cursor()), &why);
-                }
-            }
-            for resource in named.into_iter().flatten() {
+            for resource in by_address.get(&*found.resource).into_iter().flatten() {
                 let cursor = resource.find(&found.path);
                 report.found(&self.rule, Attribute::of(&cursor), &found.message);
             }
         }
-        for resource in resources {
-            if denied
-                .iter()
-                .any(|found| *found.resource == *resource.address)
-            {
-                continue;
-            }
+        let named: HashSet<&str> = denied.iter().map(|found| &*found.resource).collect();
+        for resource in resources.iter().filter(|it| !named.contains(&*it.address)) {
             for path in &self.reads {
                 let cursor = resource.find(path);
                 if let Truth::Unknown(why) = cursor.is_absent() {
                     report.open(&self.rule, Attribute::of(&cursor), &why);
                 }
             }
+        }
+    }
+
+    fn fail(&self, resources: &[&Resource], why: &str, report: &mut Report) {
+        for resource in resources {
+            report.failed(&self.rule, Attribute::of(&resource.cursor()), why);
         }
     }
 }
@@ -236,29 +234,48 @@ fn described(
     })
 }
 
-/// A resource as policies see it: its `language`, `kind`, `address`, `file` and `line`, its `body` without
-/// what is not known, and that as `unknown`, from the path to the reason.
-fn resource(resource: &Resource) -> Json {
-    let mut unknown = BTreeMap::new();
-    let body = body(&resource.body, String::new(), &mut unknown);
-    let location = resource.body.origin.location();
-    let line = match location.region {
-        Some(casemate_core::Region::Text { line, .. }) => Some(line),
-        _ => None,
-    };
-    json!({
-        "language": resource.language.as_str(),
-        "kind": &*resource.kind,
-        "address": &*resource.address,
-        "file": location.file.as_str(),
-        "line": line,
-        "body": body.unwrap_or_default(),
-        "unknown": unknown,
-    })
+/// Resources as policies see them, each made once for all checks.
+#[derive(Default)]
+struct Shown<'a> {
+    resources: HashMap<*const Resource, Json>,
+    lines: HashMap<*const File, Lines<'a>>,
 }
 
-/// The nesting of attributes is bounded by those who read them.
-fn body(attr: &Attr, path: String, unknown: &mut BTreeMap<String, String>) -> Option<Json> {
+impl<'a> Shown<'a> {
+    /// A resource: its `language`, `kind`, `address`, `file` and `line`, its `body` without what is not
+    /// known, and that as `unknown`, from the path to the reason.
+    fn resource(&mut self, resource: &'a Resource) -> Json {
+        if let Some(known) = self.resources.get(&std::ptr::from_ref(resource)) {
+            return known.clone();
+        }
+        let mut unknown = BTreeMap::new();
+        let body = body(&resource.body, &mut Vec::new(), &mut unknown);
+        let Origin { file, span, .. } = &resource.body.origin;
+        let lines = self.lines.entry(Arc::as_ptr(file));
+        let place = lines
+            .or_insert_with(|| Lines::of(&file.text))
+            .place(span.start as usize);
+        let shown = json!({
+            "language": resource.language.as_str(),
+            "kind": &*resource.kind,
+            "address": &*resource.address,
+            "file": file.subject.file.as_str(),
+            "line": place.line,
+            "body": body.unwrap_or_default(),
+            "unknown": unknown,
+        });
+        self.resources
+            .insert(std::ptr::from_ref(resource), shown.clone());
+        shown
+    }
+}
+
+/// The nesting of attributes is bounded by those who read them. `way` is the way there.
+fn body<'a>(
+    attr: &'a Attr,
+    way: &mut Vec<Step<'a>>,
+    unknown: &mut BTreeMap<String, String>,
+) -> Option<Json> {
     if attr.is_sensitive {
         return Some("(sensitive)".into());
     }
@@ -269,24 +286,47 @@ fn body(attr: &Attr, path: String, unknown: &mut BTreeMap<String, String>) -> Op
         Value::Float(value) => (*value).into(),
         Value::String(text) => (**text).into(),
         Value::List(items) => {
-            let item =
-                |(at, item)| body(item, format!("{path}[{at}]"), unknown).unwrap_or_default();
-            items.iter().enumerate().map(item).collect()
+            let mut all = Vec::with_capacity(items.len());
+            for (at, item) in items.iter().enumerate() {
+                way.push(Step::Item(at));
+                all.push(body(item, way, unknown).unwrap_or_default());
+                way.pop();
+            }
+            all.into()
         }
         Value::Map(map) => {
             let mut fields = serde_json::Map::new();
             for item in map.items() {
-                let dot = if path.is_empty() { "" } else { "." };
-                let field = body(&item.value, format!("{path}{dot}{}", item.key), unknown);
+                way.push(Step::Key(&item.key));
+                let field = body(&item.value, way, unknown);
+                way.pop();
                 fields.extend(field.map(|field| ((*item.key).to_owned(), field)));
             }
             fields.into()
         }
         Value::Unknown(why) => {
-            unknown.insert(path, (**why).to_owned());
+            unknown.insert(path(way), (**why).to_owned());
             return None;
         }
     })
+}
+
+/// A step into a value.
+enum Step<'a> {
+    Key(&'a str),
+    Item(usize),
+}
+
+fn path(way: &[Step<'_>]) -> String {
+    let mut path = String::new();
+    for step in way {
+        match step {
+            Step::Item(at) => path.push_str(&format!("[{at}]")),
+            Step::Key(key) if path.is_empty() => path.push_str(key),
+            Step::Key(key) => path.push_str(&format!(".{key}")),
+        }
+    }
+    path
 }
 
 fn high() -> Confidence {

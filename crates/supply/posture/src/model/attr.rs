@@ -1,6 +1,9 @@
 //! Values that may not be known, with their places.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use casemate_document::{Node, Span, Value as Written};
 
@@ -60,19 +63,12 @@ pub struct Item {
 impl Map {
     /// Of several values under one key the last one counts, in the place of the first.
     pub fn new(items: Vec<Item>) -> Self {
-        let mut seen = std::collections::HashMap::with_capacity(items.len());
-        let mut kept: Vec<Item> = Vec::with_capacity(items.len());
-        for item in items {
-            match seen.get(&item.key) {
-                Some(&at) => kept[at] = item,
-                None => {
-                    seen.insert(item.key.clone(), kept.len());
-                    kept.push(item);
-                }
-            }
-        }
         Self {
-            items: kept,
+            items: if is_repeated(&items) {
+                last_of_each(items)
+            } else {
+                items
+            },
             open: None,
         }
     }
@@ -108,6 +104,34 @@ impl Map {
         self.items.iter().find(|item| &*item.key == key)
     }
 }
+
+/// Whether a key stands twice. Maps are short, and most keys stand once.
+fn is_repeated(items: &[Item]) -> bool {
+    if items.len() > FEW {
+        let mut seen = HashSet::with_capacity(items.len());
+        return items.iter().any(|item| !seen.insert(&item.key));
+    }
+    let before = |(at, item): (usize, &Item)| items[..at].iter().any(|it| it.key == item.key);
+    items.iter().enumerate().any(before)
+}
+
+fn last_of_each(items: Vec<Item>) -> Vec<Item> {
+    let mut places = HashMap::with_capacity(items.len());
+    let mut kept: Vec<Item> = Vec::with_capacity(items.len());
+    for item in items {
+        match places.get(&item.key) {
+            Some(&at) => kept[at] = item,
+            None => {
+                places.insert(item.key.clone(), kept.len());
+                kept.push(item);
+            }
+        }
+    }
+    kept
+}
+
+/// So many keys are compared with each other faster than they are hashed.
+const FEW: usize = 16;
 
 impl Attr {
     /// A value that is written at `origin`.

@@ -78,6 +78,16 @@ pub struct Place {
     pub location: Location,
 }
 
+impl File {
+    /// The file as a whole.
+    pub fn location(&self) -> Location {
+        Location {
+            file: self.subject.file.clone(),
+            ..Location::default()
+        }
+    }
+}
+
 impl Origin {
     /// Written at `span` of `file`.
     pub fn new(file: &Arc<File>, span: Span) -> Self {
@@ -125,9 +135,8 @@ impl Origin {
     /// The place, to be told.
     pub fn location(&self) -> Location {
         Location {
-            file: self.file.subject.file.clone(),
-            members: Vec::new(),
             region: Some(self.region()),
+            ..self.file.location()
         }
     }
 

@@ -44,8 +44,6 @@ pub enum Language {
     AzurePipelines,
     /// Pipelines that Kubeflow's compiler wrote.
     KubeflowPipelines,
-    /// Values of Helm charts, as they stand.
-    HelmValues,
 }
 
 impl Language {
@@ -61,7 +59,6 @@ impl Language {
             Self::GitlabCi => "gitlab-ci",
             Self::AzurePipelines => "azure-pipelines",
             Self::KubeflowPipelines => "kubeflow-pipelines",
-            Self::HelmValues => "helm-values",
         }
     }
 }

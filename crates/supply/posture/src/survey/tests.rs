@@ -1,4 +1,4 @@
-use casemate_core::{Asset, AssetId, AssetKind, Digest, Example, MemorySource, PathText};
+use casemate_core::{Digest, Example, MemorySource};
 
 use super::*;
 
@@ -55,21 +55,7 @@ pub(crate) fn archive(text: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 pub(crate) fn subject(path: &str, bytes: &[u8]) -> Subject {
-    let path: PathText = path.into();
-    Subject {
-        asset: Asset {
-            id: AssetId::File {
-                repository: "local".into(),
-                path: path.clone(),
-            },
-            kind: AssetKind::Other,
-            name: path.as_str().to_owned(),
-            labels: BTreeMap::new(),
-        },
-        file: path.clone(),
-        path,
-        digest: Digest::of(bytes),
-    }
+    Subject::of_file("local", path.into(), path.into(), Digest::of(bytes))
 }
 
 /// The files of an example: one, or many in an archive of text (`-- name --` before each).
@@ -231,4 +217,45 @@ fn conditions_of_cloudformation_are_asked_once_each() {
     text += "  C30: !Equals [a, a]\nResources:\n  G:\n    Type: AWS::EC2::SecurityGroup\n    Properties:\n      SecurityGroupIngress:\n      - {IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: !If [C0, 0.0.0.0/0, 10.0.0.0/8]}\n";
     let found = rules(&[("stack.yaml", text.as_bytes())]);
     assert!(found.contains(&"CM-AWS-020".to_owned()), "{found:?}");
+}
+
+/// A file of a length, of which nobody has to read more than the beginning.
+struct Long(u64);
+
+impl Source for Long {
+    fn len(&self) -> u64 {
+        self.0
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<usize> {
+        assert!(offset == 0 && buf.len() <= HEAD, "it is read to its end");
+        buf.fill(b'x');
+        Ok(buf.len())
+    }
+}
+
+#[test]
+fn data_sets_are_not_read() {
+    let survey = PostureSurvey::new(Persona::Regular);
+    let read = |name: &str| survey.read(&subject(name, b""), &Long(60 << 20));
+    assert!(read("train/part-1.csv").is_none());
+    assert!(read("notes.txt").is_none());
+}
+
+#[test]
+fn every_reason_is_told_and_what_was_not_understood_first() {
+    let workflow = b"on: push\njobs:\n  a:\n    runs-on: ${{ inputs.runner }}\n    container: ${{ inputs.image }}\n    steps: [\n";
+    let outcomes = survey(&[(".github/workflows/a.yml", workflow)]);
+    let reason = outcomes[0].reason.as_deref().expect("a reason");
+    assert!(reason.starts_with(".github/workflows/a.yml:"), "{reason}");
+}
+
+#[test]
+fn parts_of_one_name_are_told_apart_wherever_they_stand() {
+    let workflow = b"on: issues\njobs:\n  a:\n    runs-on: x\n    permissions: {}\n    steps:\n    - run: |\n        echo ${{ github.event.issue.title }}\n        echo ${{ github.event.issue.title }}\n";
+    let outcomes = survey(&[(".github/workflows/a.yml", workflow)]);
+    let findings = outcomes[0].findings.iter();
+    let injections = findings.filter(|it| it.rule.as_str() == "CM-GHA-001");
+    let prints: std::collections::BTreeSet<_> = injections.map(|it| it.fingerprint).collect();
+    assert_eq!(prints.len(), 2);
 }

@@ -109,8 +109,8 @@ fn what_is_no_check_says_why() {
 
 #[test]
 fn where_what_it_reads_is_not_known_neither_is_its_answer() {
-    let file = std::sync::Arc::new(crate::survey::tests::file("ray.yaml", "x"));
-    let origin = crate::Origin::new(&file, casemate_document::Span::new(0, 1));
+    let file = Arc::new(crate::survey::tests::file("ray.yaml", "x"));
+    let origin = Origin::new(&file, casemate_document::Span::new(0, 1));
     let map = |key: &str, value: Attr| {
         let item = crate::Item {
             key: key.into(),
