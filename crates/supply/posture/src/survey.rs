@@ -254,6 +254,9 @@ impl PostureSurvey {
             }
             if problem.is_partial {
                 outcome.coverage = Coverage::Partial;
+            } else if outcome.reason.is_some() {
+                // What is not known here says more than what is elsewhere.
+                continue;
             }
             outcome.reason = Some(format!(
                 "{}: {}",
