@@ -6,8 +6,7 @@ use std::{
 };
 
 use casemate_core::{
-    Coverage, Finding, Location, Outcome, Reading, Region, Rule, RuleId, Source, Status, Subject,
-    Survey,
+    Coverage, Finding, Location, Outcome, Reading, Rule, RuleId, Source, Status, Subject, Survey,
 };
 use casemate_document::{Lines, Span, decode};
 
@@ -209,28 +208,20 @@ impl PostureSurvey {
         let mut outcomes: Vec<Outcome> = plain.collect();
         let mut places = Places::of(files);
         for found in report.found.iter().filter(|it| self.is_told(&it.rule)) {
-            if let Some((at, region)) = places.find(&found.attribute.origin) {
-                outcomes[at].findings.push(finding(found, region));
+            if let Some(at) = places.find(&found.attribute.origin) {
+                outcomes[at].findings.push(finding(found, &mut places));
                 outcomes[at].result = Status::Fail;
             }
         }
-        // Why something is not known: first what was not understood, then what the files do not say.
+        // Why something is not known: first what was not understood, then what the files do not say,
+        // then what is elsewhere.
         let mut reasons: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        for Problem {
-            origin,
-            message,
-            is_partial,
-        } in world.problems()
-        {
-            if let Some((at, region)) = places.find(origin) {
-                if *is_partial {
-                    outcomes[at].coverage = Coverage::Partial;
-                }
-                let location = Location {
-                    region: Some(region),
-                    ..origin.file.location()
-                };
-                let reason = format!("{location}: {message}");
+        let (missing, elsewhere): (Vec<_>, Vec<_>) =
+            world.problems().iter().partition(|it| it.is_partial);
+        for problem in missing {
+            if let Some(at) = places.find(&problem.origin) {
+                outcomes[at].coverage = Coverage::Partial;
+                let reason = places.problem(problem);
                 reasons.entry(at).or_default().push(reason);
             }
         }
@@ -240,11 +231,17 @@ impl PostureSurvey {
                 path,
                 origin,
             } = &left.attribute;
-            if let Some((at, _)) = places.find(origin) {
+            if let Some(at) = places.find(origin) {
                 if left.is_failure {
                     outcomes[at].coverage = Coverage::Partial;
                 }
                 let reason = format!("{} of {address} at {path}: {}", left.rule.id, left.why);
+                reasons.entry(at).or_default().push(reason);
+            }
+        }
+        for problem in elsewhere {
+            if let Some(at) = places.find(&problem.origin) {
+                let reason = places.problem(problem);
                 reasons.entry(at).or_default().push(reason);
             }
         }
@@ -286,9 +283,8 @@ impl PostureSurvey {
 
 /// The files by their paths, with where their lines begin: asked once of a file, and not for each finding.
 struct Places<'a> {
-    files: &'a [(Arc<File>, bool)],
     by_path: HashMap<&'a str, usize>,
-    lines: HashMap<usize, Lines<'a>>,
+    lines: HashMap<*const File, Lines<'a>>,
 }
 
 impl<'a> Places<'a> {
@@ -296,22 +292,31 @@ impl<'a> Places<'a> {
         let path =
             |(at, (file, _)): (usize, &'a (Arc<File>, bool))| (file.subject.path.as_str(), at);
         Self {
-            files,
             by_path: files.iter().enumerate().map(path).collect(),
             lines: HashMap::new(),
         }
     }
 
-    /// Which file something stands in, and the lines there.
-    fn find(&mut self, origin: &Origin) -> Option<(usize, Region)> {
-        let at = *self.by_path.get(origin.file.subject.path.as_str())?;
-        let text = &self.files[at].0.text;
-        let lines = self.lines.entry(at).or_insert_with(|| Lines::of(text));
-        Some((at, lines.region(origin.span)))
+    /// Which of the files something stands in.
+    fn find(&self, origin: &Origin) -> Option<usize> {
+        self.by_path.get(origin.file.subject.path.as_str()).copied()
+    }
+
+    fn location(&mut self, origin: &'a Origin) -> Location {
+        let lines = self.lines.entry(Arc::as_ptr(&origin.file));
+        let lines = lines.or_insert_with(|| Lines::of(&origin.file.text));
+        Location {
+            region: Some(lines.region(origin.span)),
+            ..origin.file.location()
+        }
+    }
+
+    fn problem(&mut self, problem: &'a Problem) -> String {
+        format!("{}: {}", self.location(&problem.origin), problem.message)
     }
 }
 
-fn finding(found: &Found, region: Region) -> Finding {
+fn finding<'a>(found: &'a Found, places: &mut Places<'a>) -> Finding {
     let Attribute {
         address,
         path,
@@ -319,19 +324,19 @@ fn finding(found: &Found, region: Region) -> Finding {
     } = &found.attribute;
     let subject = &origin.file.subject;
     let anchor = found.attribute.anchor();
-    let region = Some(region);
+    let region = places.location(origin).region;
     let finding = subject.finding(&found.rule, Vec::new(), region, &anchor, &*found.message);
     let finding = finding
         .with_evidence("resource", &**address)
         .with_evidence("attribute", &**path);
     let related = found.related.iter();
     let finding = related.fold(finding, |finding, it| {
-        let place = format!("{} at {}", it.what, it.origin.location());
+        let place = format!("{} at {}", it.what, places.location(&it.origin));
         finding.with_evidence("through", place)
     });
-    let places = origin.places().into_iter();
-    places.fold(finding, |finding, place| {
-        finding.with_evidence(place.role.as_str(), place.location.to_string())
+    origin.steps().fold(finding, |finding, step| {
+        let place = places.location(&step.origin).to_string();
+        finding.with_evidence(step.role.as_str(), place)
     })
 }
 

@@ -103,10 +103,10 @@ impl Origin {
     #[must_use]
     pub fn behind(self, role: Role, origin: Self) -> Self {
         // Longer ways than that are made by those who want us to walk them.
-        let Some(depth) = MAX_STEPS.checked_sub(1 + self.steps()) else {
+        let Some(depth) = MAX_STEPS.checked_sub(1 + self.steps().count()) else {
             return self;
         };
-        if origin.steps() > depth {
+        if origin.steps().count() > depth {
             return self;
         }
         let from = match self.from {
@@ -145,28 +145,18 @@ impl Origin {
         Lines::of(&self.file.text).region(self.span)
     }
 
-    /// The places that the value came from, nearest first.
-    pub fn places(&self) -> Vec<Place> {
-        let mut places = Vec::new();
-        let mut next = self.from.as_deref();
-        while let Some(step) = next {
-            places.push(Place {
-                role: step.role,
-                location: step.origin.location(),
-            });
-            next = step.origin.from.as_deref();
-        }
-        places
+    /// The steps back on the way that the value came, nearest first.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        std::iter::successors(self.from.as_deref(), |step| step.origin.from.as_deref())
     }
 
-    fn steps(&self) -> usize {
-        let mut steps = 0;
-        let mut next = self.from.as_deref();
-        while let Some(step) = next {
-            steps += 1;
-            next = step.origin.from.as_deref();
-        }
-        steps
+    /// The places of those steps.
+    pub fn places(&self) -> Vec<Place> {
+        let place = |step: &Step| Place {
+            role: step.role,
+            location: step.origin.location(),
+        };
+        self.steps().map(place).collect()
     }
 }
 

@@ -158,6 +158,16 @@ impl World {
         });
     }
 
+    /// Says that `file` takes a part from elsewhere that is not among the files. Nothing is known of
+    /// that part, and what is in the files was judged.
+    pub fn elsewhere(&mut self, file: &Arc<File>, span: Span, message: impl Into<String>) {
+        self.problems.push(Problem {
+            origin: Origin::new(file, span),
+            message: message.into(),
+            is_partial: false,
+        });
+    }
+
     /// Every resource, in the order in which they were read.
     pub fn resources(&self) -> &[Resource] {
         &self.resources

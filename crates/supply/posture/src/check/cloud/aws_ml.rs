@@ -1,5 +1,7 @@
 //! SageMaker and Bedrock, and the buckets that they use.
 
+use std::{collections::HashMap, ptr};
+
 use casemate_core::Rule;
 
 use super::{
@@ -50,29 +52,41 @@ fn check(world: &World, report: &mut Report) {
             || "invocations of models are not logged".to_owned(),
         );
     }
+    check_weights(world, report);
+}
+
+/// Buckets that something serves or trains from, or writes to.
+fn check_weights(world: &World, report: &mut Report) {
+    let mut users: HashMap<*const Resource, &Resource> = HashMap::new();
+    for link in world.links() {
+        if USERS.iter().any(|it| link.from.kind.starts_with(it)) {
+            users.entry(link.to).or_insert(link.from);
+        }
+    }
+    if users.is_empty() {
+        return;
+    }
+    let versions = aws_storage::of_buckets(world, aws_storage::VERSIONS);
+    let acls = aws_storage::of_buckets(world, "aws_s3_bucket_acl");
     for bucket in world.of_kind("aws_s3_bucket") {
-        if let Some(user) = user_of(world, bucket) {
-            check_weights(world, bucket, user, report);
+        if let Some(user) = users.get(&ptr::from_ref(bucket)) {
+            let keeps = aws_storage::keeps_versions(bucket, &versions);
+            check_bucket(bucket, user, keeps, acls.of(bucket), report);
         }
     }
 }
 
-/// What serves or trains from the bucket, or writes to it.
-fn user_of<'a>(world: &'a World, bucket: &Resource) -> Option<&'a Resource> {
-    let mut links = world.links();
-    let link = links.find(|link| {
-        std::ptr::eq(link.to, bucket) && USERS.iter().any(|it| link.from.kind.starts_with(it))
-    });
-    link.map(|link| link.from)
-}
-
-fn check_weights(world: &World, bucket: &Resource, user: &Resource, report: &mut Report) {
-    let keeps = aws_storage::keeps_versions(world, bucket);
+fn check_bucket<'a>(
+    bucket: &'a Resource,
+    user: &Resource,
+    keeps: Truth,
+    acls: impl Iterator<Item = &'a Resource>,
+    report: &mut Report,
+) {
     report.when(!keeps, &WEIGHTS_WITHOUT_VERSIONS, &bucket.cursor(), || {
         format!("{} uses the bucket, and it keeps no versions", user.address)
     });
-    let (acls, _) = super::companions(world, bucket, "aws_s3_bucket_acl", "bucket");
-    for acl in acls.into_iter().chain([bucket]).map(|it| it.at("acl")) {
+    for acl in acls.chain([bucket]).map(|it| it.at("acl")) {
         let is_public = acl.text().is(|text| {
             is_in(
                 &text,

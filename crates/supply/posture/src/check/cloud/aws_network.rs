@@ -2,8 +2,10 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, is_in, reach, rule, see};
-use crate::{Cursor, Fact, Resource, Truth, World};
+use super::{
+    Ask, Companions, Family, Persona, Report, Severity, Wrong, ask, is_in, reach, rule, see,
+};
+use crate::{Cursor, Fact, Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
     rules: &[
@@ -36,15 +38,14 @@ fn check(world: &World, report: &mut Report) {
             }
         }
     }
+    let of_networks = |kind| Companions::new(world, kind, "vpc_id", "aws_vpc");
+    let defaults = of_networks("aws_default_security_group");
+    let logs = of_networks("aws_flow_log");
     for vpc in world.of_kind("aws_vpc") {
-        let has = |kind: &str| has_companion(world, vpc, kind);
-        report.when(
-            !has("aws_default_security_group"),
-            &DEFAULT_GROUP,
-            &vpc.cursor(),
-            || "the default security group is left as it is".to_owned(),
-        );
-        report.when(!has("aws_flow_log"), &NO_FLOW_LOG, &vpc.cursor(), || {
+        report.when(!defaults.has(vpc), &DEFAULT_GROUP, &vpc.cursor(), || {
+            "the default security group is left as it is".to_owned()
+        });
+        report.when(!logs.has(vpc), &NO_FLOW_LOG, &vpc.cursor(), || {
             "the network has no flow logs".to_owned()
         });
     }
@@ -165,26 +166,6 @@ fn covers(rule: &Cursor<'_>, from: i64, to: i64) -> Truth {
         (Fact::Unknown(why), _) | (_, Fact::Unknown(why)) => Truth::Unknown(why),
         _ => Truth::No,
     })
-}
-
-/// Whether something of a kind belongs to the network.
-fn has_companion(world: &World, vpc: &Resource, kind: &str) -> Truth {
-    let mut others = Truth::No;
-    for resource in world.of_kind(kind) {
-        let mut links = world
-            .links()
-            .filter(|link| std::ptr::eq(link.from, resource) && link.path == "vpc_id");
-        match links.next() {
-            Some(link) if std::ptr::eq(link.to, vpc) => return Truth::Yes,
-            Some(_) => {}
-            None => {
-                if let Fact::Unknown(why) = resource.at("vpc_id").text() {
-                    others = Truth::Unknown(why);
-                }
-            }
-        }
-    }
-    others
 }
 
 /// Which way a rule opens.

@@ -3,7 +3,7 @@
 use casemate_core::Rule;
 
 use super::{
-    Ask, Family, Persona, Report, Severity, Wrong, ask, companions, policy, reach, rule, see,
+    Ask, Companions, Family, Persona, Report, Severity, Wrong, ask, policy, reach, rule, see,
 };
 use crate::{Cursor, Resource, Truth, World};
 
@@ -37,8 +37,30 @@ fn check(world: &World, report: &mut Report) {
             }
         }
     }
+    let all = |kind| of_buckets(world, kind);
+    let blocks = all("aws_s3_bucket_public_access_block");
+    let logs = all("aws_s3_bucket_logging");
+    let versions = all(VERSIONS);
+    let encryption = all("aws_s3_bucket_server_side_encryption_configuration");
+    // What belongs to a bucket stands in resources of its own, or in blocks of it as before version 4
+    // of the provider.
     for bucket in world.of_kind("aws_s3_bucket") {
-        check_bucket(world, bucket, report);
+        let place = bucket.cursor();
+        report.when(!blocks.has(bucket), &NO_BLOCK, &place, || {
+            "the bucket has no public access block".to_owned()
+        });
+        let is_silent = bucket.at("logging").is_absent();
+        let is_silent = is_silent.and(|| !logs.has(bucket));
+        report.when(is_silent, &NO_ACCESS_LOG, &place, || {
+            "access to the bucket is not logged".to_owned()
+        });
+        let keeps = keeps_versions(bucket, &versions);
+        report.when(!keeps, &NO_VERSIONS, &place, || {
+            "the bucket keeps no versions".to_owned()
+        });
+        report.when(!has_key(bucket, &encryption), &NO_KEY, &place, || {
+            "the bucket is not encrypted with a key of KMS".to_owned()
+        });
     }
 }
 
@@ -68,64 +90,36 @@ fn check_policy(cursor: &Cursor<'_>, report: &mut Report) {
     }
 }
 
-/// What belongs to a bucket stands in resources of its own, or in blocks of it as before version 4 of
-/// the provider.
-fn check_bucket(world: &World, bucket: &Resource, report: &mut Report) {
-    let mut lacks = |kind: &str, truth: Truth, rule, says: &str| {
-        let (found, others) = companions(world, bucket, kind, "bucket");
-        let is_lacking = if found.is_empty() {
-            truth.and(|| !others)
-        } else {
-            Truth::No
-        };
-        report.when(is_lacking, rule, &bucket.cursor(), || says.to_owned());
-    };
-    lacks(
-        "aws_s3_bucket_public_access_block",
-        Truth::Yes,
-        &NO_BLOCK,
-        "the bucket has no public access block",
-    );
-    lacks(
-        "aws_s3_bucket_logging",
-        bucket.at("logging").is_absent(),
-        &NO_ACCESS_LOG,
-        "access to the bucket is not logged",
-    );
-    report.when(
-        !keeps_versions(world, bucket),
-        &NO_VERSIONS,
-        &bucket.cursor(),
-        || "the bucket keeps no versions".to_owned(),
-    );
-    report.when(!has_key(world, bucket), &NO_KEY, &bucket.cursor(), || {
-        "the bucket is not encrypted with a key of KMS".to_owned()
-    });
+/// Resources of `kind` by their bucket.
+pub(super) fn of_buckets<'a>(world: &'a World, kind: &str) -> Companions<'a> {
+    Companions::new(world, kind, "bucket", "aws_s3_bucket")
 }
 
-pub(super) fn keeps_versions(world: &World, bucket: &Resource) -> Truth {
-    let (found, others) = companions(world, bucket, "aws_s3_bucket_versioning", "bucket");
+pub(super) fn keeps_versions(bucket: &Resource, versions: &Companions<'_>) -> Truth {
     let own = reach(&bucket.cursor(), "versioning.enabled");
     let own = Truth::any(own.iter().map(Cursor::is_true));
     // In the bucket, as CloudFormation has it, or beside it.
-    let places = found.iter().map(|it| it.cursor()).chain([bucket.cursor()]);
+    let found = versions.of(bucket).map(Resource::cursor);
+    let places = found.chain([bucket.cursor()]);
     let status = places.flat_map(|it| reach(&it, "versioning_configuration.status"));
     let status: Vec<Truth> = status.map(|it| it.equals("Enabled")).collect();
-    own.or(|| Truth::any(status)).or(|| others)
+    own.or(|| Truth::any(status)).or(|| versions.others())
 }
 
-fn has_key(world: &World, bucket: &Resource) -> Truth {
-    let kind = "aws_s3_bucket_server_side_encryption_configuration";
-    let (found, others) = companions(world, bucket, kind, "bucket");
+fn has_key(bucket: &Resource, encryption: &Companions<'_>) -> Truth {
     let own = "server_side_encryption_configuration.rule.apply_server_side_encryption_by_default.sse_algorithm";
     let apart = "rule.apply_server_side_encryption_by_default.sse_algorithm";
     let places = reach(&bucket.cursor(), own).into_iter();
-    let places = places.chain(found.iter().flat_map(|it| reach(&it.cursor(), apart)));
+    let found = encryption.of(bucket).map(Resource::cursor);
+    let places = places.chain(found.flat_map(|it| reach(&it, apart)));
     let truths: Vec<Truth> = places
         .map(|it| it.text().is(|text| text.starts_with("aws:kms")))
         .collect();
-    Truth::any(truths).or(|| others)
+    Truth::any(truths).or(|| encryption.others())
 }
+
+/// The kind that says whether a bucket keeps versions.
+pub(super) const VERSIONS: &str = "aws_s3_bucket_versioning";
 
 /// Where policies of resources stand.
 const POLICIES: &[(&str, &str)] = &[

@@ -10,6 +10,7 @@ mod aws_ml;
 mod aws_network;
 mod aws_storage;
 mod azure;
+mod companion;
 mod gcp;
 mod policy;
 mod terraform;
@@ -18,8 +19,9 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
+use self::companion::Companions;
 use super::{Family, Persona, Report};
-use crate::{Cursor, Fact, Resource, Truth, Value, World};
+use crate::{Cursor, Fact, Truth, Value, World};
 
 pub(super) use aws_compute::FAMILY as AWS_COMPUTE;
 pub(super) use aws_data::FAMILY as AWS_DATA;
@@ -111,40 +113,6 @@ fn blocks<'a>(cursor: &Cursor<'a>) -> Vec<Cursor<'a>> {
         }
         _ => vec![cursor.clone()],
     }
-}
-
-/// Resources of `kind` that belong to `owner`: their attribute `key` refers to it, or has its name.
-/// An error: there are such whose owner nobody knows.
-fn companions<'a>(
-    world: &'a World,
-    owner: &Resource,
-    kind: &str,
-    key: &str,
-) -> (Vec<&'a Resource>, Truth) {
-    let name = owner.at("bucket").text();
-    let mut found = Vec::new();
-    let mut others = Truth::No;
-    for resource in world.of_kind(kind) {
-        let mut links = world
-            .links()
-            .filter(|link| std::ptr::eq(link.from, resource) && link.path == key);
-        let refers: Vec<&Resource> = links
-            .by_ref()
-            .map(|link| link.to)
-            .filter(|to| to.kind == owner.kind)
-            .collect();
-        let value = resource.at(key).text();
-        let is_named =
-            matches!((&name, &value), (Fact::Known(name), Fact::Known(value)) if name == value);
-        if is_named || refers.iter().any(|to| std::ptr::eq(*to, owner)) {
-            found.push(resource);
-        } else if refers.is_empty()
-            && let Fact::Unknown(why) = value
-        {
-            others = Truth::Unknown(why);
-        }
-    }
-    (found, others)
 }
 
 /// A rule whose examples are configuration of Terraform's.

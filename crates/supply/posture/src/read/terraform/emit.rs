@@ -45,8 +45,10 @@ impl<'a> Emit<'_, 'a> {
             }
         }
         for (name, block) in &module.directory.calls {
+            let mut is_there = true;
             for key in self.eval.keys(module, block).each() {
                 let called = self.eval.called(module, block, &key);
+                is_there &= called.is_some();
                 let kind = if called.is_some() {
                     "module"
                 } else {
@@ -57,6 +59,11 @@ impl<'a> Emit<'_, 'a> {
                 if let Some(called) = called {
                     self.module(&called, default_tags);
                 }
+            }
+            // Once, however many instances there are.
+            if !is_there {
+                let message = format!("module.{name} is not among the files");
+                self.world.elsewhere(&block.file, block.header, message);
             }
         }
         for (name, block) in &module.directory.outputs {

@@ -150,6 +150,9 @@ fn gather(drafts: &[Draft], world: &mut World) {
 
 fn declare(parsed: &[(&Arc<File>, &Parsed)], world: &mut World) {
     let tree = Tree::new(parsed.iter().copied(), world.files().clone());
+    for (origin, why) in &tree.refused {
+        world.missing(&origin.file, origin.span, why.clone());
+    }
     for root in tree.roots() {
         let eval = Eval::new(&tree, root);
         emit::root(&eval, world);

@@ -19,7 +19,7 @@ use serde_json::{Value as Json, json};
 use super::parse;
 use crate::{
     Attr, Value, World,
-    survey::tests::{archive, world},
+    survey::tests::{archive, judged, world},
 };
 
 #[test]
@@ -287,6 +287,20 @@ fn what_follows_a_mistake_is_read() {
             .integer()
             .is(|it| it == 2)
             .is_yes()
+    );
+}
+
+/// Everybody has modules that are elsewhere: what is here was judged all the same.
+#[test]
+fn who_calls_what_is_not_there_is_undetermined() {
+    let text = "module \"m\" {\n  source = \"git::https://example.org/m.git?ref=v1.2.3\"\n}\n";
+    let survey = crate::PostureSurvey::new(crate::check::Persona::Regular);
+    let outcomes = judged(&survey, &[("main.tf", text.as_bytes())]);
+    assert_eq!(outcomes[0].result, casemate_core::Status::Undetermined);
+    assert_eq!(outcomes[0].coverage, casemate_core::Coverage::Complete);
+    assert_eq!(
+        outcomes[0].reason.as_deref(),
+        Some("main.tf:1:1: module.m is not among the files")
     );
 }
 

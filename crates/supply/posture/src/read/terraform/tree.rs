@@ -11,11 +11,13 @@ use super::{
     Kind, Parsed,
     syntax::{Attribute, Block, Body},
 };
-use crate::File;
+use crate::{File, Origin};
 
 /// Everything that was read.
 pub(crate) struct Tree {
     pub(crate) directories: BTreeMap<String, Directory>,
+    /// What Terraform refuses, and why: nothing of it is judged.
+    pub(crate) refused: Vec<(Origin, String)>,
     /// Where `terraform init` put modules: of each root the directory of each call.
     installed: HashMap<String, HashMap<String, String>>,
     /// Files that expressions may read.
@@ -52,6 +54,7 @@ impl Tree {
         let mut installed = HashMap::new();
         let mut overrides = Vec::new();
         let mut values: Vec<(u8, &str, &Parsed)> = Vec::new();
+        let mut refused = Vec::new();
         for (file, parsed) in parsed {
             let path = file.subject.path.as_str();
             let (place, _) = split(path);
@@ -59,7 +62,7 @@ impl Tree {
                 Kind::Configuration => {
                     let directory = directory(&mut directories, place);
                     for block in &parsed.body.blocks {
-                        directory.add(block.clone());
+                        refused.extend(directory.add(block.clone()));
                     }
                 }
                 Kind::Override => overrides.push((place, parsed)),
@@ -76,7 +79,7 @@ impl Tree {
         for (place, parsed) in overrides {
             let directory = directory(&mut directories, place);
             for block in &parsed.body.blocks {
-                directory.merge(block.clone());
+                refused.extend(directory.merge(block.clone()));
             }
         }
         values.sort_by_key(|(rank, path, _)| (*rank, *path));
@@ -90,6 +93,7 @@ impl Tree {
         }
         Self {
             directories,
+            refused,
             installed,
             files,
         }
@@ -164,31 +168,56 @@ impl Directory {
         self.resources.get(*place)
     }
 
-    fn add(&mut self, block: Block) {
+    /// Takes a block in. What Terraform refuses comes back, with the reason.
+    fn add(&mut self, block: Block) -> Vec<(Origin, String)> {
         let name = block.labels.first().cloned().unwrap_or_else(|| "".into());
-        match &*block.kind {
-            "variable" => drop(self.variables.insert(name, block)),
-            "locals" => self.add_locals(block),
-            "resource" | "data" | "ephemeral" if block.labels.len() == 2 => {
-                self.resources.push(block);
+        let origin = Origin::new(&block.file, block.header);
+        let kind = block.kind.clone();
+        let before = match &*kind {
+            "variable" => self.variables.insert(name.clone(), block),
+            "module" => self.calls.insert(name.clone(), block),
+            "output" => self.outputs.insert(name.clone(), block),
+            "locals" => return self.add_locals(block),
+            "resource" | "data" | "ephemeral" if block.labels.len() != 2 => {
+                return vec![(origin, format!("a {kind} has a type and a name"))];
             }
-            "module" => drop(self.calls.insert(name, block)),
-            "output" => drop(self.outputs.insert(name, block)),
-            "provider" => self.providers.push(block),
-            "terraform" => self.settings.push(block),
-            _ => {}
-        }
+            "resource" | "data" | "ephemeral" => {
+                self.resources.push(block);
+                None
+            }
+            "provider" => {
+                self.providers.push(block);
+                None
+            }
+            "terraform" => {
+                self.settings.push(block);
+                None
+            }
+            _ => None,
+        };
+        let twice = before.map(|_| (origin, format!("the {kind} {name} is declared twice")));
+        twice.into_iter().collect()
     }
 
-    fn add_locals(&mut self, block: Block) {
+    fn add_locals(&mut self, block: Block) -> Vec<(Origin, String)> {
+        let mut refused = Vec::new();
         for attribute in block.body.attributes {
-            self.locals.insert(attribute.name.clone(), attribute);
+            let name = attribute.name.clone();
+            let origin = Origin::new(&attribute.file, attribute.name_span);
+            if self.locals.insert(name.clone(), attribute).is_some() {
+                refused.push((origin, format!("local.{name} is declared twice")));
+            }
         }
+        refused
     }
 
     /// What an override file says of something replaces what was said
     /// (<https://developer.hashicorp.com/terraform/language/files/override>).
-    fn merge(&mut self, block: Block) {
+    fn merge(&mut self, block: Block) -> Vec<(Origin, String)> {
+        if &*block.kind == "locals" {
+            self.add_locals(block);
+            return Vec::new();
+        }
         let name = block.labels.first().cloned().unwrap_or_else(|| "".into());
         let same = |it: &&mut Block| it.kind == block.kind && it.labels == block.labels;
         let base = match &*block.kind {
@@ -205,7 +234,10 @@ impl Directory {
             _ => None,
         };
         match base {
-            Some(base) => base.body.overlay(block.body),
+            Some(base) => {
+                base.body.overlay(block.body);
+                Vec::new()
+            }
             None => self.add(block),
         }
     }
