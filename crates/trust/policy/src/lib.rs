@@ -35,8 +35,8 @@
 //! | results that nothing bounds (`numbers.range`, `sprintf`, `net.cidr_expand`) | replaced by builtins that refuse; refusing is an error where `not` stands before it, too |
 //! | two answers to one question (`time.now_ns`, `rand.intn`) | the time is the input's; the rest is refused |
 //!
-//! What is *not* bounded is memory that a policy takes step by step, by doubling a string or a number
-//! forty times: a policy comes from the caller, who could do worse. And a library cannot keep Rust's
+//! What is *not* bounded is memory that a policy takes step by step: comprehensions in comprehensions, or a
+//! number that is squared forty times. A policy comes from the caller, who could do worse. And a library cannot keep Rust's
 //! panic hook from writing to standard error; see [`is_fenced`].
 #![forbid(unsafe_code)]
 

@@ -8,10 +8,25 @@ use regorus::Value;
 /// Whether `values` have no more than [`MAX_PARTS`] parts and [`MAX_BYTES`] of text together, and nest no
 /// deeper than [`MAX_DEPTH`].
 pub(crate) fn is_bounded<'a>(values: impl IntoIterator<Item = &'a Value>) -> bool {
-    let (mut parts, mut bytes) = (0, 0);
+    of(values).is_some()
+}
+
+/// How much there is, all together.
+pub(crate) struct Size {
+    pub(crate) parts: usize,
+    /// Of text.
+    pub(crate) bytes: usize,
+    /// Of the deepest.
+    pub(crate) depth: usize,
+}
+
+/// How much `values` are, where they are bounded.
+pub(crate) fn of<'a>(values: impl IntoIterator<Item = &'a Value>) -> Option<Size> {
+    let (mut parts, mut bytes, mut deepest) = (0, 0, 0);
     let mut todo: Vec<(&Value, usize)> = values.into_iter().map(|value| (value, 0)).collect();
     while let Some((value, depth)) = todo.pop() {
         parts += 1;
+        deepest = deepest.max(depth);
         let inside = match value {
             Value::String(text) => {
                 bytes += text.len();
@@ -35,10 +50,14 @@ pub(crate) fn is_bounded<'a>(values: impl IntoIterator<Item = &'a Value>) -> boo
         };
         let is_too_deep = inside > 0 && depth >= MAX_DEPTH;
         if is_too_deep || parts > MAX_PARTS || bytes > MAX_BYTES {
-            return false;
+            return None;
         }
     }
-    true
+    Some(Size {
+        parts,
+        bytes,
+        depth: deepest,
+    })
 }
 
 /// What `numbers.range` makes at most has to have room.

@@ -3,7 +3,7 @@
 
 use regorus::Value;
 
-use super::{Answer, Builtin, Fault, Moment, delegate, text::MAX_TEXT};
+use super::{Answer, Builtin, Fault, Moment, can_be_gone_through, delegate, text::MAX_TEXT};
 use crate::size;
 
 macro_rules! bounded {
@@ -21,51 +21,60 @@ pub(super) const BUILTINS: &[Builtin] = bounded![
     "base64url.encode_no_pad" / 1: text,
     "concat" / 2: separated,
     "hex.encode" / 1: text,
-    "json.filter" / 2: written,
-    "json.marshal" / 1: written,
-    "json.marshal_with_options" / 2: written,
-    "json.patch" / 2: written,
-    "json.remove" / 2: written,
-    "max" / 1: written,
-    "min" / 1: written,
-    "object.union" / 2: written,
-    "object.union_n" / 1: written,
+    "json.filter" / 2: can_be_gone_through,
+    "json.marshal" / 1: can_be_gone_through,
+    "json.marshal_with_options" / 2: lines,
+    "json.patch" / 2: can_be_gone_through,
+    "json.remove" / 2: can_be_gone_through,
+    "max" / 1: can_be_gone_through,
+    "min" / 1: can_be_gone_through,
+    "object.union" / 2: can_be_gone_through,
+    "object.union_n" / 1: can_be_gone_through,
     "regex.replace" / 3: replaced_by_pattern,
     "replace" / 3: replaced,
-    "sort" / 1: written,
-    "walk" / 1: written,
+    "sort" / 1: can_be_gone_through,
+    "walk" / 1: can_be_gone_through,
 ];
 
 /// What keeps `arguments` from making something of a size that is known.
-type Growth = fn(&[Value]) -> Result<(), &'static str>;
+type Growth = fn(&[Value]) -> Result<(), Fault>;
 
 fn bounded(name: &'static str, arguments: &[Value], growth: Growth) -> Answer {
-    growth(arguments).map_err(Fault::refuse)?;
+    growth(arguments)?;
     delegate(name, arguments)
 }
 
-fn written(arguments: &[Value]) -> Result<(), &'static str> {
-    if size::is_bounded(arguments) {
-        Ok(())
-    } else {
-        Err("was given a value that is too large to be gone through")
-    }
+/// `json.marshal_with_options(value, options)`: each part is a line, which begins with the prefix, and with
+/// the indentation as often as it is deep.
+fn lines(arguments: &[Value]) -> Result<(), Fault> {
+    let (Some(size), [_, options]) = (size::of(arguments), arguments) else {
+        return can_be_gone_through(arguments);
+    };
+    // A tab, where nothing is said.
+    let indent = length(&options["indent"]).max(1);
+    let margin = size.depth.saturating_mul(indent);
+    let margin = margin.saturating_add(length(&options["prefix"]));
+    // Two lines of brackets for one part.
+    let margins = margin.saturating_mul(2 * size.parts);
+    fits(margins.saturating_add(size.bytes))
 }
 
-fn joined(arguments: &[Value]) -> Result<(), &'static str> {
+fn joined(arguments: &[Value]) -> Result<(), Fault> {
     let length = |value: &Value| value.as_array().map_or(0, |items| items.len());
     if arguments.iter().map(length).sum::<usize>() > MAX_ITEMS {
-        return Err("would make an array of more than a million items");
+        return Err(Fault::refuse(
+            "would make an array of more than a million items",
+        ));
     }
     Ok(())
 }
 
-fn text(arguments: &[Value]) -> Result<(), &'static str> {
+fn text(arguments: &[Value]) -> Result<(), Fault> {
     fits(arguments.iter().map(length).fold(0, usize::saturating_add))
 }
 
 /// The separator stands between any two.
-fn separated(arguments: &[Value]) -> Result<(), &'static str> {
+fn separated(arguments: &[Value]) -> Result<(), Fault> {
     let [separator, parts] = arguments else {
         return Ok(());
     };
@@ -83,7 +92,7 @@ fn separated(arguments: &[Value]) -> Result<(), &'static str> {
 }
 
 /// `replace(text, old, new)`.
-fn replaced(arguments: &[Value]) -> Result<(), &'static str> {
+fn replaced(arguments: &[Value]) -> Result<(), Fault> {
     let [Value::String(text), Value::String(old), Value::String(new)] = arguments else {
         return Ok(());
     };
@@ -93,7 +102,7 @@ fn replaced(arguments: &[Value]) -> Result<(), &'static str> {
 
 /// `regex.replace(text, pattern, new)`: as many matches as there are bytes, and the new text can have
 /// all of them in it, once for each `$`.
-fn replaced_by_pattern(arguments: &[Value]) -> Result<(), &'static str> {
+fn replaced_by_pattern(arguments: &[Value]) -> Result<(), Fault> {
     let [text, _, Value::String(new)] = arguments else {
         return Ok(());
     };
@@ -101,9 +110,9 @@ fn replaced_by_pattern(arguments: &[Value]) -> Result<(), &'static str> {
     fits(text.saturating_mul(new.len().saturating_add(groups)))
 }
 
-fn fits(bytes: usize) -> Result<(), &'static str> {
+pub(super) fn fits(bytes: usize) -> Result<(), Fault> {
     if bytes > MAX_TEXT {
-        return Err("would make more than 16 MiB of text");
+        return Err(Fault::refuse("would make more than 16 MiB of text"));
     }
     Ok(())
 }
@@ -155,6 +164,24 @@ mod tests {
             ("[1]", "[@, @]", "json.marshal(@)"),
             ("[1]", "[@, @]", "sprintf(\"%v\", [@])"),
             ("[1]", "[@, @]", "$\"{@}\""),
+            (
+                "[1]",
+                "[@, @]",
+                "strings.render_template(\"{{.a}}\", {\"a\": @})",
+            ),
+            (
+                "[1]",
+                "[@, @]",
+                "io.jwt.encode_sign({\"alg\": \"HS256\"}, {\"a\": @}, {\"kty\": \"oct\", \"k\": \"AAAA\"})",
+            ),
+            ("[1]", "[@, @]", "yaml.marshal(@)"),
+            ("{}", "{\"a\": @, \"b\": @}", "object.subset(@, {\"a\": @})"),
+            (
+                "\"x\"",
+                "json.marshal_with_options([1], {\"indent\": @, \"prefix\": @})",
+                "count(@)",
+            ),
+            ("\"%\"", "urlquery.encode_object({@: [@, @]})", "count(@)"),
             ("[1]", "[@, @]", "sort([@])"),
             ("[1]", "[@, @]", "[p | walk(@, [p, _])]"),
             (

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use regorus::Value;
 
-use super::{Answer, Builtin, Fault, Moment, delegate};
+use super::{Answer, Builtin, Fault, Moment, can_be_gone_through, delegate};
 
 pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("array.flatten", 1, array_flatten),
@@ -156,11 +156,11 @@ fn object_subset(arguments: &[Value], _: Moment) -> Answer {
     let [all, part] = arguments else {
         return Err("expects two arguments".into());
     };
+    can_be_gone_through(arguments)?;
     Ok(Value::from(is_subset(all, part)))
 }
 
-/// As OPA's documentation of `object.subset` has it. Recurses as deep as the values, which are as
-/// deep as JSON is read: 128 levels.
+/// As OPA's documentation of `object.subset` has it. Recurses as deep as the values, which are bounded.
 fn is_subset(all: &Value, part: &Value) -> bool {
     match (all, part) {
         (Value::Object(all), Value::Object(part)) => part

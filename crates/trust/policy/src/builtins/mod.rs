@@ -26,7 +26,7 @@ use std::{
 use casemate_core::Timestamp;
 use regorus::{Value, unstable};
 
-use crate::{EngineError, engine::Message, rewrite::Known};
+use crate::{EngineError, engine::Message, rewrite::Known, size};
 
 /// Puts ours into `engine`. The library asks for extensions before it asks for its own. They ask for
 /// the [`Moment`] of the thread they run on, so that an engine has them once for all evaluations.
@@ -180,6 +180,16 @@ fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
         .into_iter()
         .map(|(key, value)| (Value::from(key), value));
     Value::from(fields.collect::<BTreeMap<_, _>>())
+}
+
+/// That a value can be gone through: what its parts share counts as often as they have it.
+fn can_be_gone_through(arguments: &[Value]) -> Result<(), Fault> {
+    match size::is_bounded(arguments) {
+        true => Ok(()),
+        false => Err(Fault::refuse(
+            "was given a value that is too large to be gone through",
+        )),
+    }
 }
 
 /// The text of JSON, compact, with keys in order.

@@ -2,8 +2,7 @@
 
 use regorus::Value;
 
-use super::{Answer, Builtin, Fault, Moment, delegate, string};
-use crate::size;
+use super::{Answer, Builtin, Fault, Moment, can_be_gone_through, delegate, string};
 
 mod printf;
 mod render;
@@ -23,11 +22,7 @@ fn template_string(arguments: &[Value], _: Moment) -> Answer {
     let [Value::Array(parts)] = arguments else {
         return Err("expects an array".into());
     };
-    if !size::is_bounded(arguments) {
-        return Err(Fault::refuse(
-            "was given a value that is too large to be written",
-        ));
-    }
+    can_be_gone_through(arguments)?;
     let mut text = String::new();
     for part in parts.iter() {
         match part {
@@ -54,11 +49,7 @@ fn index(name: &'static str, arguments: &[Value]) -> Answer {
 }
 
 fn sprintf(arguments: &[Value], _: Moment) -> Answer {
-    if !size::is_bounded(arguments) {
-        return Err(Fault::refuse(
-            "was given a value that is too large to be written",
-        ));
-    }
+    can_be_gone_through(arguments)?;
     let [format, Value::Array(arguments)] = arguments else {
         return Err("expects a string and an array".into());
     };
@@ -84,6 +75,7 @@ fn render_template(arguments: &[Value], _: Moment) -> Answer {
     let [template, variables] = arguments else {
         return Err("expects a string and an object".into());
     };
+    can_be_gone_through(arguments)?;
     render::render(string(template)?, variables).map(Value::from)
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use regorus::Value;
 
-use super::{Answer, Builtin, Fault, Moment, string};
+use super::{Answer, Builtin, Fault, Moment, bounded::fits, string};
 
 pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("urlquery.decode", 1, decode),
@@ -17,7 +17,9 @@ fn encode(arguments: &[Value], _: Moment) -> Answer {
     let [text] = arguments else {
         return Err("expects a string".into());
     };
-    Ok(Value::from(escaped(string(text)?)))
+    let text = string(text)?;
+    fits(text.len().saturating_mul(3))?;
+    Ok(Value::from(escaped(text)))
 }
 
 fn decode(arguments: &[Value], _: Moment) -> Answer {
@@ -32,11 +34,14 @@ fn encode_object(arguments: &[Value], _: Moment) -> Answer {
     let [Value::Object(fields)] = arguments else {
         return Err("expects an object".into());
     };
-    let mut pairs = Vec::new();
+    let (mut pairs, mut bytes) = (Vec::new(), 0);
     for (key, value) in fields.iter_sorted() {
         let key = escaped(string(key)?);
         let mut push = |value: &Value| -> Result<(), Fault> {
-            pairs.push(format!("{key}={}", escaped(string(value)?)));
+            let value = string(value)?;
+            bytes += key.len() + 3 * value.len() + 2;
+            fits(bytes)?;
+            pairs.push(format!("{key}={}", escaped(value)));
             Ok(())
         };
         match value {

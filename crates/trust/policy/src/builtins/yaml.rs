@@ -7,8 +7,7 @@ use casemate_document::{
 use regorus::Value;
 use serde_json::Value as Json;
 
-use super::{Answer, Builtin, Fault, Moment, string, text::MAX_TEXT};
-use crate::size;
+use super::{Answer, Builtin, Fault, Moment, can_be_gone_through, string, text::MAX_TEXT};
 
 pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("yaml.is_valid", 1, is_valid),
@@ -51,11 +50,7 @@ fn read(text: &str) -> Result<Json, Fault> {
 }
 
 fn marshal(arguments: &[Value], _: Moment) -> Answer {
-    if !size::is_bounded(arguments) {
-        return Err(Fault::refuse(
-            "was given a value that is too large to be written",
-        ));
-    }
+    can_be_gone_through(arguments)?;
     let [value] = arguments else {
         return Err("expects a value".into());
     };
@@ -72,8 +67,12 @@ fn marshal(arguments: &[Value], _: Moment) -> Answer {
 }
 
 /// Writes `value` behind what stands there; what takes lines of its own is indented by `indent`.
-/// Recurses as deep as the value, which is bounded.
+/// Recurses as deep as the value, which is bounded. What is too long is not gone on with: indented, many
+/// lines can be a thousand times as long as what they hold.
 fn write(value: &Json, indent: usize, text: &mut String) {
+    if text.len() > MAX_TEXT {
+        return;
+    }
     match value {
         Json::Array(items) if !items.is_empty() => {
             for item in items {

@@ -14,7 +14,7 @@ use ring::{
 use sha2::{Sha256, Sha384, Sha512};
 
 use super::{
-    super::{Answer, Fault, Moment, from_json, string, to_json},
+    super::{Answer, Fault, Moment, can_be_gone_through, from_json, string, to_json},
     keys::{Algorithm, Rsa, field, unsigned},
     to_base64,
 };
@@ -30,6 +30,7 @@ pub(super) fn encode_sign(arguments: &[Value], _: Moment) -> Answer {
     {
         return Err("expects three objects".into());
     }
+    can_be_gone_through(arguments)?;
     encoded(&to_json(header)?, &to_json(payload)?, key)
 }
 

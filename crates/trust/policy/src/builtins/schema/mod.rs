@@ -14,8 +14,7 @@ use std::collections::BTreeMap;
 use regorus::Value;
 use serde_json::{Map, Value as Json};
 
-use super::{Answer, Builtin, Fault, Moment, delegate, object};
-use crate::size;
+use super::{Answer, Builtin, Fault, Moment, can_be_gone_through, delegate, object};
 
 pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("json.match_schema", 2, match_schema),
@@ -56,11 +55,7 @@ fn json(value: &Value) -> Result<Json, Fault> {
     match value {
         Value::String(text) => read(text),
         Value::Object(_) => {
-            if !size::is_bounded([value]) {
-                return Err(Fault::refuse(
-                    "was given a value that is too large to be gone through",
-                ));
-            }
+            can_be_gone_through(std::slice::from_ref(value))?;
             serde_json::to_value(value).map_err(|error| Fault::NoAnswer(error.to_string()))
         }
         _ => Err("expects strings or objects".into()),

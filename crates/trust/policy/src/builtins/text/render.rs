@@ -181,8 +181,10 @@ impl<'a> Renderer<'a> {
         Ok(at)
     }
 
-    /// Where the block that begins behind `at` ends: its `else`, if it has one, and its `end`.
-    fn extent(&self, at: usize) -> Result<(Option<usize>, usize), Fault> {
+    /// Where the block that begins behind `at` ends: its `else`, if it has one, and its `end`. What is looked
+    /// over counts as steps: a block in a `range` is looked for each time.
+    fn extent(&mut self, at: usize) -> Result<(Option<usize>, usize), Fault> {
+        let start = at;
         let mut open = 0;
         let mut otherwise = None;
         for (at, piece) in self.pieces.iter().enumerate().skip(at + 1) {
@@ -191,7 +193,10 @@ impl<'a> Renderer<'a> {
             };
             match action.split(SPACE).next().unwrap_or_default() {
                 "range" | "if" | "with" => open += 1,
-                "end" if open == 0 => return Ok((otherwise, at)),
+                "end" if open == 0 => {
+                    self.steps += at - start;
+                    return Ok((otherwise, at));
+                }
                 "end" => open -= 1,
                 "else" if open == 0 && otherwise.is_none() => otherwise = Some(at),
                 _ => {}
