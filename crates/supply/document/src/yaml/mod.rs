@@ -2,6 +2,7 @@
 
 mod build;
 mod scalar;
+pub mod style;
 
 pub use scalar::Schema;
 

@@ -2,7 +2,7 @@
 
 use casemate_document::{
     Limits,
-    yaml::{self, Dialect},
+    yaml::{self, Dialect, style},
 };
 use regorus::Value;
 use serde_json::Value as Json;
@@ -86,7 +86,7 @@ fn write(value: &Json, indent: usize, text: &mut String) {
             fields.sort_unstable_by_key(|(key, _)| *key);
             for (key, value) in fields {
                 begin_line(indent, text);
-                text.push_str(&scalar(key));
+                text.push_str(&style::key(key));
                 text.push(':');
                 match value {
                     // A list stands as far in as the key it is the value of.
@@ -107,8 +107,11 @@ fn write(value: &Json, indent: usize, text: &mut String) {
         }
         Json::Array(_) => text.push_str("[]"),
         Json::Object(_) => text.push_str("{}"),
-        Json::String(value) if is_literal(value) => literal(value, indent.max(2), text),
-        Json::String(value) => text.push_str(&scalar(value)),
+        Json::String(value) => {
+            let line = text.rsplit('\n').next().unwrap_or_default();
+            let column = line.chars().count();
+            text.push_str(&style::scalar(value, indent, column));
+        }
         Json::Null | Json::Bool(_) | Json::Number(_) => text.push_str(&value.to_string()),
     }
 }
@@ -136,43 +139,6 @@ fn begin_line(indent: usize, text: &mut String) {
         text.push('\n');
     }
     text.extend(std::iter::repeat_n(' ', indent));
-}
-
-/// Several lines that can stand as they are.
-fn is_literal(value: &str) -> bool {
-    let is_plain = |c: char| c == '\n' || c == '\t' || !c.is_control();
-    value.contains('\n')
-        && !value.starts_with([' ', '\n', '\t'])
-        && !value.contains(" \n")
-        && !value.ends_with("\n\n")
-        && value.chars().all(is_plain)
-}
-
-fn literal(value: &str, indent: usize, text: &mut String) {
-    text.push_str(if value.ends_with('\n') { "|" } else { "|-" });
-    for line in value.lines() {
-        text.push('\n');
-        if !line.is_empty() {
-            text.extend(std::iter::repeat_n(' ', indent));
-            text.push_str(line);
-        }
-    }
-}
-
-/// A string on one line: without quotes where it would be read back as it is.
-fn scalar(value: &str) -> String {
-    let is_text = |value: &str| matches!(read(value), Ok(Json::String(text)) if text == value);
-    if value.contains(char::is_control) {
-        return Json::from(value).to_string();
-    }
-    if is_text(value) && !value.contains(['\u{feff}', '\u{2028}', '\u{2029}']) {
-        return value.to_owned();
-    }
-    let is_other = read(value).is_ok_and(|read| !read.is_string() && !is_block(&read));
-    if value.is_empty() || is_other && !value.starts_with(['[', '{', '#', '-', '&', '*', '!']) {
-        return Json::from(value).to_string();
-    }
-    format!("'{}'", value.replace('\'', "''"))
 }
 
 const LIMITS: Limits = Limits {

@@ -4,15 +4,13 @@ use std::{fmt::Write as _, rc::Rc};
 
 use casemate_document::{
     Limits, Node, Span, Value as Written,
-    yaml::{self, Dialect, Schema},
+    yaml::{self, Dialect, style},
 };
 
 use super::{Function, of, passes, placed};
 use crate::{
     Origin,
-    read::helm::template::{
-        Data, Engine, Fail, Map, Place, Text, UNKNOWN_END, UNKNOWN_START, Value, float,
-    },
+    read::helm::template::{Data, Engine, Fail, Map, Place, Text, Value, float},
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -127,9 +125,7 @@ fn write_map(
             (0, Before::Nothing | Before::Dash) => {}
             _ => new_line(engine, out, indent)?,
         }
-        // A key is on one line.
-        let name = yaml_text(&key.replace('\n', " "), usize::MAX, 0);
-        out.push(&name, place(&value, above).as_ref());
+        out.push(&style::key(&key), place(&value, above).as_ref());
         out.push(":", None);
         // A list under a key is not indented.
         let indent = match value.data {
@@ -160,7 +156,7 @@ fn scalar(
         Data::Bool(value) => value.to_string(),
         Data::Int(value) | Data::Int64(value) => value.to_string(),
         Data::Float(value) => yaml_float(*value),
-        Data::Text(text) => yaml_text(text.as_str(), indent, column),
+        Data::Text(text) => style::scalar(text.as_str(), indent, column),
         Data::Unknown(why) => engine.doubt(why),
         Data::List(_) => "[]".to_owned(),
         Data::Map(_) => "{}".to_owned(),
@@ -186,175 +182,6 @@ fn yaml_float(value: f64) -> String {
         true => float(value, 'e', None),
         false => float(value, 'f', None),
     }
-}
-
-/// A text as a scalar that is read as that text by YAML 1.1 and 1.2, in the style that Go's library
-/// chooses: charts take digests of it.
-fn yaml_text(text: &str, indent: usize, column: usize) -> String {
-    let is_mark = |c: char| matches!(c, UNKNOWN_START | UNKNOWN_END);
-    let is_odd = |c: char| (c.is_control() && c != '\n') || (c == '\u{feff}' && !is_mark(c));
-    if text.contains('\n') {
-        let is_block = !text.chars().any(|c| is_odd(c) && c != '\t')
-            && !text.ends_with(' ')
-            && !text.contains(" \n");
-        return match is_block {
-            true => literal(text, indent),
-            false => folded(&double_quoted(text), indent, column, true),
-        };
-    }
-    if text.chars().any(is_odd) {
-        return folded(&double_quoted(text), indent, column, true);
-    }
-    let resolves = |schema: Schema| !matches!(schema.resolve(text), Written::String(_));
-    let is_other = resolves(Schema::Yaml11) || resolves(Schema::Core);
-    if is_other || is_base_60(text) || is_date(text) {
-        return folded(&double_quoted(text), indent, column, true);
-    }
-    match is_plain(text) {
-        true => folded(text, indent, column, false),
-        false => {
-            let quoted = format!("'{}'", text.replace('\'', "''"));
-            folded(&quoted, indent, column, true)
-        }
-    }
-}
-
-/// Breaks a scalar at single spaces behind the column that the library takes for the end of a line.
-fn folded(written: &str, indent: usize, column: usize, is_quoted: bool) -> String {
-    if indent == usize::MAX || column + written.chars().count() <= WIDTH {
-        return written.to_owned();
-    }
-    let mut out = String::with_capacity(written.len() + 16);
-    let mut column = column;
-    let mut chars = written.chars().enumerate().peekable();
-    let count = written.chars().count();
-    let mut after_space = false;
-    while let Some((at, c)) = chars.next() {
-        // The space next to a quote stays.
-        let is_inside = !is_quoted || (at > 1 && at + 2 < count);
-        let next_is_space = chars.peek().is_some_and(|(_, c)| *c == ' ');
-        if c == ' ' && !after_space && column > WIDTH && is_inside && !next_is_space {
-            out.push('\n');
-            out.push_str(&" ".repeat(indent));
-            column = indent;
-        } else {
-            out.push(c);
-            column += 1;
-        }
-        after_space = c == ' ';
-    }
-    out
-}
-
-const WIDTH: usize = 80;
-
-/// `2026-11-27`, with or without a time behind it.
-fn is_date(text: &str) -> bool {
-    let (date, _) = match text.find(['T', 't', ' ']) {
-        Some(at) => text.split_at(at),
-        None => (text, ""),
-    };
-    let parts: Vec<&str> = date.split('-').collect();
-    let is_number = |part: &str, lengths: std::ops::RangeInclusive<usize>| {
-        lengths.contains(&part.len()) && part.bytes().all(|it| it.is_ascii_digit())
-    };
-    let is_time = |text: &str| {
-        text.is_empty()
-            || (text.len() > 4
-                && text[1..].starts_with(|c: char| c.is_ascii_digit())
-                && text.contains(':'))
-    };
-    matches!(parts[..], [year, month, day]
-        if is_number(year, 4..=4) && is_number(month, 1..=2) && is_number(day, 1..=2))
-        && is_time(&text[date.len()..])
-}
-
-/// Whether a text is no other thing without quotes.
-fn is_plain(text: &str) -> bool {
-    let Some(first) = text.chars().next() else {
-        return true;
-    };
-    let second = text.chars().nth(1);
-    let is_indicator = match first {
-        '-' | '?' | ':' => second.is_none_or(char::is_whitespace),
-        first => "#,[]{}&*!|>'\"%@`".contains(first),
-    };
-    let is_marker = text.starts_with("---") || text.starts_with("...");
-    !is_indicator
-        && !is_marker
-        && text != "<<"
-        && text.trim() == text
-        && !text.contains(": ")
-        && !text.contains(" #")
-        && !text.contains('\t')
-        && !text.ends_with(':')
-}
-
-/// `1:30:00.5`, which YAML 1.1 takes for a number, and Go's library puts between quotes.
-fn is_base_60(text: &str) -> bool {
-    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (text, part) = text.split_once('.').unwrap_or((text, ""));
-    let all = |text: &str| text.bytes().all(|it| it.is_ascii_digit() || it == b'_');
-    let mut groups = text.split(':');
-    let first = groups.next().unwrap_or_default();
-    let mut rest = groups.peekable();
-    first.starts_with(|c: char| c.is_ascii_digit())
-        && all(first)
-        && all(part)
-        && rest.peek().is_some()
-        && rest.all(|it| it.parse::<u8>().is_ok_and(|it| it < 60) && it.len() <= 2)
-}
-
-fn literal(text: &str, indent: usize) -> String {
-    let body = text.trim_end_matches('\n');
-    let chomp = match text.len() - body.len() {
-        0 => "-",
-        1 if !body.is_empty() => "",
-        _ => "+",
-    };
-    // Where the first line begins with a space, nothing else says how far the text is indented.
-    let hint = match text.starts_with([' ', '\n']) {
-        true => "2",
-        false => "",
-    };
-    let width = match (hint, indent) {
-        ("", indent) => indent.max(2),
-        (_, indent) => indent.max(2),
-    };
-    let spaces = " ".repeat(width);
-    let mut out = format!("|{hint}{chomp}");
-    for line in body.split('\n') {
-        out.push('\n');
-        if !line.is_empty() {
-            out.push_str(&spaces);
-        }
-        out.push_str(line);
-    }
-    for _ in 1..(text.len() - body.len()) {
-        out.push('\n');
-    }
-    if body.is_empty() {
-        return double_quoted(text);
-    }
-    out
-}
-
-fn double_quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            c if c.is_control() || c == '\u{feff}' => {
-                let _ = write!(out, "\\u{:04x}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out + "\""
 }
 
 fn to_json(
