@@ -1,5 +1,7 @@
 //! `casemate policy check` and `casemate policy test` with what Gatekeeper's users have.
 
+use std::{fs, os::unix::ffi::OsStrExt as _};
+
 use tempfile::TempDir;
 
 use crate::run::{Run, assert_valid, casemate, tree};
@@ -184,7 +186,7 @@ fn a_broken_policy_is_told_by_file_and_line_and_decides_nothing() {
 fn suites_are_tests_of_a_policy() {
     let dir = project();
     let policy = dir.path().join("policy");
-    std::fs::write(policy.join("suite.yaml"), SUITE).expect("written");
+    fs::write(policy.join("suite.yaml"), SUITE).expect("written");
     let policy = policy.to_str().expect("UTF-8");
     let run = casemate(["policy", "test", policy]).ended_with(0);
     assert!(
@@ -193,7 +195,7 @@ fn suites_are_tests_of_a_policy() {
         run.out
     );
     let suite = String::from_utf8_lossy(SUITE).replace("violations: 1", "violations: no");
-    std::fs::write(format!("{policy}/suite.yaml"), suite).expect("written");
+    fs::write(format!("{policy}/suite.yaml"), suite).expect("written");
     let run = casemate(["policy", "test", policy]).ended_with(1);
     for line in [
         "owned/an-owner-is-missing: FAIL",
@@ -204,4 +206,24 @@ fn suites_are_tests_of_a_policy() {
     ] {
         assert!(run.out.contains(line), "{line}: {}", run.out);
     }
+}
+
+#[test]
+fn a_suite_in_a_folder_whose_name_is_no_text_finds_its_files() {
+    let dir = project();
+    let policy = dir.path().join("policy");
+    let whole = dir.path().join("whole");
+    fs::create_dir(&whole).expect("made");
+    let below = whole.join(std::ffi::OsStr::from_bytes(b"\xff"));
+    fs::rename(&policy, &below).expect("moved");
+    fs::write(below.join("suite.yaml"), SUITE).expect("written");
+    for name in ["pod.yaml", "namespaces.yaml"] {
+        fs::rename(dir.path().join(name), whole.join(name)).expect("moved");
+    }
+    let run = casemate(["policy", "test", whole.to_str().expect("UTF-8")]).ended_with(0);
+    assert!(
+        run.out.contains("owned/an-owner-is-missing: PASS"),
+        "{}",
+        run.out
+    );
 }

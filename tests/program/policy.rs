@@ -258,6 +258,15 @@ fn nothing_is_let_through_of_a_denial() {
         run.out
     );
     assert!(!case.0.path("masked.json").exists());
+    // What passed before is not there as what passes now, whether it is denied or cannot be asked.
+    case.write("masked.json", "{}");
+    case.eval(&["--masked", "@masked.json"]).ended_with(1);
+    assert!(!case.0.path("masked.json").exists());
+    case.write("masked.json", "{}");
+    case.write("broken.json", "{");
+    case.policy(&["eval", "@broken.json", "--masked", "@masked.json"])
+        .ended_with(2);
+    assert!(!case.0.path("masked.json").exists());
     case.write(
         "input.json",
         &json!({"schema": "casemate.gate-input/1", "gate": "g", "action": "a",
@@ -265,6 +274,27 @@ fn nothing_is_let_through_of_a_denial() {
         .to_string(),
     );
     case.eval(&["--masked", "@masked.json"]).ended_with(2);
+}
+
+#[test]
+fn what_is_let_through_takes_the_place_of_nothing_that_is_read() {
+    let case = Case::new("");
+    for name in ["@input.json", "@trust.toml", "@record.json", "@policy"] {
+        let run = case
+            .eval(&[
+                "--trust-store",
+                "@trust.toml",
+                "--record",
+                "@record.json",
+                "--masked",
+                name,
+            ])
+            .ended_with(2);
+        assert!(!run.err.is_empty(), "{name}");
+    }
+    assert!(case.0.path("input.json").exists() && case.0.path("trust.toml").exists());
+    case.eval(&["--masked", "@masked.json"]).ended_with(0);
+    assert!(case.0.path("masked.json").exists());
 }
 
 #[test]
@@ -423,6 +453,30 @@ fn an_archive_is_the_policy_of_its_directory_and_is_signed() {
     case.write("p.tar.gz", "no archive");
     case.policy(&["eval", "@input.json", "--policy", "@p.tar.gz"])
         .ended_with(2);
+}
+
+#[test]
+fn an_archive_takes_the_place_of_nothing_but_an_archive() {
+    let case = Case::new("");
+    let pack = |out: &str, more: &[&str]| {
+        case.policy(&[&["bundle", "@policy", "--out", out][..], more].concat())
+    };
+    let signs = ["--key", "@release.key"];
+    for (out, more, expected) in [
+        ("@policy/mine.rego", &[][..], "is no archive"),
+        ("@release.pub", &[], "is no archive"),
+        ("@release.key", &signs, "is read, and would be written over"),
+        ("@policy", &[], "is a directory"),
+    ] {
+        let before = fs::read(case.0.path(out.trim_start_matches('@'))).ok();
+        let run = pack(out, more).ended_with(2);
+        assert!(run.err.contains(expected), "{}", run.err);
+        let after = fs::read(case.0.path(out.trim_start_matches('@'))).ok();
+        assert_eq!(before, after, "{out}");
+    }
+    pack("@p.tar.gz", &[]).ended_with(0);
+    pack("@p.tar.gz", &["--revision", "r8"]).ended_with(0);
+    pack("@release.pub", &["--force"]).ended_with(0);
 }
 
 #[test]

@@ -126,15 +126,20 @@ fn mistake(text: &str, span: Option<Range<usize>>, message: &str) -> String {
 
 /// Reads a text file of the caller's, which is small.
 pub(crate) fn read_bounded(file: &Path) -> Result<String> {
-    let cannot = || format!("cannot read {}", file.display());
+    let named = file.display().to_string();
+    let opened = File::open(file).with_context(|| format!("cannot read {named}"))?;
+    bounded(opened, &named)
+}
+
+/// The same of what is called `named`. What is longer is refused and not cut off: the rest of it might be
+/// what matters.
+pub(crate) fn bounded(from: impl Read, named: &str) -> Result<String> {
     let mut text = String::new();
-    File::open(file)
-        .with_context(cannot)?
-        .take(MAX_TEXT + 1)
+    from.take(MAX_TEXT + 1)
         .read_to_string(&mut text)
-        .with_context(cannot)?;
+        .with_context(|| format!("cannot read {named}"))?;
     if text.len() as u64 > MAX_TEXT {
-        bail!("{} is larger than {} MiB", file.display(), MAX_TEXT >> 20);
+        bail!("{named} is larger than {} MiB", MAX_TEXT >> 20);
     }
     Ok(text)
 }
@@ -175,6 +180,15 @@ const MAX_TEXT: u64 = 64 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_is_refused_and_not_cut_off() {
+        let blanks = |len: u64| std::io::repeat(b' ').take(len);
+        let text = bounded(blanks(MAX_TEXT), "it").expect("as long as may be");
+        assert_eq!(text.len() as u64, MAX_TEXT);
+        let error = bounded(blanks(MAX_TEXT + 1), "it").expect_err("longer");
+        assert_eq!(error.to_string(), "it is larger than 64 MiB");
+    }
 
     #[test]
     fn the_template_holds_every_field_at_its_default() {

@@ -1,7 +1,11 @@
 //! Gatekeeper's constraints and suites, from the directory that the caller names, and the documents
 //! of manifests.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, anyhow};
 use casemate_core::{PathText, Timestamp};
@@ -14,7 +18,8 @@ use crate::{config, policies};
 
 /// The templates and constraints of a policy. Nothing, where it has none.
 pub(crate) fn load(dir: &Path) -> Result<Option<Constraints>> {
-    let resources = resources(dir)?;
+    let files = resources(dir)?;
+    let resources: Vec<Resource> = files.into_iter().flat_map(|(_, all)| all).collect();
     let constraints = Constraints::load(&resources, Limits::default())
         .with_context(|| format!("in the policy {}", dir.display()))?;
     Ok(Some(constraints).filter(|constraints| !constraints.is_empty()))
@@ -40,18 +45,17 @@ pub(crate) fn check(
 /// What comes of every suite below `dir`.
 pub(crate) fn suites(dir: &Path, now: Timestamp) -> Result<Vec<SuiteCase>> {
     let mut cases = Vec::new();
-    for resource in resources(dir)? {
-        if !Suite::is_meant(&resource.value) {
-            continue;
-        }
-        let folder = Path::new(resource.file()).parent().unwrap_or(dir);
+    for (path, resources) in resources(dir)? {
+        let folder = path.parent().unwrap_or(dir);
         let read = |name: &str| {
             let text = config::read_bounded(&folder.join(name));
             let text = text.map_err(|error| format!("{error:#}"))?;
             Ok(text.into_bytes())
         };
-        let suite = Suite::read(&resource)?;
-        cases.extend(suite.run(&read, Limits::default(), now));
+        for resource in resources.iter().filter(|it| Suite::is_meant(&it.value)) {
+            let suite = Suite::read(resource)?;
+            cases.extend(suite.run(&read, Limits::default(), now));
+        }
     }
     Ok(cases)
 }
@@ -61,9 +65,9 @@ pub(crate) fn parsed(path: &Path, bytes: &[u8]) -> Result<Vec<Resource>> {
     Ok(Resource::read(&path.display().to_string(), bytes)?)
 }
 
-/// Everything of Gatekeeper below `dir`. What does not speak of it is not read: a policy may hold
+/// Everything of Gatekeeper below `dir`, by its file. What does not speak of it is not read: a policy may hold
 /// templates of other programs that look like YAML and are none. Archives of policies have no place for it.
-fn resources(dir: &Path) -> Result<Vec<Resource>> {
+fn resources(dir: &Path) -> Result<Vec<(PathBuf, Vec<Resource>)>> {
     let mut resources = Vec::new();
     if !dir.is_dir() {
         return Ok(resources);
@@ -71,7 +75,10 @@ fn resources(dir: &Path) -> Result<Vec<Resource>> {
     for (name, bytes) in policies::read(dir)? {
         let is_meant = is_manifest(&name) && bytes.windows(MARK.len()).any(|it| it == MARK);
         if is_meant {
-            resources.extend(parsed(&dir.join(name.as_str()), &bytes)?);
+            // By its bytes: a folder whose name is no text is the one that a suite means.
+            let path = dir.join(OsStr::from_bytes(&name.to_bytes()));
+            let all = parsed(&path, &bytes)?;
+            resources.push((path, all));
         }
     }
     Ok(resources)

@@ -95,7 +95,7 @@ pub(crate) struct Eval {
     pub(crate) with_input: bool,
 
     /// What is let through, to write: `context.request` of the input with what has to be masked masked.
-    /// Nothing is written of a denial.
+    /// Nothing is written of a denial, and a file of an earlier run is removed.
     #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub(crate) masked: Option<PathBuf>,
 
@@ -206,8 +206,8 @@ pub(crate) struct Bundle {
     #[arg(long, value_name = "FILE", requires = "key", value_hint = ValueHint::FilePath)]
     pub(crate) cert_chain: Vec<PathBuf>,
 
-    /// Replace a file in the place of the signature that is none.
-    #[arg(long, requires = "key")]
+    /// Replace a file in the place of the archive or of the signature that is none.
+    #[arg(long, requires = "out")]
     pub(crate) force: bool,
 
     /// Verify this archive instead.

@@ -9,6 +9,9 @@ use crate::Span;
 pub struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
+    /// How many characters begin before each block of [`BLOCK`] bytes: a line may be a whole file, and
+    /// many places are asked of it.
+    before: Vec<usize>,
 }
 
 /// A place in a text.
@@ -25,9 +28,15 @@ impl<'a> Lines<'a> {
     pub fn of(text: &'a str) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let starts = std::iter::once(0).chain(ends.map(|(at, _)| at + 1));
+        let before = text.as_bytes().chunks(BLOCK).scan(0, |before, block| {
+            let here = *before;
+            *before += characters(block);
+            Some(here)
+        });
         Self {
             text,
             starts: starts.collect(),
+            before: before.collect(),
         }
     }
 
@@ -41,8 +50,19 @@ impl<'a> Lines<'a> {
         let start = self.starts[line - 1];
         Place {
             line: line as u64,
-            column: self.text[start..offset].chars().count() as u64 + 1,
+            column: (self.characters_before(offset) - self.characters_before(start)) as u64 + 1,
         }
+    }
+
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = offset / BLOCK;
+        // A text that fills its blocks has none at its end.
+        let Some(before) = self.before.get(block) else {
+            return self.before.last().map_or(0, |before| {
+                before + characters(&self.text.as_bytes()[(block - 1) * BLOCK..])
+            });
+        };
+        before + characters(&self.text.as_bytes()[block * BLOCK..offset])
     }
 
     /// The span as the region of a finding. White space at its end is left out: a block of YAML
@@ -73,9 +93,35 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// The characters that begin among these bytes of UTF-8.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+}
+
+const BLOCK: usize = 256;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_are_counted_across_blocks() {
+        let text = format!("\n{}\n{}", "ä".repeat(300), "ab".repeat(2 * BLOCK));
+        let lines = Lines::of(&text);
+        for (offset, _) in text.char_indices().chain([(text.len(), ' ')]) {
+            let line = text[..offset].matches('\n').count();
+            let start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
+            let expected = Place {
+                line: line as u64 + 1,
+                column: text[start..offset].chars().count() as u64 + 1,
+            };
+            assert_eq!(lines.place(offset), expected, "{offset}");
+        }
+        for length in [0, BLOCK, 2 * BLOCK] {
+            let text = "x".repeat(length);
+            assert_eq!(Lines::of(&text).place(length).column, length as u64 + 1);
+        }
+    }
 
     #[test]
     fn places_count_characters_from_one() {

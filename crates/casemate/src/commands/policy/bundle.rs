@@ -1,8 +1,13 @@
 //! `casemate policy bundle`.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+    process::ExitCode,
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use casemate_attest::{ResourceDescriptor, Signer};
 use casemate_core::Digest;
 use casemate_policy::{Bundle, Layer};
@@ -72,6 +77,11 @@ fn packed(arguments: &policy::Bundle) -> Result<Report> {
     let out = arguments.out.as_deref().context("--out FILE")?;
     let signature = policies::signature_of(out);
     let signer = arguments.signer();
+    let read = signer.iter().map(|signer| &signer.key);
+    outputs::replaces_nothing_else(&[out], read, true)?;
+    if !arguments.force {
+        is_archive_or_new(out)?;
+    }
     let author = match &signer {
         Some(signer) => {
             let key = key(signer)?;
@@ -111,6 +121,20 @@ fn packed(arguments: &policy::Bundle) -> Result<Report> {
         notes: layer.notes().to_vec(),
         ..Report::new(out, digest)
     })
+}
+
+/// Refuses to replace what is no earlier archive: a module of the policy, or a key.
+fn is_archive_or_new(out: &Path) -> Result<()> {
+    let mut head = Vec::new();
+    match File::open(out) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.and_then(|file| file.take(2).read_to_end(&mut head)),
+    }
+    .with_context(|| format!("cannot look at {}, which is there", out.display()))?;
+    if !head.is_empty() && head != GZIP {
+        bail!("{} is no archive; --force replaces it", out.display());
+    }
+    Ok(())
 }
 
 fn verified(
@@ -185,3 +209,6 @@ impl Report {
         lines.join("\n") + "\n"
     }
 }
+
+/// How an archive begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];

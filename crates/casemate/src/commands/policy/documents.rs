@@ -1,9 +1,6 @@
 //! The documents that the commands about policies read.
 
-use std::{
-    io::{self, Read},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use anyhow::{Context, Result, bail};
 use casemate_policy::{
@@ -11,7 +8,7 @@ use casemate_policy::{
 };
 use serde_json::Value;
 
-use crate::{config, constraints};
+use crate::config;
 
 /// The input of a gate.
 pub(super) fn input(path: &Path) -> Result<GateInput> {
@@ -94,15 +91,15 @@ impl Checked {
     fn of(path: &Path, text: &str) -> Result<Self> {
         let name = path.display().to_string();
         let documents = Resource::documents(&name, text.as_bytes())?;
-        let values = documents.into_iter().map(|document| document.value);
-        let mut documents: Vec<Value> = values.filter(|value| !value.is_null()).collect();
-        if documents.is_empty() {
+        let values = documents.iter().map(|document| &document.value);
+        let mut values: Vec<Value> = values.filter(|value| !value.is_null()).cloned().collect();
+        if values.is_empty() {
             // A file that says nothing is asked about, too.
-            documents.push(Value::Null);
+            values.push(Value::Null);
         }
         Ok(Self {
-            documents,
-            objects: constraints::parsed(path, text.as_bytes())?,
+            documents: values,
+            objects: Resource::objects(documents),
         })
     }
 }
@@ -111,12 +108,5 @@ fn read(path: &Path) -> Result<String> {
     if path.to_str() != Some("-") {
         return config::read_bounded(path);
     }
-    let mut text = String::new();
-    io::stdin()
-        .take(MAX_INPUT)
-        .read_to_string(&mut text)
-        .context("standard input")?;
-    Ok(text)
+    config::bounded(io::stdin(), "standard input")
 }
-
-const MAX_INPUT: u64 = 256 << 20;

@@ -1,6 +1,10 @@
 //! `casemate policy eval`: the gate for inputs that others make.
 
-use std::process::ExitCode;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result, bail};
 use casemate_core::{Decision, Verdict};
@@ -14,19 +18,22 @@ use crate::{
     commands::{
         gate::{Append, Approvals, Gate},
         log::evidence::{Ledger, Said},
-        signing::{trust, write_whole},
+        signing::{outputs, trust, write_whole},
     },
     output, policies,
 };
 
 /// Decides an input, keeps what that obliges to, and records it.
 pub(super) fn run(global: &Global, arguments: &Eval) -> Result<ExitCode> {
+    clear(arguments)?;
     let input = documents::input(&arguments.input)?;
     let bundle = policies::load(global, &arguments.policy, clock::of(global)?.now())?;
     let mut gate = gate(global, arguments, &input)?;
     let record = casemate_policy::record(&bundle, &input, &mut gate);
     let denied = record.outcome == Verdict::Deny;
     let passed = gate.passes.take();
+    // The log comes first: nothing passes that is not in it. That the log tells of more than passed, where
+    // the file cannot be written, is the lesser evil.
     let logged = gate.logged(&record.decision())?;
     if let (Some(path), Some(passed), false) = (&arguments.masked, &passed, denied) {
         let json = serde_json::to_string_pretty(passed.passed())? + "\n";
@@ -51,6 +58,35 @@ pub(super) fn run(global: &Global, arguments: &Eval) -> Result<ExitCode> {
         true => ExitCode::from(NEGATIVE),
         false => ExitCode::SUCCESS,
     })
+}
+
+/// Removes what an earlier run let through. Whoever looks at that file and not at the exit status would
+/// take it for what this one did.
+fn clear(arguments: &Eval) -> Result<()> {
+    let Some(path) = &arguments.masked else {
+        return Ok(());
+    };
+    let read = [&arguments.input]
+        .into_iter()
+        .chain(&arguments.approval)
+        .chain(&arguments.trust_store)
+        .chain(&arguments.policy.policy)
+        .chain(&arguments.policy.policy_trust_store)
+        .chain(&arguments.log_key)
+        .chain(&arguments.log_secret)
+        .chain(&arguments.log_records);
+    let outputs: Vec<&Path> = [path]
+        .into_iter()
+        .chain(&arguments.record)
+        .map(PathBuf::as_path)
+        .collect();
+    outputs::replaces_nothing_else(&outputs, read, true)?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn gate<'a>(global: &'a Global, arguments: &'a Eval, input: &'a GateInput) -> Result<Gate<'a>> {

@@ -40,7 +40,7 @@ pub(crate) fn replaces_nothing_else<'a>(
         let place = place(output).with_context(|| format!("{shown} is no place to write to"))?;
         let is_read = output.canonicalize().is_ok_and(|it| read.contains(&it));
         if is_read || read.contains(&place) {
-            bail!("{shown} is read to sign, and would be written over");
+            bail!("{shown} is read, and would be written over");
         }
         if others.contains(&place) {
             bail!("{shown} is where the other output goes");

@@ -18,6 +18,7 @@ mod pod_templates;
 mod rbac;
 mod report;
 mod script;
+mod selection;
 mod user;
 mod workload;
 

@@ -7,7 +7,8 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
     Family, Persona, Report,
-    workload::{Pod, are_together, matches, pods},
+    selection::{Labels, Selectors, Together},
+    workload::pods,
 };
 use crate::{Cursor, Resource, Truth, World};
 
@@ -40,17 +41,38 @@ fn check(world: &World, report: &mut Report) {
     for gateway in world.of_kind("Gateway") {
         gateways(gateway, report);
     }
-    for policy in world.of_kind("NetworkPolicy") {
-        policies(policy, &pods, report);
+    let policies = Selectors::of(world.of_kind("NetworkPolicy"), "spec.podSelector");
+    let mut select = vec![Truth::No; policies.len()];
+    let mut around: Together<'_, (), ()> = Together::default();
+    for pod in &pods {
+        around.add(pod.resource(), (), ());
+        let labels = Labels::of(pod);
+        let mut selected = Truth::No;
+        for at in policies.near(&labels) {
+            if selected.is_yes() && select[at].is_yes() {
+                continue;
+            }
+            let selects = policies.selects(at, &labels);
+            select[at] = select[at].clone().or(|| selects.clone());
+            selected = selected.or(|| selects);
+        }
+        if pod.is_whole() {
+            report.when(!selected, &NO_POLICY, &pod.spec, || {
+                "no NetworkPolicy here is for the pod".to_owned()
+            });
+        }
     }
-    for pod in pods.iter().filter(|pod| pod.is_whole()) {
-        let selected = world
-            .of_kind("NetworkPolicy")
-            .filter(|policy| are_together(policy, pod.resource()))
-            .map(|policy| matches(&policy.at("spec.podSelector"), pod));
-        report.when(!Truth::any(selected), &NO_POLICY, &pod.spec, || {
-            "no NetworkPolicy here is for the pod".to_owned()
-        });
+    for (at, selects) in select.into_iter().enumerate() {
+        let policy = policies.object(at);
+        lets_through(policy, report);
+        let is_with_pods = around.near(policy, ()).next().is_some();
+        let is_dangling = Truth::from(is_with_pods).and(|| !selects);
+        report.when(
+            is_dangling,
+            &SELECTS_NONE,
+            &policy.at("spec.podSelector"),
+            || "no pod here has the labels".to_owned(),
+        );
     }
     mesh(world, report);
 }
@@ -129,7 +151,7 @@ fn gateways(gateway: &Resource, report: &mut Report) {
     }
 }
 
-fn policies(policy: &Resource, pods: &[Pod<'_>], report: &mut Report) {
+fn lets_through(policy: &Resource, report: &mut Report) {
     let spec = policy.at("spec");
     let selector = spec.get("podSelector");
     let selects_all = Truth::all(["matchLabels", "matchExpressions"].map(|key| {
@@ -165,15 +187,6 @@ fn policies(policy: &Resource, pods: &[Pod<'_>], report: &mut Report) {
             });
         }
     }
-    let around: Vec<&Pod<'_>> = pods
-        .iter()
-        .filter(|pod| are_together(policy, pod.resource()))
-        .collect();
-    let selects = Truth::any(around.iter().map(|pod| matches(&selector, pod)));
-    let is_dangling = Truth::from(!around.is_empty()).and(|| !selects);
-    report.when(is_dangling, &SELECTS_NONE, &selector, || {
-        "no pod here has the labels".to_owned()
-    });
 }
 
 fn is_empty(list: &Cursor<'_>) -> Truth {

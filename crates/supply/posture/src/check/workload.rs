@@ -213,10 +213,20 @@ pub(crate) fn are_together(one: &Resource, other: &Resource) -> bool {
     }
 }
 
-fn directory(resource: &Resource) -> &str {
+/// The directory of the file that an object stands in.
+pub(crate) fn directory(resource: &Resource) -> &str {
     let path = resource.body.origin.file.subject.path.as_str();
     path.rsplit_once('/').map_or("", |(directory, _)| directory)
 }
+
+/// What [`Pod::label`] knows of controllers.
+pub(crate) const ADDED_LABELS: &[&str] = &[
+    "notebook-name",
+    "ray.io/cluster",
+    "ray.io/is-ray-node",
+    "ray.io/node-type",
+    "serving.kserve.io/inferenceservice",
+];
 
 /// Whether the labels of `pod` are those of `selector`. An empty selector selects every pod.
 pub(crate) fn selects(selector: &Cursor<'_>, pod: &Pod<'_>) -> Truth {
@@ -230,28 +240,6 @@ pub(crate) fn selects(selector: &Cursor<'_>, pod: &Pod<'_>) -> Truth {
         Fact::Unknown(why) => labels.and(|| Truth::Unknown(Arc::clone(why))),
         _ => labels,
     }
-}
-
-/// As [`selects`], for a selector with `matchLabels` and `matchExpressions`.
-pub(crate) fn matches(selector: &Cursor<'_>, pod: &Pod<'_>) -> Truth {
-    selects(&selector.get("matchLabels"), pod).and(|| {
-        let expressions = selector.get("matchExpressions").items();
-        Truth::all(expressions.iter().map(|expression| {
-            let Fact::Known(key) = expression.get("key").text() else {
-                return Truth::No;
-            };
-            let label = pod.label(&key);
-            let values = expression.get("values");
-            let is_in = || label.clone().holds(|label| values.has(&label));
-            match expression.get("operator").text().ok().as_deref() {
-                Some("In") => is_in(),
-                Some("NotIn") => !is_in(),
-                Some("Exists") => !label.is_absent(),
-                Some("DoesNotExist") => label.is_absent(),
-                _ => Truth::Unknown("an operator of a selector is not known".into()),
-            }
-        }))
-    })
 }
 
 /// The objects of Kubernetes.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use casemate_document::{Node, Span, Value as Written};
@@ -45,6 +45,8 @@ pub enum Value {
 #[derive(Clone, Debug, Default)]
 pub struct Map {
     items: Vec<Item>,
+    /// Where each key stands; made when a map that is long is first asked.
+    places: OnceLock<HashMap<Arc<str>, usize>>,
     /// Why there may be more under keys that are not here: a template wrote them.
     pub open: Option<Arc<str>>,
 }
@@ -69,6 +71,7 @@ impl Map {
             } else {
                 items
             },
+            places: OnceLock::new(),
             open: None,
         }
     }
@@ -80,28 +83,45 @@ impl Map {
 
     /// Puts `item` in the place of the one with its key, or behind all others.
     pub fn set(&mut self, item: Item) {
-        match self.items.iter_mut().find(|it| it.key == item.key) {
-            Some(known) => *known = item,
-            None => self.items.push(item),
+        if let Some(at) = self.place(&item.key) {
+            self.items[at] = item;
+            return;
         }
+        if let Some(places) = self.places.get_mut() {
+            places.insert(item.key.clone(), self.items.len());
+        }
+        self.items.push(item);
     }
 
     /// Takes the item under `key` out.
     pub fn remove(&mut self, key: &str) {
-        self.items.retain(|item| &*item.key != key);
+        if let Some(at) = self.place(key) {
+            self.items.remove(at);
+            self.places.take();
+        }
     }
 
     /// The value under `key`, to be changed.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Attr> {
-        let mut items = self.items.iter_mut();
-        items
-            .find(|item| &*item.key == key)
-            .map(|item| &mut item.value)
+        let at = self.place(key)?;
+        Some(&mut self.items[at].value)
     }
 
     /// The item under `key`.
     pub fn item(&self, key: &str) -> Option<&Item> {
-        self.items.iter().find(|item| &*item.key == key)
+        Some(&self.items[self.place(key)?])
+    }
+
+    /// Jobs and services name each other: each of ten thousand keys may be asked for ten thousand times.
+    fn place(&self, key: &str) -> Option<usize> {
+        if self.items.len() <= MAX_WALKED {
+            return self.items.iter().position(|item| &*item.key == key);
+        }
+        let places = self.places.get_or_init(|| {
+            let keys = self.items.iter().map(|item| item.key.clone());
+            keys.zip(0..).collect()
+        });
+        places.get(key).copied()
     }
 }
 
@@ -289,6 +309,37 @@ impl Attr {
             Value::String(text) => Truth::from(text.eq_ignore_ascii_case("true")),
             Value::Unknown(why) => Truth::Unknown(why.clone()),
             _ => Truth::No,
+        }
+    }
+}
+
+/// Shorter maps are walked faster than a key is hashed.
+const MAX_WALKED: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::survey::tests::file;
+
+    #[test]
+    fn a_long_map_is_what_a_short_one_is() {
+        let origin = Origin::new(&Arc::new(file("a", "")), Span::default());
+        let item = |key: usize, value: i64| Item {
+            key: key.to_string().into(),
+            place: origin.clone(),
+            value: Attr::new(Value::Integer(value), origin.clone()),
+        };
+        for length in [4, 4 * MAX_WALKED] {
+            let mut map = Map::new((0..length).map(|key| item(key, 1)).collect());
+            assert!(map.item("2").is_some() && map.item("x").is_none());
+            map.set(item(2, 2));
+            map.set(item(length, 3));
+            map.remove("0");
+            let value = |map: &Map, key: usize| map.item(&key.to_string())?.value.integer().ok();
+            let values = [0, 1, 2, length].map(|key| value(&map, key));
+            assert_eq!(values, [None, Some(1), Some(2), Some(3)]);
+            *map.get_mut("1").expect("is there") = item(1, 4).value;
+            assert_eq!((value(&map, 1), map.items().len()), (Some(4), length));
         }
     }
 }

@@ -13,12 +13,16 @@ pub(super) const READER: Reader = Reader {
 
 fn read(file: &Arc<File>) -> Option<Draft> {
     let path = file.subject.path.as_str();
-    let is_template = path.starts_with("templates/") || path.contains("/templates/");
-    let is_kept = file.text.len() <= MAX_BYTES && (is_template || may_be_named(path));
+    let is_kept = file.text.len() <= MAX_BYTES && (is_template(path) || may_be_named(path));
     is_kept.then(|| Draft {
         file: file.clone(),
         content: Content::Text,
     })
+}
+
+/// Whether a file with this path is where charts have their templates.
+pub(super) fn is_template(path: &str) -> bool {
+    path.starts_with("templates/") || path.contains("/templates/")
 }
 
 /// Whether a file with this path is kept for those that name it.
@@ -38,7 +42,8 @@ pub(super) fn is_setting(path: &str) -> bool {
     matches!(end.as_str(), "yaml" | "yml" | "tpl") || ENDS.contains(&end.as_str())
 }
 
-fn end(path: &str) -> &str {
+/// What is behind the last dot of a file's name.
+pub(super) fn end(path: &str) -> &str {
     path::name(path).rsplit_once('.').map_or("", |(_, end)| end)
 }
 

@@ -7,11 +7,15 @@ use std::{
 };
 
 use casemate_document::{
-    Limits, Node, Value as Written,
+    Error, Limits, Node, Span, Value as Written,
     yaml::{self, Dialect},
 };
 
-use super::{Content, Draft, Reader};
+use super::{
+    Content, Draft, Reader,
+    compose::{listed, open},
+    path,
+};
 use crate::{Attr, Fact, File, Item, Language, Map, Origin, Resource, Value, World};
 
 pub(super) const READER: Reader = Reader { read, gather };
@@ -25,15 +29,26 @@ pub(crate) const JOB: &str = "gitlab-job";
 const KIND: &str = "gitlab";
 
 fn read(file: &Arc<File>) -> Option<Draft> {
-    let path = file.subject.path.as_str();
-    let name = path.rsplit('/').next().unwrap_or(path);
-    if !name.ends_with(".yml") && !name.ends_with(".yaml") {
+    let name = path::name(file.subject.path.as_str());
+    if !path::is_yaml(name) {
         return None;
     }
     let is_named = name.ends_with("gitlab-ci.yml") || name.ends_with("gitlab-ci.yaml");
     if !is_named && (!file.text.contains("script:") || super::is_manifest(file)) {
         return None;
     }
+    let (root, is_pipeline, error) = parsed(file);
+    if !is_named && !is_pipeline {
+        return None;
+    }
+    Some(Draft {
+        file: file.clone(),
+        content: Content::Document(KIND, root, error),
+    })
+}
+
+/// What the configuration says, whether it looks like one, and the first mistake in it.
+fn parsed(file: &Arc<File>) -> (Option<Attr>, bool, Option<Error>) {
     let stream = yaml::read(&file.text, Dialect::MERGING, &Limits::default());
     // A header with the inputs may stand before the configuration.
     let mut roots = stream.documents.iter().map(|document| &document.root);
@@ -42,9 +57,7 @@ fn read(file: &Arc<File>) -> Option<Draft> {
         Some(header) if header.get("spec").is_some() => (Some(header), roots.next()),
         other => (None, other),
     };
-    if !is_named && !root.is_some_and(has_jobs) {
-        return None;
-    }
+    let is_pipeline = root.is_some_and(has_jobs);
     let root = root.map(|root| {
         let root = value(root, file);
         match header {
@@ -52,10 +65,7 @@ fn read(file: &Arc<File>) -> Option<Draft> {
             None => root,
         }
     });
-    Some(Draft {
-        file: file.clone(),
-        content: Content::Document(KIND, root, stream.error),
-    })
+    (root, is_pipeline, stream.error)
 }
 
 /// Whether it looks like jobs, and not like what other programs have scripts in.
@@ -111,108 +121,201 @@ fn value(node: &Node, file: &Arc<File>) -> Attr {
 }
 
 fn gather(drafts: &[Draft], world: &mut World) {
-    let mut roots: HashMap<&str, &Attr> = HashMap::new();
+    let mut files = Files::default();
     for draft in drafts {
         if let Content::Document(KIND, Some(root), error) = &draft.content {
-            roots.insert(draft.file.subject.path.as_str(), root);
             if let Some(error) = error {
                 world.missing(&draft.file, error.span, error.message.clone());
             }
+            let path = draft.file.subject.path.as_str().to_owned();
+            files.roots.insert(path, (draft.file.clone(), root.clone()));
         }
     }
-    let included: HashSet<String> = roots
-        .iter()
-        .flat_map(|(path, root)| includes(path, root))
-        .collect();
     for draft in drafts {
-        let path = draft.file.subject.path.as_str();
-        let Some(root) = roots.get(path).filter(|_| !included.contains(path)) else {
+        files.read_included(draft.file.subject.path.as_str(), world);
+    }
+    let paths = drafts.iter().map(|draft| draft.file.subject.path.as_str());
+    let included: HashSet<&str> = files.included.values().flatten().map(|it| &**it).collect();
+    let (above, others): (Vec<&str>, Vec<&str>) = paths.partition(|path| !included.contains(path));
+    // Of files that include each other none stands above the others: the first one is judged.
+    let mut reached = HashSet::new();
+    for path in above.into_iter().chain(others) {
+        if reached.contains(path) {
             continue;
-        };
-        let whole = with_includes(path, root, &roots, 0);
-        let pipeline = |kind: &str, address: String, body: Attr| Resource {
+        }
+        files.reach(path, &mut reached);
+        if let Some((file, _)) = files.roots.get(path) {
+            judge(path, file, &files, world);
+        }
+    }
+}
+
+/// Adds the jobs of the configuration at `path`.
+fn judge(path: &str, file: &Arc<File>, files: &Files, world: &mut World) {
+    // At nothing there is one too many.
+    let mut left = MAX_INCLUDES + 1;
+    let Some(whole) = files.whole(path, &mut left) else {
+        return;
+    };
+    if left == 0 {
+        let why = format!("more than {MAX_INCLUDES} files are included");
+        world.missing(file, Span::default(), why);
+    }
+    let mut add = |kind: &str, address: String, body: Attr| {
+        world.add(Resource {
             language: Language::GitlabCi,
             kind: kind.into(),
             address: address.into(),
             body,
-        };
-        world.add(pipeline(PIPELINE, path.to_owned(), whole.clone()));
-        let default = whole.get("default").ok().cloned();
-        for item in whole.entries() {
-            let is_job = !KEYWORDS.contains(&&*item.key) && !item.key.starts_with('.');
-            if !is_job || !matches!(item.value.value, Value::Map(_)) {
-                continue;
-            }
-            let job = extended(&item.value, &whole, 0);
-            let job = default
-                .as_ref()
-                .map_or_else(|| job.clone(), |it| over(it, &job));
-            let job = referenced(&job, &whole, 0);
-            world.add(pipeline(JOB, format!("{path}/{}", item.key), job));
+        });
+    };
+    add(PIPELINE, path.to_owned(), whole.clone());
+    let default = whole.get("default").ok().cloned();
+    for item in whole.entries() {
+        let is_job = !KEYWORDS.contains(&&*item.key) && !item.key.starts_with('.');
+        if !is_job || !matches!(item.value.value, Value::Map(_)) {
+            continue;
         }
+        let (mut bases, mut references) = (MAX_BASES, MAX_REFERENCES);
+        let job = extended(&item.value, &whole, 0, &mut bases);
+        let job = default
+            .as_ref()
+            .map_or_else(|| job.clone(), |it| over(it, &job));
+        let job = referenced(&job, &whole, 0, &mut references);
+        add(JOB, format!("{path}/{}", item.key), job);
     }
 }
 
-/// The local files that a configuration includes.
-fn includes(path: &str, root: &Attr) -> Vec<String> {
+/// Configurations by their paths.
+#[derive(Default)]
+struct Files {
+    roots: HashMap<String, (Arc<File>, Attr)>,
+    /// Which local files each of them includes, of those that were read.
+    included: HashMap<String, Vec<String>>,
+}
+
+impl Files {
+    /// Reads what the file at `path` includes, and what that includes; what cannot be read is told.
+    fn read_included(&mut self, path: &str, world: &mut World) {
+        let mut open = vec![path.to_owned()];
+        while let Some(path) = open.pop() {
+            let Some((file, root)) = self.roots.get(&path).cloned() else {
+                continue;
+            };
+            if self.included.contains_key(&path) {
+                continue;
+            }
+            let mut found = Vec::new();
+            for (name, origin) in local_includes(&root) {
+                let Some((target, text)) = named(&path, &name, world) else {
+                    let shown: String = name.chars().take(MAX_SHOWN).collect();
+                    let why = format!("{shown}, which it includes, was not read");
+                    world.missing(&file, origin.span, why);
+                    continue;
+                };
+                if !self.roots.contains_key(&target) {
+                    let (root, _, error) = parsed(&text);
+                    if let Some(error) = error {
+                        world.missing(&text, error.span, error.message);
+                    }
+                    let Some(root) = root else {
+                        continue;
+                    };
+                    self.roots.insert(target.clone(), (text, root));
+                }
+                open.push(target.clone());
+                found.push(target);
+            }
+            self.included.insert(path, found);
+        }
+    }
+
+    /// Marks `path` and all that it includes.
+    fn reach<'a>(&'a self, path: &'a str, reached: &mut HashSet<&'a str>) {
+        let mut open = vec![path];
+        while let Some(path) = open.pop() {
+            if reached.insert(path) {
+                let below = self.included.get(path).into_iter().flatten();
+                open.extend(below.map(|it| &**it));
+            }
+        }
+    }
+
+    /// The configuration with what it includes below it. `left` is how many more may be included,
+    /// which ends circles too.
+    fn whole(&self, path: &str, left: &mut usize) -> Option<Attr> {
+        let (_, root) = self.roots.get(path)?;
+        let mut whole: Option<Attr> = None;
+        for name in self.included.get(path).into_iter().flatten() {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                break;
+            }
+            let Some(file) = self.whole(name, left) else {
+                continue;
+            };
+            whole = Some(whole.map_or_else(|| file.clone(), |below| over(&below, &file)));
+        }
+        Some(whole.map_or_else(|| root.clone(), |below| over(&below, root)))
+    }
+}
+
+/// The local files that a configuration includes, each with where it is named.
+fn local_includes(root: &Attr) -> Vec<(String, Origin)> {
     let Fact::Known(include) = root.get("include") else {
         return Vec::new();
     };
-    let one = std::slice::from_ref(include);
-    let list = match include.items() {
-        [] => one,
-        items => items,
-    };
     let local = |item: &Attr| {
-        let name = item
-            .get("local")
-            .and_then(Attr::text)
-            .or_else(|| item.text())
-            .ok()?;
+        let named = item.get("local").and_then(Attr::text);
+        let name = named.or_else(|| item.text()).ok()?;
         let is_local = !name.contains("://");
-        is_local.then(|| super::compose::beside(path, name.trim_start_matches('/')))
+        is_local.then(|| (name, item.origin.clone()))
     };
-    list.iter().filter_map(local).collect()
+    listed(include).iter().filter_map(local).collect()
 }
 
-fn with_includes(path: &str, root: &Attr, roots: &HashMap<&str, &Attr>, depth: usize) -> Attr {
-    let mut whole: Option<Attr> = None;
-    for name in includes(path, root) {
-        let Some(file) = roots.get(name.as_str()).filter(|_| depth < MAX_DEPTH) else {
-            continue;
-        };
-        let file = with_includes(&name, file, roots, depth + 1);
-        whole = Some(whole.map_or(file.clone(), |below| over(&below, &file)));
+/// The file that is called `name` in the configuration at `from`. Names begin at the top of their
+/// repository, which is where the configuration lies or above it.
+fn named(from: &str, name: &str, world: &World) -> Option<(String, Arc<File>)> {
+    let name = name.trim_start_matches('/');
+    let mut folder = path::folder(from);
+    loop {
+        let target = path::joined(folder, name)?;
+        if let Some(file) = world.files().get(&target) {
+            return Some((target, file.clone()));
+        }
+        if folder.is_empty() {
+            return None;
+        }
+        folder = path::folder(folder);
     }
-    whole.map_or_else(|| root.clone(), |below| over(&below, root))
 }
 
-fn extended(job: &Attr, whole: &Attr, depth: usize) -> Attr {
+fn extended(job: &Attr, whole: &Attr, depth: usize, left: &mut usize) -> Attr {
     let Fact::Known(extends) = job.get("extends") else {
         return job.clone();
     };
-    let mut names: Vec<String> = extends.text().ok().into_iter().collect();
-    names.extend(extends.items().iter().filter_map(|item| item.text().ok()));
+    let names = listed(extends).iter().filter_map(|item| item.text().ok());
     let mut below: Option<Attr> = None;
     for name in names {
-        match whole.get(&name).ok().filter(|_| depth < MAX_DEPTH) {
-            Some(base) => {
-                let base = extended(base, whole, depth + 1);
-                below = Some(below.map_or(base.clone(), |under| over(&under, &base)));
-            }
-            None => {
-                return super::compose::open(
-                    job,
-                    &format!("{name}, which it extends, was not read"),
-                );
-            }
+        let Some(base) = whole.get(&name).ok() else {
+            return open(job, &format!("{name}, which it extends, was not read"));
+        };
+        *left = left.saturating_sub(1);
+        if depth == MAX_DEPTH || *left == 0 {
+            return open(
+                job,
+                &format!("{name} and what extends it go on for too long"),
+            );
         }
+        let base = extended(base, whole, depth + 1, left);
+        below = Some(below.map_or_else(|| base.clone(), |under| over(&under, &base)));
     }
     below.map_or_else(|| job.clone(), |below| over(&below, job))
 }
 
-/// With what `!reference` names in its place.
-fn referenced(attr: &Attr, whole: &Attr, depth: usize) -> Attr {
+/// With what `!reference` names in its place. `left` is how many more may be filled in.
+fn referenced(attr: &Attr, whole: &Attr, depth: usize, left: &mut usize) -> Attr {
     let value = match &attr.value {
         Value::Map(map) => {
             if let Some(reference) = map.item(REFERENCE) {
@@ -223,8 +326,9 @@ fn referenced(attr: &Attr, whole: &Attr, depth: usize) -> Attr {
                     .filter_map(|it| it.text().ok())
                     .collect();
                 let found = names.iter().try_fold(whole, |at, name| at.get(name).ok());
-                return match found.filter(|_| depth < MAX_DEPTH) {
-                    Some(found) => referenced(found, whole, depth + 1),
+                *left = left.saturating_sub(1);
+                return match found.filter(|_| depth < MAX_DEPTH && *left > 0) {
+                    Some(found) => referenced(found, whole, depth + 1, left),
                     None => Attr::unknown(
                         format!("{} was not read", names.join(".")),
                         attr.origin.clone(),
@@ -232,7 +336,7 @@ fn referenced(attr: &Attr, whole: &Attr, depth: usize) -> Attr {
                 };
             }
             let items = map.items().iter().map(|item| Item {
-                value: referenced(&item.value, whole, depth),
+                value: referenced(&item.value, whole, depth, left),
                 ..item.clone()
             });
             let mut filled = Map::new(items.collect());
@@ -242,7 +346,7 @@ fn referenced(attr: &Attr, whole: &Attr, depth: usize) -> Attr {
         Value::List(items) => Value::List(
             items
                 .iter()
-                .map(|it| referenced(it, whole, depth))
+                .map(|it| referenced(it, whole, depth, left))
                 .collect(),
         ),
         other => other.clone(),
@@ -278,7 +382,19 @@ fn over(base: &Attr, top: &Attr) -> Attr {
 }
 
 const REFERENCE: &str = "!reference";
+
+/// As deep as GitLab goes (<https://docs.gitlab.com/ci/yaml/yaml_optimization/>).
 const MAX_DEPTH: usize = 10;
+
+/// As many as GitLab takes where nobody says (<https://docs.gitlab.com/ci/yaml/includes/>).
+const MAX_INCLUDES: usize = 150;
+
+/// Of one job. Names may stand more than once, and each name for many: what they make is not bounded by
+/// what was written.
+const MAX_BASES: usize = 1_000;
+const MAX_REFERENCES: usize = 1_000;
+
+const MAX_SHOWN: usize = 120;
 
 /// Keys of a configuration that are no jobs.
 const KEYWORDS: &[&str] = &[
@@ -327,5 +443,101 @@ mod tests {
             reason.contains(".base, which it extends, was not read"),
             "{reason}"
         );
+    }
+
+    fn told(files: &[(&str, &[u8])]) -> String {
+        let outcomes = survey(files);
+        let reasons = outcomes.iter().filter_map(|it| it.reason.clone());
+        reasons.collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn files_and_jobs_that_go_in_circles_are_judged_and_told() {
+        let circle = b"include: b.yml\na: {extends: .b}\n.b: {extends: a, script: curl x | sh}\n";
+        let files: [(&str, &[u8]); 2] = [
+            (".gitlab-ci.yml", circle),
+            (
+                "b.yml",
+                b"include: .gitlab-ci.yml\nc: {script: curl y | sh}\n",
+            ),
+        ];
+        let outcomes = survey(&files);
+        let findings = outcomes.iter().flat_map(|it| &it.findings);
+        let places: Vec<String> = findings
+            .filter(|it| it.rule.as_str() == "CM-GLC-009")
+            .map(|it| it.location.file.as_str().to_owned())
+            .collect();
+        assert_eq!(places, [".gitlab-ci.yml", "b.yml"]);
+        let told = told(&files);
+        assert!(told.contains("more than 150 files are included"), "{told}");
+        let told = self::told(&[(
+            ".gitlab-ci.yml",
+            b"a: {extends: .b}\n.b: {extends: a, script: x}\n",
+        )]);
+        assert!(told.contains("go on for too long"), "{told}");
+    }
+
+    #[test]
+    fn an_included_file_is_read_or_told() {
+        let job = b"job: {script: curl x | sh}\n";
+        let outcomes = survey(&[
+            ("a/.gitlab-ci.yml", b"include: [/ci/base.yml]\n"),
+            ("a/ci/base.yml", b"include: [/ci/vars.yml, /ci/jobs.yml]\n"),
+            ("a/ci/jobs.yml", job),
+            ("a/ci/vars.yml", b"variables: {CI_DEBUG_TRACE: \"true\"}\n"),
+        ]);
+        let findings = outcomes.iter().flat_map(|it| &it.findings);
+        let mut found: Vec<String> = findings
+            .map(|it| format!("{}@{}", it.rule, it.location.file.as_str()))
+            .collect();
+        found.sort();
+        assert_eq!(
+            found,
+            ["CM-GLC-009@a/ci/jobs.yml", "CM-GLC-016@a/ci/vars.yml"]
+        );
+        assert!(outcomes.iter().all(|it| it.reason.is_none()));
+        for include in [
+            "ci/x.txt",
+            "{local: /ci/none.yml}",
+            "['ci/*.yml']",
+            "../x.yml",
+        ] {
+            let root = format!("include: {include}\n");
+            let told = told(&[(".gitlab-ci.yml", root.as_bytes()), ("ci/x.txt", job)]);
+            assert!(told.contains("was not read"), "{include}: {told}");
+        }
+    }
+
+    #[test]
+    fn names_that_stand_for_many_are_bounded_and_told() {
+        let (mut bases, mut includes, mut references) = (String::new(), Vec::new(), String::new());
+        for level in 0..9 {
+            let next = level + 1;
+            let name = format!(".b{next}, ").repeat(10);
+            bases += &format!(".b{level}: {{extends: [{name}]}}\n");
+            let name = format!("!reference [.r{next}, script], ").repeat(10);
+            references += &format!(".r{level}: {{script: [{name}]}}\n");
+            let name = format!("i{next}.yml, ").repeat(10);
+            includes.push((format!("i{level}.yml"), format!("include: [{name}]\n")));
+        }
+        includes.push(("i9.yml".to_owned(), "x: {script: x}\n".to_owned()));
+        let job = format!("job: {{extends: .b0, script: x}}\n{bases}.b9: {{}}\n");
+        let told_of_bases = told(&[(".gitlab-ci.yml", job.as_bytes())]);
+        assert!(
+            told_of_bases.contains("go on for too long"),
+            "{told_of_bases}"
+        );
+        let job = format!(
+            "job: {{script: [!reference [.r0, script]]}}\n{references}.r9: {{script: x}}\n"
+        );
+        survey(&[(".gitlab-ci.yml", job.as_bytes())]);
+        let mut files = vec![(".gitlab-ci.yml", &b"include: i0.yml\n"[..])];
+        files.extend(
+            includes
+                .iter()
+                .map(|(name, text)| (name.as_str(), text.as_bytes())),
+        );
+        let told = told(&files);
+        assert!(told.contains("more than 150 files are included"), "{told}");
     }
 }

@@ -7,16 +7,15 @@ use casemate_document::{
     yaml::{self, Dialect},
 };
 
-use super::{Content, Draft, Reader};
+use super::{Content, Draft, Reader, aside};
 use crate::{Attr, Fact, File, Item, Language, Map, Resource, Value, World};
 
 pub(super) const READER: Reader = Reader { read, gather };
 
 fn read(file: &Arc<File>) -> Option<Draft> {
     let path = file.subject.path.as_str();
-    let is_named = [".yaml", ".yml", ".json"]
-        .iter()
-        .any(|end| path.ends_with(end));
+    let end = aside::end(path).to_ascii_lowercase();
+    let is_named = matches!(end.as_str(), "yaml" | "yml" | "json");
     if !(is_named && has(file, "apiVersion") && has(file, "kind")) {
         return None;
     }
@@ -46,8 +45,7 @@ fn read(file: &Arc<File>) -> Option<Draft> {
         mistake = mistake.or(stream.error.map(placed));
     }
     // A template of a chart is no YAML until it is filled in, and is left to those who do.
-    let is_chart = path.starts_with("templates/") || path.contains("/templates/");
-    if is_template && is_chart && mistake.is_some() {
+    if is_template && aside::is_template(path) && mistake.is_some() {
         return None;
     }
     Some(Draft {
@@ -348,6 +346,16 @@ mod tests {
         let text = b"apiVersion: v1\nkind: Pod\n{{- if .x }}\nspec: {}\n{{- end }}\n";
         let outcomes = survey(&[("pod.yaml", text)]);
         assert_eq!(outcomes[0].result, Status::Undetermined);
-        assert!(survey(&[("chart/templates/pod.yaml", text)]).is_empty());
+        let of_chart = survey(&[("chart/templates/pod.yaml", text)]);
+        assert_eq!(of_chart[0].result, Status::Undetermined);
+    }
+
+    #[test]
+    fn the_end_of_a_name_may_be_in_capitals() {
+        let pod = b"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {hostPID: true}\n";
+        for path in ["A.YAML", "a.Yml", "a.JSON"] {
+            let outcomes = survey(&[(path, pod)]);
+            assert!(!outcomes[0].findings.is_empty(), "{path}");
+        }
     }
 }

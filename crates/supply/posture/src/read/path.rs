@@ -27,3 +27,11 @@ pub(super) fn folder(path: &str) -> &str {
 pub(super) fn name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
+
+/// Whether a file is YAML by its name. Programs that are given one by name take `A.YAML` too.
+pub(super) fn is_yaml(path: &str) -> bool {
+    let end = name(path).rsplit_once('.').map_or("", |(_, end)| end);
+    ["yaml", "yml"]
+        .iter()
+        .any(|it| end.eq_ignore_ascii_case(it))
+}

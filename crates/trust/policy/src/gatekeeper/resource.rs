@@ -60,7 +60,12 @@ impl Resource {
     /// The first mistake. A key that stands twice in one map is one: what reads the file later might
     /// take the other value.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Vec<Self>, Faults> {
-        let mut todo = Self::documents(name, bytes)?;
+        Ok(Self::objects(Self::documents(name, bytes)?))
+    }
+
+    /// The objects in documents: without those that are empty, and with lists taken apart.
+    pub fn objects(documents: Vec<Self>) -> Vec<Self> {
+        let mut todo = documents;
         todo.reverse();
         let mut resources = Vec::new();
         while let Some(whole) = todo.pop() {
@@ -79,7 +84,7 @@ impl Resource {
                 }
             }
         }
-        Ok(resources)
+        resources
     }
 
     /// The documents of the file called `name` as they are, lists and empty ones included.

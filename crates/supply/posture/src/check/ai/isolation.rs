@@ -10,7 +10,8 @@ use crate::{
     Fact, Resource, Truth, World,
     check::{
         namespaces::is_gpu,
-        workload::{Pod, are_together, matches, pods},
+        selection::{Labels, Selectors},
+        workload::{Pod, pods},
     },
 };
 
@@ -26,6 +27,7 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn check(world: &World, report: &mut Report) {
+    let policies = Selectors::of(world.of_kind("NetworkPolicy"), "spec.podSelector");
     for pod in pods(world) {
         let kind = &*pod.resource().kind;
         if kind == "Sandbox" || kind == "SandboxTemplate" {
@@ -34,7 +36,7 @@ fn check(world: &World, report: &mut Report) {
                 "the sandbox is a plain container".to_owned()
             });
         }
-        egress(&pod, world, report);
+        egress(&pod, &policies, report);
     }
     for (kind, way) in REQUESTS {
         for claim in world.of_kind(kind) {
@@ -56,7 +58,7 @@ fn check(world: &World, report: &mut Report) {
     }
 }
 
-fn egress(pod: &Pod<'_>, world: &World, report: &mut Report) {
+fn egress<'a>(pod: &Pod<'a>, policies: &Selectors<'a>, report: &mut Report) {
     let containers = pod.containers();
     let has_gpu = containers.iter().any(|container| {
         let limits = container.cursor.at("resources.limits");
@@ -65,15 +67,11 @@ fn egress(pod: &Pod<'_>, world: &World, report: &mut Report) {
     if !has_gpu {
         return;
     }
-    let policies = world.of_kind("NetworkPolicy");
-    let bound = policies
-        .filter(|policy| are_together(policy, pod.resource()))
-        .map(|policy| {
-            let types = policy.at("spec.policyTypes");
-            types
-                .has("Egress")
-                .and(|| matches(&policy.at("spec.podSelector"), pod))
-        });
+    let labels = Labels::of(pod);
+    let bound = policies.near(&labels).into_iter().map(|at| {
+        let types = policies.object(at).at("spec.policyTypes");
+        types.has("Egress").and(|| policies.selects(at, &labels))
+    });
     report.when(!Truth::any(bound), &EGRESS, &pod.spec, || {
         "no NetworkPolicy here bounds where the pod sends".to_owned()
     });

@@ -10,7 +10,8 @@ use crate::{
     Cursor, Truth, World,
     check::{
         exposure::{RAY_DASHBOARD, reach},
-        workload::{Pod, are_together, matches, pods},
+        selection::{Labels, Selectors},
+        workload::{Pod, pods},
     },
 };
 
@@ -26,11 +27,12 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn check(world: &World, report: &mut Report) {
+    let policies = Selectors::of(world.of_kind("NetworkPolicy"), "spec.podSelector");
     for pod in pods(world).iter().filter(|pod| pod.is_ray_head()) {
         let Some(spec) = cluster(pod) else { continue };
         // A RayService that names no head has its template elsewhere.
         if pod.is_whole() {
-            head(pod, &spec, world, report);
+            head(pod, &spec, &policies, world, report);
         }
     }
     for (kind, ways) in RUNTIME_ENVS {
@@ -48,7 +50,13 @@ fn cluster<'a>(pod: &Pod<'a>) -> Option<Cursor<'a>> {
     Some(pod.resource().at(path))
 }
 
-fn head(pod: &Pod<'_>, spec: &Cursor<'_>, world: &World, report: &mut Report) {
+fn head<'a>(
+    pod: &Pod<'a>,
+    spec: &Cursor<'_>,
+    policies: &Selectors<'a>,
+    world: &World,
+    report: &mut Report,
+) {
     let asks = asks(pod, spec);
     let parameters = spec.at("headGroupSpec.rayStartParams.dashboard-host");
     let place = if parameters.is_absent().is_yes() {
@@ -82,11 +90,7 @@ fn head(pod: &Pod<'_>, spec: &Cursor<'_>, world: &World, report: &mut Report) {
     report.when((!asks).and(|| !is_closed()), &NO_TOKEN, &options, || {
         "the cluster takes jobs of whoever reaches it".to_owned()
     });
-    let selected = world
-        .of_kind("NetworkPolicy")
-        .filter(|policy| are_together(policy, pod.resource()))
-        .map(|policy| matches(&policy.at("spec.podSelector"), pod));
-    let is_free = (!Truth::any(selected)).and(|| policy.is_absent());
+    let is_free = (!policies.any(&Labels::of(pod))).and(|| policy.is_absent());
     report.when(is_free, &NO_POLICY, &pod.spec, || {
         "no NetworkPolicy here is for the head".to_owned()
     });

@@ -12,7 +12,7 @@ use casemate_document::{
     yaml::{self, Dialect},
 };
 
-use super::{Content, Draft, Reader};
+use super::{Content, Draft, Reader, path};
 use crate::{Attr, Fact, File, Item, Language, Map, Resource, Role, Value, World};
 use interpolate::Variables;
 
@@ -22,24 +22,24 @@ pub(super) const READER: Reader = Reader { read, gather };
 pub(crate) const SERVICE: &str = "compose-service";
 
 const KIND: &str = "compose";
-const VARIABLES: &str = "variables";
 
 fn read(file: &Arc<File>) -> Option<Draft> {
-    let path = file.subject.path.as_str();
-    let name = path.rsplit('/').next().unwrap_or(path);
-    if name == ".env" || name.ends_with(".env") {
+    let name = path::name(file.subject.path.as_str()).to_ascii_lowercase();
+    // Variables say nothing unless something is started with them.
+    if name.ends_with(".env") {
         return Some(Draft {
             file: file.clone(),
-            content: Content::Document(VARIABLES, None, None),
+            content: Content::Text,
         });
     }
-    let is_yaml = name.ends_with(".yml") || name.ends_with(".yaml");
-    if !is_yaml || !file.text.contains("services") || super::is_manifest(file) {
+    let is_named = name.starts_with("docker-compose") || name.starts_with("compose.");
+    let is_read = path::is_yaml(&name) || (is_named && name.ends_with(".json"));
+    let has_word = file.text.contains("services") || (is_named && file.text.contains("include"));
+    if !is_read || !has_word || super::is_manifest(file) {
         return None;
     }
     let stream = yaml::read(&file.text, Dialect::MERGING, &Limits::default());
     let root = stream.documents.first().map(|document| &document.root)?;
-    let is_named = name.starts_with("docker-compose") || name.starts_with("compose.");
     let services = root.get("services").map(Node::entries).unwrap_or_default();
     let is_service = |service: &Node| {
         ["image", "build", "extends"]
@@ -68,7 +68,7 @@ fn gather(drafts: &[Draft], world: &mut World) {
             Content::Document(KIND, Some(root), _) => {
                 roots.insert(path, root);
             }
-            Content::Document(VARIABLES, ..) => {
+            Content::Text => {
                 texts.insert(path, &draft.file);
             }
             _ => {}
@@ -86,6 +86,7 @@ fn gather(drafts: &[Draft], world: &mut World) {
             roots: &roots,
             texts: &texts,
         };
+        files.tell_unread(&draft.file, root, world);
         let variables = Variables::of(files.text(path, ".env"));
         for service in root.get("services").ok().map_or(&[][..], Attr::entries) {
             let merged = files.extended(path, &service.value, 0);
@@ -108,6 +109,38 @@ struct Files<'a> {
 impl<'a> Files<'a> {
     fn text(&self, from: &str, name: &str) -> Option<&'a Arc<File>> {
         self.texts.get(beside(from, name).as_str()).copied()
+    }
+
+    /// Tells which files it includes that are not judged by themselves.
+    fn tell_unread(&self, file: &Arc<File>, root: &Attr, world: &mut World) {
+        let Fact::Known(include) = root.get("include") else {
+            return;
+        };
+        for item in listed(include) {
+            let paths = match item.get("path") {
+                Fact::Known(path) => path,
+                _ => item,
+            };
+            for name in listed(paths) {
+                let path = name
+                    .as_str()
+                    .map(|name| beside(file.subject.path.as_str(), name));
+                let known = path.as_deref().and_then(|path| world.files().get(path));
+                // Networks and volumes alone run nothing.
+                let has_services = known.is_none_or(|file| file.text.contains("services"));
+                let is_judged = path.is_some_and(|path| self.roots.contains_key(path.as_str()));
+                if has_services && !is_judged {
+                    let written = name
+                        .origin
+                        .text()
+                        .chars()
+                        .take(MAX_SHOWN)
+                        .collect::<String>();
+                    let why = format!("{written}, which it includes, was not read");
+                    world.missing(file, name.origin.span, why);
+                }
+            }
+        }
     }
 
     /// The service with what it extends below it.
@@ -175,6 +208,14 @@ impl<'a> Files<'a> {
         let mut map = Map::new(items);
         map.open.clone_from(&own.open);
         Attr::new(Value::Map(Arc::new(map)), service.origin)
+    }
+}
+
+/// The items of a list; what is none stands for a list of one.
+pub(super) fn listed(attr: &Attr) -> &[Attr] {
+    match &attr.value {
+        Value::List(items) => items,
+        _ => std::slice::from_ref(attr),
     }
 }
 
@@ -253,3 +294,64 @@ pub(crate) fn beside(from: &str, name: &str) -> String {
 }
 
 const MAX_DEPTH: usize = 16;
+const MAX_SHOWN: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use casemate_core::{Coverage, Status};
+
+    use crate::survey::tests::survey;
+
+    const SERVICE: &str = "services: {a: {image: x, privileged: true}}\n";
+
+    #[test]
+    fn what_is_included_and_not_judged_is_told() {
+        let service = SERVICE.as_bytes();
+        for (include, is_told) in [
+            ("[sub/a.inc]", true),
+            ("[sub/none.yml]", true),
+            ("['https://x.example/a.yml']", true),
+            ("[{path: [sub/a.yml, sub/none.yml]}]", true),
+            ("['${WHERE}/a.yml']", true),
+            ("[[a]]", true),
+            ("[sub/a.yml]", false),
+            ("[{path: sub/a.yml}, sub/net.yml]", false),
+        ] {
+            let root = format!("include: {include}\n");
+            let outcomes = survey(&[
+                ("compose.yaml", root.as_bytes()),
+                ("sub/a.inc", service),
+                ("sub/a.yml", service),
+                ("sub/net.yml", b"networks: {n: {}}\n"),
+            ]);
+            let of_root = outcomes.iter().find(|it| it.name == "compose.yaml");
+            let of_root = of_root.expect("is read");
+            let expected = match is_told {
+                true => (Status::Undetermined, Coverage::Partial),
+                false => (Status::Pass, Coverage::Complete),
+            };
+            assert_eq!((of_root.result, of_root.coverage), expected, "{include}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_compose_in_capitals_and_in_json_too() {
+        let json = br#"{"services": {"a": {"image": "x", "privileged": true}}}"#;
+        for (name, bytes) in [
+            ("COMPOSE.YAML", SERVICE.as_bytes()),
+            ("docker-compose.json", json),
+        ] {
+            let outcomes = survey(&[(name, bytes)]);
+            let mut findings = outcomes.iter().flat_map(|it| &it.findings);
+            assert!(
+                findings.any(|it| it.rule.as_str() == "CM-CMP-001"),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn variables_that_nothing_is_started_with_are_not_judged() {
+        assert!(survey(&[("app/.env", b"A=b\n"), ("prod.env", b"A=b\n")]).is_empty());
+    }
+}

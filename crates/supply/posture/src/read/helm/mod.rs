@@ -17,12 +17,12 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, thread};
+use std::{collections::BTreeSet, sync::Arc, thread};
 
 use casemate_document::Span;
 
-use super::{Content, Draft, kubernetes};
-use crate::World;
+use super::{Content, Draft, aside, kubernetes};
+use crate::{World, read};
 use chart::{Absent, CHART, Chart, Files, Tree};
 use render::Made;
 
@@ -30,6 +30,7 @@ use render::Made;
 pub(super) fn compose(drafts: &mut [Draft], world: &mut World) {
     let is_chart = |draft: &Draft| chart::folder_of(path(draft), CHART).is_some();
     if !drafts.iter().any(is_chart) {
+        tell_left(drafts, &[], world);
         return;
     }
     let files: Files = drafts
@@ -51,6 +52,7 @@ pub(super) fn compose(drafts: &mut [Draft], world: &mut World) {
             draft.content = Content::Composed;
         }
     }
+    tell_left(drafts, &charts, world);
     for made in rendered(&charts) {
         for object in made.objects.iter().filter(|object| !is_definition(object)) {
             kubernetes::add(object, world);
@@ -67,6 +69,49 @@ pub(super) fn compose(drafts: &mut [Draft], world: &mut World) {
     {
         world.missing(&file, span, message);
     }
+}
+
+/// Tells of what is of a chart to all appearances, and is rendered with none.
+fn tell_left(drafts: &[Draft], charts: &[Chart], world: &mut World) {
+    let mut folders = BTreeSet::new();
+    charts
+        .iter()
+        .for_each(|chart| folders_of(chart, &mut folders));
+    for draft in drafts {
+        let (file, path) = (&draft.file, path(draft));
+        let (folder, name) = (read::path::folder(path), read::path::name(path));
+        let is_yaml = matches!(
+            aside::end(path).to_ascii_lowercase().as_str(),
+            "yaml" | "yml"
+        );
+        if !is_yaml {
+            continue;
+        }
+        let has = |word: &str| file.text.contains(word);
+        let is_template = matches!(draft.content, Content::Text)
+            && aside::is_template(path)
+            && has("{{")
+            && has("apiVersion")
+            && has("kind");
+        // Not of a chart, those of the same name are whatever their program takes them for.
+        let are_values = !matches!(draft.content, Content::Composed)
+            && name.starts_with("values")
+            && folders.contains(folder);
+        let message = match (is_template, are_values) {
+            (true, _) => "a template of a chart that is not in the tree, so it is not rendered",
+            (_, true) => "the chart is not rendered with these values",
+            _ => continue,
+        };
+        world.missing(file, Span::default(), message);
+    }
+}
+
+fn folders_of<'a>(chart: &'a Chart, folders: &mut BTreeSet<&'a str>) {
+    folders.insert(read::path::folder(chart.file.subject.path.as_str()));
+    chart
+        .charts
+        .iter()
+        .for_each(|chart| folders_of(chart, folders));
 }
 
 fn path(draft: &Draft) -> &str {

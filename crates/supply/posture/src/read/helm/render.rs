@@ -225,17 +225,27 @@ fn release(engine: &mut Engine, file: &Arc<File>) -> Result<Value, Fail> {
         ("Name".into(), Value::text("release-name")),
         (
             "Namespace".into(),
-            Value::text(NAMESPACE).from(Some(&given)),
+            Value::text(NAMESPACE)
+                .from(Some(&given))
+                .assumed("the namespace of the release"),
         ),
         ("Service".into(), Value::text("Helm")),
-        ("IsUpgrade".into(), Value::new(Data::Bool(false))),
-        ("IsInstall".into(), Value::new(Data::Bool(true))),
-        ("Revision".into(), Value::new(Data::Int(1))),
+        (
+            "IsUpgrade".into(),
+            Value::new(Data::Bool(false)).assumed(AGE),
+        ),
+        (
+            "IsInstall".into(),
+            Value::new(Data::Bool(true)).assumed(AGE),
+        ),
+        ("Revision".into(), Value::new(Data::Int(1)).assumed(AGE)),
     ])
 }
 
 fn capabilities(engine: &mut Engine) -> Result<Value, Fail> {
-    let object = |object| Value::new(Data::Object(Rc::new(object)));
+    let object = |object| {
+        Value::new(Data::Object(Rc::new(object))).assumed("what the cluster is capable of")
+    };
     let helm = engine.map_of([("Version".into(), Value::text("v4.3"))])?;
     engine.map_of([
         ("APIVersions".into(), object(Object::ApiVersions)),
@@ -243,6 +253,8 @@ fn capabilities(engine: &mut Engine) -> Result<Value, Fail> {
         ("HelmVersion".into(), helm),
     ])
 }
+
+const AGE: &str = "whether the chart is installed already";
 
 /// What `Chart.yaml` says, under the names that Go has for it.
 fn metadata(engine: &mut Engine, chart: &Chart, is_root: bool) -> Result<Value, Fail> {

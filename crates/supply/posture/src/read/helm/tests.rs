@@ -288,3 +288,66 @@ fn files_of_a_chart_are_read_where_a_template_names_them() {
         Fact::Known("one\ntwo\n".to_owned())
     );
 }
+
+#[test]
+fn what_another_cluster_or_release_decides_is_not_known() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {hostPID: true}\n";
+    for asked in [
+        "lookup \"v1\" \"Pod\" \"x\" \"y\"",
+        "(lookup \"v1\" \"Pod\" \"x\" \"y\").items",
+        "not (.Capabilities.APIVersions.Has \"policy/v1\")",
+        "semverCompare \"<1.20\" .Capabilities.KubeVersion.Version",
+        "eq .Release.Namespace \"prod\"",
+        ".Release.IsUpgrade",
+        "and true .Release.IsUpgrade",
+        "gt .Release.Revision 1",
+        "index .Release \"IsUpgrade\"",
+        "ternary true false .Release.IsUpgrade",
+        "include \"is-old\" .",
+    ] {
+        for template in [
+            format!("{{{{ if {asked} }}}}\n{pod}{{{{ end }}}}"),
+            format!("{{{{ $x := {asked} }}}}{{{{ if $x }}}}\n{pod}{{{{ end }}}}"),
+        ] {
+            let template = format!(
+                "{{{{ define \"is-old\" }}}}{{{{ eq .Release.Namespace \"a\" | ternary \"y\" \"\" }}}}{{{{ end }}}}{template}"
+            );
+            let world = world(&[CHART, ("templates/pod.yaml", &template)]);
+            let problems = world.problems();
+            let is_told = |it: &crate::Problem| it.message.contains("it depends on");
+            assert!(problems.iter().any(is_told), "{template} {problems:?}");
+        }
+    }
+}
+
+#[test]
+fn a_version_of_an_api_is_asked_for_and_a_name_printed() {
+    let world = world(&[
+        CHART,
+        (
+            "templates/pod.yaml",
+            "{{ if .Capabilities.APIVersions.Has \"v9\" }}apiVersion: v9{{ else if .Release.IsUpgrade }}\n\
+             apiVersion: {{ print \"x.io/v1beta1\" }}{{ else }}apiVersion: v1{{ end }}\nkind: Pod\n\
+             metadata: {name: p, namespace: {{ .Release.Namespace }}}\n",
+        ),
+    ]);
+    assert!(world.problems().is_empty(), "{:?}", world.problems());
+    assert_eq!(world.resources().len(), 1);
+}
+
+#[test]
+fn values_that_a_chart_is_not_rendered_with_are_told_of() {
+    let values = "a: {apiVersion: v1, kind: Pod}\n";
+    let world = world(&[
+        CHART,
+        ("values.yaml", values),
+        ("values-prod.yaml", values),
+        ("other/values-prod.yaml", values),
+    ]);
+    let told: Vec<&str> = world
+        .problems()
+        .iter()
+        .map(|it| it.origin.file.subject.path.as_str())
+        .collect();
+    assert_eq!(told, ["values-prod.yaml"]);
+}

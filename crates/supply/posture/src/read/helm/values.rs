@@ -262,8 +262,8 @@ fn over(value: &Value, default: &Value) -> Value {
         (origin, _) => origin.clone(),
     };
     Value {
-        data: value.data.clone(),
         origin,
+        ..value.clone()
     }
 }
 

@@ -182,6 +182,6 @@ fn string(engine: &mut Engine, value: &Value) -> Result<String, Fail> {
 const fn truth(value: bool) -> Value {
     Value {
         data: Data::Bool(value),
-        origin: None,
+        ..Value::NIL
     }
 }

@@ -1,6 +1,12 @@
 //! What templates share while they are executed: each other, and what they may cost.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+    sync::Arc,
+};
+
+use casemate_document::Span;
 
 use super::{
     Text,
@@ -26,6 +32,10 @@ pub(crate) struct Engine {
     numbers: HashMap<Rc<str>, usize>,
     /// Decisions that nobody can make before the chart is installed.
     undecided: Vec<(Origin, Rc<str>)>,
+    /// Where they are, each of which is told of once.
+    asked: HashSet<(usize, Span)>,
+    /// What was read since it was taken last that another cluster or release has otherwise.
+    pub(super) assumed: Option<&'static str>,
 }
 
 /// What one chart may cost.
@@ -85,6 +95,8 @@ impl Engine {
             doubts: Vec::new(),
             numbers: HashMap::new(),
             undecided: Vec::new(),
+            asked: HashSet::new(),
+            assumed: None,
         }
     }
 
@@ -227,7 +239,11 @@ impl Engine {
     }
 
     pub(super) fn undecided(&mut self, at: Option<&Rc<Origin>>, why: Rc<str>) {
-        self.undecided.extend(at.map(|at| ((**at).clone(), why)));
+        let Some(at) = at else { return };
+        let file = Arc::as_ptr(&at.file) as usize;
+        if self.asked.insert((file, at.span)) {
+            self.undecided.push(((**at).clone(), why));
+        }
     }
 
     /// The decisions that nobody could make since it was asked last.

@@ -148,13 +148,17 @@ impl Engine {
     ) -> Result<Flow, Fail> {
         let depth = frame.variables.len();
         let at = self.at(frame, &branch.pipe.span);
-        let value = self.pipe(frame, dot, &branch.pipe)?;
+        let (value, assumed) = self.noting(|engine| engine.pipe(frame, dot, &branch.pipe))?;
         if let Some(why) = value.doubt() {
             let why = value
                 .as_str()
                 .and_then(|it| self.doubt_in(it))
                 .unwrap_or(why);
             self.undecided(at.as_ref(), why);
+        } else if let Some(what) = assumed
+            && !(frame.says_versions(&branch.then) && frame.says_versions(&branch.otherwise))
+        {
+            self.undecided(at.as_ref(), depends(what));
         }
         self.enter()?;
         let flow = match (value.is_true(), is_with) {
@@ -176,7 +180,10 @@ impl Engine {
     ) -> Result<Flow, Fail> {
         let depth = frame.variables.len();
         let at = self.at(frame, &branch.pipe.span);
-        let over = self.pipe_value(frame, dot, &branch.pipe)?;
+        let (over, assumed) = self.noting(|engine| engine.pipe_value(frame, dot, &branch.pipe))?;
+        if let Some(what) = assumed {
+            self.undecided(at.as_ref(), depends(what));
+        }
         let items = self
             .items(&over, at.as_ref())
             .map_err(|it| frame.fail(it, &branch.pipe.span))?;
@@ -245,11 +252,31 @@ impl Engine {
 
     /// The value of a pipeline, its variables set.
     fn pipe(&mut self, frame: &mut Frame, dot: &Value, pipe: &Pipe) -> Result<Value, Fail> {
-        let value = self.pipe_value(frame, dot, pipe)?;
+        if pipe.variables.is_empty() {
+            return self.pipe_value(frame, dot, pipe);
+        }
+        let (mut value, assumed) = self.noting(|engine| engine.pipe_value(frame, dot, pipe))?;
+        // What is in a collection knows by itself.
+        if !matches!(value.data, Data::Map(_) | Data::List(_)) {
+            value.assumed = value.assumed.or(assumed);
+        }
         for name in &pipe.variables {
             frame.set(name, value.clone(), pipe.assigns)?;
         }
         Ok(value)
+    }
+
+    /// What `work` gives, and what it read that another cluster or release has otherwise. Whoever is
+    /// around it has read that too.
+    fn noting(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<Value, Fail>,
+    ) -> Result<(Value, Option<&'static str>), Fail> {
+        let before = self.assumed.take();
+        let value = work(self)?;
+        let assumed = self.assumed;
+        self.assumed = before.or(assumed);
+        Ok((value, assumed))
     }
 
     fn pipe_value(&mut self, frame: &mut Frame, dot: &Value, pipe: &Pipe) -> Result<Value, Fail> {
@@ -271,12 +298,37 @@ impl Engine {
         last: Option<Value>,
     ) -> Result<Value, Fail> {
         self.work(1)?;
+        let value = self.command_value(frame, dot, command, last)?;
+        self.assumed = self.assumed.or(value.assumed);
+        Ok(value)
+    }
+
+    fn command_value(
+        &mut self,
+        frame: &mut Frame,
+        dot: &Value,
+        command: &Command,
+        last: Option<Value>,
+    ) -> Result<Value, Fail> {
         let [first, rest @ ..] = command.operands.as_slice() else {
             return Err("a command is missing".into());
         };
         if let Operand::Function(function) = first {
             return match function.name {
                 "and" | "or" => self.short(frame, dot, function.name == "or", rest, last),
+                "ternary" => {
+                    let mut arguments = Vec::new();
+                    let (_, assumed) = self.noting(|engine| {
+                        arguments = engine.arguments(frame, dot, rest, last)?;
+                        Ok(Value::NIL)
+                    })?;
+                    let assumed = assumed.or(arguments.last().and_then(|it| it.assumed));
+                    if let Some(what) = assumed {
+                        let at = self.at(frame, &command.span);
+                        self.undecided(at.as_ref(), depends(what));
+                    }
+                    functions::call(self, function, &arguments)
+                }
                 _ => {
                     let arguments = self.arguments(frame, dot, rest, last)?;
                     functions::call(self, function, &arguments)
@@ -309,7 +361,9 @@ impl Engine {
     ) -> Result<Vec<Value>, Fail> {
         let mut arguments = Vec::with_capacity(operands.len() + 1);
         for operand in operands {
-            arguments.push(self.operand(frame, dot, operand)?);
+            let value = self.operand(frame, dot, operand)?;
+            self.assumed = self.assumed.or(value.assumed);
+            arguments.push(value);
         }
         arguments.extend(last);
         Ok(arguments)
@@ -354,6 +408,7 @@ impl Engine {
         let mut value = None;
         for operand in operands {
             let next = self.operand(frame, dot, operand)?;
+            self.assumed = self.assumed.or(next.assumed);
             if next.doubt().is_some() {
                 doubt = doubt.or(Some(next));
                 continue;
@@ -399,6 +454,7 @@ impl Engine {
     }
 
     fn field(&mut self, value: &Value, name: &str, arguments: &[Value]) -> Result<Value, Fail> {
+        self.assumed = self.assumed.or(value.assumed);
         match &value.data {
             Data::Map(map) => match arguments {
                 // Go says "no value" of a key that is not there, and goes on.
@@ -438,12 +494,50 @@ impl Frame {
         }
     }
 
+    /// Whether nodes say nothing but the version of an API, which no rule asks for: most questions
+    /// about a cluster are for that.
+    fn says_versions(&self, nodes: &[Node]) -> bool {
+        let is_version = |text: &str| {
+            let text = text.trim();
+            let text = text.strip_prefix("apiVersion:").unwrap_or(text).trim();
+            let (group, version) = text.rsplit_once('/').unwrap_or(("", text));
+            let is_word =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+            let number = version.strip_prefix('v').unwrap_or_default();
+            text.is_empty()
+                || number.starts_with(|c: char| c.is_ascii_digit())
+                    && group.chars().chain(version.chars()).all(is_word)
+        };
+        let is_constant = |command: &Command| match command.operands.as_slice() {
+            [Operand::Constant(value)] => value.as_str().is_some_and(is_version),
+            [Operand::Function(function), Operand::Constant(value)] => {
+                function.name == "print" && value.as_str().is_some_and(is_version)
+            }
+            _ => false,
+        };
+        nodes.iter().all(|node| match node {
+            Node::Text(range) => is_version(&self.template.source.as_str()[range.clone()]),
+            Node::Action(pipe) => match pipe.commands.as_slice() {
+                [command] => pipe.variables.is_empty() && is_constant(command),
+                _ => false,
+            },
+            Node::If(branch) => {
+                self.says_versions(&branch.then) && self.says_versions(&branch.otherwise)
+            }
+            _ => false,
+        })
+    }
+
     fn fail(&self, mut fail: Fail, span: &Range<usize>) -> Fail {
         if fail.at.is_none() {
             fail.at = self.template.source.origin(span.clone());
         }
         fail
     }
+}
+
+fn depends(what: &str) -> Rc<str> {
+    format!("it depends on {what}").into()
 }
 
 /// The name of a template that a function got as text; no `define` has it.

@@ -24,4 +24,4 @@ pub(super) use engine::{Engine, Fail, Limits};
 pub(super) use parse::parse;
 pub(super) use print::{float, go_value, printf, quoted};
 pub(super) use text::{Place, Text};
-pub(super) use value::{Data, Map, Object, UNKNOWN_END, UNKNOWN_START, Value};
+pub(super) use value::{Data, Map, Object, Value};

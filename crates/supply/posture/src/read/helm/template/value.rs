@@ -10,6 +10,9 @@ use crate::Origin;
 pub(crate) struct Value {
     pub(crate) data: Data,
     pub(crate) origin: Option<Rc<Origin>>,
+    /// What it is taken to be is only so in the one cluster and release that a chart is rendered for
+    /// here, and what that is.
+    pub(crate) assumed: Option<&'static str>,
 }
 
 /// What a value is.
@@ -62,12 +65,13 @@ pub(crate) enum Object {
 
 impl Value {
     pub(crate) fn new(data: Data) -> Self {
-        Self { data, origin: None }
+        Self { data, ..Self::NIL }
     }
 
     pub(crate) const NIL: Self = Self {
         data: Data::Nil,
         origin: None,
+        assumed: None,
     };
 
     pub(crate) fn text(text: impl Into<String>) -> Self {
@@ -83,6 +87,13 @@ impl Value {
         if self.origin.is_none() {
             self.origin = origin.cloned();
         }
+        self
+    }
+
+    /// It, where another cluster or release has another.
+    #[must_use]
+    pub(crate) fn assumed(mut self, what: &'static str) -> Self {
+        self.assumed = Some(what);
         self
     }
 
