@@ -6,7 +6,8 @@
 
 use super::{
     Related,
-    workload::{Pod, are_together, selects},
+    selection::{Labels, Selectors, Together},
+    workload::Pod,
 };
 use crate::{Attr, Cursor, Fact, Resource, Truth, World};
 
@@ -15,31 +16,92 @@ use crate::{Attr, Cursor, Fact, Resource, Truth, World};
 pub(crate) struct Reach {
     /// Whether from outside of the cluster.
     pub(crate) outside: Truth,
-    /// The objects that make it so.
+    /// The objects that make it so, of many the first.
     pub(crate) through: Vec<Related>,
 }
 
-/// What reaches `port` of `pod`; of any port, where that is not said.
-pub(crate) fn reach(pod: &Pod<'_>, port: Option<i64>, world: &World) -> Reach {
-    let mut reach = Reach {
-        outside: Truth::No,
-        through: Vec::new(),
-    };
-    reach.of_pod(pod, port);
-    for service in world.of_kind("Service") {
-        if are_together(service, pod.resource()) {
-            reach.of_service(service, pod, port, world);
+/// What opens pods to the outside: asked once of all objects, and then of each pod.
+pub(crate) struct Exposure<'a> {
+    routes: Routes<'a>,
+    services: Selectors<'a>,
+    /// What is behind each of `services`, in their order.
+    behind: Vec<Behind<'a>>,
+}
+
+/// A Service that something opens.
+struct Behind<'a> {
+    ports: Vec<Target>,
+    ways: Vec<(Truth, Cursor<'a>)>,
+}
+
+/// Which port of a pod a port of a Service leads to.
+enum Target {
+    Number(i64),
+    Named(Fact<String>),
+}
+
+impl<'a> Exposure<'a> {
+    /// What the objects of a world open.
+    pub(crate) fn of(world: &'a World) -> Self {
+        let routes = Routes::of(world);
+        let (mut opened, mut behind) = (Vec::new(), Vec::new());
+        for service in world.of_kind("Service") {
+            let selector = service.at("spec.selector");
+            // A Service without a selector is for addresses that somebody else writes down.
+            if selector.entries().is_empty() {
+                continue;
+            }
+            let ways = ways(service, &routes);
+            if !ways.is_empty() {
+                opened.push((service, selector));
+                let ports = service.at("spec.ports").items();
+                let ports = ports.iter().map(Target::of).collect();
+                behind.push(Behind { ports, ways });
+            }
+        }
+        Self {
+            routes,
+            services: Selectors::of_services(opened),
+            behind,
         }
     }
-    for name in made_services(pod) {
-        reach.of_routes(&name, pod.resource(), port, world);
+
+    /// What reaches `port` of `pod`; of any port, where that is not said.
+    pub(crate) fn reach(&self, pod: &Pod<'a>, port: Option<i64>) -> Reach {
+        let mut reach = Reach {
+            outside: Truth::No,
+            through: Vec::new(),
+        };
+        reach.of_pod(pod, port);
+        let labels = Labels::of(pod);
+        for at in self.services.near(&labels) {
+            if reach.is_told() {
+                return reach;
+            }
+            let service = &self.behind[at];
+            let is_for = port
+                .map_or(Truth::Yes, |port| service.leads_to(pod, port))
+                .and(|| self.services.selects(at, &labels));
+            for (truth, cursor) in &service.ways {
+                reach.add(is_for.clone().and(|| truth.clone()), cursor);
+            }
+        }
+        for name in made_services(pod) {
+            // No Service is there to say what is behind its ports; KubeRay's have those of their pods.
+            let is_rays = name.ends_with("-head-svc") || name.ends_with("-serve-svc");
+            let port = port.filter(|_| is_rays);
+            for (truth, backend) in self.routes.to(&name, pod.resource()) {
+                let is_it = truth.and(|| port.map_or(Truth::Yes, |port| has_port(backend, port)));
+                reach.add(is_it, backend);
+            }
+        }
+        reach
     }
-    reach
 }
 
 impl Reach {
     fn add(&mut self, truth: Truth, cursor: &Cursor<'_>) {
-        if truth == Truth::No {
+        if truth == Truth::No || self.is_told() {
             return;
         }
         if truth == Truth::Yes {
@@ -50,6 +112,11 @@ impl Reach {
         }
         let before = std::mem::replace(&mut self.outside, Truth::No);
         self.outside = before.or(|| truth);
+    }
+
+    /// Whether one more way would tell nobody anything.
+    fn is_told(&self) -> bool {
+        self.through.len() >= MAX_THROUGH
     }
 
     /// What the pod, or the object that makes it, opens by itself.
@@ -83,46 +150,76 @@ impl Reach {
             self.add(is_outside(&kind).and(|| is_serve.into()), &kind);
         }
     }
+}
 
-    fn of_service(&mut self, service: &Resource, pod: &Pod<'_>, port: Option<i64>, world: &World) {
-        let selector = service.at("spec.selector");
-        // A Service without a selector is for addresses that somebody else writes down.
-        if selector.entries().is_empty() {
-            return;
-        }
-        let mut is_for = selects(&selector, pod);
-        if is_for == Truth::No {
-            return;
-        }
-        if let Some(port) = port {
-            is_for = is_for.and(|| leads_to(service, pod, port));
-        }
-        let kind = service.at("spec.type");
-        let addresses = service.at("spec.externalIPs");
-        self.add(is_for.clone().and(|| is_outside(&kind)), &kind);
-        self.add(is_for.clone().and(|| !addresses.is_absent()), &addresses);
-        if is_for == Truth::No {
-            return;
-        }
-        if let Some(name) = name(service) {
-            self.of_routes(&name, service, port, world);
-        }
-    }
+/// What opens a Service to the outside.
+fn ways<'a>(service: &'a Resource, routes: &Routes<'a>) -> Vec<(Truth, Cursor<'a>)> {
+    let (kind, addresses) = (service.at("spec.type"), service.at("spec.externalIPs"));
+    let own = [
+        (is_outside(&kind), kind),
+        (!addresses.is_absent(), addresses),
+    ];
+    let name = name(service);
+    let routed = name.iter().flat_map(|name| routes.to(name, service));
+    let routed = routed.map(|(truth, backend)| (truth, backend.clone()));
+    let ways = own.into_iter().chain(routed);
+    ways.filter(|(truth, _)| *truth != Truth::No)
+        .take(MAX_THROUGH)
+        .collect()
+}
 
-    /// Routes to the Service `name`, which is together with `near`.
-    fn of_routes(&mut self, service: &str, near: &Resource, port: Option<i64>, world: &World) {
+/// What routes lead to.
+struct Routes<'a> {
+    /// Whether it is the Service that it is kept for, which is open where its name is.
+    backends: Vec<(Truth, Cursor<'a>)>,
+    /// Their places by the name of the Service; under none, those of which the name is not known.
+    by_name: Together<'a, Option<String>, usize>,
+}
+
+impl<'a> Routes<'a> {
+    fn of(world: &'a World) -> Self {
+        let mut routes = Self {
+            backends: Vec::new(),
+            by_name: Together::default(),
+        };
         for (kind, ways) in ROUTES {
-            for route in world
-                .of_kind(kind)
-                .filter(|route| are_together(route, near))
-            {
-                let backends = ways.iter().flat_map(|way| route.cursor().walk(way));
-                for backend in backends {
-                    let is_it = leads_to_service(&backend, service, port);
-                    self.add(is_it, &backend);
+            for route in world.of_kind(kind) {
+                for backend in ways.iter().flat_map(|way| route.cursor().walk(way)) {
+                    routes.add(route, backend);
                 }
             }
         }
+        routes
+    }
+
+    fn add(&mut self, route: &'a Resource, backend: Cursor<'a>) {
+        let (truth, name) = match host(&backend) {
+            Fact::Known(host) => {
+                let name = host.split('.').next().unwrap_or_default();
+                (Truth::Yes, Some(name.to_owned()))
+            }
+            Fact::Unknown(why) => (Truth::Unknown(why), None),
+            Fact::Absent => return,
+        };
+        self.by_name.add(route, name, self.backends.len());
+        self.backends.push((truth, backend));
+    }
+
+    /// Those to the Service `name`, which is together with `near`, in their order.
+    fn to<'b>(
+        &'b self,
+        name: &str,
+        near: &'b Resource,
+    ) -> impl Iterator<Item = (Truth, &'b Cursor<'a>)> {
+        let keys = [Some(name.to_owned()), None];
+        let places = keys.map(|key| self.by_name.near(near, key));
+        let mut places: Vec<usize> = places.into_iter().flatten().copied().collect();
+        places.sort_unstable();
+        let backend = |at: usize| {
+            let (truth, backend) = &self.backends[at];
+            (truth.clone(), backend)
+        };
+        places.into_iter().map(backend)
     }
 }
 
@@ -154,22 +251,30 @@ fn is_outside(kind: &Cursor<'_>) -> Truth {
         .is(|kind| kind == "LoadBalancer" || kind == "NodePort")
 }
 
-/// Whether one of the ports of a Service is `port` of the pod. A port by name is looked up there.
-fn leads_to(service: &Resource, pod: &Pod<'_>, port: i64) -> Truth {
-    let ports = service.at("spec.ports").items();
-    Truth::any(ports.iter().map(|it| {
-        let target = it.get("targetPort");
+impl Target {
+    fn of(port: &Cursor<'_>) -> Self {
+        let target = port.get("targetPort");
         let target = if target.is_absent().is_yes() {
-            it.get("port")
+            port.get("port")
         } else {
             target
         };
         match target.integer() {
-            Fact::Known(number) => (number == port).into(),
-            Fact::Unknown(why) => Truth::Unknown(why),
-            Fact::Absent => target.text().holds(|name| is_called(pod, port, &name)),
+            Fact::Known(number) => Self::Number(number),
+            Fact::Unknown(why) => Self::Named(Fact::Unknown(why)),
+            Fact::Absent => Self::Named(target.text()),
         }
-    }))
+    }
+}
+
+impl Behind<'_> {
+    /// Whether one of its ports is `port` of the pod. A port by name is looked up there.
+    fn leads_to(&self, pod: &Pod<'_>, port: i64) -> Truth {
+        Truth::any(self.ports.iter().map(|target| match target {
+            Target::Number(number) => (*number == port).into(),
+            Target::Named(name) => name.clone().holds(|name| is_called(pod, port, &name)),
+        }))
+    }
 }
 
 fn is_called(pod: &Pod<'_>, port: i64, name: &str) -> Truth {
@@ -184,28 +289,24 @@ fn is_called(pod: &Pod<'_>, port: i64, name: &str) -> Truth {
     }))
 }
 
-/// Whether a backend of a route is the Service, by any of the ways to write that. Its port is asked
-/// where it is a number and a Service is not there to say what is behind it: those that controllers
-/// make have the ports of their pods.
-fn leads_to_service(backend: &Cursor<'_>, service: &str, port: Option<i64>) -> Truth {
-    let host = match &backend.fact {
+/// What names the Service in a backend of a route, by any of the ways to write that.
+fn host(backend: &Cursor<'_>) -> Fact<String> {
+    match &backend.fact {
         Fact::Known(attr) if attr.as_str().is_some() => Attr::text(attr),
         _ => {
             let names = ["name", "host", "serviceName"].map(|key| backend.get(key).text());
             let [name, host, old] = names;
             name.or_else(|| host).or_else(|| old)
         }
-    };
-    let is_it = host.is(|host| host.split('.').next() == Some(service));
-    let is_made = service.ends_with("-head-svc") || service.ends_with("-serve-svc");
-    let Some(port) = port.filter(|_| is_made) else {
-        return is_it;
-    };
+    }
+}
+
+/// Whether a backend is for the port, where it says a number.
+fn has_port(backend: &Cursor<'_>, port: i64) -> Truth {
     let number = backend.at("port.number").integer();
-    let number = number.or_else(|| backend.get("port").integer());
-    match number {
-        Fact::Known(number) => is_it.and(|| (number == port).into()),
-        _ => is_it,
+    match number.or_else(|| backend.get("port").integer()) {
+        Fact::Known(number) => (number == port).into(),
+        _ => Truth::Yes,
     }
 }
 
@@ -234,6 +335,9 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("Route", &["spec.to"]),
 ];
 
+/// Nobody reads more ways to one port.
+const MAX_THROUGH: usize = 16;
+
 /// Where the dashboard and the jobs of Ray are.
 pub(crate) const RAY_DASHBOARD: i64 = 8265;
 
@@ -242,7 +346,11 @@ pub(crate) const RAY_SERVE: i64 = 8000;
 
 #[cfg(test)]
 mod tests {
-    use crate::survey::tests::survey;
+    use super::*;
+    use crate::{
+        check::workload::pods,
+        survey::tests::{survey, world},
+    };
 
     /// Whether Ollama in a pod is found to be reached, with `objects` beside it.
     fn is_reached(objects: &str) -> bool {
@@ -317,5 +425,24 @@ mod tests {
             let other = spec.replace("name: s", "name: t").replace("s.ml", "t.ml");
             assert!(!is_reached(&with(&other)), "{kind}");
         }
+    }
+
+    #[test]
+    fn of_many_ways_to_one_port_the_first_are_told() {
+        let services: Vec<String> = (0..2 * MAX_THROUGH)
+            .map(|at| {
+                service("{type: NodePort, selector: {app: o}, ports: [{port: 11434}]}")
+                    .replace("name: s", &format!("name: s{at}"))
+            })
+            .collect();
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: o, namespace: ml, labels: {app: o}}\n\
+            spec: {containers: [{name: o, image: x}]}\n";
+        let text = format!("{pod}---\n{}", services.join("---\n"));
+        let world = world(&[("objects.yaml".to_owned(), text.into_bytes())]);
+        let pods = pods(&world);
+        let reach = Exposure::of(&world).reach(&pods[0], Some(11434));
+        assert_eq!(reach.outside, Truth::Yes);
+        let told: Vec<&str> = reach.through.iter().map(|it| &*it.what).collect();
+        assert_eq!((told.len(), told[1]), (MAX_THROUGH, "Service/ml/s1"));
     }
 }

@@ -1,6 +1,6 @@
 //! Namespaces: what they admit, and what they may use.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
@@ -28,6 +28,18 @@ fn check(world: &World, report: &mut Report) {
             "the workload is in the namespace `default`".to_owned()
         });
     }
+    let mut gpus = HashMap::new();
+    for pod in &pods {
+        if let (Some(namespace), Some(gpu)) = (pod.resource().namespace(), gpu_of(pod)) {
+            gpus.entry(namespace).or_insert(gpu);
+        }
+    }
+    let mut quotas: HashMap<&str, Vec<&Resource>> = HashMap::new();
+    for quota in world.of_kind("ResourceQuota") {
+        if let Some(namespace) = quota.namespace() {
+            quotas.entry(namespace).or_default().push(quota);
+        }
+    }
     for namespace in world.of_kind("Namespace") {
         let labels = namespace.at("metadata.labels");
         let level = labels.get("pod-security.kubernetes.io/enforce");
@@ -40,14 +52,14 @@ fn check(world: &World, report: &mut Report) {
         let Fact::Known(name) = namespace.at("metadata.name").text() else {
             continue;
         };
-        let here = |resource: &Resource| resource.namespace() == Some(&name);
-        let mut inside = pods.iter().filter(|pod| here(pod.resource()));
-        let Some(gpu) = inside.find_map(gpus) else {
+        let Some(gpu) = gpus.get(&*name) else {
             continue;
         };
-        let mut quotas = world.of_kind("ResourceQuota").filter(|quota| here(quota));
         let key = format!("requests.{gpu}");
-        let has_quota = quotas.any(|quota| !quota.at("spec.hard").get(&key).is_absent().is_yes());
+        let quotas = quotas.get(&*name).map_or(&[][..], Vec::as_slice);
+        let has_quota = quotas
+            .iter()
+            .any(|quota| !quota.at("spec.hard").get(&key).is_absent().is_yes());
         report.when(
             (!has_quota).into(),
             &NO_QUOTA,
@@ -58,7 +70,7 @@ fn check(world: &World, report: &mut Report) {
 }
 
 /// The first kind of GPU that a pod asks for.
-fn gpus(pod: &Pod<'_>) -> Option<String> {
+fn gpu_of(pod: &Pod<'_>) -> Option<String> {
     let containers = pod.containers();
     containers.iter().find_map(|container| {
         let limits = container.cursor.at("resources.limits");

@@ -1,13 +1,10 @@
 //! Which objects select which pods, without a look at every pair: both sides are read once, and a
 //! selector is looked for under one label that it asks for.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use super::workload::{ADDED_LABELS, Pod, directory};
-use crate::{Cursor, Fact, Resource, Truth};
+use crate::{Cursor, Fact, Resource, Truth, World};
 
 /// Things of objects by a key, to be found from other objects that are in one namespace with them (see
 /// [`super::workload::are_together`]).
@@ -107,13 +104,20 @@ struct Expression {
 impl<'a> Selector<'a> {
     /// One with `matchLabels` and `matchExpressions`.
     fn of(selector: &Cursor<'a>) -> Self {
-        let labels = selector.get("matchLabels");
         let expressions = selector.get("matchExpressions").items();
         let expression = |it: &Cursor<'a>| Expression {
             key: it.get("key").text(),
             operator: it.get("operator").text(),
             values: it.get("values").items().iter().map(Cursor::text).collect(),
         };
+        Self {
+            expressions: expressions.iter().map(expression).collect(),
+            ..Self::of_labels(&selector.get("matchLabels"))
+        }
+    }
+
+    /// One that is labels alone.
+    fn of_labels(labels: &Cursor<'a>) -> Self {
         let open = match labels.get(NO_LABEL).fact {
             Fact::Unknown(why) => Some(why),
             _ => None,
@@ -121,7 +125,7 @@ impl<'a> Selector<'a> {
         let entries = labels.entries().into_iter();
         Self {
             labels: entries.map(|(key, it)| (key, it.text())).collect(),
-            expressions: expressions.iter().map(expression).collect(),
+            expressions: Vec::new(),
             open,
         }
     }
@@ -188,9 +192,17 @@ enum Sought {
 impl<'a> Selectors<'a> {
     /// The `objects` with what each has at `path` for a selector.
     pub(crate) fn of(objects: impl Iterator<Item = &'a Resource>, path: &str) -> Self {
-        let all: Vec<_> = objects
-            .map(|object| (object, Selector::of(&object.at(path))))
-            .collect();
+        Self::new(objects.map(|object| (object, Selector::of(&object.at(path)))))
+    }
+
+    /// Services, each with its selector: labels and nothing else.
+    pub(crate) fn of_services(services: Vec<(&'a Resource, Cursor<'a>)>) -> Self {
+        let services = services.into_iter();
+        Self::new(services.map(|(service, selector)| (service, Selector::of_labels(&selector))))
+    }
+
+    fn new(all: impl Iterator<Item = (&'a Resource, Selector<'a>)>) -> Self {
+        let all: Vec<_> = all.collect();
         let known = |selector: &Selector<'a>| {
             let labels = selector.labels.iter();
             let known = labels.filter_map(|(key, value)| Some((*key, value.clone().ok()?)));
@@ -229,9 +241,9 @@ impl<'a> Selectors<'a> {
         let near = sought
             .into_iter()
             .flat_map(|sought| self.by_label.near(object, sought));
-        let near: HashSet<usize> = near.copied().collect();
-        let mut near: Vec<usize> = near.into_iter().collect();
-        near.sort_unstable();
+        let mut near: Vec<usize> = near.copied().collect();
+        // Each is sought in one way; those of one way are in order already.
+        near.sort();
         near
     }
 
@@ -254,6 +266,27 @@ impl<'a> Selectors<'a> {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.all.len()
+    }
+}
+
+/// ConfigMaps by their names.
+pub(crate) struct ConfigMaps<'a>(Together<'a, String, &'a Resource>);
+
+impl<'a> ConfigMaps<'a> {
+    /// Those of a world.
+    pub(crate) fn of(world: &'a World) -> Self {
+        let mut maps = Together::default();
+        for map in world.of_kind("ConfigMap") {
+            if let Fact::Known(name) = map.at("metadata.name").text() {
+                maps.add(map, name, map);
+            }
+        }
+        Self(maps)
+    }
+
+    /// The one that objects beside `near` know by a name.
+    pub(crate) fn find<'b>(&'b self, name: &str, near: &'b Resource) -> Option<&'b Resource> {
+        self.0.near(near, name.to_owned()).next().copied()
     }
 }
 
@@ -337,5 +370,39 @@ mod tests {
             }
         }
         assert!(seen.iter().all(|it| *it > 0), "{seen:?}");
+    }
+    /// How many pairs are looked at, of `count` policies and as many pods.
+    fn pairs(
+        count: usize,
+        policy: impl Fn(usize) -> String,
+        pod: impl Fn(usize) -> String,
+    ) -> usize {
+        let mut text = String::new();
+        for at in 0..count {
+            let (policy, pod) = (policy(at), pod(at));
+            let _ = write!(
+                text,
+                "---\napiVersion: v1\nkind: NetworkPolicy\nmetadata: {{name: n{at}, namespace: a}}\n\
+                 spec: {{podSelector: {{matchLabels: {{{policy}}}}}}}\n\
+                 ---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p{at}, namespace: a, labels: {{{pod}}}}}\n\
+                 spec: {{containers: [{{name: c, image: x}}]}}\n"
+            );
+        }
+        let world = world(&[("a.yaml".to_owned(), text.into_bytes())]);
+        let policies = Selectors::of(world.of_kind("NetworkPolicy"), "spec.podSelector");
+        let pods = pods(&world);
+        pods.iter()
+            .map(|pod| policies.near(&Labels::of(pod)).len())
+            .sum()
+    }
+
+    #[test]
+    fn as_many_pairs_are_looked_at_as_select() {
+        for count in [20, 200] {
+            let own = |at: usize| format!("part-of: x, app: a{at}");
+            assert_eq!(pairs(count, own, own), count);
+            let other = |at: usize| format!("part-of: x, app: b{at}");
+            assert_eq!(pairs(count, own, other), 0);
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! The pods that objects of Kubernetes make, whatever their kind.
 
-use std::sync::Arc;
-
-use super::pod_templates::{WAYS, Way};
+use super::{
+    pod_templates::{WAYS, Way},
+    selection::ConfigMaps,
+};
 use crate::{Cursor, Fact, Language, Resource, Truth, World};
 
 /// A pod that some object asks for.
@@ -146,9 +147,9 @@ impl<'a> Container<'a> {
 
     /// The value of the environment variable `name`. Where it comes from an object that is not here,
     /// or from a Secret, it is not known.
-    pub(crate) fn env_value(&self, name: &str, world: &World) -> Fact<String> {
+    pub(crate) fn env_value(&self, name: &str, maps: &ConfigMaps<'a>) -> Fact<String> {
         let Some(variable) = self.env(name) else {
-            return self.env_from(name, world);
+            return self.env_from(name, maps);
         };
         let source = variable.get("valueFrom");
         if source.is_absent().is_yes() {
@@ -160,19 +161,19 @@ impl<'a> Container<'a> {
         else {
             return unknown(format!("{name} comes from elsewhere"));
         };
-        match config_map(&object, self.cursor.resource, world) {
+        match maps.find(&object, self.cursor.resource) {
             Some(object) => object.at("data").get(&key).text(),
             None => unknown(format!("ConfigMap {object} is not here")),
         }
     }
 
-    fn env_from(&self, name: &str, world: &World) -> Fact<String> {
+    fn env_from(&self, name: &str, maps: &ConfigMaps<'a>) -> Fact<String> {
         let mut missing = None;
         for source in self.cursor.get("envFrom").items() {
             let map = source.get("configMapRef").get("name").text().ok();
             let found = map
                 .as_ref()
-                .and_then(|map| config_map(map, self.cursor.resource, world));
+                .and_then(|map| maps.find(map, self.cursor.resource));
             match found.map(|object| object.at("data").get(name).text()) {
                 Some(Fact::Absent) => {}
                 Some(value) => return value,
@@ -186,22 +187,16 @@ impl<'a> Container<'a> {
     }
 
     /// Whether the environment variable `name` has a value other than none, wherever it is from.
-    pub(crate) fn has_env(&self, name: &str, world: &World) -> Truth {
+    pub(crate) fn has_env(&self, name: &str, maps: &ConfigMaps<'a>) -> Truth {
         match self.env(name) {
             Some(variable) if !variable.get("valueFrom").is_absent().is_yes() => Truth::Yes,
-            _ => self.env_value(name, world).is(|value| !value.is_empty()),
+            _ => self.env_value(name, maps).is(|value| !value.is_empty()),
         }
     }
 }
 
 fn unknown<T>(why: String) -> Fact<T> {
     Fact::Unknown(why.into())
-}
-
-fn config_map<'a>(name: &str, near: &Resource, world: &'a World) -> Option<&'a Resource> {
-    let named = |object: &&Resource| object.at("metadata.name").equals(name).is_yes();
-    let mut maps = world.of_kind("ConfigMap").filter(named);
-    maps.find(|object| are_together(object, near))
 }
 
 /// Whether two objects are in one namespace. Where one of them names none, it is applied with what
@@ -227,20 +222,6 @@ pub(crate) const ADDED_LABELS: &[&str] = &[
     "ray.io/node-type",
     "serving.kserve.io/inferenceservice",
 ];
-
-/// Whether the labels of `pod` are those of `selector`. An empty selector selects every pod.
-pub(crate) fn selects(selector: &Cursor<'_>, pod: &Pod<'_>) -> Truth {
-    let label = |(key, value): (&str, Cursor<'_>)| match value.text() {
-        Fact::Known(value) => pod.label(key).is(|label| label == value),
-        Fact::Absent => Truth::Yes,
-        Fact::Unknown(why) => Truth::Unknown(why),
-    };
-    let labels = Truth::all(selector.entries().into_iter().map(label));
-    match &selector.fact {
-        Fact::Unknown(why) => labels.and(|| Truth::Unknown(Arc::clone(why))),
-        _ => labels,
-    }
-}
 
 /// The objects of Kubernetes.
 pub(crate) fn objects(world: &World) -> impl Iterator<Item = &Resource> {

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Program, programs, texts::lines};
+use super::{Around, Program, programs, texts::lines};
 use crate::check::{Family, Persona, Report};
 use crate::{
     Cursor, Resource, Truth, World,
-    check::{exposure::Reach, workload::are_together},
+    check::{exposure::Reach, selection::Together},
 };
 
 pub(super) const FAMILY: Family = Family {
@@ -25,16 +25,23 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn check(world: &World, report: &mut Report) {
+    let around = Around::of(world);
+    let mut keys = Together::default();
+    for map in world.of_kind("ConfigMap") {
+        if map.body.origin.text().contains("master_key:") {
+            keys.add(map, (), ());
+        }
+    }
     for program in programs(world) {
-        mlflow(&program, world, report);
+        mlflow(&program, &around, report);
         argo(&program, report);
-        interfaces(&program, world, report);
-        litellm(&program, world, report);
-        mcp(&program, world, report);
+        interfaces(&program, &around, report);
+        litellm(&program, &around, &keys, report);
+        mcp(&program, &around, report);
         if program.is_image(&["dcgm-exporter"]) {
             let place = &program.container.cursor;
             reached(
-                program.reach(&[], 9400, world),
+                program.reach(&[], 9400, &around),
                 &METRICS,
                 place,
                 report,
@@ -60,14 +67,14 @@ fn reached(
     });
 }
 
-fn mlflow(program: &Program<'_>, world: &World, report: &mut Report) {
+fn mlflow<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
     let runs = ["server", "ui"]
         .iter()
         .any(|it| program.command.phrase(&["mlflow", it]).is_some());
     if !runs {
         return;
     }
-    let mut reach = program.reach(&["--port", "-p"], 5000, world);
+    let mut reach = program.reach(&["--port", "-p"], 5000, around);
     let asks = program.command.flag("--app-name").is_some();
     reach.outside = reach.outside.and(|| (!asks).into());
     let place = &program.container.cursor;
@@ -100,7 +107,7 @@ fn argo(program: &Program<'_>, report: &mut Report) {
     }
 }
 
-fn interfaces(program: &Program<'_>, world: &World, report: &mut Report) {
+fn interfaces<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
     let container = &program.container;
     let share = container.env("GRADIO_SHARE").map(|it| it.get("value"));
     if let Some(share) = share {
@@ -128,7 +135,7 @@ fn interfaces(program: &Program<'_>, world: &World, report: &mut Report) {
     };
     let message = format!("who is outside uses {name}");
     reached(
-        program.reach(options, port, world),
+        program.reach(options, port, around),
         &UI,
         &container.cursor,
         report,
@@ -136,26 +143,30 @@ fn interfaces(program: &Program<'_>, world: &World, report: &mut Report) {
     );
 }
 
-fn litellm(program: &Program<'_>, world: &World, report: &mut Report) {
+fn litellm<'a>(
+    program: &Program<'a>,
+    around: &Around<'a>,
+    keys: &Together<'a, (), ()>,
+    report: &mut Report,
+) {
     if !program.is_image(&["litellm", "litellm-database", "litellm-non_root"])
         || !program.container.is_whole()
     {
         return;
     }
     let names = ["LITELLM_MASTER_KEY", "MASTER_KEY"];
-    let has_key = Truth::any(names.map(|name| program.container.has_env(name, world)));
+    let has_key = Truth::any(names.map(|name| program.container.has_env(name, &around.maps)));
     // The configuration may have it, and the one that is mounted is elsewhere.
-    let said = world.of_kind("ConfigMap").any(|map| {
-        let near = are_together(map, program.pod.resource());
-        near && map.body.origin.text().contains("master_key:")
+    let has_key = has_key.or(|| {
+        let resource = program.pod.resource();
+        keys.near(resource, ()).next().is_some().into()
     });
-    let has_key = has_key.or(|| said.into());
     report.when(!has_key, &LITELLM, &program.container.cursor, || {
         "no master key is set".to_owned()
     });
 }
 
-fn mcp(program: &Program<'_>, world: &World, report: &mut Report) {
+fn mcp<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
     let is_mcp = program
         .command
         .words
@@ -170,7 +181,7 @@ fn mcp(program: &Program<'_>, world: &World, report: &mut Report) {
     if is_mcp && is_served {
         let place = &program.container.cursor;
         reached(
-            program.reach(&["--port"], 8000, world),
+            program.reach(&["--port"], 8000, around),
             &MCP,
             place,
             report,

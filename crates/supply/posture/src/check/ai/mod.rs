@@ -18,7 +18,8 @@ pub(super) use tokens::is_ai_token;
 use super::{
     Family,
     command::Command,
-    exposure::{Reach, reach},
+    exposure::{Exposure, Reach},
+    selection::ConfigMaps,
     workload::{Container, Pod, pods},
 };
 use crate::{Truth, World};
@@ -60,12 +61,12 @@ impl<'a> Program<'a> {
     }
 
     /// What reaches the port that it says with one of `options`, or else `port`.
-    fn reach(&self, options: &[&str], port: i64, world: &World) -> Reach {
+    fn reach(&self, options: &[&str], port: i64, around: &Around<'a>) -> Reach {
         let mut said = options
             .iter()
             .filter_map(|option| self.command.flag(option));
         let said = said.find_map(|flag| flag.value?.parse().ok());
-        reach(&self.pod, Some(said.unwrap_or(port)), world)
+        around.exposure.reach(&self.pod, Some(said.unwrap_or(port)))
     }
 
     /// Whether an option is not there: not known, where some of the command is not.
@@ -77,6 +78,21 @@ impl<'a> Program<'a> {
             return Truth::No;
         }
         Command::why_open(&self.container).map_or(Truth::Yes, Truth::Unknown)
+    }
+}
+
+/// What programs are told, and reached by.
+struct Around<'a> {
+    exposure: Exposure<'a>,
+    maps: ConfigMaps<'a>,
+}
+
+impl<'a> Around<'a> {
+    fn of(world: &'a World) -> Self {
+        Self {
+            exposure: Exposure::of(world),
+            maps: ConfigMaps::of(world),
+        }
     }
 }
 

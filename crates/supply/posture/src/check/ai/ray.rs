@@ -9,7 +9,7 @@ use crate::check::{Family, Persona, Report};
 use crate::{
     Cursor, Truth, World,
     check::{
-        exposure::{RAY_DASHBOARD, reach},
+        exposure::{Exposure, RAY_DASHBOARD},
         selection::{Labels, Selectors},
         workload::{Pod, pods},
     },
@@ -28,11 +28,12 @@ pub(super) const FAMILY: Family = Family {
 
 fn check(world: &World, report: &mut Report) {
     let policies = Selectors::of(world.of_kind("NetworkPolicy"), "spec.podSelector");
+    let exposure = Exposure::of(world);
     for pod in pods(world).iter().filter(|pod| pod.is_ray_head()) {
         let Some(spec) = cluster(pod) else { continue };
         // A RayService that names no head has its template elsewhere.
         if pod.is_whole() {
-            head(pod, &spec, &policies, world, report);
+            head(pod, &spec, &policies, &exposure, report);
         }
     }
     for (kind, ways) in RUNTIME_ENVS {
@@ -54,7 +55,7 @@ fn head<'a>(
     pod: &Pod<'a>,
     spec: &Cursor<'_>,
     policies: &Selectors<'a>,
-    world: &World,
+    exposure: &Exposure<'a>,
     report: &mut Report,
 ) {
     let asks = asks(pod, spec);
@@ -70,7 +71,7 @@ fn head<'a>(
             .is_absent()
             .or(|| !parameters.text().is(|host| is_loopback(&host)))
     };
-    let reach = reach(pod, Some(RAY_DASHBOARD), world);
+    let reach = exposure.reach(pod, Some(RAY_DASHBOARD));
     let is_reached = reach.outside.clone().and(|| !asks.clone()).and(is_open);
     report.when_at(is_reached, &DASHBOARD, &place, place.origin(), || {
         (

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Program, programs, texts::lines};
+use super::{Around, Program, programs, texts::lines};
 use crate::check::{Family, Persona, Report};
 use crate::{Truth, World};
 
@@ -21,11 +21,12 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn check(world: &World, report: &mut Report) {
+    let around = Around::of(world);
     for program in programs(world) {
         torchserve(&program, report);
         triton(&program, report);
-        keys(&program, world, report);
-        ollama(&program, world, report);
+        keys(&program, &around, report);
+        ollama(&program, &around, report);
         development(&program, report);
     }
     for map in world.of_kind("ConfigMap") {
@@ -130,7 +131,7 @@ const SERVERS: &[Server] = &[
     },
 ];
 
-fn keys(program: &Program<'_>, world: &World, report: &mut Report) {
+fn keys<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
     let is_it = |server: &&Server| {
         program.is_image(server.images)
             || server.words.iter().any(|word| program.command.runs(word))
@@ -138,13 +139,13 @@ fn keys(program: &Program<'_>, world: &World, report: &mut Report) {
     let Some(server) = SERVERS.iter().find(is_it) else {
         return;
     };
-    let reach = program.reach(&["--port", "-p"], server.port, world);
+    let reach = program.reach(&["--port", "-p"], server.port, around);
     let is_open = reach
         .outside
         .clone()
         .and(|| program.lacks(&["--api-key"]))
         .and(|| {
-            let has = |name: &str| program.container.has_env(name, world);
+            let has = |name: &str| program.container.has_env(name, &around.maps);
             !server.variable.map_or(Truth::No, has)
         });
     let place = &program.container.cursor;
@@ -156,7 +157,7 @@ fn keys(program: &Program<'_>, world: &World, report: &mut Report) {
     });
 }
 
-fn ollama(program: &Program<'_>, world: &World, report: &mut Report) {
+fn ollama<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
     if !program.is_image(&["ollama"]) && program.command.phrase(&["ollama", "serve"]).is_none() {
         return;
     }
@@ -166,9 +167,9 @@ fn ollama(program: &Program<'_>, world: &World, report: &mut Report) {
             "every web page may ask Ollama".to_owned()
         });
     }
-    let host = program.container.env_value("OLLAMA_HOST", world);
+    let host = program.container.env_value("OLLAMA_HOST", &around.maps);
     let is_kept = host.is(|host| host.starts_with("127.") || host.starts_with("localhost"));
-    let reach = program.reach(&[], 11434, world);
+    let reach = program.reach(&[], 11434, around);
     let is_open = reach.outside.clone().and(|| !is_kept);
     let place = &program.container.cursor;
     report.when_at(is_open, &OLLAMA, place, place.origin(), || {

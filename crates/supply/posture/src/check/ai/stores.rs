@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Program, programs};
+use super::{Around, Program, programs};
 use crate::check::{Family, Persona, Report};
 use crate::{Truth, World};
 
@@ -14,6 +14,7 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn check(world: &World, report: &mut Report) {
+    let around = Around::of(world);
     for program in programs(world) {
         let container = &program.container;
         for (name, open) in OPEN_BY {
@@ -26,13 +27,16 @@ fn check(world: &World, report: &mut Report) {
         }
         // Qdrant and Redis let everybody in unless they are told a key.
         let (lacks, port) = if program.is_image(&["qdrant"]) {
-            (!container.has_env("QDRANT__SERVICE__API_KEY", world), 6333)
+            (
+                !container.has_env("QDRANT__SERVICE__API_KEY", &around.maps),
+                6333,
+            )
         } else if program.is_image(&["redis", "redis-stack", "redis-stack-server", "valkey"]) {
             (program.lacks(&["--requirepass", "--aclfile"]), 6379)
         } else {
             continue;
         };
-        let mut reach = program.reach(&["--port"], port, world);
+        let mut reach = program.reach(&["--port"], port, &around);
         let is_open = reach
             .outside
             .clone()

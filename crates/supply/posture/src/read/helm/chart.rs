@@ -24,6 +24,8 @@ pub(super) struct Chart {
     pub(super) file: Arc<File>,
     pub(super) metadata: Arc<Node>,
     pub(super) values: Option<Arc<File>>,
+    /// Values beside it that somebody installs the chart with: `values-prod.yaml`.
+    pub(super) sets: Vec<Arc<File>>,
     /// Below `templates/`, by their paths in the chart.
     pub(super) templates: Vec<(String, Arc<File>)>,
     /// Everything else, by their paths in the chart.
@@ -111,6 +113,7 @@ impl<'a> Tree<'a> {
             dependencies: dependencies(&root, file),
             metadata: Arc::new(root),
             values: None,
+            sets: Vec::new(),
             templates: Vec::new(),
             files: Vec::new(),
             charts: Vec::new(),
@@ -128,6 +131,11 @@ impl<'a> Tree<'a> {
             let path = &path[prefix.len()..];
             match path {
                 "values.yaml" => chart.values = Some(file.clone()),
+                // Those of a chart below are given by nobody: it is installed with its parent.
+                _ if depth == 0 && is_set(path) && chart.sets.len() < MAX_SETS => {
+                    chart.sets.push(file.clone());
+                    chart.files.push((path.to_owned(), file.clone()));
+                }
                 _ if path.starts_with("charts/") => {}
                 _ if path.starts_with("templates/") => {
                     chart.templates.push((path.to_owned(), file.clone()));
@@ -217,6 +225,24 @@ impl Dependency {
     }
 }
 
+/// Whether a file in the folder of a chart is called as values for it are.
+pub(super) fn is_set(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let stem = lower.strip_suffix(".yaml").or(lower.strip_suffix(".yml"));
+    let Some(stem) = stem.filter(|stem| !stem.contains('/') && *stem != "values") else {
+        return false;
+    };
+    let is_mark = |c: char| "-._".contains(c);
+    let after = stem
+        .strip_prefix("values")
+        .map(|rest| rest.starts_with(is_mark));
+    let before = stem
+        .strip_suffix("values")
+        .map(|rest| rest.ends_with(is_mark));
+    let is_named = after == Some(true) || before == Some(true);
+    is_named && !stem.contains("schema")
+}
+
 fn dependencies(root: &Node, file: &File) -> Vec<Dependency> {
     let items = root.get("dependencies").map_or(&[][..], Node::items).iter();
     let word = |item: &Node, key: &str| text(item, key, file).unwrap_or_default();
@@ -280,6 +306,9 @@ pub(super) fn folder_of<'a>(path: &'a str, name: &str) -> Option<&'a str> {
 }
 
 pub(super) const CHART: &str = "Chart.yaml";
+
+/// Files of values that a chart is rendered with, each by itself; of more it is told.
+const MAX_SETS: usize = 8;
 
 /// Charts in charts.
 const MAX_DEPTH: usize = 8;

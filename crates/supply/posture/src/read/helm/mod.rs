@@ -17,12 +17,17 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, sync::Arc, thread};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt::Write as _,
+    sync::Arc,
+    thread,
+};
 
 use casemate_document::Span;
 
 use super::{Content, Draft, aside, kubernetes};
-use crate::{World, read};
+use crate::{Attr, File, Value, World, read};
 use chart::{Absent, CHART, Chart, Files, Tree};
 use render::Made;
 
@@ -95,7 +100,7 @@ fn tell_left(drafts: &[Draft], charts: &[Chart], world: &mut World) {
             && has("kind");
         // Not of a chart, those of the same name are whatever their program takes them for.
         let are_values = !matches!(draft.content, Content::Composed)
-            && name.starts_with("values")
+            && chart::is_set(name)
             && folders.contains(folder);
         let message = match (is_template, are_values) {
             (true, _) => "a template of a chart that is not in the tree, so it is not rendered",
@@ -119,16 +124,15 @@ fn path(draft: &Draft) -> &str {
 }
 
 /// Definitions of other kinds are long, and nothing is wrong with one.
-fn is_definition(object: &crate::Attr) -> bool {
-    let kind = object.get("kind").ok().and_then(crate::Attr::as_str);
+fn is_definition(object: &Attr) -> bool {
+    let kind = object.get("kind").ok().and_then(Attr::as_str);
     kind == Some("CustomResourceDefinition")
 }
 
 /// The files that are a chart's: what is judged is what they make.
-fn take(chart: &Chart, taken: &mut Vec<*const crate::File>) {
-    let own = [Some(&chart.file), chart.values.as_ref()]
-        .into_iter()
-        .flatten();
+fn take(chart: &Chart, taken: &mut Vec<*const File>) {
+    let own = [Some(&chart.file), chart.values.as_ref()];
+    let own = own.into_iter().flatten().chain(&chart.sets);
     let templates = chart.templates.iter().map(|(_, file)| file);
     taken.extend(own.chain(templates).map(Arc::as_ptr));
     chart.charts.iter().for_each(|chart| take(chart, taken));
@@ -147,12 +151,69 @@ fn rendered(charts: &[Chart]) -> Vec<Made> {
     };
     thread::scope(|scope| {
         let builder = thread::Builder::new().stack_size(STACK);
-        let work = || charts.iter().cloned().map(render::render).collect();
+        let work = || charts.iter().flat_map(renderings).collect();
         match builder.spawn_scoped(scope, work) {
             Ok(thread) => thread.join().unwrap_or_else(|_| unread(charts)),
             Err(_) => unread(charts),
         }
     })
+}
+
+/// What a chart makes with its own values, and what is otherwise with each file of values beside it.
+fn renderings(chart: &Chart) -> Vec<Made> {
+    let first = render::render(chart.clone(), None);
+    if chart.sets.is_empty() {
+        return vec![first];
+    }
+    // What two sets of values make is judged, and told of, once.
+    let mut objects: HashSet<String> = first.objects.iter().map(written).collect();
+    let mut problems: HashSet<_> = first.problems.iter().map(problem).collect();
+    let mut all = vec![first];
+    for given in &chart.sets {
+        let mut made = render::render(chart.clone(), Some(given));
+        made.objects
+            .retain(|object| objects.insert(written(object)));
+        made.problems.retain(|it| problems.insert(problem(it)));
+        for (_, _, message) in &mut made.problems {
+            *message = format!(
+                "{message} (with {})",
+                read::path::name(given.subject.path.as_str())
+            );
+        }
+        all.push(made);
+    }
+    all
+}
+
+/// The values of an object, wherever they are from.
+fn written(object: &Attr) -> String {
+    fn write(attr: &Attr, text: &mut String) {
+        match &attr.value {
+            Value::List(items) => {
+                text.push('[');
+                items.iter().for_each(|item| write(item, text));
+                text.push(']');
+            }
+            Value::Map(map) => {
+                let _ = write!(text, "{{{:?}", map.open);
+                for item in map.items() {
+                    let _ = write!(text, "{:?}", item.key);
+                    write(&item.value, text);
+                }
+                text.push('}');
+            }
+            scalar => {
+                let _ = write!(text, "{scalar:?},");
+            }
+        }
+    }
+    let mut text = String::new();
+    write(object, &mut text);
+    text
+}
+
+fn problem((file, span, message): &(Arc<File>, Span, String)) -> (*const File, Span, String) {
+    (Arc::as_ptr(file), *span, message.clone())
 }
 
 const STACK: usize = 128 << 20;

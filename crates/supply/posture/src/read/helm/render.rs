@@ -12,7 +12,7 @@ use super::{
     functions::of_node,
     place::{NAMESPACE, Rendered},
     template::{self, Data, Engine, Fail, Limits, Object, Text, Value},
-    values::Valued,
+    values::{self, Valued},
 };
 use crate::{Attr, File, Origin};
 
@@ -33,28 +33,36 @@ struct Task {
     base: String,
 }
 
-/// Renders `chart` with its own values.
-pub(super) fn render(chart: Chart) -> Made {
+/// Renders `chart` with its own values, and those of the file `given` over them.
+pub(super) fn render(chart: Chart, given: Option<&Arc<File>>) -> Made {
     let mut made = Made::default();
     let file = chart.file.clone();
     let mut engine = Engine::new(Limits::default());
-    if let Err(fail) = render_with(&mut engine, chart, &mut made) {
+    if let Err(fail) = render_with(&mut engine, chart, given, &mut made) {
         made.problem(&file, fail);
     }
     made
 }
 
-fn render_with(engine: &mut Engine, chart: Chart, made: &mut Made) -> Result<(), Fail> {
+fn render_with(
+    engine: &mut Engine,
+    chart: Chart,
+    given: Option<&Arc<File>>,
+    made: &mut Made,
+) -> Result<(), Fail> {
     let release = Arc::new(File {
         subject: chart.file.subject.clone(),
         text: "".into(),
     });
     let root_file = chart.file.clone();
     let mut valued = Valued::read(engine, chart)?;
-    let empty = engine.map()?;
-    valued.enable(engine, &empty, "")?;
+    let given = match given {
+        Some(file) => values::of_file(engine, file)?,
+        None => engine.map()?,
+    };
+    valued.enable(engine, &given, "")?;
     valued.import(engine)?;
-    let values = valued.coalesced(engine, &empty)?;
+    let values = valued.coalesced(engine, &given)?;
     let shared = Shared {
         release: self::release(engine, &release)?,
         capabilities: capabilities(engine)?,

@@ -336,12 +336,47 @@ fn a_version_of_an_api_is_asked_for_and_a_name_printed() {
 }
 
 #[test]
-fn values_that_a_chart_is_not_rendered_with_are_told_of() {
-    let values = "a: {apiVersion: v1, kind: Pod}\n";
+fn a_chart_is_rendered_with_each_file_of_values_beside_it() {
+    let template = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  \
+        hostPID: {{ .Values.pid }}\n  hostIPC: {{ .Values.ipc }}\n\
+        ---\napiVersion: v1\nkind: Pod\nmetadata: {name: same}\n\
+        ---\n{{ with .Values.more }}{{ toYaml . }}{{ end }}\n";
+    let more = "ipc: true\nmore: {apiVersion: v1, kind: Pod, metadata: {name: more}}\n";
     let world = world(&[
         CHART,
-        ("values.yaml", values),
-        ("values-prod.yaml", values),
+        ("templates/pod.yaml", template),
+        ("values.yaml", "pid: false\nipc: false\n"),
+        ("values-prod.yaml", more),
+        ("test_values.yml", "pid: true\n"),
+    ]);
+    assert!(world.problems().is_empty(), "{:?}", world.problems());
+    let mut seen: Vec<String> = Vec::new();
+    for pod in world.of_kind("Pod") {
+        let (name, spec) = (pod.at("metadata.name"), pod.at("spec"));
+        let (pid, ipc) = (spec.get("hostPID"), spec.get("hostIPC"));
+        seen.push(format!("{} {} {}", name.shown(), pid.shown(), ipc.shown()));
+    }
+    assert_eq!(
+        seen,
+        [
+            "p false false",
+            "same nothing nothing",
+            "p true false",
+            "p false true",
+            "more nothing nothing",
+        ]
+    );
+}
+
+#[test]
+fn values_that_a_chart_is_not_rendered_with_are_told_of() {
+    let values = "a: {apiVersion: v1, kind: Pod}\n";
+    let below = "apiVersion: v2\nname: below\nversion: 0.1.0\n";
+    let world = world(&[
+        CHART,
+        ("charts/below/Chart.yaml", below),
+        ("charts/below/values-prod.yaml", values),
+        ("charts/below/settings.yaml", "a: 1\n"),
         ("other/values-prod.yaml", values),
     ]);
     let told: Vec<&str> = world
@@ -349,5 +384,5 @@ fn values_that_a_chart_is_not_rendered_with_are_told_of() {
         .iter()
         .map(|it| it.origin.file.subject.path.as_str())
         .collect();
-    assert_eq!(told, ["values-prod.yaml"]);
+    assert_eq!(told, ["charts/below/values-prod.yaml"]);
 }

@@ -4,14 +4,14 @@
 //! `pkg/chart/v2/util/dependencies.go`): a chart's values override those of the charts below it, maps
 //! are merged, everything else is replaced, and nothing (`null`) takes a value away.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use super::{
     chart::{Chart, document},
     functions::{copied, of_node},
     template::{Data, Engine, Fail, Map, Value},
 };
-use crate::{Origin, Role};
+use crate::{File, Origin, Role};
 
 /// A chart and its values, before and after those of the charts below it are put in.
 pub(super) struct Valued {
@@ -23,19 +23,9 @@ pub(super) struct Valued {
 impl Valued {
     /// The values as the files have them.
     pub(super) fn read(engine: &mut Engine, chart: Chart) -> Result<Self, Fail> {
-        let root = chart
-            .values
-            .as_ref()
-            .and_then(|file| Some((file, document(file)?)));
-        let values = match root {
-            Some((file, root)) => of_node(engine, &root, &|span| {
-                Some(Rc::new(Origin::new(file, span)))
-            })?,
-            None => Value::NIL,
-        };
-        let values = match values.data {
-            Data::Map(map) => map,
-            _ => engine.map()?,
+        let values = match &chart.values {
+            Some(file) => of_file(engine, file)?,
+            None => engine.map()?,
         };
         let mut charts = Vec::new();
         for below in &chart.charts {
@@ -240,6 +230,18 @@ impl Valued {
             }
         }
         Ok(())
+    }
+}
+
+/// What a file of values says; nothing, where it is no map.
+pub(super) fn of_file(engine: &mut Engine, file: &Arc<File>) -> Result<Rc<Map>, Fail> {
+    let Some(root) = document(file) else {
+        return engine.map();
+    };
+    let origin = |span| Some(Rc::new(Origin::new(file, span)));
+    match of_node(engine, &root, &origin)?.data {
+        Data::Map(map) => Ok(map),
+        _ => engine.map(),
     }
 }
 
