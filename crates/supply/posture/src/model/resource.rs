@@ -230,14 +230,21 @@ impl<'a> Cursor<'a> {
     /// The attribute at `path` below this one, its keys between dots.
     #[must_use]
     pub fn at(&self, path: &str) -> Self {
-        path.split('.').fold(self.clone(), |at, key| at.get(key))
+        let mut keys = path.split('.');
+        let first = self.get(keys.next().unwrap_or_default());
+        keys.fold(first, |at, key| at.get(key))
     }
 
     /// The attribute under one key, which may hold dots.
     #[must_use]
     pub fn get(&self, key: &str) -> Self {
-        let dot = if self.path.is_empty() { "" } else { "." };
-        let path = format!("{}{dot}{key}", self.path);
+        // Checks ask this more often than anything else.
+        let mut path = String::with_capacity(self.path.len() + 1 + key.len());
+        path.push_str(&self.path);
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(key);
         let (fact, place) = match &self.fact {
             Fact::Known(attr) => {
                 let item = match &attr.value {

@@ -16,7 +16,9 @@ use super::{
     object::{Object, text},
     patch,
     references::{self, Reference, Variable},
-    replace, transform,
+    replace,
+    target::Target,
+    transform,
 };
 use crate::{Attr, Fact, File, Value, read::path};
 
@@ -361,6 +363,7 @@ impl<'a> Builder<'a> {
             self.problem(at, "the patch is not in the tree");
             return;
         };
+        let meant = target.map(Target::of);
         let mut mistakes = Vec::new();
         // Operations may be one document each, or one list of all.
         for patch in &patches {
@@ -376,8 +379,8 @@ impl<'a> Builder<'a> {
             };
             let mut found = false;
             built.objects.retain_mut(|object| {
-                let is_meant = match target {
-                    Some(target) => transform::selects(target, object),
+                let is_meant = match &meant {
+                    Some(target) => target.selects(object),
                     None => !is_operations && is_same(object, patch),
                 };
                 if !is_meant {

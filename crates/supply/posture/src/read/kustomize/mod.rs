@@ -16,6 +16,7 @@ mod object;
 mod patch;
 mod references;
 mod replace;
+mod target;
 mod transform;
 
 #[cfg(test)]

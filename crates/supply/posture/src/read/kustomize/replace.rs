@@ -3,7 +3,7 @@
 use super::{
     build::items,
     object::{Object, patched, string, text},
-    transform::selects,
+    target::Target,
 };
 use crate::{Attr, Value};
 
@@ -33,7 +33,9 @@ pub(super) fn replace(replacement: &Attr, objects: &mut [Object]) -> Result<(), 
             .get("select")
             .ok()
             .ok_or("a target that selects nothing")?;
+        let select = Target::of(select);
         let rejected = items(&target, "reject");
+        let rejected: Vec<Target<'_>> = rejected.iter().map(Target::of).collect();
         let paths = items(&target, "fieldPaths");
         let default = string("metadata.name", target.origin.clone());
         let paths = if paths.is_empty() {
@@ -43,7 +45,7 @@ pub(super) fn replace(replacement: &Attr, objects: &mut [Object]) -> Result<(), 
         };
         let options = target.get("options").ok();
         for object in objects.iter_mut() {
-            if !selects(select, object) || rejected.iter().any(|it| selects(it, object)) {
+            if !select.selects(object) || rejected.iter().any(|it| it.selects(object)) {
                 continue;
             }
             for path in &paths {

@@ -328,49 +328,6 @@ fn replace_image(attr: &mut Attr, image: &Attr) {
     }
 }
 
-/// Whether a target means the object, by what it is or was called.
-pub(super) fn selects(target: &Attr, object: &Object) -> bool {
-    let matches = |key: &str, value: &str| {
-        let pattern = text(target, key);
-        pattern.is_empty() || is_match(pattern, value)
-    };
-    let called = object
-        .before
-        .iter()
-        .any(|(name, namespace)| matches("name", name) && matches("namespace", namespace));
-    let is_labelled = |key: &str, path: &str| {
-        let selector = text(target, key);
-        selector
-            .split(',')
-            .filter(|it| !it.trim().is_empty())
-            .all(|pair| {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                let there = object
-                    .body
-                    .at(path)
-                    .ok()
-                    .and_then(|it| it.get(name.trim()).ok());
-                there
-                    .and_then(|it| it.text().ok())
-                    .is_some_and(|it| it == value.trim_start_matches('=').trim())
-            })
-    };
-    let called_now = matches("name", object.name()) && matches("namespace", object.namespace());
-    matches("kind", object.kind())
-        && matches("group", object.group())
-        && matches("version", object.version())
-        && (called || called_now)
-        && is_labelled("labelSelector", "metadata.labels")
-        && is_labelled("annotationSelector", "metadata.annotations")
-}
-
-fn is_match(pattern: &str, value: &str) -> bool {
-    let regex = regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
-        .size_limit(1 << 20)
-        .build();
-    regex.map_or(pattern == value, |regex| regex.is_match(value))
-}
-
 /// Adds what a generator made, or puts it into what is there. Gives whether it could.
 pub(super) fn placed(objects: &mut Vec<Object>, object: Object, behavior: &str) -> bool {
     if !matches!(behavior, "merge" | "replace") {
