@@ -1,11 +1,11 @@
 //! Who may do what: roles and their bindings.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Family, Persona, Report};
-use crate::{Cursor, Resource, Truth, World};
+use super::{Family, Persona, Related, Report};
+use crate::{Cursor, Fact, Resource, Truth, World};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[
@@ -27,11 +27,18 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn check(world: &World, report: &mut Report) {
+    let local = only_in_namespaces(world);
     for kind in ["ClusterRole", "Role"] {
         for role in world.of_kind(kind) {
-            for rule in role.at("rules").items() {
-                grants(&Grant(rule), kind == "ClusterRole", report);
+            let name = role.at("metadata.name").text().ok();
+            let is_local = name.is_some_and(|name| local.contains(&name));
+            let is_of_cluster = kind == "ClusterRole" && !is_local;
+            let rules = role.at("rules").items();
+            let rules: Vec<Grant<'_>> = rules.into_iter().map(Grant).collect();
+            for rule in &rules {
+                grants(rule, is_of_cluster, report);
             }
+            secrets(&rules, is_of_cluster, report);
         }
     }
     for kind in ["ClusterRoleBinding", "RoleBinding"] {
@@ -39,6 +46,23 @@ fn check(world: &World, report: &mut Report) {
             bound(binding, report);
         }
     }
+}
+
+/// The ClusterRoles that something here binds, and in namespaces alone.
+fn only_in_namespaces(world: &World) -> HashSet<String> {
+    let mut everywhere = HashSet::new();
+    for binding in world.of_kind("ClusterRoleBinding") {
+        match binding.at("roleRef.name").text() {
+            Fact::Known(name) => everywhere.insert(name),
+            Fact::Absent => continue,
+            // It may be any of them.
+            Fact::Unknown(_) => return HashSet::new(),
+        };
+    }
+    let bindings = world.of_kind("RoleBinding");
+    let bindings = bindings.filter(|it| it.at("roleRef.kind").equals("ClusterRole").is_yes());
+    let names = bindings.filter_map(|it| it.at("roleRef.name").text().ok());
+    names.filter(|name| !everywhere.contains(name)).collect()
 }
 
 /// One rule of a role.
@@ -58,6 +82,19 @@ impl Grant<'_> {
             .and(|| self.0.get("resourceNames").is_absent())
     }
 
+    /// Whether it is said already that it may do everything.
+    fn is_everything(&self) -> Truth {
+        let all = |key: &str| self.0.get(key).has("*");
+        all("verbs")
+            .and(|| all("resources"))
+            .and(|| all("apiGroups"))
+    }
+
+    fn message(&self) -> String {
+        let (verbs, resources) = (self.shown("verbs"), self.shown("resources"));
+        format!("the role may {verbs} {resources}")
+    }
+
     fn shown(&self, key: &str) -> String {
         let items = self.0.get(key).items();
         let words: Vec<String> = items.iter().map(Cursor::shown).collect();
@@ -66,31 +103,15 @@ impl Grant<'_> {
 }
 
 fn grants(grant: &Grant<'_>, is_of_cluster: bool, report: &mut Report) {
-    let message = || {
-        format!(
-            "the role may {} {}",
-            grant.shown("verbs"),
-            grant.shown("resources")
-        )
-    };
-    let all = |key: &str| grant.0.get(key).has("*");
-    let is_everything = all("verbs")
-        .and(|| all("resources"))
-        .and(|| all("apiGroups"));
+    let message = || grant.message();
+    let is_everything = grant.is_everything();
     report.when(is_everything.clone(), &EVERYTHING, &grant.0, message);
     if is_everything == Truth::Yes {
         return;
     }
+    let all = |key: &str| grant.0.get(key).has("*");
     let is_wild = all("verbs").or(|| all("resources"));
     report.when(is_wild, &WILDCARD, &grant.0, message);
-    let core = || grant.has("apiGroups", &[""]);
-    let secrets = grant.allows(&["secrets"], READ).and(core);
-    let rule = if is_of_cluster {
-        &SECRETS
-    } else {
-        &LOCAL_SECRETS
-    };
-    report.when(secrets, rule, &grant.0, message);
     for (rule, groups, resources, verbs) in SPECIAL {
         if rule.id == WORKLOADS.id && !is_of_cluster {
             continue;
@@ -112,6 +133,36 @@ fn grants(grant: &Grant<'_>, is_of_cluster: bool, report: &mut Report) {
         verbs.has(verb).and(|| grant.allows(resources, &[verb]))
     });
     report.when(Truth::any(is_more), &ESCALATE, &grant.0, message);
+}
+
+/// A role that reads Secrets is one, by however many of its rules.
+fn secrets(rules: &[Grant<'_>], is_of_cluster: bool, report: &mut Report) {
+    let reads = |grant: &Grant<'_>| {
+        let secrets = grant.allows(&["secrets"], READ);
+        secrets
+            .and(|| grant.has("apiGroups", &[""]))
+            .and(|| (!grant.is_everything().is_yes()).into())
+    };
+    let mut reading: Vec<(Truth, &Grant<'_>)> = rules.iter().map(|it| (reads(it), it)).collect();
+    reading.retain(|(truth, _)| *truth != Truth::No);
+    // What is known comes before what is not.
+    reading.sort_by_key(|(truth, _)| !truth.is_yes());
+    let Some(((truth, first), more)) = reading.split_first() else {
+        return;
+    };
+    let rule = if is_of_cluster {
+        &SECRETS
+    } else {
+        &LOCAL_SECRETS
+    };
+    let more = more.iter().filter(|(truth, _)| truth.is_yes());
+    let related = more.map(|(_, grant)| Related {
+        what: grant.0.path.clone(),
+        origin: grant.0.origin().clone(),
+    });
+    report.when_at(truth.clone(), rule, &first.0, first.0.origin(), || {
+        (first.message(), related.collect())
+    });
 }
 
 fn bound(binding: &Resource, report: &mut Report) {
@@ -269,7 +320,9 @@ static SECRETS: Rule = Rule {
     confidence: Confidence::High,
     description: Cow::Borrowed(
         "Who may get, list or watch Secrets everywhere has the tokens of model hubs, registries, clouds and \
-         service accounts of all tenants. To list is to read: a list has the data.",
+         service accounts of all tenants. To list is to read: a list has the data. It is said once of a \
+         role; a ClusterRole that RoleBindings alone bind here reads Secrets of their namespaces, and is \
+         `CM-RBAC-005`.",
     ),
     remediation: Cow::Borrowed("Grant it in the namespaces that need it, with `resourceNames`."),
     references: Cow::Borrowed(&[
@@ -637,3 +690,51 @@ metadata: {name: trainer}
 rules:
 - {apiGroups: [""], resources: [pods], verbs: [get, list]}
 "#;
+
+#[cfg(test)]
+mod tests {
+    use crate::survey::tests::survey;
+
+    /// The rules about Secrets that two rules of a ClusterRole break, with `objects` beside it.
+    fn found(objects: &str) -> Vec<String> {
+        let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\n\
+            rules:\n- {apiGroups: [''], resources: [secrets], verbs: [get]}\n\
+            - {apiGroups: [''], resources: [secrets], verbs: [list]}\n";
+        let text = format!("{role}---\n{objects}");
+        let outcomes = survey(&[("objects.yaml", text.as_bytes())]);
+        let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+        let rules = findings.map(|finding| finding.rule.as_str().to_owned());
+        rules
+            .filter(|rule| ["CM-RBAC-004", "CM-RBAC-005"].contains(&&**rule))
+            .collect()
+    }
+
+    #[test]
+    fn a_role_reads_secrets_once_and_where_it_is_bound() {
+        let binding = |kind: &str, name: &str| {
+            format!(
+                "apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata: {{name: b, namespace: a}}\n\
+                 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {name}}}\n---\n"
+            )
+        };
+        let local = binding("RoleBinding", "r");
+        for (objects, expected) in [
+            (String::new(), "CM-RBAC-004"),
+            (local.clone(), "CM-RBAC-005"),
+            (
+                format!("{local}{}", binding("ClusterRoleBinding", "r")),
+                "CM-RBAC-004",
+            ),
+            (
+                format!("{local}{}", binding("ClusterRoleBinding", "x")),
+                "CM-RBAC-005",
+            ),
+            (
+                format!("{local}{}", binding("ClusterRoleBinding", "'{{x}}'")),
+                "CM-RBAC-004",
+            ),
+        ] {
+            assert_eq!(found(&objects), [expected], "{objects}");
+        }
+    }
+}

@@ -6,8 +6,8 @@ use std::{collections::HashMap, sync::Arc};
 use super::workload::{ADDED_LABELS, Pod, directory};
 use crate::{Cursor, Fact, Resource, Truth, World};
 
-/// Things of objects by a key, to be found from other objects that are in one namespace with them (see
-/// [`super::workload::are_together`]).
+/// Things of objects by a key, to be found from other objects that are in one namespace with them. An
+/// object that names none is applied with what stands in the same directory.
 pub(crate) struct Together<'a, K, T>(HashMap<(Scope<'a>, K), Vec<T>>);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -298,10 +298,14 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::{
-        check::workload::{are_together, pods},
-        survey::tests::world,
-    };
+    use crate::{check::workload::pods, survey::tests::world};
+
+    fn are_together(one: &Resource, other: &Resource) -> bool {
+        match (one.namespace(), other.namespace()) {
+            (Some(one), Some(other)) => one == other,
+            _ => directory(one) == directory(other),
+        }
+    }
 
     #[test]
     fn what_is_left_out_selects_no_pod() {

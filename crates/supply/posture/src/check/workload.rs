@@ -199,15 +199,6 @@ fn unknown<T>(why: String) -> Fact<T> {
     Fact::Unknown(why.into())
 }
 
-/// Whether two objects are in one namespace. Where one of them names none, it is applied with what
-/// stands in the same directory.
-pub(crate) fn are_together(one: &Resource, other: &Resource) -> bool {
-    match (one.namespace(), other.namespace()) {
-        (Some(one), Some(other)) => one == other,
-        _ => directory(one) == directory(other),
-    }
-}
-
 /// The directory of the file that an object stands in.
 pub(crate) fn directory(resource: &Resource) -> &str {
     let path = resource.body.origin.file.subject.path.as_str();
