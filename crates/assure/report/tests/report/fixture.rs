@@ -222,7 +222,7 @@ fn findings(assets: &[Asset]) -> Vec<(&'static str, &'static str, Vec<Finding>)>
     accepted.suppression = Some(Suppression {
         reason: "our own layer, reviewed at 4f2a91c".into(),
         owner: "ml-platform@acme.example".into(),
-        expires: time("2026-06-30T00:00:00Z"),
+        expires: Some(time("2026-06-30T00:00:00Z")),
     });
     vec![
         (
