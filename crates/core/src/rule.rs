@@ -148,7 +148,9 @@ impl JsonSchema for RuleId {
 
 /// A text that is not a rule's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a rule id: those look like CM-PKL-001, or checkov:CKV_AWS_18 for another tool's")]
+#[error(
+    "`{0}` is not a rule id: those look like CM-PKL-001, or checkov:CKV_AWS_18 for another tool's"
+)]
 pub struct RuleIdError(String);
 
 /// How bad a finding is.

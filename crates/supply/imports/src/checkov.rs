@@ -23,10 +23,13 @@ pub(crate) fn is_report(node: &Node) -> bool {
 pub(crate) fn read(reports: &[Node]) -> Result<Vec<Run>, ImportError> {
     let mut runs: Vec<Run> = Vec::new();
     for (at, report) in reports.iter().enumerate() {
-        let wrong = |wrong: Wrong| ImportError::Shape("Checkov JSON", format!("report {at}: {wrong}"));
+        let wrong =
+            |wrong: Wrong| ImportError::Shape("Checkov JSON", format!("report {at}: {wrong}"));
         let summary = map(report, "summary").map_err(wrong)?.unwrap_or(report);
         let version = text(summary, "checkov_version").map_err(wrong)?;
-        let known = runs.iter().position(|run| run.version.as_deref() == version);
+        let known = runs
+            .iter()
+            .position(|run| run.version.as_deref() == version);
         let run = match known {
             Some(known) => &mut runs[known],
             None => {
@@ -47,14 +50,17 @@ fn take(run: &mut Run, report: &Node, results: &Node) -> Result<(), Wrong> {
     for key in ["failed_checks", "skipped_checks"] {
         for (at, check) in list(results, key)?.iter().enumerate() {
             let said = item(check).and_then(|check| said(check, key == "skipped_checks"));
-            run.take(said.map(Some), || format!("{}: {key}[{at}]", line(framework, 40)));
+            run.take(said.map(Some), || {
+                format!("{}: {key}[{at}]", line(framework, 40))
+            });
         }
     }
     run.quiet += list(results, "passed_checks")?.len() as u64;
     for file in list(results, "parsing_errors")? {
         let file = line(file.as_str().unwrap_or("a file"), MOST_TITLE);
         let framework = line(framework, 40);
-        run.gaps.push(format!("{file} could not be read by Checkov ({framework})"));
+        run.gaps
+            .push(format!("{file} could not be read by Checkov ({framework})"));
     }
     Ok(())
 }
@@ -75,7 +81,10 @@ fn said(check: &Node, is_skipped: bool) -> Result<Said, Wrong> {
     let guideline = text(check, "guideline")?.map(str::to_owned);
     Ok(Said {
         rule: rule.to_owned(),
-        message: line(&format!("{title}{}", of_what.unwrap_or_default()), MOST_MESSAGE),
+        message: line(
+            &format!("{title}{}", of_what.unwrap_or_default()),
+            MOST_MESSAGE,
+        ),
         about: About {
             title,
             references: guideline.into_iter().collect(),

@@ -156,11 +156,14 @@ impl Joint<'_> {
         let gaps = std::mem::take(&mut run.gaps);
         let mut taking = Taking::new(origin, &run, gaps);
         let whole = self.added.len();
-        self.added.push(taking.outcome(origin.asset, origin.source, Some(origin.digest)));
+        self.added
+            .push(taking.outcome(origin.asset, origin.source, Some(origin.digest)));
         for said in said {
             match RuleId::of_tool(&run.tool, &said.rule) {
                 Ok(id) => self.put(&mut taking, id, said),
-                Err(_) => taking.gaps.push("a result has no name of a rule, or one that is too long".to_owned()),
+                Err(_) => taking
+                    .gaps
+                    .push("a result has no name of a rule, or one that is too long".to_owned()),
             }
         }
         taking.conclude(&mut self.added[whole]);
@@ -375,7 +378,8 @@ impl<'a> Taking<'a> {
     fn conclude(&mut self, outcome: &mut Outcome) {
         if self.run.is_ours {
             outcome.result = Status::NotApplicable;
-            outcome.reason = Some("it is what this program found itself: nothing of it is added".to_owned());
+            outcome.reason =
+                Some("it is what this program found itself: nothing of it is added".to_owned());
             return;
         }
         let mut reasons: Vec<String> = Vec::new();
@@ -385,7 +389,9 @@ impl<'a> Taking<'a> {
         }
         if let Some(places) = self.elsewhere.told() {
             let results = self.tally.elsewhere;
-            reasons.push(format!("{results} of its results are about what is not in the tree: {places}"));
+            reasons.push(format!(
+                "{results} of its results are about what is not in the tree: {places}"
+            ));
         }
         if !reasons.is_empty() {
             outcome.result = Status::Undetermined;
@@ -412,14 +418,24 @@ fn finding(
     let origin = taking.origin;
     let shown = &said.place.shown;
     let (asset, path, file, region, message) = match known {
-        Some((path, known)) => {
-            (&known.asset, path.clone(), &known.name, said.region, said.message.clone())
-        }
+        Some((path, known)) => (
+            &known.asset,
+            path.clone(),
+            &known.name,
+            said.region,
+            said.message.clone(),
+        ),
         // The place is that tool's own name of something else, and no path of the tree.
         None => {
             let place = if shown.is_empty() { "no place" } else { shown };
             let message = format!("{} (of {place}, which is not in the tree)", said.message);
-            (origin.asset, PathText::from_text(shown), origin.source, None, message)
+            (
+                origin.asset,
+                PathText::from_text(shown),
+                origin.source,
+                None,
+                message,
+            )
         }
     };
     let location = Location {
@@ -469,7 +485,14 @@ impl Said {
         let region = format!("{:?}", self.region);
         let resource = self.resource.as_deref().unwrap_or_default();
         let recognised = self.recognised.as_deref().unwrap_or_default();
-        let parts = [id.as_str(), place, &region, resource, recognised, &self.message];
+        let parts = [
+            id.as_str(),
+            place,
+            &region,
+            resource,
+            recognised,
+            &self.message,
+        ];
         let mut hasher = casemate_core::Hasher::default();
         for part in parts {
             hasher.part(part.as_bytes());

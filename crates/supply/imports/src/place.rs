@@ -61,11 +61,18 @@ impl Tree {
 
     fn file(&self, below: &[u8]) -> Option<(&PathText, &Known)> {
         let get = |path: &[u8]| self.files.get_key_value(&PathText::from_bytes(path));
-        // Tools name files from where they ran, which may be above the tree that was assessed.
-        get(below).or_else(|| {
-            let root = normal(&self.root.to_bytes())?;
-            let rest = below.strip_prefix(&root[..])?.strip_prefix(b"/")?;
-            get(rest).filter(|_| !root.is_empty())
+        if let Some(found) = get(below) {
+            return Some(found);
+        }
+        // Tools name files from where they ran or from the root of the repository, which may be above the
+        // tree: then the path begins with how that ends.
+        let root = self.absolute.as_ref().unwrap_or(&self.root).to_bytes();
+        let slashes = below.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        let mut slashes = slashes.take(MOST_ABOVE).map(|(at, _)| at);
+        slashes.find_map(|at| {
+            let above = root.strip_suffix(&below[..at])?;
+            let is_whole = above.is_empty() || above.ends_with(b"/");
+            get(&below[at + 1..]).filter(|_| is_whole)
         })
     }
 
@@ -110,7 +117,11 @@ impl Written {
     pub(crate) fn or_path(mut self, path: &[u8]) -> Self {
         self.push(path.to_vec());
         if path.contains(&b'\\') {
-            self.push(path.iter().map(|&b| if b == b'\\' { b'/' } else { b }).collect());
+            self.push(
+                path.iter()
+                    .map(|&b| if b == b'\\' { b'/' } else { b })
+                    .collect(),
+            );
         }
         self
     }
@@ -149,7 +160,9 @@ pub(crate) fn path_of_uri(uri: &str) -> Option<&str> {
     };
     let is_scheme = scheme.len() > 1
         && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     if !is_scheme {
         return Some(uri);
     }
@@ -200,6 +213,8 @@ fn normal(path: &[u8]) -> Option<Vec<u8>> {
     Some(parts.join(&b'/'))
 }
 
+/// How far above the tree a tool may have run.
+const MOST_ABOVE: usize = 32;
 /// Characters of a place that are shown.
 const MOST_SHOWN: usize = 300;
 
@@ -237,12 +252,18 @@ mod tests {
 
     #[test]
     fn a_reference_is_the_file_that_it_names() {
-        let tree = tree("sub", "/srv/repo/sub", &["a b.tf", "x/y.tf", "100%25.tf", "c.tf"]);
+        let tree = tree(
+            "sub",
+            "/srv/repo/sub",
+            &["a b.tf", "x/y.tf", "100%25.tf", "c.tf"],
+        );
         for (uri, expected) in [
             ("a%20b.tf", "a b.tf"),
             ("a b.tf", "a b.tf"),
             ("./x/../x//y.tf", "x/y.tf"),
             ("sub/x/y.tf", "x/y.tf"),
+            ("repo/sub/x/y.tf", "x/y.tf"),
+            ("b/x/y.tf", "missing"),
             ("file:///srv/repo/sub/c.tf", "c.tf"),
             ("file://localhost/srv/repo/sub/c.tf", "c.tf"),
             ("/srv/repo/sub/c.tf", "c.tf"),
@@ -259,7 +280,11 @@ mod tests {
             ("%", "missing"),
             ("", "missing"),
         ] {
-            assert_eq!(found(&tree, Written::named(uri).or_uri(uri)), expected, "{uri}");
+            assert_eq!(
+                found(&tree, Written::named(uri).or_uri(uri)),
+                expected,
+                "{uri}"
+            );
         }
     }
 

@@ -55,10 +55,16 @@ fn recognised(root: &Node) -> Result<Vec<Run>, ImportError> {
         };
     }
     if root.get("runs").is_some() {
-        return match root.get("version").map(|version| (version.as_str(), version)) {
+        return match root
+            .get("version")
+            .map(|version| (version.as_str(), version))
+        {
             Some((Some("2.1.0"), _)) => sarif::read(root),
             Some((_, version)) => Err(ImportError::Version("SARIF", shown(version), "2.1.0")),
-            None => Err(ImportError::Shape("SARIF", "it has no `version`".to_owned())),
+            None => Err(ImportError::Shape(
+                "SARIF",
+                "it has no `version`".to_owned(),
+            )),
         };
     }
     let keys = root.entries().iter().take(4);
@@ -95,7 +101,9 @@ pub enum ImportError {
     #[error("it is no JSON: line {0}, column {1}: {2}")]
     Json(u64, u64, String),
     /// One key stands twice, and readers disagree which counts.
-    #[error("line {0}, column {1}: the key {2} stands twice in one object, and which of them counts nobody can say")]
+    #[error(
+        "line {0}, column {1}: the key {2} stands twice in one object, and which of them counts nobody can say"
+    )]
     Twice(u64, u64, String),
     /// It is JSON of some other kind.
     #[error(
@@ -110,7 +118,9 @@ pub enum ImportError {
     #[error("it is no {0}: {1}")]
     Shape(&'static str, String),
     /// It tells of more than a report can hold.
-    #[error("it has {0} results, and {MAX_RESULTS} are the most: leave out rules, or report on parts of the tree")]
+    #[error(
+        "it has {0} results, and {MAX_RESULTS} are the most: leave out rules, or report on parts of the tree"
+    )]
     Many(usize),
 }
 

@@ -24,7 +24,10 @@ pub(crate) fn of(id: &RuleId, tool: &str, said: &Said) -> Rule {
     let mut references: Vec<Reference> = Vec::new();
     for text in &about.references {
         let reference = Reference(Cow::Owned(crate::fields::line(text, 500)));
-        if reference.url().is_some() && !references.contains(&reference) {
+        if is_plain(reference.as_str())
+            && reference.url().is_some()
+            && !references.contains(&reference)
+        {
             references.push(reference);
         }
     }
@@ -46,15 +49,28 @@ pub(crate) fn of(id: &RuleId, tool: &str, said: &Said) -> Rule {
     }
 }
 
+/// Whether a reference is made of what can stand in an address, and cannot end a link around it.
+fn is_plain(reference: &str) -> bool {
+    let is_of_address = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#@!$&*+,;=%".contains(c);
+    reference.chars().all(is_of_address)
+}
+
 /// What can be said of a rule of another tool without its report; `None` for a rule of ours.
 pub fn explain(id: &RuleId) -> Option<Rule> {
     let tool = id.tool()?;
     let (_, name) = id.as_str().split_once(':')?;
     let asked = Table::builtin().asked(tool, name);
-    let ours: Vec<&str> = asked.iter().map(String::as_str).filter(|it| is_ours(it)).collect();
+    let ours: Vec<&str> = asked
+        .iter()
+        .map(String::as_str)
+        .filter(|it| is_ours(it))
+        .collect();
     let same = match ours.is_empty() {
         true => "No rule here is known to ask the same.".to_owned(),
-        false => format!("{} here ask the same: of what both find, ours is told.", ours.join(", ")),
+        false => format!(
+            "{} here ask the same: of what both find, ours is told.",
+            ours.join(", ")
+        ),
     };
     Some(Rule {
         id: id.clone(),

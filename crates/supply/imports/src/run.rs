@@ -67,7 +67,11 @@ impl Run {
     }
 
     /// Takes a result, or tells which could not be read and why.
-    pub(crate) fn take(&mut self, said: Result<Option<Said>, Wrong>, place: impl FnOnce() -> String) {
+    pub(crate) fn take(
+        &mut self,
+        said: Result<Option<Said>, Wrong>,
+        place: impl FnOnce() -> String,
+    ) {
         match said {
             Ok(Some(said)) => self.said.push(said),
             Ok(None) => self.quiet += 1,
@@ -148,7 +152,9 @@ pub(crate) fn lines(start: Option<i64>, end: Option<i64>) -> Option<Region> {
 }
 
 /// The line and column of the beginning, and the line and column of the end.
-pub(crate) fn text_region([line, column, end_line, end_column]: [Option<i64>; 4]) -> Option<Region> {
+pub(crate) fn text_region(
+    [line, column, end_line, end_column]: [Option<i64>; 4],
+) -> Option<Region> {
     let positive = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).filter(|&n| n > 0);
     let line = positive(line)?;
     let column = positive(column).unwrap_or(1);

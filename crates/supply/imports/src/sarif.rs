@@ -84,9 +84,13 @@ fn whole(run: &mut Run, invocation: &Node) -> Result<(), Wrong> {
     if boolean(invocation, "executionSuccessful")? == Some(false) {
         let why = text(invocation, "exitCodeDescription")?.map(|why| format!(": {why}"));
         let why = line(&why.unwrap_or_default(), MOST_TITLE);
-        run.gaps.push(format!("the tool says that its run failed{why}"));
+        run.gaps
+            .push(format!("the tool says that its run failed{why}"));
     }
-    for key in ["toolExecutionNotifications", "toolConfigurationNotifications"] {
+    for key in [
+        "toolExecutionNotifications",
+        "toolConfigurationNotifications",
+    ] {
         for notification in list(invocation, key)? {
             if text(notification, "level")? == Some("error") {
                 let message = map(notification, "message")?;

@@ -70,7 +70,9 @@ fn canonical(tool: &str, rule: &str) -> String {
     match tool {
         "trivy" => {
             let rule = rule.strip_prefix("AVD-").unwrap_or(rule);
-            let digits = rule.find(|c: char| c.is_ascii_digit()).unwrap_or(rule.len());
+            let digits = rule
+                .find(|c: char| c.is_ascii_digit())
+                .unwrap_or(rule.len());
             let (family, number) = rule.split_at(digits);
             match (family.ends_with('-'), number.parse::<u16>()) {
                 (false, Ok(number)) if !family.is_empty() => format!("{family}-{number:04}"),
@@ -113,7 +115,10 @@ mod tests {
                 let shares = |((other, _), words): (&(String, String), &Vec<String>)| {
                     other != tool && words.contains(word)
                 };
-                assert!(table.rows.iter().any(shares), "{tool}:{rule}: nobody else has {word}");
+                assert!(
+                    table.rows.iter().any(shares),
+                    "{tool}:{rule}: nobody else has {word}"
+                );
             }
         }
     }

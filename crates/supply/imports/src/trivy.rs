@@ -76,7 +76,9 @@ impl Target<'_> {
         }
         if let Some(summary) = map(result, "MisconfSummary")? {
             let passed = integer(summary, "Successes")?.unwrap_or_default();
-            run.quiet = run.quiet.saturating_add(u64::try_from(passed).unwrap_or_default());
+            run.quiet = run
+                .quiet
+                .saturating_add(u64::try_from(passed).unwrap_or_default());
         }
         Ok(())
     }
@@ -139,7 +141,10 @@ impl Target<'_> {
         let whose = line(package.or(file).unwrap_or("the project"), MOST_TITLE);
         let about = About {
             title: format!("Licence {license}"),
-            references: text(found, "Link")?.map(str::to_owned).into_iter().collect(),
+            references: text(found, "Link")?
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
             ..About::default()
         };
         let message = format!("{whose} is under {license}, which is {category}");
@@ -155,7 +160,9 @@ fn misconfiguration(found: &Node, place: Written) -> Result<Option<Said>, Wrong>
     if status == Some("PASS") {
         return Ok(None);
     }
-    let rule = text(found, "ID")?.or(text(found, "AVDID")?).unwrap_or_default();
+    let rule = text(found, "ID")?
+        .or(text(found, "AVDID")?)
+        .unwrap_or_default();
     let title = line(text(found, "Title")?.unwrap_or(rule), MOST_TITLE);
     let about = About {
         description: line(text(found, "Description")?.unwrap_or_default(), MOST_ABOUT),
@@ -181,7 +188,10 @@ fn misconfiguration(found: &Node, place: Written) -> Result<Option<Said>, Wrong>
 fn vulnerability(found: &Node, place: Written) -> Result<Said, Wrong> {
     let rule = text(found, "VulnerabilityID")?.unwrap_or_default();
     let package = line(text(found, "PkgName")?.unwrap_or("a package"), MOST_TITLE);
-    let installed = line(text(found, "InstalledVersion")?.unwrap_or_default(), MOST_TITLE);
+    let installed = line(
+        text(found, "InstalledVersion")?.unwrap_or_default(),
+        MOST_TITLE,
+    );
     let fixed = text(found, "FixedVersion")?.filter(|fixed| !fixed.is_empty());
     let fixed = fixed.map(|fixed| line(fixed, MOST_TITLE));
     let title = line(text(found, "Title")?.unwrap_or(rule), MOST_TITLE);
@@ -204,7 +214,8 @@ fn vulnerability(found: &Node, place: Written) -> Result<Said, Wrong> {
     let path = text(found, "PkgPath")?.filter(|path| !path.is_empty());
     said.facts = vec![("installed", installed)];
     said.facts.extend(fixed.map(|fixed| ("fixed in", fixed)));
-    said.facts.extend(path.map(|path| ("package path", line(path, MOST_TITLE))));
+    said.facts
+        .extend(path.map(|path| ("package path", line(path, MOST_TITLE))));
     said.resource = Some(package);
     Ok(said)
 }
@@ -249,7 +260,10 @@ fn said(
 }
 
 fn range(node: &Node) -> Result<Option<Region>, Wrong> {
-    Ok(lines(integer(node, "StartLine")?, integer(node, "EndLine")?))
+    Ok(lines(
+        integer(node, "StartLine")?,
+        integer(node, "EndLine")?,
+    ))
 }
 
 fn references(found: &Node) -> Result<Vec<String>, Wrong> {

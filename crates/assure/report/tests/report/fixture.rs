@@ -168,6 +168,7 @@ pub(crate) fn parts() -> Parts {
         assets,
         populations: casemate_core::aggregate(&outcomes),
         outcomes,
+        imports: Vec::new(),
         configuration: configuration(),
         decision: decision(),
         logged: Some(Logged {

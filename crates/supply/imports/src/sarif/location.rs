@@ -74,7 +74,9 @@ impl<'a> Bases<'a> {
             let index = integer(location, "index")?;
             let index = index.and_then(|index| usize::try_from(index).ok());
             let artifact = index.and_then(|index| self.artifacts.get(index));
-            let listed = artifact.map(|artifact| map(artifact, "location")).transpose()?;
+            let listed = artifact
+                .map(|artifact| map(artifact, "location"))
+                .transpose()?;
             location = listed.flatten().unwrap_or(location);
         }
         let uri = text(location, "uri")?.unwrap_or_default();
@@ -124,7 +126,10 @@ impl<'a> Bases<'a> {
 /// The names that tools give the root of the sources; 3.14.14 has `%SRCROOT%`.
 fn is_source_root(base: &str) -> bool {
     let name = base.trim_matches('%').to_ascii_uppercase();
-    matches!(&*name, "SRCROOT" | "SRCDIR" | "ROOTPATH" | "PROJECTROOT" | "REPOROOT" | "ROOT")
+    matches!(
+        &*name,
+        "SRCROOT" | "SRCDIR" | "ROOTPATH" | "PROJECTROOT" | "REPOROOT" | "ROOT"
+    )
 }
 
 /// The address of a logical location (3.33) that is a resource.
@@ -149,7 +154,10 @@ fn region(region: &Node) -> Result<Option<Region>, Wrong> {
     if lines.is_some() {
         return Ok(lines);
     }
-    let bytes = [integer(region, "byteOffset")?, integer(region, "byteLength")?];
+    let bytes = [
+        integer(region, "byteOffset")?,
+        integer(region, "byteLength")?,
+    ];
     let [start, length] = bytes.map(|n| n.and_then(|n| u64::try_from(n).ok()));
     Ok(start.map(|start| Region::Bytes {
         start,

@@ -71,10 +71,17 @@ impl<'a> Descriptors<'a> {
         let place = index.and_then(|index| usize::try_from(index).ok());
         let mut node = place.and_then(|place| rules.get(place));
         if let Some(named) = named {
-            let of_part = || named.rsplit_once('/').and_then(|(id, _)| self.by_id.get(id));
+            let of_part = || {
+                named
+                    .rsplit_once('/')
+                    .and_then(|(id, _)| self.by_id.get(id))
+            };
             let is_it = |node: &&Node| {
                 let id = node.get("id").and_then(Node::as_str).unwrap_or_default();
-                named == id || named.strip_prefix(id).is_some_and(|rest| rest.starts_with('/'))
+                named == id
+                    || named
+                        .strip_prefix(id)
+                        .is_some_and(|rest| rest.starts_with('/'))
             };
             node = node.filter(is_it);
             node = node.or_else(|| self.by_id.get(named).or_else(of_part).copied());
@@ -178,7 +185,9 @@ fn tags(rule: &Node) -> Result<Vec<String>, Wrong> {
     let tags = list(properties, "tags")?.iter().filter_map(Node::as_str);
     let tags = tags.filter_map(|tag| {
         let tag = tag.strip_prefix("external/cwe/").unwrap_or(tag);
-        let is_one = tag.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("CWE-"));
+        let is_one = tag
+            .get(..4)
+            .is_some_and(|start| start.eq_ignore_ascii_case("CWE-"));
         cwe(tag).filter(|_| is_one)
     });
     Ok(tags.take(MOST_REFERENCES).collect())
@@ -186,9 +195,13 @@ fn tags(rule: &Node) -> Result<Vec<String>, Wrong> {
 
 /// `CWE-79` of `CWE-79: …`, `cwe-079` or `79`.
 fn cwe(text: &str) -> Option<String> {
-    let start = text.get(..4).filter(|start| start.eq_ignore_ascii_case("CWE-"));
+    let start = text
+        .get(..4)
+        .filter(|start| start.eq_ignore_ascii_case("CWE-"));
     let digits = &text[start.map_or(0, str::len)..];
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let end = digits
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(digits.len());
     let number: u32 = line(&digits[..end], MOST_MESSAGE).parse().ok()?;
     Some(format!("CWE-{number}"))
 }
