@@ -268,7 +268,7 @@ mod tests {
             ("file://localhost/srv/repo/sub/c.tf", "c.tf"),
             ("/srv/repo/sub/c.tf", "c.tf"),
             ("x\\y.tf", "x/y.tf"),
-            ("100%25.tf", "100%25.tf"),
+            ("100%25.tf", "100%2525.tf"),
             ("file://elsewhere/srv/repo/sub/c.tf", "missing"),
             ("http://example.org/c.tf", "missing"),
             ("../c.tf", "leaves"),

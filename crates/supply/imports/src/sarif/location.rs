@@ -84,43 +84,57 @@ impl<'a> Bases<'a> {
             return Ok(Written::named(uri).or_uri(uri));
         };
         let written = Written::named(uri);
-        match self.prefix(base)? {
+        let Prefix { whole, of_sources } = self.prefix(base)?;
+        if whole.is_empty() {
             // Nobody says where it is: it is the tree, as `%SRCROOT%` is in most reports.
-            None => Ok(written.or_uri(uri)),
-            Some(prefix) => {
-                let parts = [&prefix[..], b"/", &decode(uri)].concat();
-                let written = written.or_path(&parts);
-                // The tree was elsewhere when the tool ran, on another machine perhaps.
-                Ok(match is_source_root(base) {
-                    true => written.or_uri(uri),
-                    false => written,
-                })
-            }
+            return Ok(written.or_uri(uri));
         }
+        let below = |parts: &[Vec<u8>]| {
+            let file = [decode(uri)];
+            let parts = parts.iter().rev().chain(&file);
+            parts.map(Vec::as_slice).collect::<Vec<_>>().join(&b'/')
+        };
+        let written = written.or_path(&below(&whole));
+        // The tree was elsewhere when the tool ran, on another machine perhaps.
+        Ok(match of_sources {
+            Some(count) => written.or_path(&below(&whole[..count])),
+            None => written,
+        })
     }
 
-    /// The path that a base stands for, with those that it is relative to.
-    fn prefix(&self, base: &str) -> Result<Option<Vec<u8>>, Wrong> {
-        let mut parts: Vec<Vec<u8>> = Vec::new();
-        let mut next = Some(base.to_owned());
+    /// The paths that a base stands for, with those that it is relative to.
+    fn prefix(&self, base: &str) -> Result<Prefix, Wrong> {
+        let mut prefix = Prefix::default();
+        let mut next = Some(base);
         // A base that is relative to itself comes to an end here.
         for _ in 0..MOST_BASES {
             let Some(name) = next else {
                 break;
             };
-            let location = self.bases.and_then(|bases| member(bases, &name));
+            if is_source_root(name) {
+                prefix.of_sources = Some(prefix.whole.len());
+            }
+            let location = self.bases.and_then(|bases| member(bases, name));
             let Some(location) = location else {
                 break;
             };
             if let Some(uri) = text(location, "uri")? {
                 let path = path_of_uri(uri).unwrap_or(uri);
-                parts.push(decode(path.trim_end_matches('/')));
+                prefix.whole.push(decode(path.trim_end_matches('/')));
             }
-            next = text(location, "uriBaseId")?.map(str::to_owned);
+            next = text(location, "uriBaseId")?;
         }
-        parts.reverse();
-        Ok((!parts.is_empty()).then(|| parts.join(&b'/')))
+        Ok(prefix)
     }
+}
+
+/// What a base stands for.
+#[derive(Default)]
+struct Prefix {
+    /// Its path and those of the bases that it is relative to, the outermost last.
+    whole: Vec<Vec<u8>>,
+    /// How many of them are below the root of the sources.
+    of_sources: Option<usize>,
 }
 
 /// The names that tools give the root of the sources; 3.14.14 has `%SRCROOT%`.
