@@ -130,7 +130,7 @@ fn worst_table(comment: &mut Comment, findings: &[&Finding]) {
         comment.push(&format!(
             "| {} | {} | {} | {} |\n",
             severity(finding),
-            finding.rule,
+            rule(finding),
             code(&finding.location.to_string()),
             prose(&finding.message),
         ));
@@ -151,7 +151,7 @@ fn item(finding: &Finding) -> String {
     format!(
         "- {} {} at {}: {}{}<br>*Fix:* {}\n",
         severity(finding),
-        finding.rule,
+        rule(finding),
         code(&finding.location.to_string()),
         prose(&finding.message),
         group::said_by_others(finding)
@@ -168,7 +168,16 @@ fn accepted_item(finding: &Finding) -> String {
         format!(": {owner}{}: {reason}", until(suppression.expires))
     });
     let why = why.unwrap_or_default();
-    format!("- {} {} at {place}{why}\n", severity(finding), finding.rule)
+    format!(
+        "- {} {} at {place}{why}\n",
+        severity(finding),
+        rule(finding)
+    )
+}
+
+/// The rule; other tools may name theirs as they like.
+fn rule(finding: &Finding) -> String {
+    prose(finding.rule.as_str())
 }
 
 fn severity(finding: &Finding) -> String {

@@ -542,8 +542,43 @@ fn plain(address: &str) -> String {
             c => plain.push(c),
         }
     }
-    plain
+    // What is read and who provides it have types of their own, with or without this before them.
+    for kind in ["data.", "provider."] {
+        if let Some(rest) = plain.strip_prefix(kind) {
+            plain = rest.to_owned();
+        }
+    }
+    plain.replace(".data.", ".")
 }
 
 /// Bytes of a reason, after which no more of them are told.
 const MOST_REASON: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn addresses_are_one_however_tools_write_them() {
+        for (ours, theirs) in [
+            ("Deployment/ml/api", "Deployment.ml.api"),
+            ("aws_s3_bucket.a[0]", "aws_s3_bucket.a"),
+            (
+                "module.m[\"x\"].aws_s3_bucket.a",
+                "module.m.aws_s3_bucket.a",
+            ),
+            (
+                "data.aws_iam_policy_document.p",
+                "aws_iam_policy_document.p",
+            ),
+            (
+                "module.m.data.aws_iam_policy_document.p",
+                "module.m.aws_iam_policy_document.p",
+            ),
+            ("provider.aws.keys", "aws.keys"),
+        ] {
+            assert_eq!(plain(ours), plain(theirs));
+        }
+        assert_ne!(plain("aws_s3_bucket.data"), plain("aws_s3_bucket.a"));
+    }
+}

@@ -4,7 +4,7 @@ use std::fmt;
 
 use casemate_core::{Confidence, Region, Severity};
 
-use crate::{fields::Wrong, place::Written};
+use crate::{fields::Wrong, place::Written, read::MAX_RESULTS};
 
 /// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Run {
     pub(crate) gaps: Gaps,
     /// Results that say that all is well, or that there is nothing to say.
     pub(crate) quiet: u64,
+    /// Results beyond the most that are kept.
+    pub(crate) over: usize,
 }
 
 impl Run {
@@ -63,6 +65,7 @@ impl Run {
             said: Vec::new(),
             gaps: Gaps::default(),
             quiet: 0,
+            over: 0,
         }
     }
 
@@ -73,6 +76,8 @@ impl Run {
         place: impl FnOnce() -> String,
     ) {
         match said {
+            // Who reads the report refuses it then; what is over is not kept until it does.
+            Ok(Some(_)) if self.said.len() >= MAX_RESULTS => self.over += 1,
             Ok(Some(said)) => self.said.push(said),
             Ok(None) => self.quiet += 1,
             Err(wrong) => self.gaps.push(format!("{}: {wrong}", place())),
