@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("provenance", &["attest", "artifact", "container"]),
     ("secrets", &["container"]),
     ("posture", &["document", "policy"]),
+    ("imports", &["document"]),
     ("attest", &[]),
     ("policy", &["attest", "container", "document"]),
     ("token", &["attest"]),

@@ -23,6 +23,7 @@
 #	warn_at = "medium"      # findings of this severity and worse warn
 #	allow_partial = false   # whether what was only partly examined may pass, with a warning
 #	allow_idle = false      # whether requirements (evidence.rego) may be for files that are not there
+#	imports_only_warn = false # whether what other tools found, and no check here, warns instead of denying
 package casemate.gate
 
 import data.casemate.evidence
@@ -174,7 +175,7 @@ warn contains reason if {
 deny contains reason if {
 	some name, value in data.casemate.settings
 	not is_setting(name, value)
-	reason := sprintf("the setting %s = %v is not one: deny_at and warn_at are severities, allow_partial and allow_idle are true or false", [name, value])
+	reason := sprintf("the setting %s = %v is not one: deny_at and warn_at are severities, allow_partial, allow_idle and imports_only_warn are true or false", [name, value])
 }
 
 is_setting("deny_at", value) if value in severity.order
@@ -182,13 +183,15 @@ is_setting("deny_at", value) if value in severity.order
 is_setting("warn_at", value) if value in severity.order
 
 is_setting(name, value) if {
-	name in {"allow_partial", "allow_idle"}
+	name in {"allow_partial", "allow_idle", "imports_only_warn"}
 	is_boolean(value)
 }
 
 allow_partial if data.casemate.settings.allow_partial == true
 
 allow_idle if data.casemate.settings.allow_idle == true
+
+imports_only_warn if data.casemate.settings.imports_only_warn == true
 
 deny_at := data.casemate.settings.deny_at if data.casemate.settings.deny_at in severity.order
 
@@ -241,13 +244,27 @@ standing := [finding |
 	not is_said_by_coverage(outcome, finding)
 ]
 
-blocking := [finding | some finding in standing; severity.at_least(finding.severity, deny_at)]
+blocking := [finding |
+	some finding in standing
+	severity.at_least(finding.severity, deny_at)
+	not only_warns(finding)
+]
 
 worrying := [finding |
 	some finding in standing
 	severity.at_least(finding.severity, warn_at)
-	severity.below(finding.severity, deny_at)
+	is_below_denial(finding)
 ]
+
+is_below_denial(finding) if severity.below(finding.severity, deny_at)
+
+is_below_denial(finding) if only_warns(finding)
+
+# The rules of other tools are named <tool>:<rule>, and those of checks here have no colon.
+only_warns(finding) if {
+	imports_only_warn
+	contains(finding.rule, ":")
+}
 
 is_judged_whole(outcome) if outcome.result == "error"
 

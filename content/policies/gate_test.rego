@@ -295,8 +295,22 @@ test_the_thresholds_can_be_moved if {
 	count(gate.warn) == 2 with input as input_of(outcomes) with data.casemate.settings as settings
 }
 
+test_what_other_tools_found_counts_as_what_is_found_here if {
+	outcomes := [with_findings("a", [found("a", "checkov:CKV_AWS_18", "high")])]
+	count(gate.deny) == 1 with input as input_of(outcomes)
+}
+
+test_what_other_tools_found_only_warns_where_the_settings_say_so if {
+	settings := {"imports_only_warn": true}
+	outcomes := [with_findings("a", [found("a", "checkov:CKV_AWS_18", "critical"), found("a", "CM-TST-001", "high")])]
+	deny := gate.deny with input as input_of(outcomes) with data.casemate.settings as settings
+	{reason.rule | some reason in deny} == {"CM-TST-001"}
+	warn := gate.warn with input as input_of(outcomes) with data.casemate.settings as settings
+	{reason.rule | some reason in warn} == {"checkov:CKV_AWS_18"}
+}
+
 test_a_misspelt_setting_is_denied if {
-	some settings in [{"deny_att": "high"}, {"deny_at": "hihg"}, {"warn_at": 7}, {"allow_partial": "yes"}]
+	some settings in [{"imports_only_warn": "yes"}, {"deny_att": "high"}, {"deny_at": "hihg"}, {"warn_at": 7}, {"allow_partial": "yes"}]
 	count(gate.deny) == 1 with input as input_of([clean]) with data.casemate.settings as settings
 }
 

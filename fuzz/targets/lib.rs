@@ -34,6 +34,7 @@ targets! {
     gatekeeper: "Templates, constraints and suites of Gatekeeper.",
     gguf: "GGUF headers.",
     gzip: "gzip and zlib streams.",
+    imports: "Reports of other tools.",
     index: "The index of a checkpoint in several files.",
     key: "Public and private keys.",
     lz4: "LZ4 frames.",

@@ -9,6 +9,7 @@ mod docs;
 mod examples;
 mod fix;
 mod hostile;
+mod imports;
 mod library;
 mod log;
 mod logged;

@@ -33,6 +33,17 @@ mod tests {
     }
 
     #[test]
+    fn the_table_of_imports_names_rules_that_there_are() {
+        let rules = rules();
+        for named in casemate_imports::Table::builtin().ours() {
+            assert!(
+                rules.iter().any(|rule| rule.id.as_str() == named),
+                "{named}"
+            );
+        }
+    }
+
+    #[test]
     fn every_rule_says_what_it_is_what_to_do_and_where_to_read_on() {
         for rule in rules() {
             let id = &rule.id;

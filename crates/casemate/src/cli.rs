@@ -209,6 +209,11 @@ pub(crate) struct Assess {
     #[arg(long, value_name = "REPORT", value_hint = ValueHint::AnyPath)]
     pub(crate) diff: Option<PathBuf>,
 
+    /// A report of another tool to join with this one: SARIF 2.1.0, Checkov's JSON or Trivy's; `-` is standard
+    /// input. May be given more than once. It only adds: what both find is told once, as ours.
+    #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath)]
+    pub(crate) import: Vec<PathBuf>,
+
     /// The name of the repository in the identities of its files [default: local].
     #[arg(long, value_name = "NAME")]
     pub(crate) repository: Option<String>,

@@ -27,6 +27,10 @@ pub struct Finding {
     /// What the message rests on. Never holds a whole secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+    /// The other tools that report it, as they say it. Where the rule is another tool's, the first of them is
+    /// whose finding it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reported_by: Vec<Reported>,
     /// How to recognise this finding in another run.
     pub fingerprint: Fingerprint,
     /// Who accepted it, and until when.
@@ -61,6 +65,7 @@ impl Finding {
             message: message.into(),
             remediation: rule.remediation.clone().into_owned(),
             evidence: Vec::new(),
+            reported_by: Vec::new(),
             suppression: None,
             unchanged: false,
         }
@@ -145,6 +150,51 @@ pub struct Evidence {
     pub label: String,
     /// What it says.
     pub value: String,
+}
+
+/// What another tool says of a finding, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reported {
+    /// The tool's name.
+    pub tool: String,
+    /// Its version, where its report has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its name of the rule.
+    pub rule: String,
+    /// How bad it says that is, in its own word, and what that was taken for: `HIGH is high`.
+    pub severity: String,
+    /// The report, as the caller named it.
+    pub source: String,
+    /// Why it was accepted there, where it was. That accepts nothing that a check of ours found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
+    /// What the tool's own comparison with an earlier run says: `new`, `unchanged`, `updated`. Nothing here rests
+    /// on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
+}
+
+impl Reported {
+    /// The tool with its version: `Checkov 3.3.30`.
+    pub fn by(&self) -> String {
+        match &self.version {
+            Some(version) => format!("{} {version}", self.tool),
+            None => self.tool.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Reported {
+    /// `Checkov 3.3.30 as CKV_AWS_18 (HIGH is high)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} as {} ({})", self.by(), self.rule, self.severity)?;
+        match &self.accepted {
+            Some(why) if why.is_empty() => f.write_str(", accepted there"),
+            Some(why) => write!(f, ", accepted there: {why}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// How a finding is recognised in another run: a hash of its rule, its asset without the digest,
@@ -243,8 +293,9 @@ pub struct Suppression {
     pub reason: String,
     /// Who answers for it.
     pub owner: String,
-    /// When it ends.
-    pub expires: Timestamp,
+    /// When it ends; what another tool's report accepts may have no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
 }
 
 #[cfg(test)]

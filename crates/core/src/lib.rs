@@ -38,7 +38,7 @@ pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
 pub use decision::{Approval, Decision, Effect, Kept, KeptObligation, Reason, Verdict};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use event::{Event, EventId, Field, LogSource};
-pub use finding::{Evidence, Finding, Fingerprint, Location, Region, Suppression};
+pub use finding::{Evidence, Finding, Fingerprint, Location, Region, Reported, Suppression};
 pub use log::{LogProof, Logged, Seen};
 pub use outcome::{Coverage, Outcome, Population, PopulationKey, Populations, Status, aggregate};
 pub use path::PathText;

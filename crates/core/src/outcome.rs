@@ -40,15 +40,19 @@ pub struct Outcome {
 
 impl Outcome {
     /// The digest of the outcome's canonical JSON; a leaf of its population's tree. What somebody
-    /// accepted is not part of it: that is said of the outcome, and not by it.
+    /// accepted is not part of it, and neither is that another tool reports the same: that is said of the
+    /// outcome, and not by it.
     pub fn digest(&self) -> Digest {
         let json = if self.findings.is_empty() {
             serde_json::to_vec(&Plain::of(self))
-        } else if self.findings.iter().any(|finding| !finding.is_open()) {
+        } else if self.findings.iter().any(is_said_of) {
             let mut plain = self.clone();
             plain.findings.iter_mut().for_each(|finding| {
                 finding.suppression = None;
                 finding.unchanged = false;
+                if finding.rule.tool().is_none() {
+                    finding.reported_by.clear();
+                }
             });
             canonical_json(&plain)
         } else {
@@ -56,6 +60,11 @@ impl Outcome {
         };
         Digest::of(&json.expect("an outcome has only text keys"))
     }
+}
+
+/// Whether others have something to say of the finding.
+fn is_said_of(finding: &Finding) -> bool {
+    !finding.is_open() || !finding.reported_by.is_empty()
 }
 
 /// An outcome without findings, its members in the order of their names: its JSON is canonical as
@@ -327,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn accepting_a_finding_leaves_the_outcome_in_its_population() {
+    fn what_others_say_of_a_finding_leaves_the_outcome_in_its_population() {
         let rule = crate::RuleId::new("CM-TST-001");
         let path = crate::PathText::from("a");
         let mut found = outcome("a", Status::Fail);
@@ -341,6 +350,7 @@ mod tests {
             message: String::new(),
             remediation: String::new(),
             evidence: Vec::new(),
+            reported_by: Vec::new(),
             suppression: None,
             unchanged: false,
         });
@@ -348,7 +358,16 @@ mod tests {
         found.findings[0].suppression = Some(crate::Suppression {
             reason: "accepted".into(),
             owner: "platform".into(),
-            expires: crate::Timestamp::UNIX_EPOCH,
+            expires: None,
+        });
+        found.findings[0].reported_by.push(crate::Reported {
+            tool: "Checkov".into(),
+            version: None,
+            rule: "CKV_AWS_18".into(),
+            severity: "HIGH is high".into(),
+            source: "checkov.json".into(),
+            accepted: None,
+            baseline: None,
         });
         assert_eq!(found.digest(), before);
     }

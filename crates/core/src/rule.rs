@@ -32,7 +32,9 @@ pub struct Rule {
     pub good: Option<Example>,
 }
 
-/// A rule's name: `CM-<FAMILY>-<NNN>`, two to six capital letters and three digits.
+/// A rule's name. Ours are `CM-<FAMILY>-<NNN>`, two to six capital letters and three digits. One of
+/// another tool is `<tool>:<rule>`: small letters, digits, `.`, `_` and `-`, then a colon, which ours never
+/// have, and the tool's own name of the rule.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleId(Cow<'static, str>);
 
@@ -50,22 +52,54 @@ impl RuleId {
         Self(Cow::Borrowed(text))
     }
 
+    /// The name of another tool's rule. The tool is written in small letters with dashes, and of the rule
+    /// what is not a letter, a digit or one of `._/@+:-` as `%XX`, byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// Where nothing is left of a name, or more than [`RuleId::MOST`] bytes.
+    pub fn of_tool(tool: &str, rule: &str) -> Result<Self, RuleIdError> {
+        let mut text = slug(tool);
+        text.push(':');
+        for byte in rule.bytes() {
+            match is_of_foreign_rule(byte) && byte != b'%' {
+                true => text.push(char::from(byte)),
+                false => text.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        if !is_foreign_rule_id(&text) {
+            return Err(RuleIdError(format!("{tool}:{rule}")));
+        }
+        Ok(Self(Cow::Owned(text)))
+    }
+
     /// The whole name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The family: `PKL` of `CM-PKL-001`.
+    /// The family: `PKL` of `CM-PKL-001`; of another tool's rule, the tool.
     pub fn family(&self) -> &str {
-        self.0.split('-').nth(1).unwrap_or_default()
+        match self.tool() {
+            Some(tool) => tool,
+            None => self.0.split('-').nth(1).unwrap_or_default(),
+        }
     }
+
+    /// The tool, where the rule is none of ours.
+    pub fn tool(&self) -> Option<&str> {
+        self.0.split_once(':').map(|(tool, _)| tool)
+    }
+
+    /// The most bytes of a tool's name, and of its name of a rule as it is written here.
+    pub const MOST: (usize, usize) = (32, 256);
 }
 
 impl FromStr for RuleId {
     type Err = RuleIdError;
 
     fn from_str(text: &str) -> Result<Self, RuleIdError> {
-        if !is_rule_id(text.as_bytes()) {
+        if !is_rule_id(text.as_bytes()) && !is_foreign_rule_id(text) {
             return Err(RuleIdError(text.to_owned()));
         }
         Ok(Self(Cow::Owned(text.to_owned())))
@@ -107,14 +141,16 @@ impl JsonSchema for RuleId {
         schemars::json_schema!({
             "type": "string",
             "description": "A rule's stable name.",
-            "pattern": "^CM-[A-Z]{2,6}-[0-9]{3}$",
+            "pattern": "^(CM-[A-Z]{2,6}-[0-9]{3}|[a-z0-9][a-z0-9._-]{0,31}:[A-Za-z0-9._/@+:%-]{1,256})$",
         })
     }
 }
 
 /// A text that is not a rule's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a rule id: those look like CM-PKL-001")]
+#[error(
+    "`{0}` is not a rule id: those look like CM-PKL-001, or checkov:CKV_AWS_18 for another tool's"
+)]
 pub struct RuleIdError(String);
 
 /// How bad a finding is.
@@ -285,6 +321,37 @@ const fn is_rule_id(text: &[u8]) -> bool {
     true
 }
 
+/// A tool's name as part of the names of its rules.
+fn slug(tool: &str) -> String {
+    let mut text = String::new();
+    for c in tool.chars().flat_map(char::to_lowercase) {
+        if c.is_ascii_alphanumeric() || (matches!(c, '.' | '_') && !text.is_empty()) {
+            text.push(c);
+        } else if !text.is_empty() && !text.ends_with('-') {
+            text.push('-');
+        }
+    }
+    text.truncate(RuleId::MOST.0);
+    text.trim_end_matches('-').to_owned()
+}
+
+fn is_foreign_rule_id(text: &str) -> bool {
+    let Some((tool, rule)) = text.split_once(':') else {
+        return false;
+    };
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let (tool, rule) = (tool.as_bytes(), rule.as_bytes());
+    tool.first().is_some_and(|&byte| is_plain(byte))
+        && (tool.iter()).all(|&byte| is_plain(byte) || b"._-".contains(&byte))
+        && (1..=RuleId::MOST.0).contains(&tool.len())
+        && (1..=RuleId::MOST.1).contains(&rule.len())
+        && rule.iter().all(|&byte| is_of_foreign_rule(byte))
+}
+
+fn is_of_foreign_rule(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._/@+:%-".contains(&byte)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,6 +373,33 @@ mod tests {
             assert!(bad.parse::<RuleId>().is_err(), "{bad}");
         }
         assert_eq!(RuleId::new("CM-PKL-001").family(), "PKL");
+    }
+
+    #[test]
+    fn rules_of_other_tools_have_a_space_of_their_own() {
+        for (tool, rule, id) in [
+            ("Checkov", "CKV_AWS_18", "checkov:CKV_AWS_18"),
+            ("Semgrep OSS", "python.lang.x", "semgrep-oss:python.lang.x"),
+            ("Trivy", "CM-PKL-001", "trivy:CM-PKL-001"),
+            ("a", "b c%\u{e4}", "a:b%20c%25%C3%A4"),
+        ] {
+            let made = RuleId::of_tool(tool, rule).expect(id);
+            assert_eq!(made.as_str(), id);
+            assert_eq!(id.parse::<RuleId>(), Ok(made.clone()));
+            assert_eq!(made.tool(), Some(made.family()));
+        }
+        for (tool, rule) in [
+            ("", "a"),
+            ("\u{202e}", "a"),
+            ("a", ""),
+            ("a", &*"b".repeat(257)),
+        ] {
+            assert!(RuleId::of_tool(tool, rule).is_err(), "{tool}:{rule}");
+        }
+        for bad in ["Checkov:a", "-a:b", "a:b c", "a:*", ":a", "a:"] {
+            assert!(bad.parse::<RuleId>().is_err(), "{bad}");
+        }
+        assert_eq!(RuleId::new("CM-PKL-001").tool(), None);
     }
 
     #[test]

@@ -169,6 +169,19 @@ pub(crate) fn unchanged(findings: &[Finding]) -> impl Iterator<Item = &Finding> 
     findings.iter().filter(is_from_before)
 }
 
+/// What other tools say of a finding: who reports it, or who else does.
+pub(crate) fn said_by_others(finding: &Finding) -> impl Iterator<Item = String> {
+    let is_theirs = finding.rule.tool().is_some();
+    finding
+        .reported_by
+        .iter()
+        .enumerate()
+        .map(move |(at, report)| {
+            let also = if is_theirs && at == 0 { "" } else { "also " };
+            format!("{also}reported by {report}")
+        })
+}
+
 /// What came of a check, as said of several subjects: `37 passed`.
 pub(crate) fn participle(result: Status) -> &'static str {
     match result {

@@ -7,7 +7,7 @@ use casemate_core::{Coverage, Finding, Severity, Verdict};
 use crate::{
     Artifact, Assessment, Judgement, Scan,
     group::{self, Group, Index, gap_reason},
-    plain::{counted, listed, moment, size, thousands},
+    plain::{counted, listed, moment, size, thousands, until},
 };
 use escape::{code, prose};
 
@@ -130,7 +130,7 @@ fn worst_table(comment: &mut Comment, findings: &[&Finding]) {
         comment.push(&format!(
             "| {} | {} | {} | {} |\n",
             severity(finding),
-            finding.rule,
+            rule(finding),
             code(&finding.location.to_string()),
             prose(&finding.message),
         ));
@@ -149,11 +149,14 @@ fn group_title(group: &Group<'_>) -> String {
 
 fn item(finding: &Finding) -> String {
     format!(
-        "- {} {} at {}: {}<br>*Fix:* {}\n",
+        "- {} {} at {}: {}{}<br>*Fix:* {}\n",
         severity(finding),
-        finding.rule,
+        rule(finding),
         code(&finding.location.to_string()),
         prose(&finding.message),
+        group::said_by_others(finding)
+            .map(|report| format!("<br>{}", prose(&report)))
+            .collect::<String>(),
         prose(&finding.remediation),
     )
 }
@@ -162,10 +165,19 @@ fn accepted_item(finding: &Finding) -> String {
     let place = code(&finding.location.to_string());
     let why = finding.suppression.as_ref().map(|suppression| {
         let (owner, reason) = (prose(&suppression.owner), prose(&suppression.reason));
-        format!(": {owner}, until {}: {reason}", moment(suppression.expires))
+        format!(": {owner}{}: {reason}", until(suppression.expires))
     });
     let why = why.unwrap_or_default();
-    format!("- {} {} at {place}{why}\n", severity(finding), finding.rule)
+    format!(
+        "- {} {} at {place}{why}\n",
+        severity(finding),
+        rule(finding)
+    )
+}
+
+/// The rule; other tools may name theirs as they like.
+fn rule(finding: &Finding) -> String {
+    prose(finding.rule.as_str())
 }
 
 fn severity(finding: &Finding) -> String {
@@ -197,6 +209,10 @@ fn judges(assessment: &Assessment) -> Vec<String> {
         let expires = moment(exception.expires);
         format!("- exception for {rule} in {scope}, {owner}, {state} {expires}: {covers}\n")
     }));
+    items.extend(
+        (assessment.imports.iter())
+            .map(|import| format!("- import: {}\n", prose(&import.describe()))),
+    );
     items.extend(assessment.logged.iter().map(|logged| {
         let origin = code(&logged.origin);
         format!("- logged in {origin}: {}\n", logged.describe())

@@ -43,6 +43,9 @@ pub struct Assessment {
     pub findings: Vec<Finding>,
     /// The rules that the findings and the decision name.
     pub rules: Vec<Rule>,
+    /// What other tools' reports brought, as the caller named them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<Import>,
     /// What judged, and by which settings.
     pub configuration: Configuration,
     /// What the gate decided.
@@ -67,6 +70,7 @@ impl Assessment {
             populations,
             outcomes,
             mut findings,
+            imports,
             mut configuration,
             decision,
             logged,
@@ -107,6 +111,7 @@ impl Assessment {
             gaps,
             findings,
             rules,
+            imports,
             configuration,
             decision,
             logged,
@@ -138,12 +143,68 @@ pub struct Parts {
     pub outcomes: Vec<Outcome>,
     /// Findings that no check of a subject made: of the run itself.
     pub findings: Vec<Finding>,
+    /// What other tools' reports brought.
+    pub imports: Vec<Import>,
     /// What judged.
     pub configuration: Configuration,
     /// What the gate decided.
     pub decision: Decision,
     /// Where all of this is logged, if it is.
     pub logged: Option<Logged>,
+}
+
+/// One run of another tool, in numbers. Its findings are among all others: those that nobody else has under
+/// a rule of its own, `<tool>:<rule>`, and those that a check here made in `reported_by` of that one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Import {
+    /// The report, as the caller named it.
+    pub source: PathText,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// Its format.
+    pub format: String,
+    /// The tool.
+    pub tool: String,
+    /// Its version, where the report has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Findings that nobody else has.
+    pub added: u64,
+    /// Results that are findings of a check here, or of another import, already.
+    pub joined: u64,
+    /// Those of the added that the tool had accepted.
+    pub accepted: u64,
+    /// Results that the tool leaves open.
+    pub open: u64,
+    /// Results that stood there before.
+    pub repeated: u64,
+    /// Results about what is not in the tree.
+    pub elsewhere: u64,
+}
+
+impl Import {
+    /// `Checkov 3.3.30, checkov.json: 12 findings added, 30 are also ours`.
+    pub(crate) fn describe(&self) -> String {
+        let version = self.version.as_ref().map(|version| format!(" {version}"));
+        let counts = [
+            (self.joined, "found by others, too"),
+            (self.accepted, "accepted there"),
+            (self.open, "left open there"),
+            (self.repeated, "said twice"),
+            (self.elsewhere, "not in the tree"),
+        ];
+        let mut line = format!(
+            "{}{}, {}: {} added",
+            self.tool,
+            version.unwrap_or_default(),
+            self.source,
+            crate::plain::counted(self.added, "finding"),
+        );
+        for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+            line.push_str(&format!(", {} {what}", crate::plain::thousands(count)));
+        }
+        line
+    }
 }
 
 /// The records of an assessment in a transparency log.

@@ -101,6 +101,11 @@ pub(crate) fn moment(time: Timestamp) -> String {
     }
 }
 
+/// Until when something is accepted: `, until 2026-06-30`; nothing where it has no end.
+pub(crate) fn until(end: Option<Timestamp>) -> String {
+    end.map_or_else(String::new, |end| format!(", until {}", moment(end)))
+}
+
 /// `a, b and c`.
 pub(crate) fn listed(items: &[String]) -> String {
     match items {

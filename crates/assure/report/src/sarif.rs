@@ -4,6 +4,7 @@
 //! Errata 01*. The `security-severity`, `precision` and `tags` properties are those that GitHub
 //! code scanning reads.
 
+mod imported;
 mod log;
 mod rules;
 mod uri;
@@ -24,16 +25,19 @@ use crate::{
 };
 use uri::Base;
 
-/// An assessment as a SARIF log with one run.
+/// An assessment as a SARIF log: a run of this program, and one of each other tool whose findings were
+/// imported. They are no extensions of ours (3.18.3): those are parts of the tool that ran. A run is of
+/// one tool (3.14), and who wrote it down for that tool is its conversion (3.22).
 pub fn assessment(assessment: &Assessment) -> String {
     let base = Base::of(&assessment.root);
     let mut files = Files::new(&base, &assessment.assets);
+    let (ours, theirs) = imported::by_tool(assessment);
     let parts = RunParts {
         tool: &assessment.tool,
-        automation: format!("assess/{}", uri::encode(assessment.repository.as_bytes())),
+        automation: automation(assessment),
         ended: Some(assessment.generated),
-        rules: &assessment.rules,
-        results: results(&assessment.findings, &assessment.rules, &mut files),
+        rules: &ours.rules,
+        results: results(ours.findings, &ours.rules, &mut files),
         notifications: assessment
             .gaps
             .iter()
@@ -48,7 +52,14 @@ pub fn assessment(assessment: &Assessment) -> String {
             summary: &assessment.summary,
         }),
     };
-    write(parts, files)
+    let theirs = theirs.into_iter();
+    let theirs = theirs.map(|(tool, part)| imported::run(tool, &part, assessment, &base));
+    write(std::iter::once(run(parts, files)).chain(theirs).collect())
+}
+
+/// What a code scanning service tells runs of one tool apart by.
+fn automation(assessment: &Assessment) -> String {
+    format!("assess/{}", uri::encode(assessment.repository.as_bytes()))
 }
 
 /// A scan as a SARIF log with one run.
@@ -75,7 +86,7 @@ pub fn scan(scan: &Scan) -> String {
         successful: true,
         properties: None,
     };
-    write(parts, files)
+    write(vec![run(parts, files)])
 }
 
 /// What the two kinds of run differ in.
@@ -90,9 +101,19 @@ struct RunParts<'a> {
     properties: Option<log::RunProperties<'a>>,
 }
 
-fn write(parts: RunParts<'_>, files: Files<'_>) -> String {
+fn write(runs: Vec<log::Run<'_>>) -> String {
+    let log = log::Log {
+        schema: SCHEMA,
+        version: "2.1.0",
+        runs,
+    };
+    render(&log, Layout::Pretty)
+}
+
+fn run<'a>(parts: RunParts<'a>, files: Files<'_>) -> log::Run<'a> {
     let taxonomies = rules::taxonomies(parts.rules);
-    let run = log::Run {
+    log::Run {
+        conversion: None,
         tool: log::Tool {
             driver: log::ToolComponent {
                 name: parts.tool.name.clone(),
@@ -108,7 +129,7 @@ fn write(parts: RunParts<'_>, files: Files<'_>) -> String {
         },
         column_kind: "unicodeCodePoints",
         original_uri_base_ids: files.base.describe(),
-        invocations: [log::Invocation {
+        invocations: vec![log::Invocation {
             execution_successful: parts.successful,
             end_time_utc: parts.ended.map(|time| time.to_string()),
             tool_execution_notifications: parts.notifications,
@@ -117,13 +138,7 @@ fn write(parts: RunParts<'_>, files: Files<'_>) -> String {
         results: parts.results,
         taxonomies,
         properties: parts.properties,
-    };
-    let log = log::Log {
-        schema: SCHEMA,
-        version: "2.1.0",
-        runs: [run],
-    };
-    render(&log, Layout::Pretty)
+    }
 }
 
 fn results<'a>(
@@ -154,6 +169,7 @@ fn results<'a>(
                 place: finding.location.to_string(),
                 remediation: &finding.remediation,
                 evidence: &finding.evidence,
+                reported_by: &finding.reported_by,
             },
         })
         .collect()
@@ -168,7 +184,10 @@ fn suppression(suppression: &Suppression) -> log::Suppression {
     log::Suppression {
         kind: "external",
         status: "accepted",
-        justification: format!("{reason} ({owner}, until {expires})"),
+        justification: match expires {
+            Some(expires) => format!("{reason} ({owner}, until {expires})"),
+            None => format!("{reason} ({owner})"),
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod page;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
 use casemate_core::{Coverage, Effect, Finding, Location, Region, Status, Verdict};
@@ -10,7 +10,7 @@ use casemate_core::{Coverage, Effect, Finding, Location, Region, Status, Verdict
 use crate::{
     Artifact, Assessment, Judgement, Scan,
     group::{self, Group, Index},
-    plain::{counted, listed, moment, sanitise, size, thousands},
+    plain::{counted, listed, moment, sanitise, size, thousands, until},
 };
 use page::{Page, of_judgement, of_severity, of_verdict};
 
@@ -103,14 +103,15 @@ fn open_group(page: &mut Page, group: &Group<'_>) {
 
 /// Findings under the name of their file. Those that differ only in their place are said once.
 fn findings(page: &mut Page, findings: &[&Finding]) {
-    let mut places: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    let mut places: BTreeMap<_, (Vec<String>, BTreeSet<String>)> = BTreeMap::new();
     let key = |f: &Finding| (f.rule.clone(), f.severity, f.message.clone());
     for finding in findings {
-        let places = places.entry(key(finding)).or_default();
+        let (places, reports) = places.entry(key(finding)).or_default();
         places.extend(place(&finding.location));
+        reports.extend(group::said_by_others(finding));
     }
     for finding in findings {
-        let Some(places) = places.remove(&key(finding)) else {
+        let Some((places, reports)) = places.remove(&key(finding)) else {
             continue;
         };
         let severity = format!("{:<8}", finding.severity);
@@ -123,6 +124,9 @@ fn findings(page: &mut Page, findings: &[&Finding]) {
         if places.len() > PLACES {
             let more = counted((places.len() - PLACES) as u64, "more place");
             page.raw(&format!("    and in {more}"));
+        }
+        for report in reports {
+            page.wrapped(4, 4, &report);
         }
         page.labelled(4, "fix: ", &finding.remediation);
     }
@@ -147,11 +151,8 @@ fn suppressed(page: &mut Page, finding: &Finding) {
         finding.severity, finding.rule, finding.location
     );
     page.wrapped(2, 4, &head);
-    let until = moment(suppression.expires);
-    let why = format!(
-        "{}, until {until}: {}",
-        suppression.owner, suppression.reason
-    );
+    let until = until(suppression.expires);
+    let why = format!("{}{until}: {}", suppression.owner, suppression.reason);
     page.wrapped(4, 4, &why);
 }
 
@@ -233,6 +234,9 @@ fn configuration(page: &mut Page, assessment: &Assessment) {
         let covers = counted(exception.findings, "finding");
         let line = format!("{rule} in {scope}, {ended} {until}, covers {covers}");
         page.entry("exception", &line);
+    }
+    for import in &assessment.imports {
+        page.entry("import", &import.describe());
     }
     for path in &configuration.ignored {
         let line = format!("{path} lies in the tree, and what is judged does not set the rules");

@@ -1,6 +1,7 @@
 //! `casemate assess`.
 
 mod baseline;
+mod imports;
 mod models;
 
 use std::{
@@ -23,6 +24,7 @@ use casemate_secrets::SecretsCheck;
 
 use self::{
     baseline::Baseline,
+    imports::{Imported, Imports},
     models::{Models, Tree, Verified},
 };
 use crate::{
@@ -45,7 +47,7 @@ pub(crate) fn run(
     configuration: Configuration,
     arguments: &cli::Assess,
 ) -> Result<ExitCode> {
-    let settings = Settings::new(global, configuration, arguments)?;
+    let mut settings = Settings::new(global, configuration, arguments)?;
     let bundle = policies::load(global, &settings.policy, settings.now)?;
     for file in bundle.files() {
         output::detail(global, || format!("policy: {file}"));
@@ -54,6 +56,7 @@ pub(crate) fn run(
 
     let posture = posture(&settings, &bundle)?;
     let mut inventory = take_inventory(global, &settings, &posture, &report)?;
+    let imported = std::mem::take(&mut settings.imports).join(&settings, &mut inventory);
     for path in &inventory.skipped {
         output::detail(global, || {
             format!("left out, since it is about to be replaced: {path}")
@@ -73,7 +76,7 @@ pub(crate) fn run(
     let record = casemate_policy::record(&bundle, &input, &mut gate);
     let (verdict, decision) = (record.outcome, record.decision());
     let logged = gate.logged(&decision)?;
-    let assessment = settings.tell(inventory, decision, logged, &posture);
+    let assessment = settings.tell(inventory, decision, logged, &posture, imported);
 
     report.write(&assessment, &input, &record)?;
     output::print(&output::format(global).assessment(&assessment, output::options(global)))?;
@@ -134,6 +137,8 @@ struct Settings {
     root: AssetId,
     repository: String,
     models: Models,
+    /// What other tools found.
+    imports: Imports,
     exceptions: Vec<Exception>,
     /// The file that the exceptions stand in.
     config: PathText,
@@ -155,6 +160,7 @@ struct Settings {
 impl Settings {
     fn new(global: &Global, configuration: Configuration, arguments: &cli::Assess) -> Result<Self> {
         let models = Models::new(&configuration, arguments)?;
+        let imports = Imports::read(&arguments.import)?;
         let Configuration {
             assess: chosen,
             exceptions,
@@ -188,6 +194,7 @@ impl Settings {
             },
             repository,
             models,
+            imports,
             exceptions,
             config: global.config.as_deref().map(path_text).unwrap_or_default(),
             policy,
@@ -297,6 +304,7 @@ impl Settings {
         decision: Decision,
         logged: Option<Logged>,
         posture: &PostureSurvey,
+        imported: Imported,
     ) -> Assessment {
         let root = path_text(&self.path);
         let ignored = inventory.assets.iter().filter_map(|asset| match &asset.id {
@@ -340,6 +348,7 @@ impl Settings {
             populations: inventory.populations,
             outcomes: inventory.outcomes,
             findings: Vec::new(),
+            imports: imported.runs,
             configuration,
             decision,
             logged,
@@ -350,6 +359,7 @@ impl Settings {
             .cloned()
             .collect();
         rules.extend(own);
+        rules.extend(imported.rules);
         Assessment::new(parts, &rules)
     }
 }

@@ -40,6 +40,9 @@ pub(crate) fn run(
     if global.format != Format::Text {
         bail!("repairs are told of as text: a patch that `git apply` takes");
     }
+    if let Some(theirs) = arguments.rule.iter().find(|rule| rule.tool().is_some()) {
+        bail!("{theirs} is another tool's rule, and repairs are of rules of ours");
+    }
     let named = arguments.policy.clone();
     let settings = configuration.assess;
     let policy = cli::policy::Source {

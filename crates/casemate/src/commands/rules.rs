@@ -1,9 +1,9 @@
 //! `casemate rules` and `casemate explain`.
 
-use std::{fmt::Write, process::ExitCode};
+use std::{borrow::Cow, fmt::Write, process::ExitCode};
 
 use anyhow::{Result, bail};
-use casemate_core::{Example, Rule};
+use casemate_core::{Example, Rule, RuleId};
 use serde_json::json;
 
 use crate::{
@@ -33,7 +33,7 @@ pub(crate) fn list(global: &Global) -> Result<ExitCode> {
 /// Says what rules mean and what to do about each.
 pub(crate) fn explain(global: &Global, ids: &[String]) -> Result<ExitCode> {
     let all = catalogue::rules();
-    let rules: Vec<&Rule> = ids.iter().map(|id| find(&all, id)).collect::<Result<_>>()?;
+    let rules: Vec<Cow<'_, Rule>> = ids.iter().map(|id| find(&all, id)).collect::<Result<_>>()?;
     match (global.format, &rules[..]) {
         (Format::Json, [rule]) => output::print_json(rule)?,
         (Format::Json, rules) => output::print_json(&rules)?,
@@ -47,10 +47,14 @@ pub(crate) fn explain(global: &Global, ids: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn find<'a>(rules: &'a [Rule], id: &str) -> Result<&'a Rule> {
+fn find<'a>(rules: &'a [Rule], id: &str) -> Result<Cow<'a, Rule>> {
+    let foreign: Option<RuleId> = id.parse().ok();
+    if let Some(rule) = foreign.as_ref().and_then(casemate_imports::explain) {
+        return Ok(Cow::Owned(rule));
+    }
     let wanted = id.to_ascii_uppercase();
     if let Some(rule) = rules.iter().find(|rule| rule.id.as_str() == wanted) {
-        return Ok(rule);
+        return Ok(Cow::Borrowed(rule));
     }
     let common = |rule: &&Rule| {
         let pairs = rule.id.as_str().bytes().zip(wanted.bytes());

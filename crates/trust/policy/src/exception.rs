@@ -29,20 +29,23 @@ pub struct Exception {
     pub expires: Expiry,
 }
 
-/// A rule, or all rules of a family.
+/// A rule, or all rules of a family or of another tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RulePattern {
     /// That rule.
     One(RuleId),
     /// Every rule of the family: `SEC` of `CM-SEC-*`.
     Family(String),
+    /// Every rule of another tool: `checkov` of `checkov:*`.
+    Tool(String),
 }
 
 impl RulePattern {
     pub(crate) fn matches(&self, rule: &RuleId) -> bool {
         match self {
             Self::One(one) => one == rule,
-            Self::Family(family) => family == rule.family(),
+            Self::Family(family) => rule.tool().is_none() && family == rule.family(),
+            Self::Tool(tool) => rule.tool() == Some(tool),
         }
     }
 }
@@ -55,7 +58,12 @@ impl FromStr for RulePattern {
         if let Some(start) = text.strip_suffix('*') {
             // A family is what makes a rule's name when a number follows.
             let rule: RuleId = format!("{start}000").parse().map_err(wrong)?;
-            return Ok(Self::Family(rule.family().to_owned()));
+            return match (rule.tool(), start.strip_suffix(':')) {
+                (None, _) => Ok(Self::Family(rule.family().to_owned())),
+                (Some(tool), Some(_)) => Ok(Self::Tool(tool.to_owned())),
+                // The rules of another tool have no families that everybody knows.
+                (Some(_), None) => Err(ExceptionError::Rule(Message::new(text))),
+            };
         }
         text.parse().map(Self::One).map_err(wrong)
     }
@@ -66,6 +74,7 @@ impl fmt::Display for RulePattern {
         match self {
             Self::One(rule) => write!(f, "{rule}"),
             Self::Family(family) => write!(f, "CM-{family}-*"),
+            Self::Tool(tool) => write!(f, "{tool}:*"),
         }
     }
 }
@@ -222,7 +231,7 @@ macro_rules! text {
     };
 }
 
-text!(RulePattern, { "type": "string", "pattern": "^CM-[A-Z]{2,6}-([0-9]{3}|\\*)$" });
+text!(RulePattern, { "type": "string", "pattern": "^(CM-[A-Z]{2,6}-([0-9]{3}|\\*)|[a-z0-9][a-z0-9._-]{0,31}:([A-Za-z0-9._/@+:%-]{1,256}|\\*))$" });
 text!(Scope, { "type": "string", "minLength": 1 });
 text!(Expiry, {
     "type": "string",
@@ -279,6 +288,8 @@ mod tests {
         for (field, value, expected) in [
             ("rule", "\"*\"", "neither a rule"),
             ("rule", "\"CM-*\"", "neither a rule"),
+            ("rule", "\"checkov:CKV_*\"", "neither a rule"),
+            ("rule", "\"Checkov:*\"", "neither a rule"),
             ("scope", "\"/etc\"", "relative to what is assessed"),
             ("scope", "\"urn:casemate:moon:a\"", "unknown type"),
             ("scope", "\"sha256:00\"", "64 lower-case"),
@@ -297,6 +308,15 @@ mod tests {
             unknown.to_string().contains("unknown field `who`"),
             "{unknown}"
         );
+    }
+
+    #[test]
+    fn all_rules_of_another_tool_are_accepted_together() {
+        let pattern: RulePattern = "checkov:*".parse().expect("a tool");
+        let matches = |rule: &str| pattern.matches(&rule.parse().expect("a rule"));
+        assert!(matches("checkov:CKV_AWS_18") && !matches("trivy:CKV_AWS_18"));
+        assert!(!matches("CM-AWS-006"));
+        assert_eq!(pattern.to_string(), "checkov:*");
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Exception {
         Suppression {
             reason: Message::new(&self.reason).to_string(),
             owner: Message::new(&self.owner).to_string(),
-            expires: self.expires.end(),
+            expires: Some(self.expires.end()),
         }
     }
 }

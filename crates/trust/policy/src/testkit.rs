@@ -66,6 +66,7 @@ pub(crate) fn finding(path: &str, rule: &str, severity: Severity) -> Finding {
         message: "something is wrong".into(),
         remediation: "Repair it.".into(),
         evidence: Vec::new(),
+        reported_by: Vec::new(),
         fingerprint: Fingerprint::new(&rule, &asset(path), &path.into(), &[], ""),
         suppression: None,
         unchanged: false,

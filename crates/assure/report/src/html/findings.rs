@@ -9,7 +9,7 @@ use super::{message, path, rule_link, shown};
 use crate::{
     Assessment,
     group::{self, Group, Index},
-    plain::{counted, moment, thousands},
+    plain::{counted, thousands, until},
 };
 
 pub(super) fn section(assessment: &Assessment, index: &Index<'_>) -> Markup {
@@ -141,36 +141,37 @@ fn row(
 ) -> Markup {
     let accepted = !finding.is_open();
     html! {
-        tr.finding data-severity=(finding.severity) data-rank=(finding.severity as u8)
-            data-rule=(finding.rule) data-family=(finding.rule.family()) data-kind=(kind(group))
-            data-accepted[accepted] {
-            td { span.badge data-severity=(finding.severity) { (finding.severity) } }
-            td.rule {
-                (rule_link(&finding.rule, assessment))
-                @if let Some(rule) = rule { span { (shown(&rule.title)) } }
-            }
-            td.what {
-                p.message { (message(&finding.message)) }
-                div.place {
-                    span.whole { (path(&finding.location.to_string(), assessment)) }
-                    @if let Some(inside) = group::inside(&finding.location) {
-                        span.inside { code { (shown(&inside)) } }
-                    }
-                    (evidence(finding))
-                }
-                p.fix { b { "Fix" } " " (message(&finding.remediation)) }
-                @if let Some(suppression) = &finding.suppression {
-                    p.accepted {
-                        b { "Accepted" } " by " (shown(&suppression.owner)) " until "
-                        (moment(suppression.expires)) ": " (shown(&suppression.reason))
-                    }
-                } @else if finding.unchanged {
-                    p.accepted { b { "From before" } }
-                }
-            }
-            td.kind { (kind(group)) }
-        }
-    }
+           tr.finding data-severity=(finding.severity) data-rank=(finding.severity as u8)
+               data-rule=(finding.rule) data-family=(finding.rule.family()) data-kind=(kind(group))
+               data-accepted[accepted] {
+               td { span.badge data-severity=(finding.severity) { (finding.severity) } }
+               td.rule {
+                   (rule_link(&finding.rule, assessment))
+                   @if let Some(rule) = rule { span { (shown(&rule.title)) } }
+               }
+               td.what {
+                   p.message { (message(&finding.message)) }
+                   div.place {
+                       span.whole { (path(&finding.location.to_string(), assessment)) }
+                       @if let Some(inside) = group::inside(&finding.location) {
+                           span.inside { code { (shown(&inside)) } }
+                       }
+                       (evidence(finding))
+                   }
+    @for report in group::said_by_others(finding) { p.reported { (message(&report)) } }
+                   p.fix { b { "Fix" } " " (message(&finding.remediation)) }
+                   @if let Some(suppression) = &finding.suppression {
+                       p.accepted {
+                           b { "Accepted" } " by " (shown(&suppression.owner))
+                           (until(suppression.expires)) ": " (shown(&suppression.reason))
+                       }
+                   } @else if finding.unchanged {
+                       p.accepted { b { "From before" } }
+                   }
+               }
+               td.kind { (kind(group)) }
+           }
+       }
 }
 
 fn evidence(finding: &Finding) -> Markup {

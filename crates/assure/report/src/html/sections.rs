@@ -184,6 +184,14 @@ pub(super) fn judges(assessment: &Assessment) -> Markup {
                     dt { "Logged" }
                     dd { (shown(&logged.origin)) ": " (logged.describe()) }
                 }
+                @if !assessment.imports.is_empty() {
+                    dt { "Imported" }
+                    dd {
+                        ul {
+                            @for import in &assessment.imports { li { (shown(&import.describe())) } }
+                        }
+                    }
+                }
                 @if !configuration.ignored.is_empty() {
                     dt { "Not obeyed" }
                     dd {

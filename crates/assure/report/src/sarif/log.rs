@@ -11,7 +11,7 @@ pub(super) struct Log<'a> {
     #[serde(rename = "$schema")]
     pub(super) schema: &'static str,
     pub(super) version: &'static str,
-    pub(super) runs: [Run<'a>; 1],
+    pub(super) runs: Vec<Run<'a>>,
 }
 
 /// Section 3.14.
@@ -19,11 +19,14 @@ pub(super) struct Log<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Run<'a> {
     pub(super) tool: Tool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) conversion: Option<Conversion>,
     pub(super) automation_details: AutomationDetails,
     pub(super) column_kind: &'static str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) original_uri_base_ids: BTreeMap<&'static str, UriBase>,
-    pub(super) invocations: [Invocation; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) invocations: Vec<Invocation>,
     pub(super) artifacts: Vec<Artifact>,
     pub(super) results: Vec<Finding<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -36,6 +39,12 @@ pub(super) struct Run<'a> {
 #[derive(Serialize)]
 pub(super) struct AutomationDetails {
     pub(super) id: String,
+}
+
+/// Section 3.22: that somebody else than the tool wrote its results down.
+#[derive(Serialize)]
+pub(super) struct Conversion {
+    pub(super) tool: Tool,
 }
 
 /// Section 3.18.
@@ -274,6 +283,8 @@ pub(super) struct FindingProperties<'a> {
     pub(super) remediation: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(super) evidence: &'a [casemate_core::Evidence],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) reported_by: &'a [casemate_core::Reported],
 }
 
 /// What we know of a run beyond the specification.

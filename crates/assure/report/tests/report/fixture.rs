@@ -168,6 +168,7 @@ pub(crate) fn parts() -> Parts {
         assets,
         populations: casemate_core::aggregate(&outcomes),
         outcomes,
+        imports: Vec::new(),
         configuration: configuration(),
         decision: decision(),
         logged: Some(Logged {
@@ -222,7 +223,7 @@ fn findings(assets: &[Asset]) -> Vec<(&'static str, &'static str, Vec<Finding>)>
     accepted.suppression = Some(Suppression {
         reason: "our own layer, reviewed at 4f2a91c".into(),
         owner: "ml-platform@acme.example".into(),
-        expires: time("2026-06-30T00:00:00Z"),
+        expires: Some(time("2026-06-30T00:00:00Z")),
     });
     vec![
         (

@@ -3,6 +3,7 @@
 mod fixture;
 mod hostile;
 mod html;
+mod imported;
 mod json;
 mod markdown;
 mod model;

@@ -235,15 +235,15 @@ fn signed_by(files: &[Listed<'_>], signature: &Evidence) -> Vec<Relation> {
 }
 
 /// A file of the tree.
-struct Listed<'a> {
-    asset: &'a Asset,
-    digest: Option<Digest>,
+pub(super) struct Listed<'a> {
+    pub(super) asset: &'a Asset,
+    pub(super) digest: Option<Digest>,
     /// From the root of the tree.
-    path: PathText,
+    pub(super) path: PathText,
 }
 
 /// Every file that the inventory lists, but for the bookkeeping of version control.
-fn files<'a>(
+pub(super) fn files<'a>(
     root: &'a PathText,
     inventory: &'a Inventory,
 ) -> impl Iterator<Item = Listed<'a>> + use<'a> {

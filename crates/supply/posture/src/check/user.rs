@@ -216,6 +216,10 @@ fn described(
     let value = values.into_iter().next().flatten().unwrap_or_default();
     let described: Described = serde_json::from_value(value)
         .map_err(|error| UserCheckError::Description(package.clone(), error.to_string()))?;
+    if let Some(tool) = described.id.tool() {
+        let what = format!("{} would be a rule of the tool {tool}", described.id);
+        return Err(UserCheckError::Description(package, what));
+    }
     Ok(UserCheck {
         package,
         rule: Rule {

@@ -1,0 +1,584 @@
+//! What others found, beside what was found here.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use casemate_core::{
+    AssetId, Coverage, Digest, Finding, Fingerprint, Location, Outcome, PathText, Region, Reported,
+    Rule, RuleId, Status, Suppression,
+};
+
+use crate::{
+    Format, Run, Table,
+    place::{Found, Known, Tree},
+    rule,
+    run::{Gaps, Said},
+    table::is_ours,
+};
+
+/// A report that was read.
+#[derive(Debug)]
+pub struct Source {
+    /// The report, as the caller named it.
+    pub name: PathText,
+    /// Its identity.
+    pub asset: AssetId,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// What it tells of.
+    pub runs: Vec<Run>,
+}
+
+/// What came of an import.
+#[derive(Debug, Default)]
+pub struct Joined {
+    /// What the tools said, as the outcomes of checks that are named `import:<tool>`: one of each run as a
+    /// whole, about its report, and one of each file that something is said of.
+    pub outcomes: Vec<Outcome>,
+    /// The rules that they name.
+    pub rules: Vec<Rule>,
+    /// The runs in numbers.
+    pub runs: Vec<Tally>,
+}
+
+/// A run in numbers.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// The report.
+    pub source: PathText,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// Its format.
+    pub format: Format,
+    /// The tool.
+    pub tool: String,
+    /// Its version.
+    pub version: Option<String>,
+    /// Findings that nobody else has.
+    pub added: u64,
+    /// Findings that a check of ours made, or another import.
+    pub joined: u64,
+    /// Those of the added that the tool had accepted.
+    pub accepted: u64,
+    /// Results that it leaves open.
+    pub open: u64,
+    /// Results that were there before.
+    pub repeated: u64,
+    /// Results about what is not in the tree.
+    pub elsewhere: u64,
+}
+
+/// Joins what `sources` say with what our checks said of `tree`. Of what both found, `ours` says who else
+/// reports it; nothing else of `ours` changes.
+pub fn join(sources: Vec<Source>, ours: &mut [Outcome], tree: &Tree) -> Joined {
+    let mut joint = Joint {
+        tree,
+        known: index(ours),
+        ours,
+        added: Vec::new(),
+        asked: HashMap::new(),
+        seen: HashSet::new(),
+        rules: BTreeMap::new(),
+    };
+    let mut joined = Joined::default();
+    for source in sources {
+        for run in source.runs {
+            let origin = Origin {
+                check: check_of(&run.tool),
+                source: &source.name,
+                asset: &source.asset,
+                digest: source.digest,
+            };
+            joined.runs.push(joint.take(&origin, run));
+        }
+    }
+    joined.outcomes = joint.added;
+    joined.rules = joint.rules.into_values().collect();
+    joined
+}
+
+/// Where the findings of ours are, by file and rule.
+type Index = HashMap<(PathText, RuleId), Vec<(usize, usize)>>;
+
+fn index(ours: &[Outcome]) -> Index {
+    let mut index = Index::new();
+    for (at, outcome) in ours.iter().enumerate() {
+        for (n, finding) in outcome.findings.iter().enumerate() {
+            if finding.location.members.is_empty() {
+                let key = (finding.location.file.clone(), finding.rule.clone());
+                index.entry(key).or_default().push((at, n));
+            }
+        }
+    }
+    index
+}
+
+fn check_of(tool: &str) -> String {
+    let id = RuleId::of_tool(tool, "any").ok();
+    let tool = id.as_ref().and_then(RuleId::tool).unwrap_or("unnamed");
+    format!("import:{tool}")
+}
+
+/// Where a run is from.
+struct Origin<'a> {
+    check: String,
+    source: &'a PathText,
+    asset: &'a AssetId,
+    digest: Digest,
+}
+
+struct Joint<'a> {
+    tree: &'a Tree,
+    ours: &'a mut [Outcome],
+    known: Index,
+    /// The outcomes of the imports.
+    added: Vec<Outcome>,
+    /// The findings of the imports by file and by what their rule asks.
+    asked: HashMap<(PathText, &'static str), Vec<(usize, usize)>>,
+    seen: HashSet<Digest>,
+    rules: BTreeMap<RuleId, Rule>,
+}
+
+/// What a run says of the files of the tree, and of what is not in it.
+struct Taking<'a> {
+    origin: &'a Origin<'a>,
+    run: &'a Run,
+    tally: Tally,
+    /// The places among the added outcomes: with findings, and left open, by file.
+    failed: BTreeMap<PathText, usize>,
+    open: BTreeMap<PathText, usize>,
+    gaps: Gaps,
+    elsewhere: Gaps,
+}
+
+impl Joint<'_> {
+    fn take(&mut self, origin: &Origin<'_>, mut run: Run) -> Tally {
+        let said = std::mem::take(&mut run.said);
+        let gaps = std::mem::take(&mut run.gaps);
+        let mut taking = Taking::new(origin, &run, gaps);
+        let whole = self.added.len();
+        self.added
+            .push(taking.outcome(origin.asset, origin.source, Some(origin.digest)));
+        for said in said {
+            match RuleId::of_tool(&run.tool, &said.rule) {
+                Ok(id) => self.put(&mut taking, id, said),
+                Err(_) => taking
+                    .gaps
+                    .push("a result has no name of a rule, or one that is too long".to_owned()),
+            }
+        }
+        taking.conclude(&mut self.added[whole]);
+        taking.tally
+    }
+
+    fn put(&mut self, taking: &mut Taking<'_>, id: RuleId, said: Said) {
+        let found = self.tree.find(&said.place);
+        if !self.seen.insert(said.identity(&id, &found)) {
+            taking.tally.repeated += 1;
+            return;
+        }
+        let known = match found {
+            Found::File(path, known) => Some((path, known)),
+            Found::Leaves | Found::Missing => {
+                taking.elsewhere(&said, &found);
+                None
+            }
+        };
+        if let Some(why) = said.open {
+            self.leave_open(taking, &id, &said, known, why);
+            return;
+        }
+        let reported = taking.reported(&said);
+        if let Some((_, known)) = known
+            && self.join(&said, &id, known, &reported)
+        {
+            taking.tally.joined += 1;
+            return;
+        }
+        self.add(taking, id, &said, known, reported);
+    }
+
+    /// Adds `reported` to every finding that is the same: of ours, or else to the first of another tool's.
+    fn join(&mut self, said: &Said, id: &RuleId, known: &Known, reported: &Reported) -> bool {
+        let asked = Table::builtin().asked(id.tool().unwrap_or_default(), &said.rule);
+        let mut joins = false;
+        for name in asked.iter().filter(|name| is_ours(name)) {
+            let Ok(rule) = name.parse::<RuleId>() else {
+                continue;
+            };
+            let places = self.known.get(&(known.name.clone(), rule));
+            for &(at, n) in places.into_iter().flatten() {
+                let finding = &mut self.ours[at].findings[n];
+                if is_same(finding, said) {
+                    finding.reported_by.push(reported.clone());
+                    joins = true;
+                }
+            }
+        }
+        if joins {
+            return true;
+        }
+        for name in asked {
+            let places = self.asked.get(&(known.name.clone(), name.as_str()));
+            for &(at, n) in places.into_iter().flatten() {
+                let finding = &mut self.added[at].findings[n];
+                if finding.rule.tool() != id.tool() && is_same(finding, said) {
+                    finding.reported_by.push(reported.clone());
+                    // What one of them did not accept stands.
+                    if reported.accepted.is_none() {
+                        finding.suppression = None;
+                    }
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn add(
+        &mut self,
+        taking: &mut Taking<'_>,
+        id: RuleId,
+        said: &Said,
+        known: Option<(&PathText, &Known)>,
+        reported: Reported,
+    ) {
+        let rule = self.rules.entry(id.clone());
+        let rule = rule.or_insert_with(|| rule::of(&id, &taking.run.tool, said));
+        rule.severity = rule.severity.max(said.severity);
+        let finding = finding(rule, said, known, taking, reported);
+        taking.tally.added += 1;
+        taking.tally.accepted += u64::from(finding.suppression.is_some());
+        let at = self.outcome_of(taking, known, false);
+        let outcome = &mut self.added[at];
+        outcome.result = Status::Fail;
+        outcome.findings.push(finding);
+        let place = (at, outcome.findings.len() - 1);
+        if let Some((_, known)) = known {
+            for name in Table::builtin().asked(id.tool().unwrap_or_default(), &said.rule) {
+                let key = (known.name.clone(), name.as_str());
+                self.asked.entry(key).or_default().push(place);
+            }
+        }
+    }
+
+    fn leave_open(
+        &mut self,
+        taking: &mut Taking<'_>,
+        id: &RuleId,
+        said: &Said,
+        known: Option<(&PathText, &Known)>,
+        why: &str,
+    ) {
+        taking.tally.open += 1;
+        let at = self.outcome_of(taking, known, true);
+        let outcome = &mut self.added[at];
+        outcome.result = Status::Undetermined;
+        let reason = outcome.reason.get_or_insert_default();
+        if reason.len() < MOST_REASON {
+            let separator = if reason.is_empty() { "" } else { "; " };
+            reason.push_str(&format!("{separator}{id}: {why}: {}", said.message));
+        }
+    }
+
+    /// The outcome of the run about a file, or about its report where the tree has no such file.
+    fn outcome_of(
+        &mut self,
+        taking: &mut Taking<'_>,
+        known: Option<(&PathText, &Known)>,
+        is_open: bool,
+    ) -> usize {
+        let path = known.map(|(path, _)| path.clone()).unwrap_or_default();
+        let places = match is_open {
+            true => &mut taking.open,
+            false => &mut taking.failed,
+        };
+        if let Some(&at) = places.get(&path) {
+            return at;
+        }
+        let at = self.added.len();
+        places.insert(path, at);
+        let origin = taking.origin;
+        self.added.push(match known {
+            Some((_, known)) => taking.outcome(&known.asset, &known.name, known.digest),
+            None => taking.outcome(origin.asset, origin.source, Some(origin.digest)),
+        });
+        at
+    }
+}
+
+impl<'a> Taking<'a> {
+    fn new(origin: &'a Origin<'a>, run: &'a Run, gaps: Gaps) -> Self {
+        Self {
+            origin,
+            run,
+            tally: Tally {
+                source: origin.source.clone(),
+                digest: origin.digest,
+                format: run.format,
+                tool: run.tool.clone(),
+                version: run.version.clone(),
+                added: 0,
+                joined: 0,
+                accepted: 0,
+                open: 0,
+                repeated: 0,
+                elsewhere: 0,
+            },
+            failed: BTreeMap::new(),
+            open: BTreeMap::new(),
+            gaps,
+            elsewhere: Gaps::default(),
+        }
+    }
+
+    fn outcome(&self, subject: &AssetId, name: &PathText, input: Option<Digest>) -> Outcome {
+        let unknown = || "unknown".to_owned();
+        Outcome {
+            check: self.origin.check.clone(),
+            version: self.run.version.clone().unwrap_or_else(unknown),
+            subject: subject.clone(),
+            name: name.as_str().to_owned(),
+            input,
+            result: Status::Pass,
+            coverage: Coverage::Complete,
+            reason: None,
+            facts: BTreeMap::from([
+                ("tool".to_owned(), self.run.tool.clone()),
+                ("report".to_owned(), self.origin.source.as_str().to_owned()),
+            ]),
+            findings: Vec::new(),
+        }
+    }
+
+    fn elsewhere(&mut self, said: &Said, found: &Found<'_>) {
+        self.tally.elsewhere += 1;
+        let place = match said.place.shown.as_str() {
+            "" => "a result without a place".to_owned(),
+            shown => format!("`{shown}`"),
+        };
+        self.elsewhere.push(match found {
+            Found::Leaves => format!("{place} leads out of the tree"),
+            _ => place,
+        });
+    }
+
+    fn reported(&self, said: &Said) -> Reported {
+        Reported {
+            tool: self.run.tool.clone(),
+            version: self.run.version.clone(),
+            rule: crate::fields::line(&said.rule, crate::run::MOST_TITLE),
+            severity: said.word.clone(),
+            source: self.origin.source.as_str().to_owned(),
+            accepted: said.accepted.clone(),
+            baseline: said.baseline.clone(),
+        }
+    }
+
+    /// What the run is as a whole: partial where it was not whole itself, or could not be read whole.
+    fn conclude(&mut self, outcome: &mut Outcome) {
+        if self.run.is_ours {
+            outcome.result = Status::NotApplicable;
+            outcome.reason =
+                Some("it is what this program found itself: nothing of it is added".to_owned());
+            return;
+        }
+        let mut reasons: Vec<String> = Vec::new();
+        if let Some(gaps) = self.gaps.told() {
+            outcome.coverage = Coverage::Partial;
+            reasons.push(gaps);
+        }
+        if let Some(places) = self.elsewhere.told() {
+            let results = self.tally.elsewhere;
+            reasons.push(format!(
+                "{results} of its results are about what is not in the tree: {places}"
+            ));
+        }
+        if !reasons.is_empty() {
+            outcome.result = Status::Undetermined;
+            outcome.reason = Some(reasons.join("; "));
+        }
+        let counts = [
+            ("passed", self.run.quiet),
+            ("added", self.tally.added),
+            ("joined", self.tally.joined),
+        ];
+        for (name, count) in counts {
+            outcome.facts.insert(name.to_owned(), count.to_string());
+        }
+    }
+}
+
+fn finding(
+    rule: &Rule,
+    said: &Said,
+    known: Option<(&PathText, &Known)>,
+    taking: &Taking<'_>,
+    reported: Reported,
+) -> Finding {
+    let origin = taking.origin;
+    let shown = &said.place.shown;
+    let (asset, path, file, region, message) = match known {
+        Some((path, known)) => (
+            &known.asset,
+            path.clone(),
+            &known.name,
+            said.region,
+            said.message.clone(),
+        ),
+        // The place is that tool's own name of something else, and no path of the tree.
+        None => {
+            let place = if shown.is_empty() { "no place" } else { shown };
+            let message = format!("{} (of {place}, which is not in the tree)", said.message);
+            (
+                origin.asset,
+                PathText::from_text(shown),
+                origin.source,
+                None,
+                message,
+            )
+        }
+    };
+    let location = Location {
+        file: file.clone(),
+        members: Vec::new(),
+        region,
+    };
+    let anchor = said.resource.as_deref().or(said.recognised.as_deref());
+    let fingerprint = Fingerprint::new(&rule.id, asset, &path, &[], anchor.unwrap_or_default());
+    let mut finding = Finding::new(rule, asset, &path, location, "", message);
+    finding.fingerprint = fingerprint;
+    finding.severity = said.severity;
+    finding.confidence = said.confidence;
+    if let Some(remediation) = &said.about.remediation
+        && !remediation.is_empty()
+    {
+        finding.remediation.clone_from(remediation);
+    }
+    if let Some(why) = &said.accepted {
+        let reason = match why.is_empty() {
+            true => "without a reason",
+            false => why,
+        };
+        finding.suppression = Some(Suppression {
+            reason: reason.to_owned(),
+            owner: reported.by(),
+            expires: None,
+        });
+    }
+    finding.reported_by.push(reported);
+    if let Some(resource) = &said.resource {
+        finding = finding.with_evidence("resource", resource);
+    }
+    for (label, value) in &said.facts {
+        finding = finding.with_evidence(label, value);
+    }
+    finding
+}
+
+impl Said {
+    /// What makes it one that was not there before, as a digest.
+    fn identity(&self, id: &RuleId, found: &Found<'_>) -> Digest {
+        let place = match found {
+            Found::File(path, _) => path.as_str(),
+            Found::Leaves | Found::Missing => &self.place.shown,
+        };
+        let region = format!("{:?}", self.region);
+        let resource = self.resource.as_deref().unwrap_or_default();
+        let recognised = self.recognised.as_deref().unwrap_or_default();
+        let parts = [
+            id.as_str(),
+            place,
+            &region,
+            resource,
+            recognised,
+            &self.message,
+        ];
+        let mut hasher = casemate_core::Hasher::default();
+        for part in parts {
+            hasher.part(part.as_bytes());
+        }
+        hasher.finish()
+    }
+}
+
+/// Whether a finding of a file is about what `said` is about there: the same resource, where both name one,
+/// or else lines that overlap. What has no lines is about the whole file.
+fn is_same(finding: &Finding, said: &Said) -> bool {
+    let resource = finding.evidence.iter().find(|it| it.label == "resource");
+    if let (Some(resource), Some(other)) = (resource, &said.resource) {
+        let (resource, other) = (plain(&resource.value), plain(other));
+        if resource == other {
+            return true;
+        }
+        // Addresses of Terraform are the same everywhere; those of other languages each tool makes up.
+        if finding.location.file.as_str().ends_with(".tf") {
+            return false;
+        }
+    }
+    match (finding.location.region, said.region) {
+        (
+            Some(Region::Text { line, end_line, .. }),
+            Some(Region::Text {
+                line: start,
+                end_line: end,
+                ..
+            }),
+        ) => line <= end && start <= end_line,
+        (None, _) | (_, None) => true,
+        _ => false,
+    }
+}
+
+/// An address without what tools write differently.
+fn plain(address: &str) -> String {
+    let mut plain = String::new();
+    let mut is_index = false;
+    for c in address.chars() {
+        match c {
+            '[' => is_index = true,
+            ']' => is_index = false,
+            _ if is_index => {}
+            '/' => plain.push('.'),
+            c => plain.push(c),
+        }
+    }
+    // What is read and who provides it have types of their own, with or without this before them.
+    for kind in ["data.", "provider."] {
+        if let Some(rest) = plain.strip_prefix(kind) {
+            plain = rest.to_owned();
+        }
+    }
+    plain.replace(".data.", ".")
+}
+
+/// Bytes of a reason, after which no more of them are told.
+const MOST_REASON: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn addresses_are_one_however_tools_write_them() {
+        for (ours, theirs) in [
+            ("Deployment/ml/api", "Deployment.ml.api"),
+            ("aws_s3_bucket.a[0]", "aws_s3_bucket.a"),
+            (
+                "module.m[\"x\"].aws_s3_bucket.a",
+                "module.m.aws_s3_bucket.a",
+            ),
+            (
+                "data.aws_iam_policy_document.p",
+                "aws_iam_policy_document.p",
+            ),
+            (
+                "module.m.data.aws_iam_policy_document.p",
+                "module.m.aws_iam_policy_document.p",
+            ),
+            ("provider.aws.keys", "aws.keys"),
+        ] {
+            assert_eq!(plain(ours), plain(theirs));
+        }
+        assert_ne!(plain("aws_s3_bucket.data"), plain("aws_s3_bucket.a"));
+    }
+}
