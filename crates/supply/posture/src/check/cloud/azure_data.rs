@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, is_in, rule, see};
+use super::{Ask, Companions, Family, Persona, Report, Severity, Wrong, ask, is_in, rule, see};
 use crate::World;
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -11,12 +11,24 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&SQL_FIREWALL, Persona::Regular),
         (&SQL_PLAIN, Persona::Regular),
         (&SQL_TLS, Persona::Pedantic),
+        (&SQL_NO_AUDIT, Persona::Pedantic),
+        (&SQL_PASSWORDS, Persona::Pedantic),
     ],
     check,
 };
 
 fn check(world: &World, report: &mut Report) {
     ask(world, report, ASKS);
+    let of_servers = |kind| Companions::new(world, kind, "server_id", "azurerm_mssql_server");
+    let audits = of_servers("azurerm_mssql_server_extended_auditing_policy");
+    for server in world.of_kind("azurerm_mssql_server") {
+        // Before version 3 of the provider it was a block of the server.
+        let own = server.at("extended_auditing_policy");
+        let is_silent = own.is_absent().and(|| !audits.has(server));
+        report.when(is_silent, &SQL_NO_AUDIT, &server.cursor(), || {
+            "what is asked of the server is not logged".to_owned()
+        });
+    }
     let firewalls = world
         .resources()
         .iter()
@@ -69,6 +81,13 @@ const FIREWALLS: &[&str] = &[
 ];
 
 const ASKS: &[Ask] = &[
+    Ask {
+        rule: &SQL_PASSWORDS,
+        kinds: &["azurerm_mssql_server"],
+        path: "azuread_administrator",
+        wrong: Wrong::Absent,
+        says: "no identity of Entra administers the server",
+    },
     Ask {
         rule: &SQL_PUBLIC,
         kinds: &[
@@ -168,6 +187,62 @@ static SQL_TLS: Rule = rule(
 "#,
         r#"resource "azurerm_mssql_server" "x" {
   minimum_tls_version = "1.2"
+}
+"#,
+    ],
+);
+
+static SQL_NO_AUDIT: Rule = rule(
+    "CM-AZR-025",
+    Severity::Low,
+    "What is asked of an SQL server is not logged",
+    "Without an auditing policy nobody can say afterwards who read or changed what.",
+    "Add an `azurerm_mssql_server_extended_auditing_policy` for the server.",
+    const { &[see("CWE-778"), see("T1562.008")] },
+    [
+        r#"resource "azurerm_mssql_server" "x" {
+  name                          = "x"
+  version                       = "12.0"
+  public_network_access_enabled = false
+}
+"#,
+        r#"resource "azurerm_mssql_server" "x" {
+  name                          = "x"
+  version                       = "12.0"
+  public_network_access_enabled = false
+}
+
+resource "azurerm_mssql_server_extended_auditing_policy" "x" {
+  server_id              = azurerm_mssql_server.x.id
+  log_monitoring_enabled = true
+}
+"#,
+    ],
+);
+
+static SQL_PASSWORDS: Rule = rule(
+    "CM-AZR-026",
+    Severity::Low,
+    "An SQL server is administered with a password alone",
+    "Its administrator is a name and a password that the state and the configuration know. Identities of \
+     Entra have conditions, several factors and an end.",
+    "Add `azuread_administrator`, with `azuread_authentication_only = true` where nobody needs passwords.",
+    const { &[see("CWE-308"), see("T1078.004")] },
+    [
+        r#"resource "azurerm_mssql_server" "x" {
+  name                          = "x"
+  version                       = "12.0"
+  public_network_access_enabled = false
+}
+"#,
+        r#"resource "azurerm_mssql_server" "x" {
+  name                          = "x"
+  version                       = "12.0"
+  public_network_access_enabled = false
+  azuread_administrator {
+    login_username = "dba"
+    object_id      = "00000000-0000-0000-0000-000000000000"
+  }
 }
 "#,
     ],

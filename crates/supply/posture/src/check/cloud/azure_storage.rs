@@ -15,6 +15,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&VAULT_PURGE, Persona::Regular),
         (&VAULT_NETWORK, Persona::Pedantic),
         (&DISK_PLAIN, Persona::Regular),
+        (&STORAGE_KEYS, Persona::Pedantic),
     ],
     check,
 };
@@ -57,6 +58,13 @@ fn check_storage(account: &Resource, report: &mut Report) {
 }
 
 const ASKS: &[Ask] = &[
+    Ask {
+        rule: &STORAGE_KEYS,
+        kinds: &["azurerm_storage_account"],
+        path: "shared_access_key_enabled",
+        wrong: Wrong::NotIn(&["false"]),
+        says: "the keys of the account open all of it",
+    },
     Ask {
         rule: &STORAGE_PUBLIC,
         kinds: &["azurerm_storage_container"],
@@ -259,6 +267,27 @@ static DISK_PLAIN: Rule = rule(
   encryption_settings {
     enabled = true
   }
+}
+"#,
+    ],
+);
+
+static STORAGE_KEYS: Rule = rule(
+    "CM-AZR-027",
+    Severity::Low,
+    "A storage account takes its shared keys",
+    "Two keys open everything in the account, for ever, to whoever has one: no identity, no conditions, \
+     no name in the log. They are taken unless the account says otherwise.",
+    "Set `shared_access_key_enabled` to `false`, and grant roles of Entra on the data.",
+    const { &[see("CWE-308"), see("T1078.004")] },
+    [
+        r#"resource "azurerm_storage_account" "x" {
+  name = "x"
+}
+"#,
+        r#"resource "azurerm_storage_account" "x" {
+  name                      = "x"
+  shared_access_key_enabled = false
 }
 "#,
     ],

@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
+use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, is_in, reach, rule, see};
 use crate::{Cursor, Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -18,6 +18,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&FORWARDS, Persona::Pedantic),
         (&SHIELDED, Persona::Pedantic),
         (&CLUSTER_CERTIFICATE, Persona::Regular),
+        (&PROJECT_KEYS, Persona::Pedantic),
     ],
     check,
 };
@@ -33,6 +34,16 @@ fn check(world: &World, report: &mut Report) {
         }
     }
     for machine in world.of_kind("google_compute_instance") {
+        let metadata = machine.at("metadata");
+        let says_yes = |key: &str| {
+            let words = ["true", "1", "y", "yes"];
+            metadata.get(key).text().is(|text| is_in(&text, &words))
+        };
+        // Where the login is of the system, keys in metadata are ignored.
+        let is_shut = says_yes("block-project-ssh-keys").or(|| says_yes("enable-oslogin"));
+        report.when(!is_shut, &PROJECT_KEYS, &metadata, || {
+            "keys of the whole project open the machine".to_owned()
+        });
         for address in reach(&machine.cursor(), "network_interface.access_config") {
             report.when(!address.is_absent(), &MACHINE_PUBLIC, &address, || {
                 "the machine has a public address".to_owned()
@@ -390,6 +401,30 @@ static CLUSTER_CERTIFICATE: Rule = rule(
     client_certificate_config {
       issue_client_certificate = false
     }
+  }
+}
+"#,
+    ],
+);
+
+static PROJECT_KEYS: Rule = rule(
+    "CM-GCP-023",
+    Severity::Low,
+    "SSH keys of the whole project open a machine",
+    "Whoever may write metadata of the project logs in to every machine that does not refuse its keys.",
+    "Set `block-project-ssh-keys` to `true` in `metadata`, or use OS Login.",
+    const { &[see("CWE-284"), see("T1098.004")] },
+    [
+        r#"resource "google_compute_instance" "x" {
+  name         = "x"
+  machine_type = "e2-small"
+}
+"#,
+        r#"resource "google_compute_instance" "x" {
+  name         = "x"
+  machine_type = "e2-small"
+  metadata = {
+    block-project-ssh-keys = "true"
   }
 }
 "#,

@@ -3,7 +3,7 @@
 use casemate_core::Rule;
 
 use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, is_in, reach, rule, see};
-use crate::World;
+use crate::{Resource, Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
     rules: &[
@@ -13,6 +13,8 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&SQL_OPEN, Persona::Regular),
         (&DATASET_PUBLIC, Persona::Regular),
         (&SQL_PLAIN, Persona::Regular),
+        (&SQL_PUBLIC, Persona::Pedantic),
+        (&SQL_NO_BACKUP, Persona::Pedantic),
     ],
     check,
 };
@@ -20,6 +22,7 @@ pub(in crate::check) const FAMILY: Family = Family {
 fn check(world: &World, report: &mut Report) {
     ask(world, report, ASKS);
     for database in world.of_kind("google_sql_database_instance") {
+        check_database(database, report);
         for configuration in reach(&database.cursor(), "settings.ip_configuration")
             .iter()
             .flat_map(super::blocks)
@@ -36,6 +39,31 @@ fn check(world: &World, report: &mut Report) {
                 "connections without TLS are taken".to_owned()
             });
         }
+    }
+}
+
+fn check_database(database: &Resource, report: &mut Report) {
+    // One of the two ways there has to be.
+    let private = ["private_network", "psc_config"];
+    let private = private.map(|key| format!("settings.ip_configuration.{key}"));
+    let private = private
+        .iter()
+        .flat_map(|path| reach(&database.cursor(), path));
+    let has_private = Truth::any(private.map(|it| !it.is_absent()).collect::<Vec<_>>());
+    for address in reach(&database.cursor(), "settings.ip_configuration.ipv4_enabled") {
+        let is_implied = address.is_absent().and(|| !has_private.clone());
+        let is_public = address.is_true().or(|| is_implied);
+        report.when(is_public, &SQL_PUBLIC, &address, || {
+            "the database has a public address".to_owned()
+        });
+    }
+    // A replica has the backups of what it replicates.
+    let is_replica = !database.at("master_instance_name").is_absent();
+    for kept in reach(&database.cursor(), "settings.backup_configuration.enabled") {
+        let is_lost = (!kept.is_true()).and(|| !is_replica.clone());
+        report.when(is_lost, &SQL_NO_BACKUP, &kept, || {
+            "no backups are made".to_owned()
+        });
     }
 }
 
@@ -211,6 +239,67 @@ static SQL_PLAIN: Rule = rule(
   settings {
     ip_configuration {
       ssl_mode = "ENCRYPTED_ONLY"
+    }
+  }
+}
+"#,
+    ],
+);
+
+static SQL_PUBLIC: Rule = rule(
+    "CM-GCP-021",
+    Severity::Medium,
+    "A database has a public address",
+    "Whoever finds a password, or a flaw in the engine, reaches the database from anywhere that an \
+     authorised network or a proxy lets through.",
+    "Set `ipv4_enabled` to `false`, with a `private_network`.",
+    const { &[see("CWE-668"), see("T1190")] },
+    [
+        r#"resource "google_sql_database_instance" "x" {
+  database_version = "POSTGRES_16"
+  settings {
+    tier = "db-f1-micro"
+    ip_configuration {
+      ipv4_enabled = true
+    }
+  }
+}
+"#,
+        r#"resource "google_sql_database_instance" "x" {
+  database_version = "POSTGRES_16"
+  settings {
+    tier = "db-f1-micro"
+    ip_configuration {
+      ipv4_enabled    = false
+      private_network = "projects/p/global/networks/n"
+    }
+  }
+}
+"#,
+    ],
+);
+
+static SQL_NO_BACKUP: Rule = rule(
+    "CM-GCP-022",
+    Severity::Low,
+    "A database has no backups",
+    "What is deleted or encrypted by somebody else is gone.",
+    "Add `backup_configuration` with `enabled = true`.",
+    const { &[see("CWE-693"), see("T1485")] },
+    [
+        r#"resource "google_sql_database_instance" "x" {
+  database_version = "POSTGRES_16"
+  settings {
+    tier = "db-f1-micro"
+  }
+}
+"#,
+        r#"resource "google_sql_database_instance" "x" {
+  database_version = "POSTGRES_16"
+  settings {
+    tier = "db-f1-micro"
+    backup_configuration {
+      enabled = true
     }
   }
 }
