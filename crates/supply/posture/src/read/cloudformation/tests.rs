@@ -148,5 +148,5 @@ fn a_template_with_a_mistake_is_told() {
         "Resources:\n  S:\n    Type: AWS::S3::Bucket\n    Properties:\n      AccessControl: {open}x{}\n",
         "]]".repeat(300)
     );
-    assert!(told(&deep).contains("deep"), "{}", told(&deep));
+    assert!(told(&deep).contains("limit"), "{}", told(&deep));
 }

@@ -207,6 +207,7 @@ impl Reader<'_> {
                 labels: before.clone(),
                 body,
                 header,
+                braces: header,
                 file: self.file.clone(),
             });
             return;
@@ -254,6 +255,7 @@ impl Reader<'_> {
                         labels: vec![label.clone()],
                         body: inner,
                         header: entry.key_span,
+                        braces: entry.value.span,
                         file: self.file.clone(),
                     });
                 }
@@ -286,6 +288,7 @@ impl Reader<'_> {
                         labels: Vec::new(),
                         body: content_body,
                         header: content.span,
+                        braces: content.span,
                         file: self.file.clone(),
                     });
                 }
@@ -294,6 +297,7 @@ impl Reader<'_> {
                     labels: vec![entry.key.clone()],
                     body: inner,
                     header: entry.key_span,
+                    braces: entry.value.span,
                     file: self.file.clone(),
                 });
             }

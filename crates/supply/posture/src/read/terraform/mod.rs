@@ -27,11 +27,15 @@ use std::{sync::Arc, thread};
 
 use casemate_document::{Error, Span};
 
-use self::{eval::Eval, syntax::Body, tree::Tree};
+use self::{eval::Eval, tree::Tree};
 use super::{Content, Draft, Reader};
 use crate::{File, World};
 
 pub(super) use self::value::said;
+pub(crate) use self::{
+    parse::file as parse,
+    syntax::{Attribute, Block, Body},
+};
 
 pub(super) const READER: Reader = Reader { read, gather };
 
