@@ -7,8 +7,9 @@ use casemate_document::{Error, Limits, Node, Span, Value as Written, json};
 
 use super::{
     parse,
+    said::hole,
     syntax::{Attribute, Block, Body, Expr, ExprKind},
-    value::{Field, Fields, Kind, Val, hole, number_text},
+    value::{Field, Fields, Kind, Val, number_text},
 };
 use crate::{File, Origin};
 
