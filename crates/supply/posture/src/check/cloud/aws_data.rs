@@ -111,6 +111,8 @@ fn check(world: &World, report: &mut Report) {
 fn check_authentication(database: &Resource, report: &mut Report) {
     let takes = match &*database.kind {
         "aws_neptune_cluster" => Truth::Yes,
+        // Before version 5 of the provider a cluster without an engine was one of Aurora.
+        "aws_rds_cluster" if database.at("engine").is_absent().is_yes() => Truth::Yes,
         "aws_db_instance" | "aws_rds_cluster" => database.at("engine").text().is(|engine| {
             let engines = ["mysql", "mariadb", "postgres", "aurora"];
             engines.iter().any(|it| engine.starts_with(it))

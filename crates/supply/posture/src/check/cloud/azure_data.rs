@@ -19,15 +19,17 @@ pub(in crate::check) const FAMILY: Family = Family {
 
 fn check(world: &World, report: &mut Report) {
     ask(world, report, ASKS);
-    let of_servers = |kind| Companions::new(world, kind, "server_id", "azurerm_mssql_server");
-    let audits = of_servers("azurerm_mssql_server_extended_auditing_policy");
-    for server in world.of_kind("azurerm_mssql_server") {
-        // Before version 3 of the provider it was a block of the server.
-        let own = server.at("extended_auditing_policy");
-        let is_silent = own.is_absent().and(|| !audits.has(server));
-        report.when(is_silent, &SQL_NO_AUDIT, &server.cursor(), || {
-            "what is asked of the server is not logged".to_owned()
-        });
+    for kind in ["azurerm_mssql_server", "azurerm_sql_server"] {
+        let policy = "azurerm_mssql_server_extended_auditing_policy";
+        let audits = Companions::new(world, policy, "server_id", kind);
+        for server in world.of_kind(kind) {
+            // Before version 3 of the provider it was a block of the server.
+            let own = server.at("extended_auditing_policy");
+            let is_silent = own.is_absent().and(|| !audits.has(server));
+            report.when(is_silent, &SQL_NO_AUDIT, &server.cursor(), || {
+                "what is asked of the server is not logged".to_owned()
+            });
+        }
     }
     let firewalls = world
         .resources()

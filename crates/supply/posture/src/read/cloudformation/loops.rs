@@ -115,8 +115,8 @@ impl Loops<'_> {
     fn has_extensions(&self) -> bool {
         let transform = self.root.get("Transform");
         let list = transform.map_or(&[][..], Node::items);
-        let named = transform.into_iter().chain(list).filter_map(Node::as_str);
-        named.into_iter().any(|it| it == "AWS::LanguageExtensions")
+        let mut named = transform.into_iter().chain(list).filter_map(Node::as_str);
+        named.any(|it| it == "AWS::LanguageExtensions")
     }
 
     /// The items of a list that is written, is the default of a parameter, or stands in a mapping.
