@@ -346,6 +346,22 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_says_how_many_there_are() {
+        let text = "variable \"n\" {}\nresource \"t\" \"a\" {\n  count = var.n\n  v     = count.index\n}\n";
+        let plan = r#"{"format_version":"1.2","planned_values":{"root_module":{"resources":[
+            {"address":"t.a[0]","mode":"managed","type":"t","name":"a","index":0,"values":{"v":0}},
+            {"address":"t.a[1]","mode":"managed","type":"t","name":"a","index":1,"values":{"v":1}}]}}}"#;
+        let world = world(&[("main.tf", text), ("plan.json", plan)]);
+        let found = world.of_kind("t").map(|it| {
+            let value = it.at("v");
+            let place = value.origin().location();
+            format!("{} {} {place}", it.address, value.shown())
+        });
+        let expected = ["t.a[0] 0 main.tf:4:11", "t.a[1] 1 main.tf:4:11"];
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn a_state_file_declares_its_instances() {
         let text = r#"{"version":4,"resources":[{"module":"module.m","mode":"managed","type":"t","name":"a","instances":[{"index_key":"x","attributes":{"v":1}}]}]}"#;
         let world = world(&[("terraform.tfstate", text)]);
