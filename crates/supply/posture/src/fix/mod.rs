@@ -6,11 +6,13 @@
 //! ```
 //!
 //! An edit touches nothing but the attribute, so that comments and layout stay. A finding whose value
-//! came from elsewhere is repaired where it is written; one whose place no edit is known for is not
-//! repaired, and said to be not.
+//! came from elsewhere is repaired where it is written, if nothing else is changed by that; one whose
+//! place no edit is known for is not repaired, and said to be not.
 
 mod edit;
+mod hcl;
 mod repairs;
+mod uses;
 mod yaml;
 
 use std::{
@@ -23,9 +25,11 @@ use casemate_core::{Fingerprint, PathText};
 pub use edit::Edit;
 pub use repairs::Repair;
 
+use self::edit::{Places, Plan, Planned};
 use crate::{
     File, PostureSurvey,
     check::{Found, Report},
+    survey::Judged,
 };
 
 /// What became of the findings of a tree.
@@ -59,7 +63,8 @@ pub fn fix(survey: &PostureSurvey, files: &[Arc<File>], wanted: impl Fn(&Found) 
     let mut refused: HashMap<Fingerprint, (Found, String)> = HashMap::new();
     loop {
         let judged = survey.judge_files(&now);
-        let mut plan: Vec<(Found, Edit)> = Vec::new();
+        let mut plan = Plan::default();
+        let mut places = Places::of(&judged.world);
         for found in &judged.report.found {
             let is_wanted = survey.is_told(&found.rule) && wanted(found);
             let (Some(repair), true) = (Repair::of(&found.rule.id), is_wanted) else {
@@ -68,9 +73,8 @@ pub fn fix(survey: &PostureSurvey, files: &[Arc<File>], wanted: impl Fn(&Found) 
             if refused.contains_key(&found.fingerprint()) {
                 continue;
             }
-            match edit::of(repair, found, &judged.world) {
-                Ok(edit) if plan.iter().any(|(_, other)| other.meets(&edit)) => {}
-                Ok(edit) => plan.push((found.clone(), edit)),
+            match places.edit(repair, found) {
+                Ok(place) => plan.add(found.clone(), place),
                 Err(why) => drop(refused.insert(found.fingerprint(), (found.clone(), why))),
             }
         }
@@ -78,10 +82,11 @@ pub fn fix(survey: &PostureSurvey, files: &[Arc<File>], wanted: impl Fn(&Found) 
             survey,
             files: &now,
             before: count(&judged.report),
+            judged: &judged,
             made: Vec::new(),
             refused: Vec::new(),
         };
-        round.all(&plan);
+        round.all(plan.edits());
         let Round {
             made, refused: no, ..
         } = round;
@@ -92,8 +97,9 @@ pub fn fix(survey: &PostureSurvey, files: &[Arc<File>], wanted: impl Fn(&Found) 
         if made.is_empty() {
             break;
         }
-        let after = applied(&now, made.iter().map(|(_, edit)| edit));
-        gone.extend(made.into_iter().map(|(found, _)| found.clone()));
+        let after = applied(&now, made.iter().map(|it| &it.edit));
+        let repairs = made.into_iter().flat_map(|it| &it.repairs);
+        gone.extend(repairs.map(|(found, _)| found.clone()));
         now = after;
     }
     let changed = files
@@ -122,19 +128,23 @@ type Counts = HashMap<Fingerprint, usize>;
 struct Round<'a> {
     survey: &'a PostureSurvey,
     files: &'a [Arc<File>],
+    judged: &'a Judged,
     before: Counts,
-    made: Vec<&'a (Found, Edit)>,
+    made: Vec<&'a Planned>,
     refused: Vec<(Found, String)>,
 }
 
 impl<'a> Round<'a> {
-    fn all(&mut self, repairs: &'a [(Found, Edit)]) {
+    fn all(&mut self, repairs: &'a [Planned]) {
         if repairs.is_empty() {
             return;
         }
         match (self.refusal(repairs), repairs) {
             (None, _) => self.made.extend(repairs),
-            (Some(why), [(found, _)]) => self.refused.push((found.clone(), why.to_owned())),
+            (Some(why), [one]) => {
+                let found = one.repairs.iter().map(|(found, _)| found.clone());
+                self.refused.extend(found.map(|found| (found, why.clone())));
+            }
             (Some(_), _) => {
                 let (half, other) = repairs.split_at(repairs.len() / 2);
                 self.all(half);
@@ -144,26 +154,41 @@ impl<'a> Round<'a> {
     }
 
     /// What is wrong with `repairs` on top of those that are made.
-    fn refusal(&self, repairs: &[(Found, Edit)]) -> Option<&'static str> {
+    fn refusal(&self, repairs: &[Planned]) -> Option<String> {
         let all = || self.made.iter().copied().chain(repairs);
-        let files = applied(self.files, all().map(|(_, edit)| edit));
-        let after = count(&self.survey.judge_files(&files).report);
+        let files = applied(self.files, all().map(|it| &it.edit));
+        let judged = self.survey.judge_files(&files);
+        let after = count(&judged.report);
         let mut expected = self.before.clone();
-        for (found, _) in all() {
+        let found = || all().flat_map(|it| &it.repairs).map(|(found, _)| found);
+        for found in found() {
             if let Some(left) = expected.get_mut(&found.fingerprint()) {
                 *left = left.saturating_sub(1);
             }
         }
-        let stays = |(found, _): &(Found, Edit)| {
+        // Nothing is found in what is not read.
+        if judged.world.problems().len() > self.judged.world.problems().len() {
+            return Some("the repair makes something that is not understood".to_owned());
+        }
+        let stays = |found: &Found| {
             let print = found.fingerprint();
             times(&after, print) > times(&expected, print)
         };
-        if all().any(stays) {
-            return Some("the repair does not make it go away");
+        if found().any(stays) {
+            return Some("the repair does not make it go away".to_owned());
         }
         let is_new = |(print, count): (&Fingerprint, &usize)| *count > times(&self.before, *print);
-        let has_new = after.iter().any(is_new);
-        has_new.then_some("the repair brings another finding")
+        if after.iter().any(is_new) {
+            return Some("the repair brings another finding".to_owned());
+        }
+        let is_shared = |it: &Planned| it.repairs.iter().any(|(_, own)| own.is_some());
+        if !repairs.iter().any(is_shared) {
+            return None;
+        }
+        let repaired = all().flat_map(|it| &it.repairs);
+        let repaired = repaired.map(|(found, own)| own.as_ref().unwrap_or(&found.attribute.origin));
+        let other = uses::other(&self.judged.world, &judged.world, repaired)?;
+        Some(format!("its value is decided elsewhere, and {other}"))
     }
 }
 

@@ -1,3 +1,5 @@
+mod hcl;
+
 use super::*;
 use crate::{check::Persona, survey::tests::file};
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    ops::Bound,
     sync::Arc,
 };
 
@@ -120,6 +121,20 @@ impl World {
     /// What a plan says of the resource at the address, if one does. It is asked for once.
     pub(crate) fn planned(&mut self, address: &str) -> Option<Attr> {
         Some(self.planned.remove(address)?.body)
+    }
+
+    /// What plans say of the instances of the resource at the address. They are asked for once.
+    pub(crate) fn planned_instances(&mut self, address: &str) -> Vec<(Arc<str>, Attr)> {
+        let begin = format!("{address}[");
+        let from = (Bound::Included(&*begin), Bound::Unbounded);
+        let rest = self.planned.range::<str, _>(from);
+        let addresses = rest.map(|(address, _)| address.clone());
+        let addresses: Vec<_> = addresses.take_while(|it| it.starts_with(&begin)).collect();
+        let taken = addresses.into_iter().filter_map(|address| {
+            let body = self.planned(&address)?;
+            Some((address, body))
+        });
+        taken.collect()
     }
 
     /// The resources of plans that have no configuration, by address.

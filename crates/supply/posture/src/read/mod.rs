@@ -16,13 +16,14 @@ pub(crate) mod compose;
 pub(crate) mod dockerfile;
 pub(crate) mod gitlab;
 mod helm;
+mod hex;
 pub(crate) mod kfp;
 mod kubernetes;
 mod kustomize;
 mod path;
 mod plan;
 pub mod shell;
-mod terraform;
+pub(crate) mod terraform;
 
 use std::sync::Arc;
 

@@ -28,7 +28,7 @@ fn read(file: &Arc<File>) -> Option<Draft> {
     let is_state = path.ends_with(".tfstate");
     let is_plan = path.ends_with(".json")
         && file.text.contains("\"format_version\"")
-        && file.text.contains("\"root_module\"");
+        && PARTS.iter().any(|part| file.text.contains(part));
     if !is_state && !is_plan {
         return None;
     }
@@ -96,6 +96,9 @@ fn plan(root: &Node, file: &Arc<File>, world: &mut World) {
 
 /// The resources of a state file of version 4.
 fn state(root: &Node, file: &Arc<File>, world: &mut World) {
+    if let Some(why) = unread(root) {
+        world.missing(file, root.span, why);
+    }
     for resource in root.get("resources").map_or(&[][..], Node::items) {
         let text = |key: &str| resource.get(key).and_then(Node::as_str);
         let (Some(of), Some(name)) = (text("type"), text("name")) else {
@@ -119,14 +122,44 @@ fn state(root: &Node, file: &Arc<File>, world: &mut World) {
                 address: &address,
                 depth: 0,
             };
-            let attributes = instance.get("attributes").unwrap_or(instance);
-            add(
-                mode,
-                of,
-                &address,
-                reader.attr(attributes, None, None),
-                world,
-            );
+            let Some(attributes) = instance.get("attributes") else {
+                let why = format!("{address} has no attributes of a schema that is known");
+                world.missing(file, instance.span, why);
+                continue;
+            };
+            let mut body = reader.attr(attributes, None, None);
+            mark(&mut body, instance.get("sensitive_attributes"));
+            add(mode, of, &address, body, world);
+        }
+    }
+}
+
+/// Why a state says nothing of what there is. Before version 4 resources were in modules.
+fn unread(root: &Node) -> Option<String> {
+    if root.get("encrypted_data").is_some() {
+        return Some("the state is encrypted: assess `tofu show -json`".to_owned());
+    }
+    let version = root.get("version").and_then(Node::as_integer)?;
+    let modules = root.get("modules").map_or(&[][..], Node::items);
+    let has_resources = |it: &Node| {
+        let resources = it.get("resources");
+        resources.is_some_and(|it| !it.entries().is_empty())
+    };
+    modules
+        .iter()
+        .any(has_resources)
+        .then(|| format!("a state of version {version} is not read: assess `terraform show -json`"))
+}
+
+/// Marks what must not be shown, as a whole where it is a part of something.
+fn mark(body: &mut Attr, ways: Option<&Node>) {
+    for way in ways.map_or(&[][..], Node::items) {
+        let first = way.items().first().and_then(|step| step.get("value"));
+        let attribute = first.and_then(Node::as_str);
+        if let (Some(name), Some(map)) = (attribute, body.map_mut())
+            && let Some(attribute) = map.get_mut(name)
+        {
+            attribute.is_sensitive = true;
         }
     }
 }
@@ -252,6 +285,13 @@ pub(super) fn placed(planned: &Attr, written: Option<&Attr>, near: &Origin) -> A
     }
 }
 
+/// What there is in a plan or a state, also in one that is cut off.
+const PARTS: &[&str] = &[
+    "\"root_module\"",
+    "\"planned_values\"",
+    "\"resource_changes\"",
+];
+
 #[cfg(test)]
 mod tests {
     use crate::{Value, World, survey::tests};
@@ -306,6 +346,22 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_says_how_many_there_are() {
+        let text = "variable \"n\" {}\nresource \"t\" \"a\" {\n  count = var.n\n  v     = count.index\n}\n";
+        let plan = r#"{"format_version":"1.2","planned_values":{"root_module":{"resources":[
+            {"address":"t.a[0]","mode":"managed","type":"t","name":"a","index":0,"values":{"v":0}},
+            {"address":"t.a[1]","mode":"managed","type":"t","name":"a","index":1,"values":{"v":1}}]}}}"#;
+        let world = world(&[("main.tf", text), ("plan.json", plan)]);
+        let found = world.of_kind("t").map(|it| {
+            let value = it.at("v");
+            let place = value.origin().location();
+            format!("{} {} {place}", it.address, value.shown())
+        });
+        let expected = ["t.a[0] 0 main.tf:4:11", "t.a[1] 1 main.tf:4:11"];
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn a_state_file_declares_its_instances() {
         let text = r#"{"version":4,"resources":[{"module":"module.m","mode":"managed","type":"t","name":"a","instances":[{"index_key":"x","attributes":{"v":1}}]}]}"#;
         let world = world(&[("terraform.tfstate", text)]);
@@ -313,7 +369,54 @@ mod tests {
     }
 
     #[test]
+    fn what_a_state_hides_is_not_shown() {
+        let text = r#"{"version":4,"resources":[{"mode":"managed","type":"t","name":"a","instances":[{"attributes":{"p":"x","q":"y"},"sensitive_attributes":[[{"type":"get_attr","value":"p"}]]}]}]}"#;
+        let world = world(&[("terraform.tfstate", text)]);
+        let shown = ["p", "q"].map(|name| world.resources()[0].at(name).shown());
+        assert_eq!(shown, ["(sensitive)", "y"]);
+    }
+
+    #[test]
+    fn a_state_that_is_not_read_is_told() {
+        for (text, why) in [
+            (
+                r#"{"version":3,"modules":[{"path":["root"],"resources":{"t.a":{"type":"t","primary":{"attributes":{"v":"1"}}}}}]}"#,
+                "version 3",
+            ),
+            (
+                r#"{"serial":1,"encrypted_data":"AAAA","encryption_version":"v0"}"#,
+                "encrypted",
+            ),
+            (
+                r#"{"version":4,"resources":[{"mode":"managed","type":"t","name":"a","instances":[{"attributes_flat":{"v":"1"}}]}]}"#,
+                "t.a has no attributes",
+            ),
+        ] {
+            let world = world(&[("terraform.tfstate", text)]);
+            assert!(world.resources().is_empty());
+            assert!(world.problems()[0].message.contains(why), "{text}");
+        }
+        let backend = r#"{"version":3,"backend":{"type":"s3"},"modules":[{"path":["root"],"outputs":{},"resources":{}}]}"#;
+        assert!(
+            world(&[("terraform.tfstate", backend)])
+                .problems()
+                .is_empty()
+        );
+    }
+
+    #[test]
     fn what_is_no_json_is_told() {
         assert_eq!(world(&[("terraform.tfstate", "{")]).problems().len(), 1);
+    }
+
+    #[test]
+    fn a_plan_that_is_nested_too_deeply_is_told() {
+        let deep = 50_000;
+        let text = format!(
+            "{{\"format_version\":\"1.2\",\"planned_values\":{}1{}}}",
+            "{\"a\":".repeat(deep),
+            "}".repeat(deep)
+        );
+        assert_eq!(world(&[("plan.json", &text)]).problems().len(), 1);
     }
 }

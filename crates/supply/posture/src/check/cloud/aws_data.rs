@@ -3,7 +3,7 @@
 use casemate_core::Rule;
 
 use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
-use crate::{Truth, World};
+use crate::{Resource, Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
     rules: &[
@@ -20,6 +20,9 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&IMAGES_NOT_SCANNED, Persona::Pedantic),
         (&TRAIL, Persona::Regular),
         (&DATABASE_LOG, Persona::Pedantic),
+        (&NOT_PROTECTED, Persona::Pedantic),
+        (&PASSWORDS_ONLY, Persona::Auditor),
+        (&SEARCH_PUBLIC, Persona::Pedantic),
     ],
     check,
 };
@@ -48,6 +51,7 @@ fn check(world: &World, report: &mut Report) {
         report.when(is_plain, &DATABASE_PLAIN, &encrypted, || {
             "the database is not encrypted".to_owned()
         });
+        check_authentication(database, report);
         let mut logs = [
             "enabled_cloudwatch_logs_exports",
             "enable_cloudwatch_logs_exports",
@@ -102,7 +106,48 @@ fn check(world: &World, report: &mut Report) {
     }
 }
 
+/// Not every engine takes credentials of IAM
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html>).
+fn check_authentication(database: &Resource, report: &mut Report) {
+    let takes = match &*database.kind {
+        "aws_neptune_cluster" => Truth::Yes,
+        // Before version 5 of the provider a cluster without an engine was one of Aurora.
+        "aws_rds_cluster" if database.at("engine").is_absent().is_yes() => Truth::Yes,
+        "aws_db_instance" | "aws_rds_cluster" => database.at("engine").text().is(|engine| {
+            let engines = ["mysql", "mariadb", "postgres", "aurora"];
+            engines.iter().any(|it| engine.starts_with(it))
+        }),
+        _ => Truth::No,
+    };
+    let is_on = database.at("iam_database_authentication_enabled");
+    let is_off = takes
+        .and(|| !is_on.is_true())
+        .and(|| !database.at("engine_mode").equals("serverless"));
+    report.when(is_off, &PASSWORDS_ONLY, &is_on, || {
+        "credentials of IAM are not taken".to_owned()
+    });
+}
+
 const ASKS: &[Ask] = &[
+    Ask {
+        rule: &NOT_PROTECTED,
+        kinds: &[
+            "aws_db_instance",
+            "aws_rds_cluster",
+            "aws_neptune_cluster",
+            "aws_docdb_cluster",
+        ],
+        path: "deletion_protection",
+        wrong: Wrong::NotTrue,
+        says: "the database can be deleted by one call",
+    },
+    Ask {
+        rule: &SEARCH_PUBLIC,
+        kinds: &["aws_elasticsearch_domain", "aws_opensearch_domain"],
+        path: "vpc_options",
+        wrong: Wrong::Absent,
+        says: "the domain has a public endpoint",
+    },
     Ask {
         rule: &DATABASE_PUBLIC,
         kinds: &[
@@ -436,6 +481,70 @@ static DATABASE_LOG: Rule = rule(
         r#"resource "aws_db_instance" "x" {
   engine                          = "postgres"
   enabled_cloudwatch_logs_exports = ["postgresql"]
+}
+"#,
+    ],
+);
+
+static NOT_PROTECTED: Rule = rule(
+    "CM-AWS-073",
+    Severity::Low,
+    "A database can be deleted by one call",
+    "Stolen credentials, or a plan that nobody read, delete the database with all that it knows.",
+    "Set `deletion_protection` to `true`.",
+    const { &[see("CWE-693"), see("T1485")] },
+    [
+        r#"resource "aws_db_instance" "x" {
+  engine = "postgres"
+}
+"#,
+        r#"resource "aws_db_instance" "x" {
+  engine              = "postgres"
+  deletion_protection = true
+}
+"#,
+    ],
+);
+
+static PASSWORDS_ONLY: Rule = rule(
+    "CM-AWS-074",
+    Severity::Low,
+    "A database takes passwords alone",
+    "A password lives until somebody changes it, and in whatever was configured with it. Tokens of IAM \
+     last fifteen minutes and are bound to a role.",
+    "Set `iam_database_authentication_enabled` to `true`.",
+    const { &[see("CWE-308"), see("T1078")] },
+    [
+        r#"resource "aws_db_instance" "x" {
+  engine = "postgres"
+}
+"#,
+        r#"resource "aws_db_instance" "x" {
+  engine                              = "postgres"
+  iam_database_authentication_enabled = true
+}
+"#,
+    ],
+);
+
+static SEARCH_PUBLIC: Rule = rule(
+    "CM-AWS-075",
+    Severity::Medium,
+    "A search domain has a public endpoint",
+    "A domain that is in no VPC is reached from the Internet, and its access policy is all that keeps \
+     logs, embeddings and documents from whoever asks.",
+    "Add `vpc_options` with private subnets; the domain has to be made again.",
+    const { &[see("CWE-668"), see("T1190")] },
+    [
+        r#"resource "aws_opensearch_domain" "x" {
+  domain_name = "x"
+}
+"#,
+        r#"resource "aws_opensearch_domain" "x" {
+  domain_name = "x"
+  vpc_options {
+    subnet_ids = ["subnet-1"]
+  }
 }
 "#,
     ],

@@ -15,6 +15,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&INVOKES_ANY_MODEL, Persona::Pedantic),
         (&CHANGES_PERMISSIONS, Persona::Regular),
         (&USER, Persona::Auditor),
+        (&READS_EVERYTHING, Persona::Regular),
     ],
     check,
 };
@@ -91,6 +92,11 @@ fn check_policy(cursor: &Cursor<'_>, report: &mut Report) {
             &CHANGES_PERMISSIONS,
             "permissions of anybody may be changed",
         );
+        when(
+            &|it| READS.contains(&it),
+            &READS_EVERYTHING,
+            "every secret or every object may be read",
+        );
     }
 }
 
@@ -125,6 +131,20 @@ const CHANGES: &[&str] = &[
     "iam:setdefaultpolicyversion",
     "iam:updateassumerolepolicy",
     "iam:updateloginprofile",
+];
+
+/// Actions that give away what is stored. A whole service is in a rule of its own.
+const READS: &[&str] = &[
+    "s3:get*",
+    "s3:getobject",
+    "s3:getobject*",
+    "secretsmanager:get*",
+    "secretsmanager:getsecretvalue",
+    "ssm:get*",
+    "ssm:getparameter",
+    "ssm:getparameter*",
+    "ssm:getparameters",
+    "ssm:getparametersbypath",
 ];
 
 static ADMINISTRATOR: Rule = rule(
@@ -326,6 +346,40 @@ static USER: Rule = rule(
   assume_role_policy = jsonencode({
     Version   = "2012-10-17"
     Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "ec2.amazonaws.com" } }]
+  })
+}
+"#,
+    ],
+);
+
+static READS_EVERYTHING: Rule = rule(
+    "CM-AWS-048",
+    Severity::Medium,
+    "A policy reads every secret or every object",
+    "Whoever has the credentials reads the secrets of every service, or the weights and the data of \
+     every bucket, of the account. A pipeline or a notebook needs its own.",
+    "Name the secrets, parameters or buckets that are read as the resource.",
+    const { &[see("CWE-732"), see("T1552"), see("AML.T0035")] },
+    [
+        r#"resource "aws_iam_policy" "x" {
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["secretsmanager:GetSecretValue"]
+      Resource = "*"
+    }]
+  })
+}
+"#,
+        r#"resource "aws_iam_policy" "x" {
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["secretsmanager:GetSecretValue"]
+      Resource = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:trainer-a1b2c3"
+    }]
   })
 }
 "#,

@@ -3,7 +3,8 @@
 use casemate_core::Rule;
 
 use super::{
-    Ask, Companions, Family, Persona, Report, Severity, Wrong, ask, is_in, reach, rule, see,
+    Ask, Companions, Family, Persona, Report, Severity, Wrong, ask, is_in, ports::ADMIN_PORTS,
+    reach, rule, see,
 };
 use crate::{Cursor, Fact, Truth, World};
 
@@ -190,12 +191,6 @@ const EVERYWHERE: &[&str] = &[
     "0.0.0.0/0",
     "::/0",
     "0000:0000:0000:0000:0000:0000:0000:0000/0",
-];
-
-/// SSH, RDP, databases, and what controls clusters of machine learning: Ray's dashboard, client and
-/// store, Jupyter, and the management ports of TorchServe.
-pub(super) const ADMIN_PORTS: &[i64] = &[
-    22, 3389, 1433, 3306, 5432, 6379, 27017, 9200, 8265, 10001, 8888, 8081,
 ];
 
 const ASKS: &[Ask] = &[Ask {

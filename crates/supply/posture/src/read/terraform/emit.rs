@@ -257,12 +257,31 @@ impl<'a> Emit<'_, 'a> {
         value.settle(&mut budget)
     }
 
-    fn add(&mut self, kind: Arc<str>, address: Arc<str>, mut body: Attr) {
-        if let Some(planned) = self.world.planned(&address) {
-            body = plan::placed(&planned, Some(&body), &body.origin);
+    fn add(&mut self, kind: Arc<str>, address: Arc<str>, body: Attr) {
+        // Where the configuration does not say how many there are, a plan does.
+        let instances = match address.strip_suffix("[?]") {
+            Some(of) => self.world.planned_instances(of),
+            None => {
+                let planned = self.world.planned(&address);
+                planned
+                    .into_iter()
+                    .map(|it| (address.clone(), it))
+                    .collect()
+            }
+        };
+        let place = self.world.resources().len();
+        self.places.insert(address.clone(), place);
+        if instances.is_empty() {
+            self.place(kind, address, body);
+            return;
         }
-        self.places
-            .insert(address.clone(), self.world.resources().len());
+        for (address, planned) in instances {
+            let body = plan::placed(&planned, Some(&body), &body.origin);
+            self.place(kind.clone(), address, body);
+        }
+    }
+
+    fn place(&mut self, kind: Arc<str>, address: Arc<str>, body: Attr) {
         self.world.add(Resource {
             language: Language::Terraform,
             kind,

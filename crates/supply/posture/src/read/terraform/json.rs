@@ -7,8 +7,9 @@ use casemate_document::{Error, Limits, Node, Span, Value as Written, json};
 
 use super::{
     parse,
+    said::hole,
     syntax::{Attribute, Block, Body, Expr, ExprKind},
-    value::{Field, Fields, Kind, Val, hole, number_text},
+    value::{Field, Fields, Kind, Val, number_text},
 };
 use crate::{File, Origin};
 
@@ -207,6 +208,7 @@ impl Reader<'_> {
                 labels: before.clone(),
                 body,
                 header,
+                braces: header,
                 file: self.file.clone(),
             });
             return;
@@ -254,6 +256,7 @@ impl Reader<'_> {
                         labels: vec![label.clone()],
                         body: inner,
                         header: entry.key_span,
+                        braces: entry.value.span,
                         file: self.file.clone(),
                     });
                 }
@@ -286,6 +289,7 @@ impl Reader<'_> {
                         labels: Vec::new(),
                         body: content_body,
                         header: content.span,
+                        braces: content.span,
                         file: self.file.clone(),
                     });
                 }
@@ -294,6 +298,7 @@ impl Reader<'_> {
                     labels: vec![entry.key.clone()],
                     body: inner,
                     header: entry.key_span,
+                    braces: entry.value.span,
                     file: self.file.clone(),
                 });
             }

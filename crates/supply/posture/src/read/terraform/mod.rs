@@ -18,6 +18,7 @@ mod eval;
 mod functions;
 mod json;
 mod parse;
+mod said;
 mod syntax;
 mod tree;
 mod types;
@@ -27,11 +28,15 @@ use std::{sync::Arc, thread};
 
 use casemate_document::{Error, Span};
 
-use self::{eval::Eval, syntax::Body, tree::Tree};
+use self::{eval::Eval, tree::Tree};
 use super::{Content, Draft, Reader};
 use crate::{File, World};
 
-pub(super) use self::value::said;
+pub(super) use self::said::said;
+pub(crate) use self::{
+    parse::file as parse,
+    syntax::{Attribute, Block, Body},
+};
 
 pub(super) const READER: Reader = Reader { read, gather };
 

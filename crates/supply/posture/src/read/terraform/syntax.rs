@@ -32,6 +32,8 @@ pub(crate) struct Block {
     pub(crate) body: Body,
     /// Its kind and labels, without its body.
     pub(crate) header: Span,
+    /// Its braces and all between them.
+    pub(crate) braces: Span,
     pub(crate) file: Arc<File>,
 }
 

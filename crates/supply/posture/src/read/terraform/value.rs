@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use casemate_document::{Limits, Node, Span, Value as Written, json};
-
+use super::said::{hole, said};
 use crate::{Attr, Item, Map, Origin, Value};
 
 /// A value, its place, and whether it must not be shown.
@@ -436,88 +435,6 @@ impl Val {
     }
 }
 
-/// What a text says that is an object of JSON, or a list of some: a policy. With its places, where it
-/// stands in the file as it is.
-pub(crate) fn said(
-    text: &str,
-    origin: &Origin,
-    is_sensitive: bool,
-    has_holes: bool,
-) -> Option<Value> {
-    let begins = text.trim_start();
-    if !begins.starts_with('{') && !begins.starts_with('[') {
-        return None;
-    }
-    let limits = Limits {
-        bytes: 1 << 20,
-        nodes: 50_000,
-        depth: 64,
-    };
-    let (node, _) = json::read(text, &limits).ok()?;
-    if !matches!(node.value, Written::Map(_))
-        && !node.items().iter().any(|it| it.as_map().is_some())
-    {
-        return None;
-    }
-    let within = origin.text();
-    let offset = within.find(begins.trim_end()).filter(|_| !has_holes);
-    let lead = text.len() - begins.len();
-    let offset = offset
-        .map(|at| origin.span.start as usize + at - lead.min(at + origin.span.start as usize));
-    Some(
-        Said {
-            origin,
-            offset,
-            is_sensitive,
-        }
-        .attr(&node)
-        .value,
-    )
-}
-
-struct Said<'a> {
-    origin: &'a Origin,
-    offset: Option<usize>,
-    is_sensitive: bool,
-}
-
-impl Said<'_> {
-    fn place(&self, span: Span) -> Origin {
-        match self.offset {
-            Some(offset) => Origin {
-                span: Span::new(span.start as usize + offset, span.end as usize + offset),
-                ..self.origin.clone()
-            },
-            None => self.origin.clone(),
-        }
-    }
-
-    /// As deep as the limits of the reader.
-    fn attr(&self, node: &Node) -> Attr {
-        let value = match &node.value {
-            Written::String(text) => match reason_of(text) {
-                Some(why) => Value::Unknown(why.into()),
-                None => Value::String(text.clone()),
-            },
-            Written::List(items) => Value::List(items.iter().map(|item| self.attr(item)).collect()),
-            Written::Map(map) => {
-                let items = map.entries().iter().map(|entry| Item {
-                    key: entry.key.clone(),
-                    place: self.place(entry.key_span),
-                    value: self.attr(&entry.value),
-                });
-                Value::Map(Arc::new(Map::new(items.collect())))
-            }
-            _ => Attr::of_node(node, &self.origin.file).value,
-        };
-        Attr {
-            value,
-            origin: self.place(node.span),
-            is_sensitive: self.is_sensitive,
-        }
-    }
-}
-
 /// How deep and how heavy what holds these is.
 fn measure<'a>(items: impl Iterator<Item = &'a Val>) -> (u16, u32) {
     items.fold((1, 1u32), |(depth, weight), item| {
@@ -526,27 +443,6 @@ fn measure<'a>(items: impl Iterator<Item = &'a Val>) -> (u16, u32) {
             weight.saturating_add(item.weight),
         )
     })
-}
-
-/// What stands for a part of a text that is not known. The signs around the reason are of Unicode's
-/// private use.
-pub(crate) fn hole(why: &str) -> String {
-    let why: String = why
-        .chars()
-        .map(|c| {
-            if c == '"' || c == '\\' || c.is_control() {
-                '\''
-            } else {
-                c
-            }
-        })
-        .collect();
-    format!("\u{f8f0}{why}\u{f8f1}")
-}
-
-fn reason_of(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once('\u{f8f0}')?;
-    rest.split_once('\u{f8f1}').map(|(why, _)| why)
 }
 
 /// As Terraform writes it; nothing where that takes more digits than are computed with.

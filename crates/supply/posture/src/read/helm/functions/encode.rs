@@ -4,7 +4,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha1::Digest as _;
 
 use super::{Function, of, text, truth};
-use crate::read::helm::template::{Data, Engine, Fail, Value};
+use crate::read::{
+    helm::template::{Data, Engine, Fail, Value},
+    hex::hex,
+};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     of("b64enc", 1, 1, |engine, it| {
@@ -12,13 +15,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     of("b64dec", 1, 1, b64dec),
     of("sha1sum", 1, 1, |engine, it| {
-        engine.text(hexadecimal(&sha1::Sha1::digest(text(&it[0])?)))
+        engine.text(hex(&sha1::Sha1::digest(text(&it[0])?)))
     }),
     of("sha256sum", 1, 1, |engine, it| {
-        engine.text(hexadecimal(&sha2::Sha256::digest(text(&it[0])?)))
+        engine.text(hex(&sha2::Sha256::digest(text(&it[0])?)))
     }),
     of("sha512sum", 1, 1, |engine, it| {
-        engine.text(hexadecimal(&sha2::Sha512::digest(text(&it[0])?)))
+        engine.text(hex(&sha2::Sha512::digest(text(&it[0])?)))
     }),
     of("adler32sum", 1, 1, adler32),
     of("base", 1, 1, base),
@@ -52,10 +55,6 @@ fn b64dec(engine: &mut Engine, values: &[Value]) -> Result<Value, Fail> {
         // Sprig gives the mistake as text.
         Err(error) => engine.text(error.to_string()),
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn adler32(engine: &mut Engine, values: &[Value]) -> Result<Value, Fail> {

@@ -5,6 +5,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::{Answer, Args, Wrong};
+use crate::read::hex::hex;
 
 pub(super) fn call(name: &str, args: &Args<'_>) -> Option<Answer> {
     Some(match name {
@@ -62,8 +63,4 @@ fn uuid(args: &Args<'_>) -> Answer {
         &text[20..],
     ];
     args.say(parts.join("-"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

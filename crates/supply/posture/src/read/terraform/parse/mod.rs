@@ -161,14 +161,17 @@ impl<'a> Parser<'a> {
             }
             header = header.to(self.span_from(start));
         }
+        let open = self.at;
         self.at += 1;
         let inner = self.body(false)?;
+        let braces = self.span_from(open);
         self.end_of_item()?;
         body.blocks.push(Block {
             kind: name,
             labels,
             body: inner,
             header,
+            braces,
             file: self.file.clone(),
         });
         Ok(())

@@ -1,0 +1,67 @@
+//! What a value decides besides the attribute that is repaired.
+
+use std::{collections::HashSet, sync::Arc};
+
+use casemate_document::Span;
+
+use crate::{Attr, File, Origin, Resource, Value, World};
+
+/// What a change of a value changes besides the attributes at the places that are `repaired`: nothing, or
+/// a clause that says what.
+pub(super) fn other<'a>(
+    before: &World,
+    after: &World,
+    repaired: impl Iterator<Item = &'a Origin>,
+) -> Option<String> {
+    let repaired = Repaired(repaired.map(place).collect());
+    let counted = |world: &World| world.resources().iter().filter(is_counted).count();
+    let pairs = || {
+        let before = before.resources().iter().filter(is_counted);
+        before.zip(after.resources().iter().filter(is_counted))
+    };
+    let is_same = |(a, b): (&Resource, &Resource)| a.address == b.address && a.kind == b.kind;
+    if counted(before) != counted(after) || !pairs().all(is_same) {
+        return Some("what else there is as well".to_owned());
+    }
+    let mut others = pairs().filter(|(a, b)| repaired.differs(&a.body, &b.body));
+    let (other, _) = others.next()?;
+    Some(format!("{} has it too", other.address))
+}
+
+/// Whether it is what is made, and not what hands a value on.
+fn is_counted(resource: &&Resource) -> bool {
+    !matches!(&*resource.kind, "variable" | "module")
+}
+
+fn place(origin: &Origin) -> (*const File, Span) {
+    (Arc::as_ptr(&origin.file), origin.span)
+}
+
+/// The places of attributes that may be others.
+struct Repaired(HashSet<(*const File, Span)>);
+
+impl Repaired {
+    /// Values are bounded in depth where they are read.
+    fn differs(&self, before: &Attr, after: &Attr) -> bool {
+        let is_other = match (&before.value, &after.value) {
+            (Value::List(a), Value::List(b)) => {
+                a.len() != b.len() || a.iter().zip(&**b).any(|(a, b)| self.differs(a, b))
+            }
+            (Value::Map(a), Value::Map(b)) => {
+                let (a, b) = (a.items(), b.items());
+                a.len() != b.len()
+                    || a.iter()
+                        .zip(b)
+                        .any(|(a, b)| a.key != b.key || self.differs(&a.value, &b.value))
+            }
+            (Value::Null, Value::Null) => false,
+            (Value::Bool(a), Value::Bool(b)) => a != b,
+            (Value::Integer(a), Value::Integer(b)) => a != b,
+            (Value::Float(a), Value::Float(b)) => a.total_cmp(b).is_ne(),
+            (Value::String(a), Value::String(b)) => a != b,
+            (Value::Unknown(a), Value::Unknown(b)) => a != b,
+            _ => true,
+        };
+        is_other && !self.0.contains(&place(&before.origin))
+    }
+}
