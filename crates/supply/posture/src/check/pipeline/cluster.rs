@@ -10,7 +10,7 @@ use crate::{
     check::{
         Family, Persona, Report,
         image::Image,
-        script::{Deed, deeds},
+        script::{Deed, Did, deeds},
     },
     read::{argo::KINDS, kfp::EXECUTOR},
 };
@@ -187,7 +187,12 @@ fn did(at: &Cursor<'_>, report: &mut Report) {
     let Some((attr, script)) = text(at) else {
         return;
     };
-    for (deed, command) in deeds(script) {
+    for Did {
+        deed,
+        command,
+        truth,
+    } in deeds(script)
+    {
         let rule: &'static Rule = match deed {
             Deed::RunsDownload => &RUNS_DOWNLOAD,
             Deed::ExtraIndex | Deed::TrustedHost | Deed::NoSignature | Deed::NoCertificates => {
@@ -198,7 +203,7 @@ fn did(at: &Cursor<'_>, report: &mut Report) {
             _ => continue,
         };
         let origin = place(attr, script, command.span.clone());
-        report.of_part(Truth::Yes, rule, at, (command.name(), origin), || {
+        report.of_part(truth, rule, at, (command.name(), origin), || {
             format!("`{}`", command.name())
         });
     }

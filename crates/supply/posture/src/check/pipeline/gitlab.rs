@@ -14,7 +14,7 @@ use crate::{
         Family, Persona, Report,
         container::secret::{is_secret_name, is_written},
         image::Image,
-        script::{Deed, deeds},
+        script::{Deed, Did, deeds},
     },
     read::gitlab::{JOB, PIPELINE},
     shell::{Command, Shell, commands},
@@ -288,7 +288,12 @@ fn scripts(line: &Cursor<'_>, is_foreign: &Truth, report: &mut Report) {
             });
         }
     }
-    for (deed, command) in deeds(script) {
+    for Did {
+        deed,
+        command,
+        truth,
+    } in deeds(script)
+    {
         let rule: &'static Rule = match deed {
             Deed::RunsDownload => &RUNS_DOWNLOAD,
             Deed::ExtraIndex | Deed::TrustedHost | Deed::NoSignature | Deed::NoCertificates => {
@@ -298,7 +303,7 @@ fn scripts(line: &Cursor<'_>, is_foreign: &Truth, report: &mut Report) {
             _ => continue,
         };
         let at = place(attr, script, command.span.clone());
-        report.of_part(Truth::Yes, rule, line, (command.name(), at), || {
+        report.of_part(truth, rule, line, (command.name(), at), || {
             format!("`{}`", command.name())
         });
     }
@@ -399,7 +404,7 @@ macro_rules! rules {
             remediation: Cow::Borrowed($remediation),
             references: Cow::Borrowed(&[$(Reference::new($reference)),*]),
             bad: Some(Example::new(".gitlab-ci.yml", BAD)),
-            good: Some(Example::new(".gitlab-ci.yml", GOOD)),
+            good: Some(Example::new("pipeline.txtar", GOOD)),
         };)*
     };
 }
@@ -554,6 +559,7 @@ lint:
 ";
 
 const GOOD: &[u8] = b"\
+-- .gitlab-ci.yml --
 include:
 - local: /ci/base.yml
 - project: example/ci
@@ -570,4 +576,6 @@ train:
   - echo \"$CI_COMMIT_TITLE\"
   - pip install --require-hashes -r requirements.txt
   - hf upload example/model model
+-- ci/base.yml --
+stages: [build]
 ";
