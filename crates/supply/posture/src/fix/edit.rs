@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use casemate_document::Span;
 
-use super::{Repair, yaml};
-use crate::{Cursor, File, Language, World, check::Found};
+use super::{Repair, dockerfile, yaml};
+use crate::{Cursor, File, Language, World, check::Found, read::dockerfile::DOCKERFILE};
 
 /// A change of one file: other text in place of some bytes.
 #[derive(Clone, Debug)]
@@ -43,6 +43,10 @@ impl Edit {
 /// The edit that makes `repair` of `found`.
 pub(super) fn of(repair: Repair, found: &Found, world: &World) -> Result<Edit, String> {
     let attribute = &found.attribute;
+    let mut built = world.of_kind(DOCKERFILE);
+    if let Some(built) = built.find(|it| it.address == attribute.address) {
+        return dockerfile::edit(repair, found, built);
+    }
     // Several may have the address: the one that the finding stands in is meant.
     let mut places = world
         .resources()
@@ -54,6 +58,9 @@ pub(super) fn of(repair: Repair, found: &Found, world: &World) -> Result<Edit, S
     let (cursor, word) = match repair {
         Repair::Set(word) => (cursor, word),
         Repair::SetBelow(path, word) => (cursor.at(path), word),
+        Repair::WithoutFlag | Repair::WithoutOptions(_) | Repair::FormerUser => {
+            return Err("only files that build images are edited so".to_owned());
+        }
     };
     match cursor.resource.language {
         Language::Kubernetes | Language::Compose | Language::GithubActions | Language::GitlabCi => {

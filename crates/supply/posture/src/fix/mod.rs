@@ -9,6 +9,7 @@
 //! came from elsewhere is repaired where it is written; one whose place no edit is known for is not
 //! repaired, and said to be not.
 
+mod dockerfile;
 mod edit;
 mod repairs;
 mod yaml;
@@ -21,7 +22,7 @@ use std::{
 use casemate_core::{Fingerprint, PathText};
 
 pub use edit::Edit;
-pub use repairs::Repair;
+use repairs::Repair;
 
 use crate::{
     File, PostureSurvey,

@@ -105,20 +105,24 @@ fn judge(at: &Cursor<'_>, environment: &Cursor<'_>, report: &mut Report) {
         truth,
     } in deeds_within(script, &value)
     {
-        let words: Vec<&str> = command.words.iter().map(|it| it.text.as_str()).collect();
-        // A token is neither for a message nor for the way to what was found.
-        let (shown, message) = match deed {
+        // What a command is known by stays when an option of it goes, and has no token in it.
+        let words = || command.words.iter().map(|it| it.text.as_str());
+        let shown = |words: &mut dyn Iterator<Item = &str>| -> String {
+            let words: Vec<&str> = words.collect();
+            words.join(" ").chars().take(MAX_SHOWN).collect()
+        };
+        let (part, message) = match deed {
             Deed::TokenArgument => {
                 let name = command.name().to_owned();
                 (name.clone(), format!("{name} is given a token"))
             }
-            _ => {
-                let shown: String = words.join(" ").chars().take(MAX_SHOWN).collect();
-                (shown.clone(), format!("`{shown}`"))
-            }
+            _ => (
+                shown(&mut words().filter(|word| !word.starts_with('-'))),
+                format!("`{}`", shown(&mut words())),
+            ),
         };
         let origin = place(attr, script, command.span.clone());
-        report.of_part(truth, rule(deed), at, (&shown, origin), || message);
+        report.of_part(truth, rule(deed), at, (&part, origin), || message);
     }
 }
 

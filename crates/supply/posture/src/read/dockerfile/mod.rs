@@ -121,6 +121,10 @@ impl Stage {
     fn instruction(&mut self, it: &Instruction, origin: &Origin, global: &Variables) -> Attr {
         let string = |text: &str| Attr::new(Value::String(text.into()), origin.clone());
         let mut items = vec![item("instruction", string(&it.name))];
+        if it.is_on_build {
+            let yes = Attr::new(Value::Bool(true), origin.clone());
+            items.push(item("onbuild", yes));
+        }
         let flags = it
             .flags
             .iter()
