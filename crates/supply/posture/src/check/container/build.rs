@@ -7,7 +7,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use super::secret::{is_secret_name, is_written};
 use crate::{
     Cursor, Fact, Truth, World,
-    check::{Family, Persona, Report, image::Image},
+    check::{Family, Persona, Report, image::pinned},
     read::dockerfile::DOCKERFILE,
 };
 
@@ -98,21 +98,8 @@ fn base(stage: &Cursor<'_>, report: &mut Report) {
     if !stage.get("parent").is_absent().is_yes() {
         return;
     }
-    pinned(&stage.get("base"), "the base image", report);
-}
-
-fn pinned(at: &Cursor<'_>, what: &str, report: &mut Report) {
-    let name = at.text();
-    let floats = name
-        .clone()
-        .is(|name| name != "scratch" && Image::of(&name).floats());
-    report.when(floats.clone(), &FLOATING, at, || {
-        format!("{what} {} is whatever is the latest", at.shown())
-    });
-    let is_open = name.is(|name| name != "scratch" && Image::of(&name).digest.is_none());
-    report.when(is_open.and(|| !floats), &TAGGED, at, || {
-        format!("{what} {} has no digest", at.shown())
-    });
+    let rules = (&FLOATING, &TAGGED);
+    pinned(&stage.get("base"), "the base image ", rules, report);
 }
 
 fn judge(instruction: &Cursor<'_>, report: &mut Report) {

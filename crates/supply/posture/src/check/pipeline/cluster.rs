@@ -9,7 +9,7 @@ use crate::{
     Cursor, Fact, Resource, Truth, World,
     check::{
         Family, Persona, Report,
-        image::Image,
+        image::{Image, pinned},
         script::{Deed, Did, deeds},
     },
     read::{argo::KINDS, kfp::EXECUTOR},
@@ -106,22 +106,7 @@ fn runs(container: &Cursor<'_>, openings: &[&str], report: &mut Report) {
     if !matches!(container.fact, Fact::Known(_)) {
         return;
     }
-    let image = container.get("image");
-    let is_variable = |name: &str| name.contains("$(") || name.contains("{{");
-    let floats = image.text().holds(|name| match is_variable(&name) {
-        true => Truth::Unknown("a parameter names the image".into()),
-        false => Image::of(&name).floats().into(),
-    });
-    report.when(floats, &FLOATING, &image, || {
-        format!("{} is whatever is the latest", image.shown())
-    });
-    let is_tagged = image.text().is(|name| {
-        let image = Image::of(&name);
-        !is_variable(&name) && !image.floats() && image.digest.is_none()
-    });
-    report.when(is_tagged, &TAGGED, &image, || {
-        format!("{} has no digest", image.shown())
-    });
+    pinned(&container.get("image"), "", (&FLOATING, &TAGGED), report);
     let privileged = container.at("securityContext.privileged");
     report.when(privileged.is_true(), &PRIVILEGED, &privileged, || {
         "the step is privileged".to_owned()

@@ -13,7 +13,7 @@ use crate::{
     check::{
         Family, Persona, Report,
         container::secret::{is_secret_name, is_written},
-        image::Image,
+        image::pinned,
         script::{Deed, Did, deeds},
     },
     read::gitlab::{JOB, PIPELINE},
@@ -136,22 +136,7 @@ fn image(at: &Cursor<'_>, report: &mut Report) {
     } else {
         &named
     };
-    let Some((_, name)) = text(at) else {
-        return;
-    };
-    let is_variable = name.contains('$');
-    let image = Image::of(name);
-    let floats = match is_variable {
-        true => Truth::Unknown("a variable names the image".into()),
-        false => image.floats().into(),
-    };
-    report.when(floats, &FLOATING, at, || {
-        format!("{name} is whatever is the latest")
-    });
-    let is_tagged = !is_variable && !image.floats() && image.digest.is_none();
-    report.when(is_tagged.into(), &TAGGED, at, || {
-        format!("{name} has no digest")
-    });
+    pinned(at, "", (&FLOATING, &TAGGED), report);
 }
 
 fn services(job: &Cursor<'_>, report: &mut Report) {
