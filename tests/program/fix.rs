@@ -83,3 +83,22 @@ fn a_file_that_cannot_be_written_is_in_no_others_way() {
     assert!(read_text(dir.path().join(name)).contains("privileged: false"));
     assert_eq!(read(dir.path().join("a.yaml")), marked);
 }
+
+#[test]
+fn a_dockerfile_is_patched_and_keeps_the_ends_of_its_lines() {
+    let before = b"FROM a\r\nUSER b\r\nUSER root\r\nRUN curl \\\r\n  # why\r\n  -k \\\r\n  https://x.example -o y\r\n";
+    let dir = tree(&[(b"Dockerfile", before)]);
+    let path = dir.path().to_str().expect("UTF-8");
+    let rules = ["--rule", "CM-DKF-001", "--rule", "CM-DKF-025"];
+    let run = casemate(["fix", path].into_iter().chain(rules)).ended_with(1);
+    fs::write(dir.path().join("p.diff"), &run.out).expect("written");
+    let applied = Command::new("git")
+        .args(["apply", "p.diff"])
+        .current_dir(dir.path())
+        .status()
+        .expect("git");
+    assert!(applied.success());
+    let after = "FROM a\r\nUSER b\r\nUSER root\r\nRUN curl \\\r\n  # why\r\n  https://x.example -o y\r\nUSER b\r\n";
+    assert_eq!(read_text(dir.path().join("Dockerfile")), after);
+    casemate(["fix", path].into_iter().chain(rules)).ended_with(0);
+}

@@ -4,7 +4,10 @@ use super::{
     ai::{Finder, digest},
     workload::Container,
 };
-use crate::{Cursor, Fact, Origin};
+use crate::{
+    Cursor, Fact, Origin,
+    shell::{Shell, commands},
+};
 
 /// `command` and `args` of a container, with the words of a shell's script where they have one.
 #[derive(Clone, Debug, Default)]
@@ -140,7 +143,7 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
         return;
     }
     let mut finder = Finder::new(item.origin());
-    for text in evaluated(split(text)) {
+    for Part { text, is_inside } in evaluated(split(text)) {
         if words.len() >= MAX_WORDS {
             return;
         }
@@ -148,7 +151,9 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
         // The end of a line is written in no letters, and what is quoted stands there in another way,
         // but for the name of an option.
         let origin = match text.as_str() {
-            ";" => item.origin().clone(),
+            ";" | "|" => item.origin().clone(),
+            // It is part of a word that was found.
+            _ if is_inside => item.origin().clone(),
             _ if name.starts_with('-') => finder.find(name),
             _ => finder.find(&text),
         };
@@ -166,16 +171,24 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
     }
 }
 
+/// A word of a script.
+#[derive(Debug)]
+struct Part {
+    text: String,
+    /// Whether it stands in a substitution, which is a word too.
+    is_inside: bool,
+}
+
 /// The words, where those that a shell reads once more (`eval "…"`, `bash -c "…"`) are words too.
-fn evaluated(words: Vec<String>) -> Vec<String> {
+fn evaluated(words: Vec<Part>) -> Vec<Part> {
     let mut all = Vec::with_capacity(words.len());
     let mut is_read_again = false;
     for word in words {
-        if is_read_again && word.contains(char::is_whitespace) {
-            all.extend(split(&word));
+        if is_read_again && word.text.contains(char::is_whitespace) {
+            all.extend(split(&word.text));
             continue;
         }
-        is_read_again = match word.as_str() {
+        is_read_again = match word.text.as_str() {
             "eval" | "-c" | "-lc" => true,
             ";" | "|" => false,
             _ => is_read_again,
@@ -185,40 +198,22 @@ fn evaluated(words: Vec<String>) -> Vec<String> {
     all
 }
 
-/// The words of a script: quotes and backslashes are taken off, `;` stands for whatever ends a command,
-/// comments are left out. What a variable holds is not looked up.
-pub(crate) fn split(script: &str) -> Vec<String> {
+/// The words of a script, each command with `|` or `;` behind it. What a variable holds is not looked up.
+fn split(script: &str) -> Vec<Part> {
     let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut characters = script.chars().peekable();
-    let mut quote = None;
-    while let Some(c) = characters.next() {
-        match (quote, c) {
-            (Some(open), _) if c == open => quote = None,
-            (Some('\''), _) => word.get_or_insert_default().push(c),
-            (_, '\\') => match characters.next() {
-                Some('\n') | None => {}
-                Some(next) => word.get_or_insert_default().push(next),
-            },
-            (Some(_), _) => word.get_or_insert_default().push(c),
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (None, '#') if word.is_none() => while characters.next_if(|c| *c != '\n').is_some() {},
-            (None, '\n' | ';' | '|' | '&') => {
-                words.extend(word.take());
-                let is_pipe = c == '|' && characters.next_if_eq(&'|').is_none();
-                words.push(if is_pipe { "|" } else { ";" }.to_owned());
-            }
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (None, c) => word.get_or_insert_default().push(c),
-        }
+    let mut end = 0;
+    for command in commands(script, Shell::Posix) {
+        let is_inside = command.span.start < end;
+        end = end.max(command.span.end);
+        let part = |text: String| Part { text, is_inside };
+        let all = command.assignments.into_iter().chain(command.words);
+        words.extend(all.map(|word| part(word.text)));
+        let mark = if command.writes_pipe { "|" } else { ";" };
+        words.push(part(mark.to_owned()));
         if words.len() >= MAX_WORDS {
-            return words;
+            break;
         }
     }
-    words.extend(word);
     words
 }
 
@@ -288,7 +283,9 @@ mod tests {
         #[test]
         fn any_script_has_words(script in "[ -~\n\\\\'\"]{0,200}") {
             let words = split(&script);
-            prop_assert!(words.iter().map(String::len).sum::<usize>() <= script.len());
+            // The words of the script itself are no longer than it; those in substitutions are in them.
+            let own = words.iter().filter(|it| !it.is_inside && !matches!(&*it.text, ";" | "|"));
+            prop_assert!(own.map(|it| it.text.len()).sum::<usize>() <= script.len());
         }
 
         #[test]
@@ -308,17 +305,19 @@ mod tests {
         for (script, words) in [
             (
                 "vllm serve m --api-key $K",
-                &["vllm", "serve", "m", "--api-key", "$K"][..],
+                &["vllm", "serve", "m", "--api-key", "$K", ";"][..],
             ),
             (
                 "a \\\n  --b='c d'\n# no\ne",
-                &["a", "--b=c d", ";", ";", "e"],
+                &["a", "--b=c d", ";", "e", ";"],
             ),
-            ("x \"y \\\" z\" && ''", &["x", "y \" z", ";", ";", ""]),
-            ("curl u | sh || a", &["curl", "u", "|", "sh", ";", "a"]),
+            ("x \"y \\\" z\" && ''", &["x", "y \" z", ";", "", ";"]),
+            ("curl u | sh || a", &["curl", "u", "|", "sh", ";", "a", ";"]),
+            ("A=b c $(d e)", &["A=b", "c", "$(d e)", ";", "d", "e", ";"]),
             ("", &[]),
         ] {
-            assert_eq!(split(script), words, "{script}");
+            let split: Vec<String> = split(script).into_iter().map(|it| it.text).collect();
+            assert_eq!(split, words, "{script}");
         }
     }
 }

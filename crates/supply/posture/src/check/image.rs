@@ -1,5 +1,10 @@
 //! Names of images.
 
+use casemate_core::Rule;
+
+use super::Report;
+use crate::{Cursor, Truth};
+
 /// `registry/name:tag@digest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Image<'a> {
@@ -26,11 +31,56 @@ impl<'a> Image<'a> {
         Self { name, tag, digest }
     }
 
-    /// Whether it is another image whenever somebody pushes one.
-    pub(super) fn floats(&self) -> bool {
-        self.digest.is_none() && matches!(self.tag, None | Some("latest"))
+    /// Whether it is another image whenever somebody pushes one: without a tag, or with one that moves by
+    /// its name.
+    pub(super) fn floats(&self) -> Truth {
+        let last = self.name.rsplit('/').next().unwrap_or(self.name);
+        let parts = [last, self.tag.unwrap_or_default()];
+        if self.digest.is_some() {
+            return Truth::No;
+        }
+        let has = |sign: &str| parts.iter().any(|part| part.contains(sign));
+        let why = match () {
+            () if has("{{") || has("$(") => Some("a parameter names the image"),
+            () if has("$") => Some("a variable names the image"),
+            () if has("<") => Some("the image is filled in later"),
+            () => None,
+        };
+        if let Some(why) = why {
+            return Truth::Unknown(why.into());
+        }
+        self.tag.is_none_or(|tag| MOVING.contains(&tag)).into()
     }
 }
+
+/// Reports that the image at `at` floats, or else that it has no digest, by the one and the other rule.
+/// `what` stands before its name.
+pub(super) fn pinned(
+    at: &Cursor<'_>,
+    what: &str,
+    (floating, tagged): (&'static Rule, &'static Rule),
+    report: &mut Report,
+) {
+    let is_empty = |name: &str| name == "scratch" || name.is_empty();
+    let floats = at.text().holds(|name| match is_empty(&name) {
+        true => Truth::No,
+        false => Image::of(&name).floats(),
+    });
+    if floats == Truth::No {
+        let is_open = at
+            .text()
+            .is(|name| !is_empty(&name) && Image::of(&name).digest.is_none());
+        report.when(is_open, tagged, at, || {
+            format!("{what}{} has no digest", at.shown())
+        });
+        return;
+    }
+    report.when(floats, floating, at, || {
+        format!("{what}{} is whatever is the latest", at.shown())
+    });
+}
+
+const MOVING: &[&str] = &["", "latest", "main", "master", "nightly", "edge", "dev"];
 
 #[cfg(test)]
 mod tests {
@@ -46,6 +96,29 @@ mod tests {
         ] {
             let image = Image::of(text);
             assert_eq!((image.name, image.tag, image.digest), (name, tag, digest));
+        }
+    }
+
+    #[test]
+    fn what_floats_has_no_tag_or_one_that_moves() {
+        for (text, floats) in [
+            ("registry:5000/a", true),
+            ("registry:5000/a:1", false),
+            ("a", true),
+            ("a:latest", true),
+            ("a:nightly", true),
+            ("a:1@sha256:00", false),
+            ("a:${TAG}@sha256:00", false),
+            ("${HOST}/a", true),
+            ("${HOST}/a:1", false),
+        ] {
+            assert_eq!(Image::of(text).floats(), floats.into(), "{text}");
+        }
+        for text in ["a:${TAG}", "$IMAGE", "<image>", "a:{{ tag }}"] {
+            assert!(
+                matches!(Image::of(text).floats(), Truth::Unknown(_)),
+                "{text}"
+            );
         }
     }
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Family, Persona, Report, workload::pods};
-use crate::{Fact, Truth, World};
+use super::{Family, Persona, Report, image::pinned, workload::pods};
+use crate::World;
 
 pub(super) const FAMILY: Family = Family {
     rules: &[(&LATEST, Persona::Regular), (&TAG, Persona::Pedantic)],
@@ -16,44 +16,10 @@ fn check(world: &World, report: &mut Report) {
     for pod in pods(world) {
         for container in pod.containers() {
             let image = container.cursor.get("image");
-            let text = match image.text() {
-                Fact::Known(text) => text,
-                Fact::Absent => continue,
-                Fact::Unknown(why) => {
-                    report.when(Truth::Unknown(why), &LATEST, &image, String::new);
-                    continue;
-                }
-            };
-            let (is_latest, is_tag) = judged(&text);
-            report.when(is_latest, &LATEST, &image, || {
-                format!("{text} has no version")
-            });
-            report.when(is_tag, &TAG, &image, || {
-                format!("{text} is named by its tag")
-            });
+            pinned(&image, "", (&LATEST, &TAG), report);
         }
     }
 }
-
-/// Whether an image has no version, and whether it has one and no digest.
-fn judged(image: &str) -> (Truth, Truth) {
-    if image.contains('@') {
-        return (Truth::No, Truth::No);
-    }
-    let is_variable = |text: &str| ["$", "{{", "<"].iter().any(|it| text.contains(it));
-    // A colon in the last part is before the tag; before that it is before a port.
-    let name = image.rsplit('/').next().unwrap_or(image);
-    match name.split_once(':') {
-        _ if is_variable(name) => {
-            let unknown = Truth::Unknown(format!("{image} is filled in later").into());
-            (unknown, Truth::No)
-        }
-        Some((_, tag)) if !MOVING.contains(&tag) => (Truth::No, Truth::Yes),
-        _ => (Truth::Yes, Truth::No),
-    }
-}
-
-const MOVING: &[&str] = &["", "latest", "main", "master", "nightly", "edge", "dev"];
 
 static LATEST: Rule = Rule {
     id: RuleId::new("CM-IMG-001"),
@@ -124,8 +90,6 @@ spec:
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn what_a_kustomization_replaces_is_not_run() {
         let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: 'r/a'}]}\n";
@@ -149,20 +113,5 @@ mod tests {
                 .filter(|it| it.contains("IMG"));
             assert_eq!(found.collect::<Vec<_>>(), expected, "{images}");
         }
-    }
-
-    #[test]
-    fn ports_are_no_tags() {
-        for (image, is_latest) in [
-            ("registry:5000/a", true),
-            ("registry:5000/a:1", false),
-            ("a", true),
-            ("a:latest", true),
-            ("a:nightly", true),
-            ("a:1@sha256:00", false),
-        ] {
-            assert_eq!(judged(image).0, is_latest.into(), "{image}");
-        }
-        assert!(matches!(judged("a:${TAG}").0, Truth::Unknown(_)));
     }
 }

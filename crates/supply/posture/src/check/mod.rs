@@ -28,7 +28,10 @@ use crate::World;
 use container::{build, build_scripts, compose};
 use pipeline::{azure, cluster, github, gitlab};
 
+pub(crate) use container::build::{is_root, users};
+pub(crate) use pipeline::text::{place, text};
 pub use report::{Attribute, Found, Open, Related, Report};
+pub(crate) use script::{Deed, options};
 pub use user::{UserCheckError, UserChecks};
 
 /// Rules that ask about the same things.

@@ -8,8 +8,10 @@ use std::{
 
 use casemate_document::Span;
 
-use super::{Repair, hcl, yaml};
-use crate::{Cursor, File, Language, Origin, Resource, World, check::Found};
+use super::{Repair, dockerfile, hcl, yaml};
+use crate::{
+    Cursor, File, Language, Origin, Resource, World, check::Found, read::dockerfile::DOCKERFILE,
+};
 
 /// A change of one file: other text in place of some bytes.
 #[derive(Clone, Debug)]
@@ -122,17 +124,22 @@ impl<'a> Places<'a> {
     /// The edit that makes `repair` of `found`.
     pub(super) fn edit(&mut self, repair: Repair, found: &Found) -> Result<Place, String> {
         let attribute = &found.attribute;
-        // Several may have the address: the one that the finding stands in is meant.
         let named = self.by_address.get(&*attribute.address);
+        let named = named.into_iter().flatten().copied();
+        if let Some(built) = named.clone().find(|it| *it.kind == *DOCKERFILE) {
+            return dockerfile::edit(repair, found, built).map(Place::own);
+        }
+        // Several may have the address: the one that the finding stands in is meant.
         let mut places = named
-            .into_iter()
-            .flatten()
             .map(|it| it.find(&attribute.path))
             .filter(|it| it.origin().is_at(&attribute.origin));
         let cursor = places.next().ok_or("its attribute was not found again")?;
         let (path, word) = match repair {
             Repair::Set(word) => (None, word),
             Repair::SetBelow(path, word) => (Some(path), word),
+            Repair::WithoutFlag | Repair::WithoutOptions(_) | Repair::FormerUser => {
+                return Err("only files that build images are edited so".to_owned());
+            }
         };
         match cursor.resource.language {
             Language::Kubernetes

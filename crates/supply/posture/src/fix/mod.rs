@@ -9,6 +9,7 @@
 //! came from elsewhere is repaired where it is written, if nothing else is changed by that; one whose
 //! place no edit is known for is not repaired, and said to be not.
 
+mod dockerfile;
 mod edit;
 mod hcl;
 mod repairs;
@@ -23,7 +24,7 @@ use std::{
 use casemate_core::{Fingerprint, PathText};
 
 pub use edit::Edit;
-pub use repairs::Repair;
+use repairs::Repair;
 
 use self::edit::{Places, Plan, Planned};
 use crate::{

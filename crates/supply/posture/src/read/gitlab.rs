@@ -158,8 +158,7 @@ fn judge(path: &str, file: &Arc<File>, files: &Files, world: &mut World) {
         return;
     };
     if left == 0 {
-        let why = format!("more than {MAX_INCLUDES} files are included");
-        world.missing(file, Span::default(), why);
+        world.missing(file, Span::default(), TOO_MANY);
     }
     let mut add = |kind: &str, address: String, body: Attr| {
         world.add(Resource {
@@ -206,28 +205,57 @@ impl Files {
                 continue;
             }
             let mut found = Vec::new();
-            for (name, origin) in local_includes(&root) {
-                let Some((target, text)) = named(&path, &name, world) else {
-                    let shown: String = name.chars().take(MAX_SHOWN).collect();
-                    let why = format!("{shown}, which it includes, was not read");
-                    world.missing(&file, origin.span, why);
-                    continue;
-                };
-                if !self.roots.contains_key(&target) {
-                    let (root, _, error) = parsed(&text);
-                    if let Some(error) = error {
-                        world.missing(&text, error.span, error.message);
-                    }
-                    let Some(root) = root else {
+            let includes = includes(&root);
+            if includes.len() > MAX_INCLUDES {
+                world.missing(&file, Span::default(), TOO_MANY);
+            }
+            for (include, span) in includes.into_iter().take(MAX_INCLUDES) {
+                let name = match include {
+                    Include::Local(name) => name,
+                    Include::Elsewhere(name) => {
+                        let why = format!("{}, which it includes, is elsewhere", shown(&name));
+                        world.elsewhere(&file, span, why);
                         continue;
-                    };
-                    self.roots.insert(target.clone(), (text, root));
+                    }
+                    Include::Unknown => {
+                        world.missing(&file, span, "what it includes here was not understood");
+                        continue;
+                    }
+                };
+                let targets = match named(&path, &name, world) {
+                    Ok(targets) => targets,
+                    Err(why) => {
+                        let why =
+                            format!("{}, which it includes, was not read: {why}", shown(&name));
+                        world.missing(&file, span, why);
+                        continue;
+                    }
+                };
+                for (target, text) in targets {
+                    if self.add(&target, text, world) {
+                        open.push(target.clone());
+                        found.push(target);
+                    }
                 }
-                open.push(target.clone());
-                found.push(target);
             }
             self.included.insert(path, found);
         }
+    }
+
+    /// Takes a file that is included, and says whether there is anything in it.
+    fn add(&mut self, path: &str, file: Arc<File>, world: &mut World) -> bool {
+        if self.roots.contains_key(path) {
+            return true;
+        }
+        let (root, _, error) = parsed(&file);
+        if let Some(error) = error {
+            world.missing(&file, error.span, error.message);
+        }
+        let Some(root) = root else {
+            return false;
+        };
+        self.roots.insert(path.to_owned(), (file, root));
+        true
     }
 
     /// Marks `path` and all that it includes.
@@ -260,35 +288,91 @@ impl Files {
     }
 }
 
-/// The local files that a configuration includes, each with where it is named.
-fn local_includes(root: &Attr) -> Vec<(String, Origin)> {
+/// What a configuration takes in.
+enum Include {
+    /// Files of the same repository.
+    Local(String),
+    /// A project, an address, a component, or a template of GitLab's.
+    Elsewhere(String),
+    /// None that is known of.
+    Unknown,
+}
+
+/// What a configuration includes, each with where it is named.
+fn includes(root: &Attr) -> Vec<(Include, Span)> {
     let Fact::Known(include) = root.get("include") else {
         return Vec::new();
     };
-    let local = |item: &Attr| {
-        let named = item.get("local").and_then(Attr::text);
-        let name = named.or_else(|| item.text()).ok()?;
-        let is_local = !name.contains("://");
-        is_local.then(|| (name, item.origin.clone()))
+    let one = |item: &Attr| {
+        let local = item
+            .text()
+            .or_else(|| item.get("local").and_then(Attr::text));
+        let elsewhere = || {
+            let mut keys = ELSEWHERE.iter();
+            keys.find_map(|key| item.get(key).and_then(Attr::text).ok())
+        };
+        let include = match local.ok() {
+            Some(name) if name.contains("://") => Include::Elsewhere(name),
+            Some(name) => Include::Local(name),
+            None => elsewhere().map_or(Include::Unknown, Include::Elsewhere),
+        };
+        (include, item.origin.span)
     };
-    listed(include).iter().filter_map(local).collect()
+    listed(include).iter().map(one).collect()
 }
 
-/// The file that is called `name` in the configuration at `from`. Names begin at the top of their
+/// The files that `name` stands for in the configuration at `from`. Names begin at the top of their
 /// repository, which is where the configuration lies or above it.
-fn named(from: &str, name: &str, world: &World) -> Option<(String, Arc<File>)> {
+fn named(from: &str, name: &str, world: &World) -> Result<Vec<(String, Arc<File>)>, &'static str> {
+    if name.contains('$') {
+        return Err("a variable names it");
+    }
+    if !path::is_yaml(name) {
+        return Err("GitLab includes files that end in .yml or .yaml, and no others");
+    }
     let name = name.trim_start_matches('/');
     let mut folder = path::folder(from);
     loop {
-        let target = path::joined(folder, name)?;
-        if let Some(file) = world.files().get(&target) {
-            return Some((target, file.clone()));
+        let target = path::joined(folder, name).ok_or("it leads out of the tree")?;
+        let found = match target.contains('*') {
+            true => matching(&target, world)?,
+            false => {
+                let file = world.files().get(&target);
+                file.map(|file| (target, file.clone()))
+                    .into_iter()
+                    .collect()
+            }
+        };
+        if !found.is_empty() {
+            return Ok(found);
         }
         if folder.is_empty() {
-            return None;
+            return Err("it is not among the files");
         }
         folder = path::folder(folder);
     }
+}
+
+/// The files that match `pattern`, in which `*` stands for anything in a folder and `**` for folders too
+/// (<https://docs.gitlab.com/ci/yaml/#includelocal>).
+fn matching(pattern: &str, world: &World) -> Result<Vec<(String, Arc<File>)>, &'static str> {
+    let escaped = regex::escape(pattern);
+    let pattern = escaped.replace(r"\*\*", ".*").replace(r"\*", "[^/]*");
+    let pattern = regex::Regex::new(&format!("^{pattern}$"));
+    let pattern = pattern.map_err(|_| "its pattern is too long")?;
+    let files = world.files().iter();
+    let mut found: Vec<(String, Arc<File>)> = files
+        .filter(|(path, _)| pattern.is_match(path))
+        .map(|(path, file)| (path.clone(), file.clone()))
+        .collect();
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    // One too many is told where they are put together.
+    found.truncate(MAX_INCLUDES + 1);
+    Ok(found)
+}
+
+fn shown(name: &str) -> String {
+    name.chars().take(MAX_SHOWN).collect()
 }
 
 fn extended(job: &Attr, whole: &Attr, depth: usize, left: &mut usize) -> Attr {
@@ -388,6 +472,11 @@ const MAX_DEPTH: usize = 10;
 
 /// As many as GitLab takes where nobody says (<https://docs.gitlab.com/ci/yaml/includes/>).
 const MAX_INCLUDES: usize = 150;
+
+const TOO_MANY: &str = "more than 150 files are included";
+
+/// What names something that is not of the repository.
+const ELSEWHERE: &[&str] = &["project", "remote", "component", "template"];
 
 /// Of one job. Names may stand more than once, and each name for many: what they make is not bounded by
 /// what was written.
@@ -506,6 +595,55 @@ mod tests {
             let told = told(&[(".gitlab-ci.yml", root.as_bytes()), ("ci/x.txt", job)]);
             assert!(told.contains("was not read"), "{include}: {told}");
         }
+    }
+
+    #[test]
+    fn patterns_stand_for_the_files_that_match() {
+        let job = b"job: {script: curl x | sh}\n";
+        for (pattern, expected) in [
+            ("/ci/*.yml", &["ci/a.yml"][..]),
+            ("ci/**.yml", &["ci/a.yml", "ci/b/c.yml"]),
+            ("ci/**/*.yml", &["ci/b/c.yml"]),
+        ] {
+            let root = format!("include: '{pattern}'\n");
+            let files: [(&str, &[u8]); 3] = [
+                (".gitlab-ci.yml", root.as_bytes()),
+                ("ci/a.yml", job),
+                ("ci/b/c.yml", job),
+            ];
+            let world = crate::survey::tests::world(
+                &files.map(|(path, text)| (path.to_owned(), text.to_vec())),
+            );
+            let pipelines = world.of_kind(super::PIPELINE);
+            let apart: Vec<&str> = pipelines.map(|it| &*it.address).collect();
+            for path in ["ci/a.yml", "ci/b/c.yml"] {
+                assert_eq!(
+                    apart.contains(&path),
+                    !expected.contains(&path),
+                    "{pattern}"
+                );
+            }
+            assert_eq!(told(&files), "");
+        }
+    }
+
+    #[test]
+    fn what_another_repository_has_is_not_known_and_said_so() {
+        for include in [
+            "https://x.example/a.yml",
+            "{remote: 'https://x.example/a.yml', integrity: sha256-x}",
+            "{project: a/b, file: c.yml}",
+            "{component: x.example/a/b@1}",
+            "{template: Auto-DevOps.gitlab-ci.yml}",
+        ] {
+            let root = format!("include: {include}\njob: {{script: echo}}\n");
+            let outcomes = survey(&[(".gitlab-ci.yml", root.as_bytes())]);
+            let reason = outcomes[0].reason.as_deref().unwrap_or_default();
+            assert!(reason.contains("is elsewhere"), "{include}: {reason}");
+            assert_eq!(outcomes[0].coverage, casemate_core::Coverage::Complete);
+        }
+        let told = told(&[(".gitlab-ci.yml", b"include: {file: a.yml}\n")]);
+        assert!(told.contains("was not understood"), "{told}");
     }
 
     #[test]

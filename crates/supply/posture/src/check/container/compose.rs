@@ -7,7 +7,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use super::secret::{is_default, is_secret_name, is_written};
 use crate::{
     Attr, Cursor, Fact, Truth, World,
-    check::{Family, Persona, Report, image::Image},
+    check::{Family, Persona, Report, image::pinned},
     read::compose::{SERVICE, keyed},
 };
 
@@ -119,15 +119,7 @@ fn image(service: &Cursor<'_>, report: &mut Report) {
     if !service.get("build").is_absent().is_yes() {
         return;
     }
-    let image = service.get("image");
-    let floats = image.text().is(|name| Image::of(&name).floats());
-    report.when(floats.clone(), &FLOATING, &image, || {
-        format!("{} is whatever is the latest", image.shown())
-    });
-    let is_open = image.text().is(|name| Image::of(&name).digest.is_none());
-    report.when((!floats).and(|| is_open), &TAGGED, &image, || {
-        format!("{} has no digest", image.shown())
-    });
+    pinned(&service.get("image"), "", (&FLOATING, &TAGGED), report);
 }
 
 fn secrets(service: &Cursor<'_>, report: &mut Report) {

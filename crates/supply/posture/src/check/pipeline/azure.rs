@@ -13,8 +13,8 @@ use crate::{
     check::{
         Family, Persona, Report,
         container::secret::{is_secret_name, is_written},
-        image::Image,
-        script::{Deed, deeds},
+        image::pinned,
+        script::{Deed, Did, deeds},
     },
     read::azure::PIPELINE,
     shell::{Shell, commands},
@@ -140,7 +140,12 @@ fn judge(at: &Cursor<'_>, pipeline: &Cursor<'_>, is_foreign: &Truth, report: &mu
             });
         }
     }
-    for (deed, command) in deeds(script) {
+    for Did {
+        deed,
+        command,
+        truth,
+    } in deeds(script)
+    {
         let rule: &'static Rule = match deed {
             Deed::RunsDownload => &RUNS_DOWNLOAD,
             Deed::ExtraIndex | Deed::TrustedHost | Deed::NoSignature | Deed::NoCertificates => {
@@ -149,9 +154,7 @@ fn judge(at: &Cursor<'_>, pipeline: &Cursor<'_>, is_foreign: &Truth, report: &mu
             _ => continue,
         };
         let part = (command.name(), place(attr, script, command.span.clone()));
-        report.of_part(Truth::Yes, rule, at, part, || {
-            format!("`{}`", command.name())
-        });
+        report.of_part(truth, rule, at, part, || format!("`{}`", command.name()));
     }
 }
 
@@ -202,19 +205,7 @@ fn job(at: &Cursor<'_>, is_foreign: &Truth, report: &mut Report) {
     if let Some((_, name)) = text(&image)
         && (name.contains(':') || name.contains('/'))
     {
-        let is_variable = name.contains('$');
-        let parsed = Image::of(name);
-        let floats = match is_variable {
-            true => Truth::Unknown("a variable names the image".into()),
-            false => parsed.floats().into(),
-        };
-        report.when(floats, &FLOATING, &image, || {
-            format!("{name} is whatever is the latest")
-        });
-        let is_tagged = !is_variable && !parsed.floats() && parsed.digest.is_none();
-        report.when(is_tagged.into(), &TAGGED, &image, || {
-            format!("{name} has no digest")
-        });
+        pinned(&image, "", (&FLOATING, &TAGGED), report);
     }
     let pool = at.get("pool");
     let name = pool.get("name");
@@ -273,13 +264,7 @@ fn repositories(pipeline: &Cursor<'_>, report: &mut Report) {
         });
     }
     for container in resources.get("containers").items() {
-        let image = container.get("image");
-        let floats = image
-            .text()
-            .is(|name| !name.contains('$') && Image::of(&name).floats());
-        report.when(floats, &FLOATING, &image, || {
-            format!("{} is whatever is the latest", image.shown())
-        });
+        pinned(&container.get("image"), "", (&FLOATING, &TAGGED), report);
     }
 }
 

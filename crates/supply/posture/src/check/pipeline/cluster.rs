@@ -9,8 +9,8 @@ use crate::{
     Cursor, Fact, Resource, Truth, World,
     check::{
         Family, Persona, Report,
-        image::Image,
-        script::{Deed, deeds},
+        image::{Image, pinned},
+        script::{Deed, Did, deeds},
     },
     read::{argo::KINDS, kfp::EXECUTOR},
 };
@@ -106,22 +106,7 @@ fn runs(container: &Cursor<'_>, openings: &[&str], report: &mut Report) {
     if !matches!(container.fact, Fact::Known(_)) {
         return;
     }
-    let image = container.get("image");
-    let is_variable = |name: &str| name.contains("$(") || name.contains("{{");
-    let floats = image.text().holds(|name| match is_variable(&name) {
-        true => Truth::Unknown("a parameter names the image".into()),
-        false => Image::of(&name).floats().into(),
-    });
-    report.when(floats, &FLOATING, &image, || {
-        format!("{} is whatever is the latest", image.shown())
-    });
-    let is_tagged = image.text().is(|name| {
-        let image = Image::of(&name);
-        !is_variable(&name) && !image.floats() && image.digest.is_none()
-    });
-    report.when(is_tagged, &TAGGED, &image, || {
-        format!("{} has no digest", image.shown())
-    });
+    pinned(&container.get("image"), "", (&FLOATING, &TAGGED), report);
     let privileged = container.at("securityContext.privileged");
     report.when(privileged.is_true(), &PRIVILEGED, &privileged, || {
         "the step is privileged".to_owned()
@@ -187,7 +172,12 @@ fn did(at: &Cursor<'_>, report: &mut Report) {
     let Some((attr, script)) = text(at) else {
         return;
     };
-    for (deed, command) in deeds(script) {
+    for Did {
+        deed,
+        command,
+        truth,
+    } in deeds(script)
+    {
         let rule: &'static Rule = match deed {
             Deed::RunsDownload => &RUNS_DOWNLOAD,
             Deed::ExtraIndex | Deed::TrustedHost | Deed::NoSignature | Deed::NoCertificates => {
@@ -198,7 +188,7 @@ fn did(at: &Cursor<'_>, report: &mut Report) {
             _ => continue,
         };
         let origin = place(attr, script, command.span.clone());
-        report.of_part(Truth::Yes, rule, at, (command.name(), origin), || {
+        report.of_part(truth, rule, at, (command.name(), origin), || {
             format!("`{}`", command.name())
         });
     }

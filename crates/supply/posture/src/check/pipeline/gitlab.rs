@@ -13,8 +13,8 @@ use crate::{
     check::{
         Family, Persona, Report,
         container::secret::{is_secret_name, is_written},
-        image::Image,
-        script::{Deed, deeds},
+        image::pinned,
+        script::{Deed, Did, deeds},
     },
     read::gitlab::{JOB, PIPELINE},
     shell::{Command, Shell, commands},
@@ -136,22 +136,7 @@ fn image(at: &Cursor<'_>, report: &mut Report) {
     } else {
         &named
     };
-    let Some((_, name)) = text(at) else {
-        return;
-    };
-    let is_variable = name.contains('$');
-    let image = Image::of(name);
-    let floats = match is_variable {
-        true => Truth::Unknown("a variable names the image".into()),
-        false => image.floats().into(),
-    };
-    report.when(floats, &FLOATING, at, || {
-        format!("{name} is whatever is the latest")
-    });
-    let is_tagged = !is_variable && !image.floats() && image.digest.is_none();
-    report.when(is_tagged.into(), &TAGGED, at, || {
-        format!("{name} has no digest")
-    });
+    pinned(at, "", (&FLOATING, &TAGGED), report);
 }
 
 fn services(job: &Cursor<'_>, report: &mut Report) {
@@ -288,7 +273,12 @@ fn scripts(line: &Cursor<'_>, is_foreign: &Truth, report: &mut Report) {
             });
         }
     }
-    for (deed, command) in deeds(script) {
+    for Did {
+        deed,
+        command,
+        truth,
+    } in deeds(script)
+    {
         let rule: &'static Rule = match deed {
             Deed::RunsDownload => &RUNS_DOWNLOAD,
             Deed::ExtraIndex | Deed::TrustedHost | Deed::NoSignature | Deed::NoCertificates => {
@@ -298,7 +288,7 @@ fn scripts(line: &Cursor<'_>, is_foreign: &Truth, report: &mut Report) {
             _ => continue,
         };
         let at = place(attr, script, command.span.clone());
-        report.of_part(Truth::Yes, rule, line, (command.name(), at), || {
+        report.of_part(truth, rule, line, (command.name(), at), || {
             format!("`{}`", command.name())
         });
     }
@@ -399,7 +389,7 @@ macro_rules! rules {
             remediation: Cow::Borrowed($remediation),
             references: Cow::Borrowed(&[$(Reference::new($reference)),*]),
             bad: Some(Example::new(".gitlab-ci.yml", BAD)),
-            good: Some(Example::new(".gitlab-ci.yml", GOOD)),
+            good: Some(Example::new("pipeline.txtar", GOOD)),
         };)*
     };
 }
@@ -554,6 +544,7 @@ lint:
 ";
 
 const GOOD: &[u8] = b"\
+-- .gitlab-ci.yml --
 include:
 - local: /ci/base.yml
 - project: example/ci
@@ -570,4 +561,6 @@ train:
   - echo \"$CI_COMMIT_TITLE\"
   - pip install --require-hashes -r requirements.txt
   - hf upload example/model model
+-- ci/base.yml --
+stages: [build]
 ";

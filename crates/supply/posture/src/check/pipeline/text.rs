@@ -7,14 +7,14 @@ use casemate_document::Span;
 use crate::{Attr, Cursor, Fact, Origin, expression::Expression, fence, read::actions};
 
 /// The text at `cursor`.
-pub(in crate::check) fn text<'a>(cursor: &Cursor<'a>) -> Option<(&'a Attr, &'a str)> {
+pub(crate) fn text<'a>(cursor: &Cursor<'a>) -> Option<(&'a Attr, &'a str)> {
     let attr = cursor.fact.clone().ok()?;
     Some((attr, attr.as_str()?))
 }
 
 /// The place of `range` of the text of `attr`: quotes and indentation stand between the two, so that
 /// it is looked for. Where it is not found the place is that of the whole.
-pub(in crate::check) fn place(attr: &Attr, text: &str, range: Range<usize>) -> Origin {
+pub(crate) fn place(attr: &Attr, text: &str, range: Range<usize>) -> Origin {
     let whole = attr.origin.clone();
     let Some(part) = text.get(range.clone()) else {
         return whole;
@@ -73,7 +73,7 @@ impl Expansion<'_> {
     }
 
     /// Where `part` of it stands.
-    pub(in crate::check) fn place(&self, part: Span) -> Origin {
+    pub(crate) fn place(&self, part: Span) -> Origin {
         let range = self.start + part.start as usize..self.start + part.end as usize;
         place(self.attr, self.text, range)
     }

@@ -162,7 +162,11 @@ impl<'a> Files<'a> {
                 let base = self.extended(&file, base, depth + 1);
                 over(&base, service)
             }
-            _ => open(service, &format!("what it extends in {file} was not read")),
+            Some(_) => open(
+                service,
+                &format!("more than {MAX_DEPTH} services extend each other"),
+            ),
+            None => open(service, &format!("what it extends in {file} was not read")),
         }
     }
 

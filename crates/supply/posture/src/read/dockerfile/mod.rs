@@ -5,7 +5,7 @@ mod substitute;
 
 use std::sync::Arc;
 
-use super::{Content, Draft, Reader};
+use super::{Content, Draft, Reader, shell};
 use crate::{Attr, File, Item, Language, Map, Origin, Resource, Value, World};
 use parse::{Dockerfile, Instruction};
 use substitute::Variables;
@@ -13,7 +13,8 @@ use substitute::Variables;
 pub(super) const READER: Reader = Reader { read, gather };
 
 /// What a Dockerfile is called: a list of `stages`, each with its `name`, its `base`, the place of the
-/// stage that the base is, and its `instructions`.
+/// stage that the base is, and its `instructions`: what runs has a `script` and what is known of its
+/// `environment`, and what copies has the `files` of its here-documents.
 pub(crate) const DOCKERFILE: &str = "dockerfile";
 
 fn read(file: &Arc<File>) -> Option<Draft> {
@@ -120,6 +121,10 @@ impl Stage {
     fn instruction(&mut self, it: &Instruction, origin: &Origin, global: &Variables) -> Attr {
         let string = |text: &str| Attr::new(Value::String(text.into()), origin.clone());
         let mut items = vec![item("instruction", string(&it.name))];
+        if it.is_on_build {
+            let yes = Attr::new(Value::Bool(true), origin.clone());
+            items.push(item("onbuild", yes));
+        }
         let flags = it
             .flags
             .iter()
@@ -130,7 +135,12 @@ impl Stage {
         match it.name.as_str() {
             // The shell has the variables of those.
             "RUN" | "CMD" | "ENTRYPOINT" | "HEALTHCHECK" => {
-                items.push(item("script", string(&it.script())));
+                let script = it.script();
+                let names = shell::variables(&script).into_iter();
+                let known = self.variables.of_shell(names, it.name == "RUN");
+                let known = known.into_iter().map(|(name, value)| item(name, value));
+                items.push(item("environment", map(known.collect(), origin.clone())));
+                items.push(item("script", string(&script)));
             }
             "ARG" | "ENV" => {
                 let pairs = substitute::pairs(&line, it.name == "ENV");
@@ -158,6 +168,14 @@ impl Stage {
                 let words = words.iter().map(|word| self.variables.filled(word, origin));
                 let words = Value::List(words.collect());
                 items.push(item("words", Attr::new(words, origin.clone())));
+                let files = it.heredocs.iter().map(|heredoc| {
+                    let path = placed(&line, it.heredocs.len(), &heredoc.name);
+                    let path = item("path", self.variables.filled(&path, origin));
+                    let items = vec![path, item("content", string(&heredoc.body))];
+                    map(items, origin.clone())
+                });
+                let files = Value::List(files.collect());
+                items.push(item("files", Attr::new(files, origin.clone())));
             }
         }
         map(items, origin.clone())
@@ -168,6 +186,15 @@ impl Stage {
         let list = Attr::new(list, self.origin.clone());
         self.items.push(item("instructions", list));
         map(self.items, self.origin)
+    }
+}
+
+/// Where `COPY` puts the here-document called `name`, one of `count`.
+fn placed(line: &str, count: usize, name: &str) -> String {
+    let target = line.split_whitespace().last().unwrap_or_default();
+    match count > 1 || target.ends_with('/') {
+        true => format!("{}/{name}", target.trim_end_matches('/')),
+        false => target.to_owned(),
     }
 }
 

@@ -24,9 +24,18 @@ pub struct Instruction {
     /// What follows them. Lines that go on still end with `\`; comments between them are gone.
     pub text: String,
     /// The bodies of here-documents.
-    pub heredocs: Vec<String>,
+    pub heredocs: Vec<Heredoc>,
     /// All of it.
     pub span: Span,
+}
+
+/// A here-document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heredoc {
+    /// The word that ends it, which is the name of the file that `COPY` makes of it in a folder.
+    pub name: String,
+    /// What stands in it.
+    pub body: String,
 }
 
 impl Instruction {
@@ -57,9 +66,9 @@ impl Instruction {
     pub fn script(&self) -> String {
         match (self.list(), self.heredocs.as_slice()) {
             (Some(words), _) => words.join(" "),
-            (None, [body]) if self.text.trim_start().starts_with("<<") => body.clone(),
-            (None, bodies) => {
-                let ends = bodies.iter().map(|body| format!("\n{body}"));
+            (None, [only]) if self.text.trim_start().starts_with("<<") => only.body.clone(),
+            (None, all) => {
+                let ends = all.iter().map(|it| format!("\n{}", it.body));
                 self.text.clone() + &ends.collect::<String>()
             }
         }
@@ -195,7 +204,7 @@ impl<'a> Reader<'a> {
         line.trim_end().strip_suffix(self.escape)
     }
 
-    fn heredocs(&mut self, text: &str) -> Vec<String> {
+    fn heredocs(&mut self, text: &str) -> Vec<Heredoc> {
         let mut bodies = Vec::new();
         for mark in marks(text) {
             let mut body = String::new();
@@ -212,7 +221,10 @@ impl<'a> Reader<'a> {
                 body.push_str(line);
                 body.push('\n');
             }
-            bodies.push(body);
+            bodies.push(Heredoc {
+                name: mark.word,
+                body,
+            });
         }
         bodies
     }
@@ -344,7 +356,7 @@ mod tests {
             .collect();
         assert_eq!(names, ["FROM", "RUN", "RUN", "USER"]);
         assert_eq!(file.instructions[1].script(), "b\nFROM c\n");
-        assert_eq!(file.instructions[2].heredocs, ["d\n"]);
+        assert_eq!(file.instructions[2].heredocs[0].body, "d\n");
         assert_eq!(
             file.instructions[1].span.of(text),
             "RUN <<EOF\nb\nFROM c\nEOF"

@@ -43,6 +43,19 @@ impl Variables {
         }
     }
 
+    /// What a shell has of the variables called `names`: while it builds those of `ARG` too.
+    pub(super) fn of_shell<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+        is_building: bool,
+    ) -> Vec<(&'n str, Attr)> {
+        let known = names.filter_map(|name| Some((name, self.known.get(name)?)));
+        known
+            .filter(|(_, (_, is_kept))| is_building || *is_kept)
+            .map(|(name, (value, _))| (name, value.clone()))
+            .collect()
+    }
+
     /// `text` with its variables filled in.
     pub(super) fn filled(&self, text: &str, origin: &Origin) -> Attr {
         let mut origin = origin.clone();

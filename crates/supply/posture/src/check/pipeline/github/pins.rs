@@ -150,7 +150,8 @@ fn named(name: &str, at: &Cursor<'_>, origin: &crate::Origin, report: &mut Repor
     if image.name.is_empty() || image.digest.is_some() {
         return;
     }
-    let rule: &'static Rule = if image.floats() {
+    // What an expression puts there is told as what has no digest.
+    let rule: &'static Rule = if image.floats().is_yes() {
         &FLOATING_IMAGE
     } else {
         &TAGGED_IMAGE
