@@ -210,7 +210,7 @@ fn leads_to_service(backend: &Cursor<'_>, service: &str, port: Option<i64>) -> T
 }
 
 /// Kinds of routes with the ways to what names a Service in them.
-const ROUTES: &[(&str, &[&str])] = &[
+pub(super) const ROUTES: &[(&str, &[&str])] = &[
     (
         "Ingress",
         &[

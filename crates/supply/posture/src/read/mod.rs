@@ -17,7 +17,7 @@ pub(crate) mod dockerfile;
 pub(crate) mod gitlab;
 mod helm;
 pub(crate) mod kfp;
-mod kubernetes;
+pub(crate) mod kubernetes;
 mod kustomize;
 mod path;
 mod plan;
