@@ -1,0 +1,308 @@
+//! A cluster as a whole: which kinds it has, what is in them, and what could not be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use casemate_core::{AssetId, Coverage, Outcome, Status};
+use serde_json::Value;
+
+use crate::{
+    Accept, Api, Document, RequestError, Wanted,
+    discovery::{Resource, discover, is_name, json},
+    document::Key,
+    list::{Gap, list},
+    owner,
+};
+
+/// What is asked of a cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// The namespaces that are read; all of them, and what is in none, where there are none.
+    pub namespaces: Vec<String>,
+}
+
+/// How much is taken of a cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Objects of all kinds together.
+    pub objects: usize,
+    /// Bytes of all objects together, as documents.
+    pub bytes: usize,
+    /// Bytes of one answer.
+    pub answer: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            objects: 100_000,
+            bytes: 512 << 20,
+            answer: 32 << 20,
+        }
+    }
+}
+
+/// What was read, in the order of kinds and names.
+#[derive(Debug)]
+pub struct Reading {
+    /// Every object that is judged.
+    pub documents: Vec<Document>,
+    /// Of each kind, whether all of it was read; and of the cluster, what is true of all kinds.
+    pub outcomes: Vec<Outcome>,
+    /// The UID of `kube-system`, which tells one cluster from every other, where it may be read.
+    pub uid: Option<String>,
+}
+
+/// Reads everything that is wanted. `progress` hears how many objects were read so far.
+///
+/// # Errors
+///
+/// [`RequestError`] where the cluster does not say what it has: there is no connection, or we are
+/// nobody there.
+pub fn read(
+    api: &dyn Api,
+    cluster: &str,
+    wanted: &[Wanted<'_>],
+    scope: &Scope,
+    limits: &Limits,
+    progress: &dyn Fn(u64),
+) -> Result<Reading, RequestError> {
+    if let Some(namespace) = scope.namespaces.iter().find(|name| !is_name(name)) {
+        return Err(RequestError::Malformed(format!(
+            "{namespace:?} is no name of a namespace"
+        )));
+    }
+    let discovery = discover(api, wanted, limits.answer)?;
+    let mut reader = Reader {
+        api,
+        cluster,
+        scope,
+        limits,
+        objects: BTreeMap::new(),
+        resources: BTreeMap::new(),
+        outcomes: Vec::new(),
+    };
+    for (group, why) in &discovery.gaps {
+        reader.gap(group, &format!("the API group {group}"), why.clone());
+    }
+    for resource in &discovery.resources {
+        reader.resource(resource);
+        progress(reader.objects.len() as u64);
+    }
+    let uid = reader.uid();
+    let (documents, outcomes) = reader.finish();
+    Ok(Reading {
+        documents,
+        outcomes,
+        uid,
+    })
+}
+
+struct Reader<'a> {
+    api: &'a dyn Api,
+    cluster: &'a str,
+    scope: &'a Scope,
+    limits: &'a Limits,
+    objects: BTreeMap<Key, Value>,
+    resources: BTreeMap<(String, String), &'a Resource>,
+    outcomes: Vec<Outcome>,
+}
+
+impl<'a> Reader<'a> {
+    fn resource(&mut self, resource: &'a Resource) {
+        self.resources
+            .insert((resource.group.clone(), resource.kind.clone()), resource);
+        let is_secret = resource.group.is_empty() && resource.kind == "Secret";
+        let accept = if is_secret {
+            Accept::Metadata
+        } else {
+            Accept::Json
+        };
+        let mut read = 0;
+        let mut reasons = Vec::new();
+        for namespace in self.places(resource) {
+            let room = self.limits.objects.saturating_sub(self.objects.len());
+            let limit = self.limits.answer;
+            let listed = match &namespace {
+                Place::Named(name) => self.one(resource, name),
+                Place::All => list(self.api, resource, None, accept, limit, room),
+                Place::In(name) => list(self.api, resource, Some(name), accept, limit, room),
+            };
+            read += listed.items.len();
+            for item in listed.items {
+                self.objects.insert(Key::of(&item, resource), item);
+            }
+            let told = namespace.told();
+            match listed.gap {
+                None => {}
+                Some(Gap::Partial(why)) => reasons.push(format!("{told}{why}")),
+                Some(Gap::Refused(error)) if is_secret && error.code() == Some(403) => {
+                    let why = "may not be listed, and no check reads more of them than their names";
+                    return self.tell(resource, Status::NotApplicable, Coverage::Complete, why);
+                }
+                Some(Gap::Refused(error)) => reasons.push(format!("{told}{error}")),
+            }
+        }
+        match (
+            &reasons[..],
+            resource.is_namespaced || self.scope.namespaces.is_empty(),
+        ) {
+            ([], true) => self.tell(resource, Status::Pass, Coverage::Complete, ""),
+            ([], false) if resource.kind == "Namespace" => {
+                self.tell(resource, Status::Pass, Coverage::Complete, "");
+            }
+            ([], false) => {
+                let why = "not read, since single namespaces were asked for";
+                self.tell(resource, Status::NotApplicable, Coverage::Complete, why);
+            }
+            _ => {
+                let result = if read == 0 {
+                    Status::Error
+                } else {
+                    Status::Undetermined
+                };
+                self.tell(resource, result, Coverage::Partial, &reasons.join("; "));
+            }
+        }
+    }
+
+    /// Where a kind is looked for.
+    fn places(&self, resource: &Resource) -> Vec<Place> {
+        let named = &self.scope.namespaces;
+        let is_namespace = resource.group.is_empty() && resource.kind == "Namespace";
+        match (named.is_empty(), resource.is_namespaced) {
+            (true, _) => vec![Place::All],
+            (false, true) => named.iter().cloned().map(Place::In).collect(),
+            (false, false) if is_namespace => named.iter().cloned().map(Place::Named).collect(),
+            (false, false) => Vec::new(),
+        }
+    }
+
+    /// One object of the cluster, by its name.
+    fn one(&self, resource: &Resource, name: &str) -> crate::list::Listed {
+        let path = format!("{}/{name}", resource.path(None));
+        let object = self.api.get(&path, Accept::Json, self.limits.answer);
+        match object.and_then(|body| json(&body)) {
+            Ok(object) if object["metadata"]["name"] == *name => crate::list::Listed {
+                items: vec![object],
+                gap: None,
+            },
+            Ok(_) => crate::list::Listed {
+                items: Vec::new(),
+                gap: Some(Gap::Partial(
+                    "another object came than was asked for".to_owned(),
+                )),
+            },
+            Err(error) => crate::list::Listed {
+                items: Vec::new(),
+                gap: Some(Gap::Refused(error)),
+            },
+        }
+    }
+
+    fn uid(&self) -> Option<String> {
+        let system = self.objects.iter().find(|(key, _)| {
+            key.group.is_empty() && key.kind == "Namespace" && key.name == "kube-system"
+        });
+        let known = system.and_then(|(_, object)| object["metadata"]["uid"].as_str());
+        known.map(str::to_owned)
+    }
+
+    fn finish(mut self) -> (Vec<Document>, Vec<Outcome>) {
+        let stood_for = owner::stood_for(&self.objects);
+        let objects = std::mem::take(&mut self.objects);
+        let mut documents = Vec::new();
+        let mut bytes = 0_usize;
+        let mut left_out: BTreeSet<(String, String)> = BTreeSet::new();
+        for (key, object) in objects {
+            let kind = (key.group.clone(), key.kind.clone());
+            let Some(resource) = self
+                .resources
+                .get(&kind)
+                .filter(|_| !stood_for.contains(&key))
+            else {
+                continue;
+            };
+            let document = Document::of(self.cluster, resource, object);
+            bytes = bytes.saturating_add(document.text.len());
+            if bytes > self.limits.bytes {
+                left_out.insert(kind);
+                continue;
+            }
+            documents.push(document);
+        }
+        if !left_out.is_empty() {
+            let kinds: Vec<&str> = left_out.iter().map(|(_, kind)| kind.as_str()).collect();
+            let why = format!(
+                "objects beyond {} MiB were left out, by our own limit: some of {}",
+                self.limits.bytes >> 20,
+                kinds.join(", ")
+            );
+            self.gap("", "the cluster", why);
+        }
+        (documents, self.outcomes)
+    }
+
+    fn tell(&mut self, resource: &Resource, result: Status, coverage: Coverage, why: &str) {
+        let name = format!("{} {}", resource.api_version(), resource.plural);
+        let mut outcome = outcome(self.cluster, &resource.qualified(), &name, result);
+        outcome.coverage = coverage;
+        outcome.reason = (!why.is_empty()).then(|| why.to_owned());
+        self.outcomes.push(outcome);
+    }
+
+    fn gap(&mut self, kind: &str, name: &str, why: String) {
+        let mut outcome = outcome(self.cluster, kind, name, Status::Error);
+        outcome.coverage = Coverage::Partial;
+        outcome.reason = Some(why);
+        self.outcomes.push(outcome);
+    }
+}
+
+/// Where a list is taken from.
+enum Place {
+    All,
+    In(String),
+    Named(String),
+}
+
+impl Place {
+    fn told(&self) -> String {
+        match self {
+            Self::All => String::new(),
+            Self::In(name) | Self::Named(name) => format!("{name}: "),
+        }
+    }
+}
+
+/// That what the cluster says cannot be trusted, which is said of all of it.
+pub fn unverified(cluster: &str, why: &str) -> Outcome {
+    let mut outcome = outcome(cluster, "", "the API server", Status::Undetermined);
+    outcome.coverage = Coverage::Partial;
+    outcome.reason = Some(why.to_owned());
+    outcome
+}
+
+fn outcome(cluster: &str, kind: &str, name: &str, result: Status) -> Outcome {
+    Outcome {
+        check: CHECK.to_owned(),
+        version: VERSION.to_owned(),
+        subject: AssetId::Kubernetes {
+            cluster: cluster.to_owned(),
+            namespace: String::new(),
+            kind: kind.to_owned(),
+            name: String::new(),
+        },
+        name: format!("cluster {cluster}: {name}"),
+        input: None,
+        result,
+        coverage: Coverage::Complete,
+        reason: None,
+        facts: BTreeMap::new(),
+        findings: Vec::new(),
+    }
+}
+
+/// The name of what says how far a cluster was read.
+pub const CHECK: &str = "cluster";
+/// Its version.
+pub const VERSION: &str = "1";
