@@ -2,6 +2,7 @@
 
 mod assess;
 mod attest;
+mod cluster;
 mod commands;
 mod constraints;
 mod convert;

@@ -17,9 +17,9 @@ pub struct Kubeconfig {
     root: Node,
 }
 
-/// The server and the user of a context.
+/// The server and the user of a context, as they are written: nothing was opened for them.
 #[derive(Debug)]
-pub(crate) struct Context {
+pub struct Context {
     /// What the kubeconfig calls the cluster.
     pub(crate) cluster_name: String,
     pub(crate) cluster: Cluster,
@@ -98,7 +98,7 @@ impl Kubeconfig {
     /// # Errors
     ///
     /// [`AccessError::Kubeconfig`] where something is not there, or is no longer part of Kubernetes.
-    pub(crate) fn context(&self, name: Option<&str>) -> Result<Context, AccessError> {
+    pub fn context(&self, name: Option<&str>) -> Result<Context, AccessError> {
         let current = self.text(&self.root, "current-context");
         let name = name.map(str::to_owned).or(current).ok_or_else(|| {
             let known = self.names("contexts").join(", ");

@@ -48,8 +48,6 @@ pub struct Reading {
     pub documents: Vec<Document>,
     /// Of each kind, whether all of it was read; and of the cluster, what is true of all kinds.
     pub outcomes: Vec<Outcome>,
-    /// The UID of `kube-system`, which tells one cluster from every other, where it may be read.
-    pub uid: Option<String>,
 }
 
 /// Reads everything that is wanted. `progress` hears how many objects were read so far.
@@ -88,12 +86,10 @@ pub fn read(
         reader.resource(resource);
         progress(reader.objects.len() as u64);
     }
-    let uid = reader.uid();
     let (documents, outcomes) = reader.finish();
     Ok(Reading {
         documents,
         outcomes,
-        uid,
     })
 }
 
@@ -199,14 +195,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn uid(&self) -> Option<String> {
-        let system = self.objects.iter().find(|(key, _)| {
-            key.group.is_empty() && key.kind == "Namespace" && key.name == "kube-system"
-        });
-        let known = system.and_then(|(_, object)| object["metadata"]["uid"].as_str());
-        known.map(str::to_owned)
-    }
-
     fn finish(mut self) -> (Vec<Document>, Vec<Outcome>) {
         let stood_for = owner::stood_for(&self.objects);
         let objects = std::mem::take(&mut self.objects);
@@ -274,6 +262,20 @@ impl Place {
     }
 }
 
+/// The UID of the namespace `kube-system`, which tells a cluster from every other.
+///
+/// # Errors
+///
+/// [`RequestError`] where it may not be read.
+pub fn uid(api: &dyn Api) -> Result<String, RequestError> {
+    let object = json(&api.get("/api/v1/namespaces/kube-system", Accept::Json, MAX_ONE)?)?;
+    let uid = object["metadata"]["uid"]
+        .as_str()
+        .filter(|uid| is_name(uid));
+    uid.map(str::to_owned)
+        .ok_or_else(|| RequestError::Malformed("the namespace has no UID".to_owned()))
+}
+
 /// That what the cluster says cannot be trusted, which is said of all of it.
 pub fn unverified(cluster: &str, why: &str) -> Outcome {
     let mut outcome = outcome(cluster, "", "the API server", Status::Undetermined);
@@ -301,6 +303,9 @@ fn outcome(cluster: &str, kind: &str, name: &str, result: Status) -> Outcome {
         findings: Vec::new(),
     }
 }
+
+/// No object is longer: etcd takes 1.5 MiB.
+const MAX_ONE: u64 = 4 << 20;
 
 /// The name of what says how far a cluster was read.
 pub const CHECK: &str = "cluster";

@@ -8,7 +8,7 @@ mod server;
 pub(crate) mod tls;
 
 use std::{
-    io::{self, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{TcpStream, ToSocketAddrs},
     sync::Arc,
     time::{Duration, Instant},
@@ -195,14 +195,27 @@ fn is_passing(error: &RequestError) -> bool {
 
 /// A status with its body.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) code: u16,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) location: Option<String>,
-    pub(crate) body: Vec<u8>,
+pub struct Answer {
+    /// The status.
+    pub code: u16,
+    /// How long to wait before asking again.
+    pub retry_after: Option<Duration>,
+    /// Where it sends us.
+    pub location: Option<String>,
+    /// What it says, unframed.
+    pub body: Vec<u8>,
 }
 
 impl Answer {
+    /// One answer with a body of at most `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] where it is no HTTP/1.1, longer, or has no end.
+    pub fn read(reader: &mut impl BufRead, limit: u64) -> Result<Self, RequestError> {
+        message::read(reader, limit)
+    }
+
     /// The body, or why there is none that counts and when to ask again.
     fn judged(self) -> Result<Vec<u8>, (RequestError, Option<Duration>)> {
         let error = match (self.code, self.location) {
@@ -235,7 +248,7 @@ fn exchange(
 ) -> Result<Answer, RequestError> {
     stream.write_all(request.as_bytes()).map_err(broken)?;
     stream.flush().map_err(broken)?;
-    message::read(&mut BufReader::new(stream), limit)
+    Answer::read(&mut BufReader::new(stream), limit)
 }
 
 /// Asks a proxy for a way to the server (RFC 9110, section 9.3.6).

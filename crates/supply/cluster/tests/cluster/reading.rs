@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use casemate_cluster::{Client, Limits, Reading, RequestError, Scope, Wanted, read};
+use casemate_cluster::{Client, Limits, Reading, RequestError, Scope, Wanted, read, uid};
 use casemate_core::{Coverage, Outcome, Status};
 use serde_json::{Value, json};
 
@@ -127,7 +127,7 @@ fn everything_that_is_wanted_is_read_and_nothing_else_asked() {
         ]
     );
     assert!(reading.outcomes.iter().all(|it| it.result == Status::Pass));
-    assert_eq!(reading.uid.as_deref(), Some("uid-of-kube-system"));
+    assert_eq!(uid(&client).as_deref(), Ok("uid-of-kube-system"));
     let lines = server.lines();
     assert!(
         lines.iter().all(|line| line.starts_with("GET /api")),
