@@ -57,12 +57,16 @@ impl Reply {
         let written = match self {
             Self::Raw(bytes) => stream.write_all(&bytes),
             Self::Json(code, body) => {
+                let form = match body["kind"] == "APIGroupDiscoveryList" {
+                    true => ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+                    false => "",
+                };
                 let body = body.to_string();
                 // In chunks, as the API server does with what is long.
                 let (first, second) = body.split_at(body.len() / 2);
                 let chunk = |part: &str| format!("{:x}\r\n{part}\r\n", part.len());
                 let text = format!(
-                    "HTTP/1.1 {code} X\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{}{}0\r\n\r\n",
+                    "HTTP/1.1 {code} X\r\nContent-Type: application/json{form}\r\nTransfer-Encoding: chunked\r\n\r\n{}{}0\r\n\r\n",
                     chunk(first),
                     chunk(second)
                 );
@@ -271,8 +275,16 @@ impl Objects {
             true => "PartialObjectMetadataList".to_owned(),
             false => format!("{}List", resource.2),
         };
+        let version = match is_metadata {
+            true => "meta.k8s.io/v1".to_owned(),
+            false => root(resource.0, resource.1)
+                .trim_start_matches("/apis/")
+                .trim_start_matches("/api/")
+                .to_owned(),
+        };
         Some(json!({
             "kind": kind,
+            "apiVersion": version,
             "metadata": { "resourceVersion": "812", "continue": token },
             "items": items[start..end],
         }))
@@ -386,6 +398,7 @@ fn resources(path: &str) -> Option<Value> {
     });
     Some(json!({
         "kind": "APIResourceList",
+        "apiVersion": "v1",
         "groupVersion": path.trim_start_matches("/apis/").trim_start_matches("/api/"),
         "resources": resources.collect::<Vec<_>>(),
     }))
