@@ -46,7 +46,7 @@ fn cluster(data: &[u8]) {
     };
     let limits = Limits {
         objects: 100,
-        bytes: 1 << 20,
+        bytes: 256 << 10,
         answer: LIMIT,
     };
     let reading = read(&server, "prod", WANTED, &Scope::default(), &limits, &|_| {});

@@ -136,15 +136,19 @@ impl Access {
     }
 }
 
+/// What may be a secret, and does not outlive its use.
+type Bytes = Zeroizing<Vec<u8>>;
+
 /// What was read of a kubeconfig, or of a pod's folder.
 struct Parts {
     cluster: String,
     server: Server,
     tls_server_name: Option<String>,
-    authority: Option<Zeroizing<Vec<u8>>>,
+    authority: Option<Bytes>,
     is_unverified: bool,
     proxy: Option<Server>,
-    identity: Option<(Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>)>,
+    /// The chain of certificates and its key.
+    identity: Option<(Bytes, Bytes)>,
     token: Option<Zeroizing<String>>,
     others: Vec<(&'static str, Zeroizing<String>)>,
 }
@@ -243,7 +247,7 @@ fn text_of(path: &Path) -> Result<Zeroizing<String>, AccessError> {
 }
 
 /// A file of the caller's, which is short.
-fn bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>, AccessError> {
+fn bounded(path: &Path) -> Result<Bytes, AccessError> {
     let failed = |error: String| AccessError::Read {
         path: path.to_owned(),
         error,

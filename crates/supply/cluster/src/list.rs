@@ -12,6 +12,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
     pub(crate) items: Vec<Value>,
+    /// How many bytes of answers they were.
+    pub(crate) bytes: usize,
     /// Why there may be more, or why some are not what they should be.
     pub(crate) gap: Option<Gap>,
 }
@@ -25,14 +27,22 @@ pub(crate) enum Gap {
     Partial(String),
 }
 
-/// Lists a kind, and takes at most `room` objects of it.
+/// How much more is taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) objects: usize,
+    /// Of answers.
+    pub(crate) bytes: usize,
+}
+
+/// Lists a kind, as much of it as there is room for.
 pub(crate) fn list(
     api: &dyn Api,
     resource: &Resource,
     namespace: Option<&str>,
     accept: Accept,
     limit: u64,
-    room: usize,
+    room: Room,
 ) -> Listed {
     let mut pages = Pages {
         api,
@@ -48,7 +58,7 @@ pub(crate) fn list(
     }
 }
 
-impl From<(Listed, Option<RequestError>)> for Listed {
+impl From<(Self, Option<RequestError>)> for Listed {
     fn from((listed, error): (Self, Option<RequestError>)) -> Self {
         let gap = error.map(|error| match listed.items.is_empty() {
             true => Gap::Refused(error),
@@ -72,7 +82,7 @@ struct Pages<'a> {
 
 impl Pages<'_> {
     /// The pages from the first to the last, or to the one that does not come.
-    fn all(&mut self, room: usize) -> (Listed, Option<RequestError>) {
+    fn all(&mut self, room: Room) -> (Listed, Option<RequestError>) {
         let mut listed = Listed::default();
         let mut token = String::new();
         for _ in 0..MAX_PAGES {
@@ -80,16 +90,19 @@ impl Pages<'_> {
                 Ok(page) => page,
                 Err(error) => return (listed, Some(error)),
             };
+            listed.bytes = listed.bytes.saturating_add(page.bytes);
+            if listed.bytes > room.bytes {
+                listed.gap = Some(Gap::Partial(TOO_MUCH.to_owned()));
+                return (listed, None);
+            }
             for item in page.items {
-                if listed.items.len() >= room {
-                    let why =
-                        format!("no more than {room} of its objects were taken, by our own limit");
-                    listed.gap = Some(Gap::Partial(why));
+                if listed.items.len() >= room.objects {
+                    listed.gap = Some(Gap::Partial(TOO_MUCH.to_owned()));
                     return (listed, None);
                 }
-                match is_object(&item) {
-                    true => listed.items.push(item),
-                    false => {
+                match taken(item) {
+                    Some(object) => listed.items.push(object),
+                    None => {
                         let why = "an item of the list is no object with a name, and was left out";
                         listed.gap = Some(Gap::Partial(why.to_owned()));
                     }
@@ -126,7 +139,8 @@ impl Pages<'_> {
             path.push_str("&continue=");
             path.push_str(&encode(token));
         }
-        let mut answer = json(&self.api.get(&path, self.accept, self.limit)?)?;
+        let body = self.api.get(&path, self.accept, self.limit)?;
+        let mut answer = json(&body)?;
         let kind = answer["kind"].as_str().unwrap_or_default();
         if !kind.ends_with("List") {
             return Err(RequestError::Malformed("it is no list".to_owned()));
@@ -143,6 +157,7 @@ impl Pages<'_> {
         let next = answer["metadata"]["continue"].as_str();
         Ok(Page {
             items,
+            bytes: body.len(),
             next: next.filter(|next| !next.is_empty()).map(str::to_owned),
         })
     }
@@ -150,12 +165,18 @@ impl Pages<'_> {
 
 struct Page {
     items: Vec<Value>,
+    bytes: usize,
     next: Option<String>,
 }
 
-fn is_object(item: &Value) -> bool {
-    let name = item["metadata"]["name"].as_str();
-    name.is_some_and(|name| !name.is_empty())
+/// An item that is an object with a name, without what is most of many and nobody judges.
+fn taken(mut item: Value) -> Option<Value> {
+    item["metadata"]["name"]
+        .as_str()
+        .filter(|name| !name.is_empty())?;
+    item.as_object_mut()?.remove("status");
+    item["metadata"].as_object_mut()?.remove("managedFields");
+    Some(item)
 }
 
 /// As a part of a query (RFC 3986).
@@ -172,6 +193,7 @@ fn encode(text: &str) -> String {
     })
 }
 
+const TOO_MUCH: &str = "more objects were there than are taken, by our own limit";
 /// What `kubectl` asks for at once.
 const PAGE: usize = 500;
 /// A server that never ends its list is not followed for ever.

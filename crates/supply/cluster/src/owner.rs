@@ -229,14 +229,17 @@ mod tests {
         left.map(|key| key.name.clone()).collect()
     }
 
-    fn pod(name: &str, owner: &str, spec: Value) -> (Key, Value) {
+    fn pod(name: &str, owner: &str, spec: &Value) -> (Key, Value) {
         let object = json!({ "metadata": owned(name, owner), "spec": spec });
         (key("", "Pod", name), object)
     }
 
     #[test]
     fn a_deployment_is_judged_once_for_all_that_it_makes() {
-        let pods = vec![pod("p", "r", running("one")), pod("q", "r", running("one"))];
+        let pods = vec![
+            pod("p", "r", &running("one")),
+            pod("q", "r", &running("one")),
+        ];
         assert_eq!(judged(pods), ["a"]);
     }
 
@@ -250,13 +253,13 @@ mod tests {
             ("r", running("two")),
             ("old", running("zero")),
         ] {
-            assert_eq!(judged(vec![pod("p", owner, spec)]), ["p", "a"]);
+            assert_eq!(judged(vec![pod("p", owner, &spec)]), ["p", "a"]);
         }
         assert_eq!(
-            judged(vec![pod("p", "not-there", running("one"))]),
+            judged(vec![pod("p", "not-there", &running("one"))]),
             ["p", "a"]
         );
-        let mut plain = pod("p", "r", running("one"));
+        let mut plain = pod("p", "r", &running("one"));
         plain.1["metadata"]["ownerReferences"][0]["controller"] = false.into();
         assert_eq!(judged(vec![plain]), ["p", "a"]);
     }
@@ -265,7 +268,7 @@ mod tests {
     fn pods_that_are_alike_are_judged_once() {
         let mut injected = running("one");
         injected["initContainers"] = json!([{ "name": "mesh", "image": "m" }]);
-        let pods = ["p", "q", "s"].map(|name| pod(name, "r", injected.clone()));
+        let pods = ["p", "q", "s"].map(|name| pod(name, "r", &injected));
         assert_eq!(judged(pods.to_vec()), ["p", "a"]);
     }
 
@@ -277,7 +280,7 @@ mod tests {
         spec["volumes"].as_array_mut().expect("volumes").push(claim);
         let all = vec![
             (key("apps", "StatefulSet", "s"), set),
-            pod("s-0", "s", spec),
+            pod("s-0", "s", &spec),
         ];
         assert_eq!(judged(all), ["a", "s"]);
     }

@@ -9,7 +9,7 @@ use crate::{
     Accept, Api, Document, RequestError, Wanted,
     discovery::{Resource, discover, is_name, json},
     document::Key,
-    list::{Gap, list},
+    list::{Gap, Listed, Room, list},
     owner,
 };
 
@@ -25,7 +25,7 @@ pub struct Scope {
 pub struct Limits {
     /// Objects of all kinds together.
     pub objects: usize,
-    /// Bytes of all objects together, as documents.
+    /// Bytes of all answers with objects together.
     pub bytes: usize,
     /// Bytes of one answer.
     pub answer: u64,
@@ -35,7 +35,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             objects: 100_000,
-            bytes: 512 << 20,
+            bytes: 256 << 20,
             answer: 32 << 20,
         }
     }
@@ -76,6 +76,7 @@ pub fn read(
         scope,
         limits,
         objects: BTreeMap::new(),
+        bytes: 0,
         resources: BTreeMap::new(),
         outcomes: Vec::new(),
     };
@@ -99,6 +100,8 @@ struct Reader<'a> {
     scope: &'a Scope,
     limits: &'a Limits,
     objects: BTreeMap<Key, Value>,
+    /// Of the answers so far.
+    bytes: usize,
     resources: BTreeMap<(String, String), &'a Resource>,
     outcomes: Vec<Outcome>,
 }
@@ -114,9 +117,13 @@ impl<'a> Reader<'a> {
             Accept::Json
         };
         let mut read = 0;
+        let mut repeated = 0;
         let mut reasons = Vec::new();
         for namespace in self.places(resource) {
-            let room = self.limits.objects.saturating_sub(self.objects.len());
+            let room = Room {
+                objects: self.limits.objects.saturating_sub(self.objects.len()),
+                bytes: self.limits.bytes.saturating_sub(self.bytes),
+            };
             let limit = self.limits.answer;
             let listed = match &namespace {
                 Place::Named(name) => self.one(resource, name),
@@ -124,8 +131,10 @@ impl<'a> Reader<'a> {
                 Place::In(name) => list(self.api, resource, Some(name), accept, limit, room),
             };
             read += listed.items.len();
+            self.bytes = self.bytes.saturating_add(listed.bytes);
             for item in listed.items {
-                self.objects.insert(Key::of(&item, resource), item);
+                let earlier = self.objects.insert(Key::of(&item, resource), item);
+                repeated += usize::from(earlier.is_some());
             }
             let told = namespace.told();
             match listed.gap {
@@ -137,6 +146,11 @@ impl<'a> Reader<'a> {
                 }
                 Some(Gap::Refused(error)) => reasons.push(format!("{told}{error}")),
             }
+        }
+        if repeated > 0 {
+            reasons.push(format!(
+                "{repeated} of its objects came twice, so others may be missing"
+            ));
         }
         match (
             &reasons[..],
@@ -163,71 +177,50 @@ impl<'a> Reader<'a> {
 
     /// Where a kind is looked for.
     fn places(&self, resource: &Resource) -> Vec<Place> {
-        let named = &self.scope.namespaces;
+        let named: BTreeSet<&String> = self.scope.namespaces.iter().collect();
+        let named = || named.iter().copied().cloned();
         let is_namespace = resource.group.is_empty() && resource.kind == "Namespace";
-        match (named.is_empty(), resource.is_namespaced) {
+        match (self.scope.namespaces.is_empty(), resource.is_namespaced) {
             (true, _) => vec![Place::All],
-            (false, true) => named.iter().cloned().map(Place::In).collect(),
-            (false, false) if is_namespace => named.iter().cloned().map(Place::Named).collect(),
+            (false, true) => named().map(Place::In).collect(),
+            (false, false) if is_namespace => named().map(Place::Named).collect(),
             (false, false) => Vec::new(),
         }
     }
 
     /// One object of the cluster, by its name.
-    fn one(&self, resource: &Resource, name: &str) -> crate::list::Listed {
+    fn one(&self, resource: &Resource, name: &str) -> Listed {
         let path = format!("{}/{name}", resource.path(None));
-        let object = self.api.get(&path, Accept::Json, self.limits.answer);
-        match object.and_then(|body| json(&body)) {
-            Ok(object) if object["metadata"]["name"] == *name => crate::list::Listed {
-                items: vec![object],
-                gap: None,
-            },
-            Ok(_) => crate::list::Listed {
-                items: Vec::new(),
-                gap: Some(Gap::Partial(
-                    "another object came than was asked for".to_owned(),
-                )),
-            },
-            Err(error) => crate::list::Listed {
-                items: Vec::new(),
-                gap: Some(Gap::Refused(error)),
-            },
+        let answer = self.api.get(&path, Accept::Json, self.limits.answer);
+        let object = answer.and_then(|body| Ok((json(&body)?, body.len())));
+        let gap = match object {
+            Ok((object, bytes)) if object["metadata"]["name"] == *name => {
+                return Listed {
+                    items: vec![object],
+                    bytes,
+                    gap: None,
+                };
+            }
+            Ok(_) => Gap::Partial("another object came than was asked for".to_owned()),
+            Err(error) => Gap::Refused(error),
+        };
+        Listed {
+            gap: Some(gap),
+            ..Listed::default()
         }
     }
 
-    fn finish(mut self) -> (Vec<Document>, Vec<Outcome>) {
+    fn finish(self) -> (Vec<Document>, Vec<Outcome>) {
         let stood_for = owner::stood_for(&self.objects);
-        let objects = std::mem::take(&mut self.objects);
-        let mut documents = Vec::new();
-        let mut bytes = 0_usize;
-        let mut left_out: BTreeSet<(String, String)> = BTreeSet::new();
-        for (key, object) in objects {
-            let kind = (key.group.clone(), key.kind.clone());
-            let Some(resource) = self
-                .resources
-                .get(&kind)
-                .filter(|_| !stood_for.contains(&key))
-            else {
-                continue;
-            };
-            let document = Document::of(self.cluster, resource, object);
-            bytes = bytes.saturating_add(document.text.len());
-            if bytes > self.limits.bytes {
-                left_out.insert(kind);
-                continue;
-            }
-            documents.push(document);
-        }
-        if !left_out.is_empty() {
-            let kinds: Vec<&str> = left_out.iter().map(|(_, kind)| kind.as_str()).collect();
-            let why = format!(
-                "objects beyond {} MiB were left out, by our own limit: some of {}",
-                self.limits.bytes >> 20,
-                kinds.join(", ")
-            );
-            self.gap("", "the cluster", why);
-        }
-        (documents, self.outcomes)
+        let judged = self
+            .objects
+            .into_iter()
+            .filter(|(key, _)| !stood_for.contains(key));
+        let documents = judged.filter_map(|(key, object)| {
+            let resource = self.resources.get(&(key.group, key.kind))?;
+            Some(Document::of(self.cluster, resource, object))
+        });
+        (documents.collect(), self.outcomes)
     }
 
     fn tell(&mut self, resource: &Resource, result: Status, coverage: Coverage, why: &str) {

@@ -102,6 +102,7 @@ fn line(reader: &mut impl BufRead, bytes: &mut Vec<u8>, limit: usize) -> Result<
     }
 }
 
+#[derive(Clone, Copy)]
 enum Length {
     Exactly(u64),
     InChunks,

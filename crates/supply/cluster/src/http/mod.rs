@@ -267,6 +267,10 @@ fn tunnel(socket: &mut Timed, proxy: &Server, server: &Server) -> Result<(), Req
 }
 
 /// What an error of a socket means: TLS says what it has to say through one.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape `map_err` asks for"
+)]
 pub(crate) fn broken(error: io::Error) -> RequestError {
     let tls = error
         .get_ref()

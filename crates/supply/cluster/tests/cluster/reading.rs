@@ -387,6 +387,20 @@ fn a_list_in_circles_has_an_end() {
 }
 
 #[test]
+fn an_object_that_comes_twice_is_told() {
+    let (client, _server) = served(but("/api/v1/pods", |_, _| {
+        let pod = object("v1", "Pod", "ml", "a");
+        Reply::Json(200, json!({ "kind": "PodList", "items": [pod, pod] }))
+    }));
+    let twice = reading(&client);
+    let reason = told(&twice, "v1 pods").reason.as_deref().expect("a reason");
+    assert!(
+        reason.starts_with("1 of its objects came twice"),
+        "{reason}"
+    );
+}
+
+#[test]
 fn what_is_beyond_our_limits_is_told() {
     for limits in [
         Limits {
