@@ -59,10 +59,14 @@ fn cluster(data: &[u8]) {
         assert!(object["metadata"]["name"].is_string());
         assert!(object["metadata"]["uid"].is_null() && object["status"].is_null());
         assert!(paths.insert(document.subject.asset.id.to_string()), "one object twice");
-        assert!(!document.subject.path.as_str().contains(".."), "a path that climbs");
+        assert!(!climbs(document.subject.path.as_str()), "a path that climbs");
     }
     let is_told = reading.outcomes.iter().any(|it| it.coverage == Coverage::Partial);
     assert!(is_told || !server.refused.get(), "a silence");
+}
+
+fn climbs(path: &str) -> bool {
+    path.split(['/', '?']).any(|part| part == "..")
 }
 
 /// Gives one answer after the other, whatever is asked, and then refuses.
@@ -74,7 +78,7 @@ struct Server {
 
 impl Api for Server {
     fn get(&self, path: &str, _: Accept, limit: u64) -> Result<Vec<u8>, RequestError> {
-        assert!(path.starts_with("/api") && !path.contains("..") && path.is_ascii());
+        assert!(path.starts_with("/api") && !climbs(path) && path.is_ascii());
         self.left.set(self.left.get().checked_sub(1).expect("questions have an end"));
         match self.answers.borrow_mut().pop_front() {
             Some(answer) if answer.len() as u64 > limit => Err(RequestError::TooLong(limit)),

@@ -55,8 +55,9 @@ impl Document {
         );
         // All objects of a cluster are together, so they are in one directory; a name has no slash but
         // by mistake. The version is left out: the object is the same in all of them.
-        let whole = [&resource.qualified(), &key.namespace, &key.name].map(|part| flat(part));
-        let path = format!("clusters/{}/{}.yaml", flat(cluster), whole.join(":"));
+        let whole = [cluster, &resource.qualified(), &key.namespace, &key.name];
+        let whole = whole.map(|part| part.replace(['/', '\0'], "_"));
+        let path = format!("clusters/{}.yaml", whole.join(":"));
         let id = AssetId::Kubernetes {
             cluster: cluster.to_owned(),
             namespace: key.namespace,
@@ -85,10 +86,6 @@ impl Document {
             text,
         }
     }
-}
-
-fn flat(part: &str) -> String {
-    part.replace(['/', '\0'], "_")
 }
 
 /// The object as somebody declares it: with the kind that its list leaves out, and without its status,

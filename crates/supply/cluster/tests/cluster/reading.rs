@@ -162,7 +162,7 @@ fn an_object_is_told_by_its_identity_and_without_what_the_server_writes() {
         pods[0].subject.asset.id.to_string(),
         "urn:casemate:k8s:prod:ml:pod:a"
     );
-    assert_eq!(pods[0].subject.path.as_str(), "clusters/prod/pod:ml:a.yaml");
+    assert_eq!(pods[0].subject.path.as_str(), "clusters/prod:pod:ml:a.yaml");
     assert_eq!(
         pods[0].text,
         "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"Pod\",\n  \"metadata\": {\n    \"name\": \"a\",\n    \
@@ -297,43 +297,44 @@ fn a_server_that_is_busy_is_asked_again() {
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }
 
+fn list(items: Value) -> Reply {
+    Reply::Json(200, json!({ "kind": "PodList", "items": items }))
+}
+
+fn raw(text: &str) -> Reply {
+    Reply::Raw(text.as_bytes().to_vec())
+}
+
 #[test]
 fn what_is_no_whole_list_is_told() {
-    let list = |items: Value| Reply::Json(200, json!({ "kind": "PodList", "items": items }));
-    let raw = |text: &str| Reply::Raw(text.as_bytes().to_vec());
-    let cases: [(
-        fn(&dyn Fn(Value) -> Reply, &dyn Fn(&str) -> Reply) -> Reply,
-        &str,
-    ); 9] = [
+    let cases: [(fn() -> Reply, &str); 9] = [
         (
-            |_, raw| raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"kind\""),
+            || raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"kind\""),
             "the answer is cut off",
         ),
         (
-            |_, raw| raw("HTTP/1.1 200 OK\r\n\r\n{\"kind\": \"PodList\", \"items\": ["),
+            || raw("HTTP/1.1 200 OK\r\n\r\n{\"kind\": \"PodList\", \"items\": ["),
             "it is no JSON",
         ),
-        (|_, _| Reply::Endless, "longer than 65536 bytes"),
+        (|| Reply::Endless, "longer than 65536 bytes"),
         (
-            |_, raw| {
-                raw("HTTP/1.1 302 X\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n")
-            },
+            || raw("HTTP/1.1 302 X\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n"),
             "redirects to http://elsewhere/",
         ),
-        (|_, raw| raw("hello"), "cut off"),
-        (|list, _| list(json!({})), "its items are no list"),
-        (|list, _| list(json!([7])), "no object with a name"),
+        (|| raw("hello"), "cut off"),
+        (|| list(json!({})), "its items are no list"),
+        (|| list(json!([7])), "no object with a name"),
         (
-            |list, _| list(json!([{ "metadata": { "name": "" } }])),
+            || list(json!([{ "metadata": { "name": "" } }])),
             "no object with a name",
         ),
         (
-            |_, _| Reply::Json(200, json!({ "kind": "Pod" })),
+            || Reply::Json(200, json!({ "kind": "Pod" })),
             "it is no list",
         ),
     ];
     for (reply, word) in cases {
-        let (client, _server) = served(but("/api/v1/pods", move |_, _| reply(&list, &raw)));
+        let (client, _server) = served(but("/api/v1/pods", move |_, _| reply()));
         let limits = Limits {
             answer: 64 << 10,
             ..Limits::default()
