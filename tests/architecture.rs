@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("container", &[]),
     ("document", &[]),
     ("inventory", &["container"]),
+    ("cluster", &["document"]),
     ("artifact", &["container"]),
     ("provenance", &["attest", "artifact", "container"]),
     ("secrets", &["container"]),

@@ -25,6 +25,7 @@ targets! {
     chart: "Charts of Helm and kustomizations.",
     checkpoint: "Checkpoints of transparency logs.",
     classify: "What kind of asset a file is.",
+    cluster: "Kubeconfigs, answers of an API server, and the pages of a cluster.",
     convert: "Conversion to safetensors.",
     dockerfile: "Dockerfiles, and the scripts in them.",
     document: "YAML and JSON.",

@@ -3,6 +3,7 @@
 mod assess;
 mod attest;
 mod ci;
+mod cluster;
 mod commands;
 mod constraints;
 mod convert;

@@ -1,6 +1,7 @@
 //! The words a user types.
 
 pub(crate) mod attest;
+pub(crate) mod cluster;
 mod log;
 pub(crate) mod policy;
 pub(crate) mod signing;
@@ -183,9 +184,12 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 #[command(after_help = "Exit status: 1 when the gate denies, 0 when it allows or warns.")]
 pub(crate) struct Assess {
-    /// The project.
-    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
-    pub(crate) path: PathBuf,
+    /// The project [default: the working directory, unless a cluster is judged].
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) path: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) cluster: cluster::Cluster,
 
     /// The directory to write index.html, findings.json and findings.sarif into
     /// [default: casemate-report].

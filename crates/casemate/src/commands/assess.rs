@@ -1,6 +1,7 @@
 //! `casemate assess`.
 
 mod baseline;
+mod cluster;
 mod imports;
 mod models;
 
@@ -24,6 +25,7 @@ use casemate_secrets::SecretsCheck;
 
 use self::{
     baseline::Baseline,
+    cluster::Cluster,
     imports::{Imported, Imports},
     models::{Models, Tree, Verified},
 };
@@ -47,7 +49,8 @@ pub(crate) fn run(
     configuration: Configuration,
     arguments: &cli::Assess,
 ) -> Result<ExitCode> {
-    let mut settings = Settings::new(global, configuration, arguments)?;
+    let cluster = Cluster::new(global, &arguments.cluster)?;
+    let mut settings = Settings::new(global, configuration, arguments, cluster)?;
     let bundle = policies::load(global, &settings.policy, settings.now)?;
     for file in bundle.files() {
         output::detail(global, || format!("policy: {file}"));
@@ -116,9 +119,12 @@ fn take_inventory(
         skip: report.files(),
         ..Options::default()
     };
+    let live = settings.cluster.as_ref().map(|it| it.read(global));
+    let live = live.transpose()?.unwrap_or_default();
     let ticker = Ticker::new(global.quiet);
-    Ok(casemate_inventory::assess(
-        &settings.path,
+    let mut inventory = casemate_inventory::assess_with(
+        settings.path.as_deref(),
+        &live.objects,
         &options,
         &Judges {
             classifiers: &[&artifact],
@@ -126,15 +132,26 @@ fn take_inventory(
             surveys: &[posture],
         },
         Ticker::progress(&ticker),
-    )?)
+    )?;
+    inventory.populations.extend(aggregate(&live.outcomes));
+    let told = live
+        .outcomes
+        .into_iter()
+        .filter(|outcome| !is_clean(outcome));
+    inventory.outcomes.extend(told);
+    Ok(inventory)
 }
 
 /// What was asked for, out of the command line first and the configuration second.
 struct Settings {
-    /// The tree.
-    path: PathBuf,
-    /// The tree as a whole, as an asset.
+    /// The tree, if there is one.
+    path: Option<PathBuf>,
+    /// The cluster, if there is one.
+    cluster: Option<Cluster>,
+    /// What is judged as a whole, as an asset: the tree, or else the cluster.
     root: AssetId,
+    /// And for people.
+    place: PathText,
     repository: String,
     models: Models,
     /// What other tools found.
@@ -158,7 +175,12 @@ struct Settings {
 }
 
 impl Settings {
-    fn new(global: &Global, configuration: Configuration, arguments: &cli::Assess) -> Result<Self> {
+    fn new(
+        global: &Global,
+        configuration: Configuration,
+        arguments: &cli::Assess,
+        cluster: Option<Cluster>,
+    ) -> Result<Self> {
         let models = Models::new(&configuration, arguments)?;
         let imports = Imports::read(&arguments.import)?;
         let Configuration {
@@ -186,12 +208,28 @@ impl Settings {
         let baseline = baseline
             .map(|path| Baseline::read(path, &repository))
             .transpose()?;
+        let path = match (&arguments.path, &cluster) {
+            (None, None) => Some(PathBuf::from(".")),
+            (path, _) => path.clone(),
+        };
+        let (root, place) = match (&path, &cluster) {
+            (None, Some(cluster)) => whole(cluster),
+            (path, _) => {
+                let root = AssetId::File {
+                    repository: repository.clone(),
+                    path: PathText::default(),
+                };
+                (root, path.as_deref().map(path_text).unwrap_or_default())
+            }
+        };
+        if path.is_none() && models.is_named() {
+            bail!("what is said of models is said of files: name the project beside the cluster");
+        }
         Ok(Self {
-            path: arguments.path.clone(),
-            root: AssetId::File {
-                repository: repository.clone(),
-                path: PathText::default(),
-            },
+            path,
+            cluster,
+            root,
+            place,
             repository,
             models,
             imports,
@@ -222,7 +260,7 @@ impl Settings {
         };
         let setting = Setting {
             now: self.now,
-            root: &path_text(&self.path),
+            root: &self.place,
             asset: &asset,
             file: &self.config,
         };
@@ -252,7 +290,7 @@ impl Settings {
         input.relations = verified.relations;
         // Nothing is required of files but by a policy of the caller's.
         if self.policy.policy.is_some() {
-            let files = self.models.context(&self.path, inventory);
+            let files = self.models.context(&self.place, inventory);
             input.context.insert("files".to_owned(), files);
         }
         Ok(input)
@@ -261,7 +299,7 @@ impl Settings {
     /// Verifies the models that come with evidence; what came of each is an outcome like all others.
     fn verify(&self, global: &Global, inventory: &mut Inventory) -> Result<Verified> {
         let tree = Tree {
-            path: &self.path,
+            path: self.path.as_deref().unwrap_or(Path::new("")),
             repository: &self.repository,
         };
         let mut verified = self.models.verify(global, &tree, inventory, self.now)?;
@@ -306,7 +344,7 @@ impl Settings {
         posture: &PostureSurvey,
         imported: Imported,
     ) -> Assessment {
-        let root = path_text(&self.path);
+        let root = self.place;
         let ignored = inventory.assets.iter().filter_map(|asset| match &asset.id {
             AssetId::File { path, .. } if is_ours(path) => Some(root.join(path)),
             _ => None,
@@ -362,6 +400,18 @@ impl Settings {
         rules.extend(imported.rules);
         Assessment::new(parts, &rules)
     }
+}
+
+/// A cluster as an asset, and for people.
+fn whole(cluster: &Cluster) -> (AssetId, PathText) {
+    let root = AssetId::Kubernetes {
+        cluster: cluster.name.clone(),
+        namespace: String::new(),
+        kind: String::new(),
+        name: String::new(),
+    };
+    let place = format!("cluster {}", cluster.name);
+    (root, PathText::from_bytes(place.as_bytes()))
 }
 
 /// Whether a file looks like settings for this program. Those that lie in the assessed tree are

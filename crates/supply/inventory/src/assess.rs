@@ -7,12 +7,13 @@ use std::{
 };
 
 use casemate_core::{
-    Asset, AssetId, AssetKind, Check, Class, Classify, Coverage, Digest, Finding, Outcome,
-    PathText, Population, Populations, Reading, Source, Status, Subject, Survey,
+    Asset, AssetId, AssetKind, Check, Class, Classify, Coverage, Digest, Finding, MemorySource,
+    Outcome, PathText, Population, Populations, Reading, Source, Status, Subject, Survey,
 };
+use rayon::prelude::*;
 
 use crate::{
-    Entry, EntryKind, InventoryError, Options, Progress, Unreadable, classify,
+    Entry, EntryKind, InventoryError, Listing, Options, Progress, Unreadable, classify,
     read::Content,
     rules::{CHECK, CHECK_FAILED, VERSION},
     sweep::{Hashing, in_order, sweep},
@@ -60,6 +61,15 @@ pub struct Judges<'a> {
     pub surveys: &'a [&'a dyn Survey],
 }
 
+/// Something that was read elsewhere than in a tree, and is judged as a file is.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// What it is and how to speak of it, with the digest of its bytes.
+    pub subject: Subject,
+    /// It.
+    pub bytes: Vec<u8>,
+}
+
 /// Walks `root` and puts every regular file before `judges`. For each entry there is also an outcome of the check
 /// [`CHECK`](crate::CHECK): a file that was read to its end passes it.
 ///
@@ -75,40 +85,53 @@ pub fn assess(
     judges: &Judges<'_>,
     progress: &dyn Progress,
 ) -> Result<Inventory, InventoryError> {
-    let listing = walk(root, options, progress)?;
-    if let Some(entry) = listing
-        .entries()
-        .find(|entry| entry.root && !matches!(entry.kind, EntryKind::File | EntryKind::Directory))
-    {
-        let error = std::io::Error::other(format!("it is {}", entry.kind));
-        return Err(InventoryError::Root {
-            path: entry.file,
-            error,
-        });
-    }
+    assess_with(Some(root), &[], options, judges, progress)
+}
+
+/// As [`assess`], and puts what is given before `judges` as well. It is judged together, and apart from
+/// the tree: that a cluster has an object does not change what files declare. Without a `root`, there is
+/// nothing else.
+///
+/// # Errors
+///
+/// As [`assess`].
+pub fn assess_with(
+    root: Option<&Path>,
+    given: &[Given],
+    options: &Options,
+    judges: &Judges<'_>,
+    progress: &dyn Progress,
+) -> Result<Inventory, InventoryError> {
     let assessor = Assessor { options, judges };
-    let visit =
-        |gathered: &mut Gathered, index, entry: Entry, content: Result<Content<'_>, Unreadable>| {
-            gathered.accept(index, assessor.judge(&entry, content));
-        };
-    let hashing = Hashing {
-        short: true,
-        long: &|entry, source| options.hash || !assessor.is_pack(entry, source),
-    };
-    let parts: Vec<Gathered> = sweep(&listing, options, &hashing, progress, &visit)?;
+    let mut inventory = Inventory::default();
     let mut whole = Gathered::default();
-    for part in parts {
-        whole.merge(part);
+    let mut entries = 0;
+    if let Some(root) = root {
+        let listing = walk(root, options, progress)?;
+        whole = assessor.tree(&listing, progress)?;
+        whole.survey(judges.surveys);
+        entries = listing.len();
+        inventory.files = listing.files();
+        inventory.bytes = listing.bytes();
+        inventory.skipped = listing.skipped().to_vec();
+    }
+    let judged: Vec<Judged> = options
+        .pool()?
+        .install(|| given.par_iter().map(|it| assessor.given(it)).collect());
+    for (at, judged) in judged.into_iter().enumerate() {
+        inventory.files += 1;
+        inventory.bytes = inventory
+            .bytes
+            .saturating_add(judged.len.unwrap_or_default());
+        whole.accept(entries + at, judged);
     }
     whole.survey(judges.surveys);
     Ok(Inventory {
-        files: listing.files(),
-        bytes: listing.bytes(),
         kinds: whole.kinds,
         assets: in_order(whole.assets),
         outcomes: in_order(whole.outcomes),
         populations: whole.populations.finish(),
-        skipped: listing.skipped().to_vec(),
+        ..inventory
     })
 }
 
@@ -135,6 +158,35 @@ struct Read {
 }
 
 impl Assessor<'_> {
+    /// What is said of every entry of a tree.
+    fn tree(&self, listing: &Listing, progress: &dyn Progress) -> Result<Gathered, InventoryError> {
+        if let Some(entry) = listing.entries().find(|entry| {
+            entry.root && !matches!(entry.kind, EntryKind::File | EntryKind::Directory)
+        }) {
+            let error = std::io::Error::other(format!("it is {}", entry.kind));
+            return Err(InventoryError::Root {
+                path: entry.file,
+                error,
+            });
+        }
+        let visit = |gathered: &mut Gathered,
+                     index,
+                     entry: Entry,
+                     content: Result<Content<'_>, Unreadable>| {
+            gathered.accept(index, self.judge(&entry, content));
+        };
+        let hashing = Hashing {
+            short: true,
+            long: &|entry, source| self.options.hash || !self.is_pack(entry, source),
+        };
+        let parts: Vec<Gathered> = sweep(listing, self.options, &hashing, progress, &visit)?;
+        let mut whole = Gathered::default();
+        for part in parts {
+            whole.merge(part);
+        }
+        Ok(whole)
+    }
+
     fn judge(&self, entry: &Entry, content: Result<Content<'_>, Unreadable>) -> Judged {
         let content = match content {
             Ok(content) => content,
@@ -145,22 +197,57 @@ impl Assessor<'_> {
         let mut failures = Vec::new();
         let class = self.class(entry, source, &mut failures);
         let subject = self.subject(entry, &class, content.digest, Some(source.len()));
+        let (outcomes, readings) = self.ask(&subject, source, content.digest, &failures, &|| {
+            content.changed()
+        });
+        Judged {
+            asset: subject.asset,
+            len: Some(entry.len),
+            outcomes,
+            readings,
+        }
+    }
+
+    /// What is said of what is in memory.
+    fn given(&self, given: &Given) -> Judged {
+        let Given { subject, bytes } = given;
+        let source = MemorySource(bytes.as_slice());
+        let digest = Some(subject.digest);
+        let (outcomes, readings) = self.ask(subject, &source, digest, &[], &|| false);
+        Judged {
+            asset: subject.asset.clone(),
+            len: Some(bytes.len() as u64),
+            outcomes,
+            readings,
+        }
+    }
+
+    /// Puts a subject before every judge. `failures` are those of classifiers, and `changed` says whether
+    /// the bytes did not hold still.
+    fn ask(
+        &self,
+        subject: &Subject,
+        source: &dyn Source,
+        digest: Option<Digest>,
+        failures: &[String],
+        changed: &dyn Fn() -> bool,
+    ) -> (Vec<Outcome>, Vec<Read>) {
         let mut outcomes = Vec::with_capacity(self.judges.checks.len() + 1);
-        outcomes.push(read(&subject, content.digest));
+        outcomes.push(read(subject, digest));
         for check in self.judges.checks {
-            let call = AssertUnwindSafe(|| check.check(&subject, source));
+            let call = AssertUnwindSafe(|| check.check(subject, source));
             match catch_unwind(call) {
                 Ok(outcome) => outcomes.extend(outcome),
-                Err(_) => outcomes.push(failed(&subject, check.name(), check.version())),
+                Err(_) => outcomes.push(failed(subject, check.name(), check.version())),
             }
         }
         let mut readings = Vec::new();
         for (at, survey) in self.judges.surveys.iter().enumerate() {
-            let call = AssertUnwindSafe(|| survey.read(&subject, source));
+            let call = AssertUnwindSafe(|| survey.read(subject, source));
             match catch_unwind(call) {
                 // What did not hold still is not judged.
-                Ok(Some(_)) if content.changed() => outcomes.push(named(
-                    outcome(&subject, None, Status::Undetermined),
+                Ok(Some(_)) if changed() => outcomes.push(named(
+                    outcome(subject, None, Status::Undetermined),
                     survey.name(),
                     survey.version(),
                 )),
@@ -170,10 +257,10 @@ impl Assessor<'_> {
                     reading,
                 }),
                 Ok(None) => {}
-                Err(_) => outcomes.push(failed(&subject, survey.name(), survey.version())),
+                Err(_) => outcomes.push(failed(subject, survey.name(), survey.version())),
             }
         }
-        if content.digest.is_none() {
+        if digest.is_none() {
             outcomes.iter_mut().for_each(|outcome| outcome.input = None);
         }
         outcomes[1..].sort_by(|a, b| (&a.check, &a.version).cmp(&(&b.check, &b.version)));
@@ -186,15 +273,10 @@ impl Assessor<'_> {
             own.reason = Some(classifier.clone());
             own.findings.push(finding);
         }
-        if content.changed() {
-            changed(&subject, &mut outcomes);
+        if changed() {
+            take_back(subject, &mut outcomes);
         }
-        Judged {
-            asset: subject.asset,
-            len: Some(entry.len),
-            outcomes,
-            readings,
-        }
+        (outcomes, readings)
     }
 
     /// Whether a file is a long git pack, and nothing that somebody could load as a model.
@@ -345,7 +427,7 @@ fn named(outcome: Outcome, check: &str, version: &str) -> Outcome {
 
 /// Takes back what was said of bytes that did not hold still. Findings stay: what was seen was
 /// there.
-fn changed(subject: &Subject, outcomes: &mut [Outcome]) {
+fn take_back(subject: &Subject, outcomes: &mut [Outcome]) {
     let reason = Unreadable::Changed.to_string();
     for outcome in outcomes.iter_mut() {
         outcome.input = None;

@@ -28,7 +28,7 @@ mod rules;
 mod sweep;
 mod walk;
 
-pub use assess::{Inventory, Judges, Tally, assess};
+pub use assess::{Given, Inventory, Judges, Tally, assess, assess_with};
 pub use error::{InventoryError, Unreadable};
 pub use listing::{Entry, EntryKind, Listing};
 pub use options::{Options, Progress};

@@ -19,7 +19,7 @@ use casemate_core::{
     Reading, Rule, Source, Status, Subject, Survey, aggregate,
 };
 use casemate_inventory::{
-    Entry, Inventory, InventoryError, Judges, Options, Progress, RULES, Tally, Unreadable,
+    Entry, Given, Inventory, InventoryError, Judges, Options, Progress, RULES, Tally, Unreadable,
     each_file,
 };
 
@@ -607,6 +607,45 @@ impl Survey for Together {
             (subject.path.as_str() != "b/aside.txt").then_some(outcome)
         };
         subjects.iter().map(outcome).collect()
+    }
+}
+
+#[test]
+fn what_is_given_is_judged_like_a_file_and_apart_from_the_tree() {
+    let tree = Tree::new();
+    tree.write("a.txt", b"text");
+    let object = |name: &str| {
+        let mut subject = Subject::of_file("local", name.into(), name.into(), Digest::of(b"text"));
+        subject.asset.id = AssetId::Kubernetes {
+            cluster: "prod".to_owned(),
+            namespace: "ml".to_owned(),
+            kind: "pod".to_owned(),
+            name: name.to_owned(),
+        };
+        Given {
+            subject,
+            bytes: b"text".to_vec(),
+        }
+    };
+    let given = [object("clusters/y.txt"), object("clusters/x.txt")];
+    let check = Told(|_: &str, _: &dyn Source| Some(Status::Pass));
+    let judges = Judges {
+        checks: &[&check],
+        surveys: &[&Together],
+        ..Judges::default()
+    };
+    for options in &threads() {
+        let of = |root| casemate_inventory::assess_with(root, &given, options, &judges, &());
+        let both = of(Some(tree.root())).expect("is there");
+        assert_eq!((both.files, both.bytes), (3, 12));
+        let reasons = both.outcomes.iter().filter_map(|it| it.reason.as_deref());
+        let apart = "clusters/y.txt clusters/x.txt";
+        assert_eq!(reasons.collect::<Vec<_>>(), ["a.txt", apart, apart]);
+        let checked = both.populations.iter().filter(|it| it.key.check == "told");
+        assert_eq!(checked.map(|it| it.count).sum::<u64>(), 3);
+        let alone = of(None).expect("no tree");
+        assert_eq!((alone.files, alone.outcomes.len()), (2, 2));
+        assert_eq!(alone.outcomes[0].subject, given[0].subject.asset.id);
     }
 }
 

@@ -94,7 +94,9 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
 
 /// The tree that was assessed, by whose files places are known.
 fn tree(settings: &Settings, inventory: &Inventory) -> Tree {
-    let root = path_text(&settings.path);
+    // A cluster alone has no files to find anything in.
+    let path = settings.path.as_deref();
+    let root = path.map(path_text).unwrap_or_default();
     let listed = files(&root, inventory).map(|file| {
         let known = Known {
             asset: file.asset.id.clone(),
@@ -105,10 +107,8 @@ fn tree(settings: &Settings, inventory: &Inventory) -> Tree {
     });
     Tree {
         files: listed.collect(),
-        absolute: settings
-            .path
-            .canonicalize()
-            .ok()
+        absolute: path
+            .and_then(|path| path.canonicalize().ok())
             .map(|path| path_text(&path)),
         root,
     }

@@ -73,6 +73,11 @@ impl Models {
         Ok(Self { named, trust })
     }
 
+    /// Whether something is said of any model.
+    pub(super) fn is_named(&self) -> bool {
+        !self.named.is_empty()
+    }
+
     /// Whom the caller trusts.
     pub(super) fn trust(&self) -> Option<&TrustStore> {
         self.trust.as_ref()
@@ -125,13 +130,12 @@ impl Models {
     }
 
     /// The files of the tree as policies see them, without those that are evidence themselves.
-    pub(super) fn context(&self, root: &Path, inventory: &Inventory) -> Value {
+    pub(super) fn context(&self, root: &PathText, inventory: &Inventory) -> Value {
         let evidence: BTreeSet<PathBuf> = (self.named.iter())
             .flat_map(|model| model.log_proofs.iter().chain([&model.claims]))
             .filter_map(|path| path.canonicalize().ok())
             .collect();
-        let name = path_text(root);
-        let files = files(&name, inventory).filter(|file| {
+        let files = files(root, inventory).filter(|file| {
             let real = || Path::new(&file.asset.name).canonicalize().ok();
             evidence.is_empty() || !real().is_some_and(|real| evidence.contains(&real))
         });
@@ -242,7 +246,8 @@ pub(super) struct Listed<'a> {
     pub(super) path: PathText,
 }
 
-/// Every file that the inventory lists, but for the bookkeeping of version control.
+/// Every file that the inventory lists, but for the bookkeeping of version control. What a cluster has is
+/// no file.
 pub(super) fn files<'a>(
     root: &'a PathText,
     inventory: &'a Inventory,
@@ -250,6 +255,7 @@ pub(super) fn files<'a>(
     let assets = inventory.assets.iter();
     assets
         .filter(|asset| asset.kind != AssetKind::VersionControl)
+        .filter(|asset| !matches!(asset.id, AssetId::Kubernetes { .. }))
         .map(move |asset| Listed {
             asset,
             digest: digest(asset),

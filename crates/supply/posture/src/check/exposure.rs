@@ -311,7 +311,7 @@ fn has_port(backend: &Cursor<'_>, port: i64) -> Truth {
 }
 
 /// Kinds of routes with the ways to what names a Service in them.
-const ROUTES: &[(&str, &[&str])] = &[
+pub(super) const ROUTES: &[(&str, &[&str])] = &[
     (
         "Ingress",
         &[

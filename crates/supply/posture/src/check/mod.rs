@@ -11,6 +11,7 @@ mod images;
 mod manifest_secrets;
 mod namespaces;
 mod network;
+mod objects;
 mod pipeline;
 mod pod_restricted;
 mod pod_security;
@@ -28,6 +29,7 @@ use crate::World;
 use container::{build, build_scripts, compose};
 use pipeline::{azure, cluster, github, gitlab};
 
+pub use objects::OBJECTS;
 pub(crate) use container::build::{is_root, users};
 pub(crate) use pipeline::text::{place, text};
 pub use report::{Attribute, Found, Open, Related, Report};

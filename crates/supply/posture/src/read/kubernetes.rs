@@ -260,7 +260,7 @@ fn in_namespace_of(object: &Attr, outer: &Resource) -> Attr {
 }
 
 /// Where kinds of objects have other objects, whole, inside of them.
-const INNER: &[(&str, &str)] = &[
+pub(crate) const INNER: &[(&str, &str)] = &[
     ("AppWrapper", "spec.components[].template"),
     ("Experiment", "spec.trialTemplate.trialSpec"),
     ("Trial", "spec.runSpec"),

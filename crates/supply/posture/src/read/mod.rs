@@ -18,7 +18,7 @@ pub(crate) mod gitlab;
 mod helm;
 mod hex;
 pub(crate) mod kfp;
-mod kubernetes;
+pub(crate) mod kubernetes;
 mod kustomize;
 mod path;
 mod plan;

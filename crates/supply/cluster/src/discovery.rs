@@ -1,0 +1,264 @@
+//! What a cluster has of the kinds that are wanted: in one answer where the server gives it (aggregated
+//! discovery, <https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>), and else
+//! group by group.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{Accept, Api, RequestError};
+
+/// A kind that somebody judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wanted<'a> {
+    /// The group; empty for the core.
+    pub group: &'a str,
+    /// The kind.
+    pub kind: &'a str,
+}
+
+/// A kind that the cluster has and can list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Resource {
+    pub(crate) group: String,
+    pub(crate) version: String,
+    pub(crate) kind: String,
+    /// Its name in paths.
+    pub(crate) plural: String,
+    pub(crate) is_namespaced: bool,
+}
+
+/// What there is, and what is not known of that.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Discovery {
+    /// In the order of group and kind.
+    pub(crate) resources: Vec<Resource>,
+    /// Groups with wanted kinds of which the server does not say what is in them, and why.
+    pub(crate) gaps: Vec<(String, String)>,
+}
+
+impl Resource {
+    /// `apps/v1`, and `v1` for the core.
+    pub(crate) fn api_version(&self) -> String {
+        match self.group.is_empty() {
+            true => self.version.clone(),
+            false => format!("{}/{}", self.group, self.version),
+        }
+    }
+
+    /// The kind as identities have it: `deployment.apps`.
+    pub(crate) fn qualified(&self) -> String {
+        let kind = self.kind.to_lowercase();
+        match self.group.is_empty() {
+            true => kind,
+            false => format!("{kind}.{}", self.group),
+        }
+    }
+
+    /// The path of the list, in a namespace or in all.
+    pub(crate) fn path(&self, namespace: Option<&str>) -> String {
+        let root = group_path(&self.group);
+        let (version, plural) = (&self.version, &self.plural);
+        match namespace {
+            Some(namespace) => format!("{root}/{version}/namespaces/{namespace}/{plural}"),
+            None => format!("{root}/{version}/{plural}"),
+        }
+    }
+}
+
+/// Asks for everything that is wanted. What the cluster does not have is not there to be judged, and is
+/// no gap.
+///
+/// # Errors
+///
+/// Where the server does not even say which groups it has.
+pub(crate) fn discover(
+    api: &dyn Api,
+    wanted: &[Wanted<'_>],
+    limit: u64,
+) -> Result<Discovery, RequestError> {
+    let mut found = Found {
+        wanted,
+        kinds: BTreeMap::new(),
+        gaps: BTreeMap::new(),
+    };
+    for root in ["/api", "/apis"] {
+        let answer = json(&api.get(root, Accept::Discovery, limit)?)?;
+        match answer["kind"].as_str() {
+            Some("APIGroupDiscoveryList") => found.aggregated(&answer),
+            Some("APIVersions") => {
+                let versions = texts(&answer["versions"]);
+                found.versions(api, "", &versions, limit);
+            }
+            Some("APIGroupList") => {
+                for group in items(&answer["groups"]) {
+                    let name = group["name"].as_str().unwrap_or_default();
+                    let of = |version: &Value| version["version"].as_str().map(str::to_owned);
+                    // The preferred one first, and the others for what it does not have.
+                    let preferred = of(&group["preferredVersion"]);
+                    let others = items(&group["versions"]).iter().filter_map(of);
+                    let versions: Vec<String> = preferred.into_iter().chain(others).collect();
+                    found.versions(api, name, &versions, limit);
+                }
+            }
+            _ => {
+                let why = format!("{root} is no discovery document");
+                return Err(RequestError::Malformed(why));
+            }
+        }
+    }
+    Ok(Discovery {
+        resources: found.kinds.into_values().flatten().collect(),
+        gaps: found.gaps.into_iter().collect(),
+    })
+}
+
+struct Found<'a> {
+    wanted: &'a [Wanted<'a>],
+    /// By group and kind. Of what cannot be listed there is none.
+    kinds: BTreeMap<(String, String), Option<Resource>>,
+    gaps: BTreeMap<String, String>,
+}
+
+impl Found<'_> {
+    fn is_wanted(&self, group: &str) -> bool {
+        self.wanted.iter().any(|it| it.group == group)
+    }
+
+    fn aggregated(&mut self, answer: &Value) {
+        for group in items(&answer["items"]) {
+            let name = group["metadata"]["name"].as_str().unwrap_or_default();
+            if !self.is_wanted(name) {
+                continue;
+            }
+            for version in items(&group["versions"]) {
+                let of = |key: &str| version[key].as_str().unwrap_or_default();
+                if of("freshness") == "Stale" {
+                    let why =
+                        "the server could not reach who serves it, and says what it knew before";
+                    self.gaps.insert(name.to_owned(), why.to_owned());
+                }
+                for resource in items(&version["resources"]) {
+                    self.add(
+                        Resource {
+                            group: name.to_owned(),
+                            version: of("version").to_owned(),
+                            kind: text(&resource["responseKind"]["kind"]),
+                            plural: text(&resource["resource"]),
+                            is_namespaced: resource["scope"] == "Namespaced",
+                        },
+                        resource,
+                    );
+                }
+            }
+        }
+    }
+
+    fn versions(&mut self, api: &dyn Api, group: &str, versions: &[String], limit: u64) {
+        if !self.is_wanted(group) {
+            return;
+        }
+        let mut asked: Vec<&String> = Vec::new();
+        for version in versions.iter().take(MAX_VERSIONS) {
+            let is_missing = self.wanted.iter().any(|it| {
+                let key = (it.group.to_owned(), it.kind.to_owned());
+                it.group == group && !self.kinds.contains_key(&key)
+            });
+            if asked.contains(&version) || !is_missing {
+                continue;
+            }
+            asked.push(version);
+            if let Err(error) = self.version(api, group, version, limit) {
+                self.gaps.insert(group.to_owned(), error.to_string());
+            }
+        }
+    }
+
+    fn version(
+        &mut self,
+        api: &dyn Api,
+        group: &str,
+        version: &str,
+        limit: u64,
+    ) -> Result<(), RequestError> {
+        if !is_name(version) {
+            return Err(RequestError::Malformed(format!(
+                "{version:?} is no version"
+            )));
+        }
+        let path = format!("{}/{version}", group_path(group));
+        let answer = json(&api.get(&path, Accept::Json, limit)?)?;
+        if answer["kind"] != "APIResourceList" {
+            return Err(RequestError::Malformed(format!(
+                "{path} is no list of resources"
+            )));
+        }
+        for resource in items(&answer["resources"]) {
+            self.add(
+                Resource {
+                    group: group.to_owned(),
+                    version: version.to_owned(),
+                    kind: text(&resource["kind"]),
+                    plural: text(&resource["name"]),
+                    is_namespaced: resource["namespaced"] == true,
+                },
+                resource,
+            );
+        }
+        Ok(())
+    }
+
+    /// Takes a resource, unless an earlier version had it: the first is the preferred one.
+    fn add(&mut self, resource: Resource, said: &Value) {
+        let is_kind = |it: &Wanted<'_>| it.group == resource.group && it.kind == resource.kind;
+        // Parts of a resource, such as `deployments/scale`, are of kinds as well.
+        if !self.wanted.iter().any(is_kind) || resource.plural.contains('/') {
+            return;
+        }
+        if !is_name(&resource.plural) || !is_name(&resource.version) {
+            let why = format!("{:?} is no name of a resource", resource.plural);
+            self.gaps.insert(resource.group, why);
+            return;
+        }
+        let is_listed = texts(&said["verbs"]).iter().any(|verb| verb == "list");
+        let key = (resource.group.clone(), resource.kind.clone());
+        let kept = self.kinds.entry(key).or_default();
+        if kept.is_none() && is_listed {
+            *kept = Some(resource);
+        }
+    }
+}
+
+fn group_path(group: &str) -> String {
+    match group.is_empty() {
+        true => "/api".to_owned(),
+        false => format!("/apis/{group}"),
+    }
+}
+
+/// Whether a text is a part of a path, and nothing else.
+pub(crate) fn is_name(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+    !text.is_empty() && !text.starts_with('.') && text.len() <= 253 && text.bytes().all(is_plain)
+}
+
+pub(crate) fn json(bytes: &[u8]) -> Result<Value, RequestError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| RequestError::Malformed(format!("it is no JSON: {error}")))
+}
+
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    let texts = items(value).iter().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
+}
+
+/// More versions of one group than that nobody serves.
+const MAX_VERSIONS: usize = 16;

@@ -1,0 +1,200 @@
+//! One kind, page by page
+//! (<https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks>).
+
+use serde_json::Value;
+
+use crate::{
+    Accept, Api, RequestError,
+    discovery::{Resource, json},
+};
+
+/// What was read of a kind.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) items: Vec<Value>,
+    /// How many bytes of answers they were.
+    pub(crate) bytes: usize,
+    /// Why there may be more, or why some are not what they should be.
+    pub(crate) gap: Option<Gap>,
+}
+
+/// What is missing of a kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// The server gives nothing of it.
+    Refused(RequestError),
+    /// Only a part of it was read.
+    Partial(String),
+}
+
+/// How much more is taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) objects: usize,
+    /// Of answers.
+    pub(crate) bytes: usize,
+}
+
+/// Lists a kind, as much of it as there is room for.
+pub(crate) fn list(
+    api: &dyn Api,
+    resource: &Resource,
+    namespace: Option<&str>,
+    accept: Accept,
+    limit: u64,
+    room: Room,
+) -> Listed {
+    let mut pages = Pages {
+        api,
+        path: resource.path(namespace),
+        accept,
+        limit,
+        size: PAGE,
+    };
+    match pages.all(room) {
+        // What the token stood for is compacted: from the beginning, once.
+        (_, Some(error)) if error.code() == Some(410) => pages.all(room).into(),
+        read => read.into(),
+    }
+}
+
+impl From<(Self, Option<RequestError>)> for Listed {
+    fn from((listed, error): (Self, Option<RequestError>)) -> Self {
+        let gap = error.map(|error| match listed.items.is_empty() {
+            true => Gap::Refused(error),
+            false => Gap::Partial(format!("the list broke off: {error}")),
+        });
+        Self {
+            gap: gap.or(listed.gap),
+            ..listed
+        }
+    }
+}
+
+struct Pages<'a> {
+    api: &'a dyn Api,
+    path: String,
+    accept: Accept,
+    limit: u64,
+    /// How many objects are asked for at once.
+    size: usize,
+}
+
+impl Pages<'_> {
+    /// The pages from the first to the last, or to the one that does not come.
+    fn all(&mut self, room: Room) -> (Listed, Option<RequestError>) {
+        let mut listed = Listed::default();
+        let mut token = String::new();
+        for _ in 0..MAX_PAGES {
+            let page = match self.page(&token) {
+                Ok(page) => page,
+                Err(error) => return (listed, Some(error)),
+            };
+            listed.bytes = listed.bytes.saturating_add(page.bytes);
+            if listed.bytes > room.bytes {
+                listed.gap = Some(Gap::Partial(TOO_MUCH.to_owned()));
+                return (listed, None);
+            }
+            for item in page.items {
+                if listed.items.len() >= room.objects {
+                    listed.gap = Some(Gap::Partial(TOO_MUCH.to_owned()));
+                    return (listed, None);
+                }
+                match taken(item) {
+                    Some(object) => listed.items.push(object),
+                    None => {
+                        let why = "an item of the list is no object with a name, and was left out";
+                        listed.gap = Some(Gap::Partial(why.to_owned()));
+                    }
+                }
+            }
+            match page.next {
+                None => return (listed, None),
+                Some(next) if next == token => {
+                    let why = "the list goes in circles".to_owned();
+                    return (listed, Some(RequestError::Malformed(why)));
+                }
+                Some(next) => token = next,
+            }
+        }
+        let why = format!("the list has more than {MAX_PAGES} pages");
+        (listed, Some(RequestError::Malformed(why)))
+    }
+
+    /// One page; a smaller one where it is too long. The token goes on from the same place.
+    fn page(&mut self, token: &str) -> Result<Page, RequestError> {
+        loop {
+            match self.ask(token) {
+                Err(RequestError::TooLong(_)) if self.size > 1 => {
+                    self.size = (self.size / 10).max(1)
+                }
+                page => return page,
+            }
+        }
+    }
+
+    fn ask(&self, token: &str) -> Result<Page, RequestError> {
+        let mut path = format!("{}?limit={}", self.path, self.size);
+        if !token.is_empty() {
+            path.push_str("&continue=");
+            path.push_str(&encode(token));
+        }
+        let body = self.api.get(&path, self.accept, self.limit)?;
+        let mut answer = json(&body)?;
+        let kind = answer["kind"].as_str().unwrap_or_default();
+        if !kind.ends_with("List") {
+            return Err(RequestError::Malformed("it is no list".to_owned()));
+        }
+        if self.accept == Accept::Metadata && kind != "PartialObjectMetadataList" {
+            let why = "whole objects came where metadata was asked for; they were dropped";
+            return Err(RequestError::Malformed(why.to_owned()));
+        }
+        let items = match answer["items"].take() {
+            Value::Array(items) => items,
+            Value::Null => Vec::new(),
+            _ => return Err(RequestError::Malformed("its items are no list".to_owned())),
+        };
+        let next = answer["metadata"]["continue"].as_str();
+        Ok(Page {
+            items,
+            bytes: body.len(),
+            next: next.filter(|next| !next.is_empty()).map(str::to_owned),
+        })
+    }
+}
+
+struct Page {
+    items: Vec<Value>,
+    bytes: usize,
+    next: Option<String>,
+}
+
+/// An item that is an object with a name, without what is most of many and nobody judges.
+fn taken(mut item: Value) -> Option<Value> {
+    item["metadata"]["name"]
+        .as_str()
+        .filter(|name| !name.is_empty())?;
+    item.as_object_mut()?.remove("status");
+    item["metadata"].as_object_mut()?.remove("managedFields");
+    Some(item)
+}
+
+/// As a part of a query (RFC 3986).
+fn encode(text: &str) -> String {
+    use std::fmt::Write as _;
+
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        let is_unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        let _ = match is_unreserved {
+            true => write!(encoded, "{}", char::from(byte)),
+            false => write!(encoded, "%{byte:02X}"),
+        };
+        encoded
+    })
+}
+
+const TOO_MUCH: &str = "more objects were there than are taken, by our own limit";
+/// What `kubectl` asks for at once.
+const PAGE: usize = 500;
+/// A server that never ends its list is not followed for ever.
+const MAX_PAGES: usize = 20_000;

@@ -1,0 +1,287 @@
+//! Who is judged for whom. A Deployment makes a ReplicaSet and that its pods: what is wrong with one is
+//! wrong with all, and is told once, of the one that somebody wrote.
+//!
+//! An owner is what an object says it is, and whoever may create pods may name one. So an owner stands
+//! for what it has only where that is what it asks for; an object that differs (something was injected,
+//! an older revision still runs, somebody lies) is judged by itself, once for all that are alike.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::{Map, Value};
+
+use crate::document::Key;
+
+/// The objects for which another one is judged, and how many there are of each kind.
+pub(crate) fn stood_for(objects: &BTreeMap<Key, Value>) -> BTreeSet<Key> {
+    let by_uid: HashMap<&str, (&Key, &Value)> = objects
+        .iter()
+        .filter_map(|(key, object)| Some((object["metadata"]["uid"].as_str()?, (key, object))))
+        .collect();
+    let owner = |key: &Key, object: &Value| -> Option<(&Key, &Value)> {
+        let references = object["metadata"]["ownerReferences"].as_array()?;
+        let controller = references.iter().find(|it| it["controller"] == true)?;
+        let (owner, body) = *by_uid.get(controller["uid"].as_str()?)?;
+        let is_near = owner.namespace == key.namespace || owner.namespace.is_empty();
+        is_near.then_some((owner, body))
+    };
+    let mut stood_for = BTreeSet::new();
+    let mut idle = BTreeSet::new();
+    for (key, object) in objects {
+        let Some((above, body)) = owner(key, object).filter(|_| key.kind != "Pod") else {
+            continue;
+        };
+        if let Some(template) = template_for(above, body, key)
+            && asks_for(template, &object["spec"]["template"], "")
+        {
+            stood_for.insert(key.clone());
+        } else if above.kind == "Deployment" && object["spec"]["replicas"] == 0 {
+            // An earlier revision, kept to go back to. It runs nothing.
+            idle.insert(key.clone());
+        }
+    }
+    let mut shapes = BTreeSet::new();
+    for (key, object) in objects.iter().filter(|(key, _)| is_pod(key)) {
+        let Some((above, body)) = owner(key, object) else {
+            continue;
+        };
+        let template = template_for(above, body, key).filter(|_| !idle.contains(above));
+        let is_asked_for = template.is_some_and(|it| asks_for(it, object, &key.name));
+        let shape = || {
+            (
+                above.clone(),
+                reduced(&object["spec"], &key.name).to_string(),
+            )
+        };
+        if is_asked_for || !shapes.insert(shape()) {
+            stood_for.insert(key.clone());
+        }
+    }
+    stood_for.append(&mut idle);
+    stood_for
+}
+
+fn is_pod(key: &Key) -> bool {
+    key.group.is_empty() && key.kind == "Pod"
+}
+
+/// The template by which an owner makes an object of this kind, where Kubernetes' own controllers do.
+fn template_for<'a>(owner: &Key, body: &'a Value, made: &Key) -> Option<&'a Value> {
+    let spec = &body["spec"];
+    match (&*owner.group, &*owner.kind, &*made.kind) {
+        ("apps", "Deployment", "ReplicaSet")
+        | ("apps", "ReplicaSet" | "StatefulSet" | "DaemonSet", "Pod")
+        | ("batch", "Job", "Pod")
+        | ("", "ReplicationController", "Pod") => Some(&spec["template"]),
+        ("batch", "CronJob", "Job") => Some(&spec["jobTemplate"]["spec"]["template"]),
+        _ => None,
+    }
+}
+
+/// Whether `template` asks for a pod as `made` describes it.
+fn asks_for(template: &Value, made: &Value, pod: &str) -> bool {
+    let labels = |it: &Value| {
+        it["metadata"]["labels"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default()
+    };
+    let has = labels(made);
+    labels(template)
+        .iter()
+        .all(|(key, value)| has.get(key) == Some(value))
+        && template["spec"].is_object()
+        && reduced(&template["spec"], "") == reduced(&made["spec"], pod)
+}
+
+/// A PodSpec without what the cluster fills in of itself: where the pod runs, its name on the network,
+/// and the volume with its token.
+fn reduced(spec: &Value, pod: &str) -> Value {
+    let Value::Object(mut fields) = spec.clone() else {
+        return Value::Null;
+    };
+    for field in FILLED_IN {
+        fields.remove(*field);
+    }
+    if fields
+        .get("serviceAccountName")
+        .is_some_and(|it| it == "default")
+    {
+        fields.remove("serviceAccountName");
+    }
+    let is_filled_in = |volume: &Value| {
+        let name = volume["name"].as_str().unwrap_or_default();
+        let claim = &volume["persistentVolumeClaim"]["claimName"];
+        let is_token = name.starts_with(TOKEN_VOLUME) && volume["projected"].is_object();
+        is_token || (!pod.is_empty() && *claim == format!("{name}-{pod}"))
+    };
+    retain(&mut fields, "volumes", |it| !is_filled_in(it));
+    for list in ["containers", "initContainers", "ephemeralContainers"] {
+        for container in fields
+            .get_mut(list)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            if let Value::Object(container) = container {
+                retain(container, "volumeMounts", |it| {
+                    it["mountPath"] != TOKEN_PATH
+                });
+            }
+        }
+    }
+    Value::Object(fields)
+}
+
+/// Leaves the items of a list that are to stay, and no list of none.
+fn retain(fields: &mut Map<String, Value>, list: &str, stays: impl Fn(&Value) -> bool) {
+    if let Some(Value::Array(items)) = fields.get_mut(list) {
+        items.retain(stays);
+        if items.is_empty() {
+            fields.remove(list);
+        }
+    }
+}
+
+const FILLED_IN: &[&str] = &[
+    "affinity",
+    "enableServiceLinks",
+    "hostname",
+    "imagePullSecrets",
+    "nodeName",
+    "preemptionPolicy",
+    "priority",
+    "serviceAccount",
+    "subdomain",
+    "tolerations",
+];
+
+const TOKEN_VOLUME: &str = "kube-api-access-";
+const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn key(group: &str, kind: &str, name: &str) -> Key {
+        Key {
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            namespace: "ml".to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn pod_spec(image: &str) -> Value {
+        json!({ "containers": [{ "name": "a", "image": image }] })
+    }
+
+    fn template(image: &str) -> Value {
+        json!({ "metadata": { "labels": { "app": "a" } }, "spec": pod_spec(image) })
+    }
+
+    fn owned(uid: &str, owner: &str) -> Value {
+        json!({
+            "uid": uid,
+            "labels": { "app": "a", "pod-template-hash": "x" },
+            "ownerReferences": [{ "uid": owner, "controller": true }],
+        })
+    }
+
+    /// What the API server makes of a template: a pod on a node, with a token.
+    fn running(image: &str) -> Value {
+        json!({
+            "nodeName": "n",
+            "serviceAccountName": "default",
+            "containers": [{
+                "name": "a",
+                "image": image,
+                "volumeMounts": [{ "name": "kube-api-access-q", "mountPath": TOKEN_PATH }],
+            }],
+            "volumes": [{ "name": "kube-api-access-q", "projected": { "sources": [] } }],
+        })
+    }
+
+    fn objects(more: Vec<(Key, Value)>) -> BTreeMap<Key, Value> {
+        let set = |uid: &str, image: &str, replicas: u64| {
+            json!({
+                "metadata": owned(uid, "d"),
+                "spec": { "replicas": replicas, "template": template(image) },
+            })
+        };
+        let mut objects = BTreeMap::from([
+            (
+                key("apps", "Deployment", "a"),
+                json!({ "metadata": { "uid": "d" }, "spec": { "template": template("one") } }),
+            ),
+            (key("apps", "ReplicaSet", "a-1"), set("r", "one", 2)),
+            (key("apps", "ReplicaSet", "a-0"), set("old", "zero", 0)),
+        ]);
+        objects.extend(more);
+        objects
+    }
+
+    fn judged(more: Vec<(Key, Value)>) -> Vec<String> {
+        let objects = objects(more);
+        let stood_for = stood_for(&objects);
+        let left = objects.keys().filter(|key| !stood_for.contains(key));
+        left.map(|key| key.name.clone()).collect()
+    }
+
+    fn pod(name: &str, owner: &str, spec: &Value) -> (Key, Value) {
+        let object = json!({ "metadata": owned(name, owner), "spec": spec });
+        (key("", "Pod", name), object)
+    }
+
+    #[test]
+    fn a_deployment_is_judged_once_for_all_that_it_makes() {
+        let pods = vec![
+            pod("p", "r", &running("one")),
+            pod("q", "r", &running("one")),
+        ];
+        assert_eq!(judged(pods), ["a"]);
+    }
+
+    #[test]
+    fn a_pod_that_only_says_whose_it_is_is_judged_by_itself() {
+        let mut worse = running("one");
+        worse["hostPID"] = true.into();
+        // Of another revision, of a set that runs nothing, with a container more.
+        for (owner, spec) in [
+            ("r", worse),
+            ("r", running("two")),
+            ("old", running("zero")),
+        ] {
+            assert_eq!(judged(vec![pod("p", owner, &spec)]), ["p", "a"]);
+        }
+        assert_eq!(
+            judged(vec![pod("p", "not-there", &running("one"))]),
+            ["p", "a"]
+        );
+        let mut plain = pod("p", "r", &running("one"));
+        plain.1["metadata"]["ownerReferences"][0]["controller"] = false.into();
+        assert_eq!(judged(vec![plain]), ["p", "a"]);
+    }
+
+    #[test]
+    fn pods_that_are_alike_are_judged_once() {
+        let mut injected = running("one");
+        injected["initContainers"] = json!([{ "name": "mesh", "image": "m" }]);
+        let pods = ["p", "q", "s"].map(|name| pod(name, "r", &injected));
+        assert_eq!(judged(pods.to_vec()), ["p", "a"]);
+    }
+
+    #[test]
+    fn the_claims_of_a_stateful_set_are_its_own() {
+        let set = json!({ "metadata": { "uid": "s" }, "spec": { "template": template("one") } });
+        let mut spec = running("one");
+        let claim = json!({ "name": "data", "persistentVolumeClaim": { "claimName": "data-s-0" } });
+        spec["volumes"].as_array_mut().expect("volumes").push(claim);
+        let all = vec![
+            (key("apps", "StatefulSet", "s"), set),
+            pod("s-0", "s", &spec),
+        ];
+        assert_eq!(judged(all), ["a", "s"]);
+    }
+}
