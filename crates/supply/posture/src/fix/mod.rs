@@ -62,6 +62,7 @@ pub fn fix(survey: &PostureSurvey, files: &[Arc<File>], wanted: impl Fn(&Found) 
     let mut now = files.to_vec();
     let mut gone = Vec::new();
     let mut refused: HashMap<Fingerprint, (Found, String)> = HashMap::new();
+    let mut trials = MAX_TRIALS;
     loop {
         let judged = survey.judge_files(&now);
         let mut plan = Plan::default();
@@ -86,8 +87,10 @@ pub fn fix(survey: &PostureSurvey, files: &[Arc<File>], wanted: impl Fn(&Found) 
             judged: &judged,
             made: Vec::new(),
             refused: Vec::new(),
+            trials,
         };
         round.all(plan.edits());
+        trials = round.trials;
         let Round {
             made, refused: no, ..
         } = round;
@@ -133,6 +136,8 @@ struct Round<'a> {
     before: Counts,
     made: Vec<&'a Planned>,
     refused: Vec<(Found, String)>,
+    /// How often all files may still be judged again.
+    trials: usize,
 }
 
 impl<'a> Round<'a> {
@@ -140,18 +145,26 @@ impl<'a> Round<'a> {
         if repairs.is_empty() {
             return;
         }
+        let Some(left) = self.trials.checked_sub(1) else {
+            let why = format!("more than {MAX_TRIALS} sets of repairs would have to be tried");
+            return self.refuse(repairs, &why);
+        };
+        self.trials = left;
         match (self.refusal(repairs), repairs) {
             (None, _) => self.made.extend(repairs),
-            (Some(why), [one]) => {
-                let found = one.repairs.iter().map(|(found, _)| found.clone());
-                self.refused.extend(found.map(|found| (found, why.clone())));
-            }
+            (Some(why), [_]) => self.refuse(repairs, &why),
             (Some(_), _) => {
                 let (half, other) = repairs.split_at(repairs.len() / 2);
                 self.all(half);
                 self.all(other);
             }
         }
+    }
+
+    fn refuse(&mut self, repairs: &[Planned], why: &str) {
+        let found = repairs.iter().flat_map(|it| &it.repairs);
+        let refused = found.map(|(found, _)| (found.clone(), why.to_owned()));
+        self.refused.extend(refused);
     }
 
     /// What is wrong with `repairs` on top of those that are made.
@@ -222,6 +235,9 @@ fn count(report: &Report) -> Counts {
 fn times(counts: &Counts, print: Fingerprint) -> usize {
     counts.get(&print).copied().unwrap_or(0)
 }
+
+/// Each judges everything, and whoever writes what does not hold decides how many there are.
+const MAX_TRIALS: usize = 1_000;
 
 #[cfg(test)]
 mod tests;

@@ -64,5 +64,6 @@ fn is_name(why: &str) -> bool {
         "data.aws_caller_identity.",
         "data.aws_region.",
     ];
-    why.ends_with("is known after apply") || sources.iter().any(|it| why.starts_with(it))
+    let ends = ["is known after apply", ".arn is read when it is applied"];
+    ends.iter().any(|it| why.ends_with(it)) || sources.iter().any(|it| why.starts_with(it))
 }

@@ -75,40 +75,8 @@ impl Template<'_> {
                 let template = text.or_else(|| items.first().and_then(Node::as_str));
                 Some(self.substituted(template.unwrap_or_default(), items.get(1), origin, depth))
             }
-            "Fn::Join" => {
-                let [separator, list] = items else {
-                    return unknown("Fn::Join takes two values".to_owned());
-                };
-                let list = self.value(list, depth, false)?;
-                let mut parts = Vec::new();
-                for item in list.items() {
-                    match item.text() {
-                        Fact::Known(text) => parts.push(text),
-                        Fact::Unknown(why) => return unknown(why.to_string()),
-                        Fact::Absent => {}
-                    }
-                }
-                let joined = parts.join(separator.as_str().unwrap_or_default());
-                Some(Attr::new(Value::String(joined.into()), origin.clone()))
-            }
-            "Fn::FindInMap" => {
-                let mut keys = Vec::new();
-                for item in items {
-                    match self.value(item, depth, false)?.text() {
-                        Fact::Known(text) => keys.push(text),
-                        Fact::Unknown(why) => return unknown(why.to_string()),
-                        Fact::Absent => return unknown("a key is no text".to_owned()),
-                    }
-                }
-                let mut place = self.root.get("Mappings");
-                for key in &keys {
-                    place = place.and_then(|it| it.get(key));
-                }
-                match place {
-                    Some(found) => Some(Attr::of_node(found, self.file)),
-                    None => unknown("it is in no mapping".to_owned()),
-                }
-            }
+            "Fn::Join" => self.joined(items, origin, depth),
+            "Fn::FindInMap" => self.mapped(items, origin, depth),
             "Fn::Base64" => self.value(argument, depth, false),
             "Fn::GetAtt" => {
                 let name = text.map_or_else(
@@ -124,6 +92,40 @@ impl Template<'_> {
                 unknown(format!("{name} is known after apply"))
             }
             _ => unknown(format!("{name} is answered when the stack is made")),
+        }
+    }
+
+    fn joined(&self, items: &[Node], origin: &Origin, depth: usize) -> Option<Attr> {
+        let unknown = |why: Arc<str>| Some(Attr::unknown(why, origin.clone()));
+        let [separator, list] = items else {
+            return unknown("Fn::Join takes two values".into());
+        };
+        let list = self.value(list, depth, false)?;
+        let mut parts = Vec::new();
+        for item in list.items() {
+            match item.text() {
+                Fact::Known(text) => parts.push(text),
+                Fact::Unknown(why) => return unknown(why),
+                Fact::Absent => {}
+            }
+        }
+        let joined = parts.join(separator.as_str().unwrap_or_default());
+        Some(Attr::new(Value::String(joined.into()), origin.clone()))
+    }
+
+    fn mapped(&self, items: &[Node], origin: &Origin, depth: usize) -> Option<Attr> {
+        let unknown = |why: Arc<str>| Some(Attr::unknown(why, origin.clone()));
+        let mut place = self.root.get("Mappings");
+        for item in items {
+            match self.value(item, depth, false)?.text() {
+                Fact::Known(key) => place = place.and_then(|it| it.get(&key)),
+                Fact::Unknown(why) => return unknown(why),
+                Fact::Absent => return unknown("a key is no text".into()),
+            }
+        }
+        match place {
+            Some(found) => Some(Attr::of_node(found, self.file)),
+            None => unknown("it is in no mapping".into()),
         }
     }
 
