@@ -117,8 +117,8 @@ fn what_we_wrote_ourselves_adds_nothing_when_it_comes_back() {
 fn an_exception_takes_all_rules_of_a_tool_and_a_policy_may_let_them_warn() {
     let project = tree(&[
         (b"README.md", b"# Hello\n"),
-        (b"report.sarif", b"{}"),
-        (b"policy/data/casemate/settings.toml", b"imports_only_warn = true\n"),
+        (b"policy/data/settings.toml",
+            b"[casemate.settings]\nimports_only_warn = true\n"),
         (
             b"casemate.toml",
             b"[[exception]]\nrule = \"t:*\"\nscope = \"README.md\"\nreason = \"r\"\nowner = \"o\"\nexpires = 2027-01-31\n",
@@ -135,6 +135,11 @@ fn an_exception_takes_all_rules_of_a_tool_and_a_policy_may_let_them_warn() {
     assert_eq!(denied["decision"]["reasons"][0]["rule"], "t:A");
     let config = at(&project.path().join("casemate.toml"));
     casemate(base.into_iter().chain(["--config", &config])).ended_with(0);
+    let policy = at(&project.path().join("policy"));
+    let warned = casemate(base.into_iter().chain(["--policy", &policy]))
+        .ended_with(0)
+        .json();
+    assert_eq!(warned["decision"]["outcome"], "warn");
 }
 
 #[test]
