@@ -115,14 +115,13 @@ fn what_we_wrote_ourselves_adds_nothing_when_it_comes_back() {
 
 #[test]
 fn an_exception_takes_all_rules_of_a_tool_and_a_policy_may_let_them_warn() {
+    let exception = "[[exception]]\nrule = \"t:*\"\nscope = \"README.md\"\nreason = \"r\"\nowner = \"o\"\n\
+        expires = 2027-01-31\n";
+    let settings = "[casemate.settings]\nimports_only_warn = true\n";
     let project = tree(&[
         (b"README.md", b"# Hello\n"),
-        (b"policy/data/settings.toml",
-            b"[casemate.settings]\nimports_only_warn = true\n"),
-        (
-            b"casemate.toml",
-            b"[[exception]]\nrule = \"t:*\"\nscope = \"README.md\"\nreason = \"r\"\nowner = \"o\"\nexpires = 2027-01-31\n",
-        ),
+        (b"policy/data/settings.toml", settings.as_bytes()),
+        (b"casemate.toml", exception.as_bytes()),
     ]);
     let outside = tree(&[(b"t.sarif", one("README.md", "error").as_bytes())]);
     let at = |path: &Path| path.to_str().expect("UTF-8").to_owned();
