@@ -40,22 +40,22 @@ fn findings_of_other_tools_join_those_of_ours() {
             .iter()
             .any(|rule| rule == "checkov:CKV2_AWS_62")
     );
-    // Access to the bucket is not logged: ours, and Checkov's.
-    assert!(!rules(&with).iter().any(|rule| rule == "checkov:CKV_AWS_18"));
+    // The block leaves a way open: ours, and two rules of Checkov's.
+    assert!(!rules(&with).iter().any(|rule| rule == "checkov:CKV_AWS_54"));
     let findings = with["findings"].as_array().expect("findings");
-    let logging = findings
+    let block = findings
         .iter()
-        .find(|it| it["rule"] == "CM-AWS-006")
-        .expect("CM-AWS-006");
+        .find(|it| it["rule"] == "CM-AWS-002")
+        .expect("CM-AWS-002");
     assert_eq!(
-        logging["reported_by"],
-        json!([{
+        block["reported_by"][0],
+        json!({
             "tool": "Checkov",
             "version": "3.3.30",
-            "rule": "CKV_AWS_18",
+            "rule": "CKV_AWS_54",
             "severity": "no severity is taken for medium",
             "source": format!("{REPORTS}/checkov.json"),
-        }])
+        })
     );
     let pinned = findings
         .iter()
@@ -115,14 +115,13 @@ fn what_we_wrote_ourselves_adds_nothing_when_it_comes_back() {
 
 #[test]
 fn an_exception_takes_all_rules_of_a_tool_and_a_policy_may_let_them_warn() {
+    let exception = "[[exception]]\nrule = \"t:*\"\nscope = \"README.md\"\nreason = \"r\"\nowner = \"o\"\n\
+        expires = 2027-01-31\n";
+    let settings = "[casemate.settings]\nimports_only_warn = true\n";
     let project = tree(&[
         (b"README.md", b"# Hello\n"),
-        (b"report.sarif", b"{}"),
-        (b"policy/data/casemate/settings.toml", b"imports_only_warn = true\n"),
-        (
-            b"casemate.toml",
-            b"[[exception]]\nrule = \"t:*\"\nscope = \"README.md\"\nreason = \"r\"\nowner = \"o\"\nexpires = 2027-01-31\n",
-        ),
+        (b"policy/data/settings.toml", settings.as_bytes()),
+        (b"casemate.toml", exception.as_bytes()),
     ]);
     let outside = tree(&[(b"t.sarif", one("README.md", "error").as_bytes())]);
     let at = |path: &Path| path.to_str().expect("UTF-8").to_owned();
@@ -135,6 +134,11 @@ fn an_exception_takes_all_rules_of_a_tool_and_a_policy_may_let_them_warn() {
     assert_eq!(denied["decision"]["reasons"][0]["rule"], "t:A");
     let config = at(&project.path().join("casemate.toml"));
     casemate(base.into_iter().chain(["--config", &config])).ended_with(0);
+    let policy = at(&project.path().join("policy"));
+    let warned = casemate(base.into_iter().chain(["--policy", &policy]))
+        .ended_with(0)
+        .json();
+    assert_eq!(warned["decision"]["outcome"], "warn");
 }
 
 #[test]
