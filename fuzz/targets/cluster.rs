@@ -38,7 +38,10 @@ pub fn run(data: &[u8]) {
 
 fn cluster(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let answers: VecDeque<Vec<u8>> = text.split("\n--\n").map(|it| it.as_bytes().to_vec()).collect();
+    let answers: VecDeque<Vec<u8>> = text
+        .split("\n--\n")
+        .map(|it| it.as_bytes().to_vec())
+        .collect();
     let server = Server {
         answers: RefCell::new(answers),
         left: Cell::new(MOST),
@@ -58,10 +61,19 @@ fn cluster(data: &[u8]) {
         let object: serde_json::Value = serde_json::from_str(&document.text).expect("JSON");
         assert!(object["metadata"]["name"].is_string());
         assert!(object["metadata"]["uid"].is_null() && object["status"].is_null());
-        assert!(paths.insert(document.subject.asset.id.to_string()), "one object twice");
-        assert!(!climbs(document.subject.path.as_str()), "a path that climbs");
+        assert!(
+            paths.insert(document.subject.asset.id.to_string()),
+            "one object twice"
+        );
+        assert!(
+            !climbs(document.subject.path.as_str()),
+            "a path that climbs"
+        );
     }
-    let is_told = reading.outcomes.iter().any(|it| it.coverage == Coverage::Partial);
+    let is_told = reading
+        .outcomes
+        .iter()
+        .any(|it| it.coverage == Coverage::Partial);
     assert!(is_told || !server.refused.get(), "a silence");
 }
 
@@ -79,7 +91,12 @@ struct Server {
 impl Api for Server {
     fn get(&self, path: &str, _: Accept, limit: u64) -> Result<Vec<u8>, RequestError> {
         assert!(path.starts_with("/api") && !climbs(path) && path.is_ascii());
-        self.left.set(self.left.get().checked_sub(1).expect("questions have an end"));
+        self.left.set(
+            self.left
+                .get()
+                .checked_sub(1)
+                .expect("questions have an end"),
+        );
         match self.answers.borrow_mut().pop_front() {
             Some(answer) if answer.len() as u64 > limit => Err(RequestError::TooLong(limit)),
             Some(answer) => Ok(answer),
@@ -92,10 +109,22 @@ impl Api for Server {
 }
 
 const WANTED: &[Wanted<'_>] = &[
-    Wanted { group: "", kind: "ConfigMap" },
-    Wanted { group: "", kind: "Pod" },
-    Wanted { group: "apps", kind: "Deployment" },
-    Wanted { group: "apps", kind: "ReplicaSet" },
+    Wanted {
+        group: "",
+        kind: "ConfigMap",
+    },
+    Wanted {
+        group: "",
+        kind: "Pod",
+    },
+    Wanted {
+        group: "apps",
+        kind: "Deployment",
+    },
+    Wanted {
+        group: "apps",
+        kind: "ReplicaSet",
+    },
 ];
 
 const LIMIT: u64 = 64 << 10;

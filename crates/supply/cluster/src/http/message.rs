@@ -93,11 +93,11 @@ fn head(reader: &mut impl BufRead) -> Result<Vec<u8>, RequestError> {
 /// One more line, with its end; all lines together are at most `limit` long.
 fn line(reader: &mut impl BufRead, bytes: &mut Vec<u8>, limit: usize) -> Result<(), RequestError> {
     let left = (limit + 1).saturating_sub(bytes.len()) as u64;
-    let mut part = reader.take(left);
-    part.read_until(b'\n', bytes).map_err(broken)?;
+    let read = reader.take(left).read_until(b'\n', bytes).map_err(broken)?;
     match bytes.last() {
         _ if bytes.len() > limit => Err(malformed("its head is too long")),
-        Some(b'\n') => Ok(()),
+        // The end of the line before is none of this one.
+        Some(b'\n') if read > 0 => Ok(()),
         _ => Err(RequestError::Truncated),
     }
 }

@@ -297,7 +297,9 @@ fn a_server_that_is_busy_is_asked_again() {
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }
 
-fn list(items: Value) -> Reply {
+type Answer = fn() -> Reply;
+
+fn list(items: &Value) -> Reply {
     Reply::Json(200, json!({ "kind": "PodList", "items": items }))
 }
 
@@ -307,7 +309,7 @@ fn raw(text: &str) -> Reply {
 
 #[test]
 fn what_is_no_whole_list_is_told() {
-    let cases: [(fn() -> Reply, &str); 9] = [
+    let cases: [(Answer, &str); 9] = [
         (
             || raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"kind\""),
             "the answer is cut off",
@@ -322,10 +324,10 @@ fn what_is_no_whole_list_is_told() {
             "redirects to http://elsewhere/",
         ),
         (|| raw("hello"), "cut off"),
-        (|| list(json!({})), "its items are no list"),
-        (|| list(json!([7])), "no object with a name"),
+        (|| list(&json!({})), "its items are no list"),
+        (|| list(&json!([7])), "no object with a name"),
         (
-            || list(json!([{ "metadata": { "name": "" } }])),
+            || list(&json!([{ "metadata": { "name": "" } }])),
             "no object with a name",
         ),
         (
