@@ -34,6 +34,8 @@ def main():
     found = {name: findings(survey, directory) for name, directory in directories.items()}
     for name in dict.fromkeys(file["set"] for file in labels["file"]):
         files = [file for file in labels["file"] if file["set"] == name and file["repository"] in found]
+        if not files:
+            continue
         print(f"{name} set: {len(files)} files")
         judge(files, found, rules if name in ["first", "second"] else rules | wider)
 

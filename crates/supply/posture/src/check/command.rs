@@ -53,6 +53,24 @@ impl<'a> Command<'a> {
         Self { words }
     }
 
+    /// The words of the text or the list at `place`.
+    pub(crate) fn at(place: &Cursor<'a>) -> Self {
+        let mut words = Vec::new();
+        match &place.fact {
+            Fact::Known(attr) if attr.as_str().is_some() => {
+                take(attr.as_str().unwrap_or_default(), place, true, &mut words);
+            }
+            _ => {
+                for item in place.items() {
+                    if let Fact::Known(text) = item.text() {
+                        take(&text, &item, false, &mut words);
+                    }
+                }
+            }
+        }
+        Self { words }
+    }
+
     /// Why there may be other words than those that are known.
     pub(crate) fn why_open(container: &Container<'_>) -> Option<std::sync::Arc<str>> {
         let lists = ["command", "args"].map(|key| container.cursor.get(key));
@@ -126,8 +144,10 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
         let short = word.text.strip_prefix('-').unwrap_or_default();
         short.ends_with('c') && short.chars().all(|c| c.is_ascii_lowercase())
     };
+    // `--` ends the options of the shell, and begins nothing.
+    let mut before = words.iter().rev().skip_while(|word| word.text == "--");
     let is_script = is_script
-        || words.last().is_some_and(is_option)
+        || before.next().is_some_and(is_option)
         || text.contains('\n')
         || item.path.ends_with(".args")
         || item.path.ends_with(".command");

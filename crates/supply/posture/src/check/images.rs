@@ -41,16 +41,27 @@ fn judged(image: &str) -> (Truth, Truth) {
         return (Truth::No, Truth::No);
     }
     let is_variable = |text: &str| ["$", "{{", "<"].iter().any(|it| text.contains(it));
+    // Names of images have no capital letters: these are to be replaced.
+    let path = image.split_once('/').map_or(image, |(_, path)| path);
+    let is_capital = |text: &str| {
+        let name = text.split(':').next().unwrap_or_default();
+        name.contains(|c: char| c.is_ascii_uppercase())
+    };
     // A colon in the last part is before the tag; before that it is before a port.
     let name = image.rsplit('/').next().unwrap_or(image);
     match name.split_once(':') {
-        _ if is_variable(name) => {
+        _ if is_variable(name) || is_capital(path) => {
             let unknown = Truth::Unknown(format!("{image} is filled in later").into());
             (unknown, Truth::No)
         }
-        Some((_, tag)) if !MOVING.contains(&tag) => (Truth::No, Truth::Yes),
+        Some((_, tag)) if !moves(tag) => (Truth::No, Truth::Yes),
         _ => (Truth::Yes, Truth::No),
     }
+}
+
+/// Whether a tag says by its name that it is another image tomorrow: `latest`, `latest-gpu`.
+fn moves(tag: &str) -> bool {
+    MOVING.contains(&tag) || tag.starts_with("latest-") || tag.ends_with("-latest")
 }
 
 const MOVING: &[&str] = &["", "latest", "main", "master", "nightly", "edge", "dev"];
@@ -159,10 +170,13 @@ mod tests {
             ("a", true),
             ("a:latest", true),
             ("a:nightly", true),
+            ("a:latest-gpu", true),
             ("a:1@sha256:00", false),
         ] {
             assert_eq!(judged(image).0, is_latest.into(), "{image}");
         }
-        assert!(matches!(judged("a:${TAG}").0, Truth::Unknown(_)));
+        for image in ["a:${TAG}", "V_IMAGE_URL", "r.example.org/YOUR_PROJECT/a:1"] {
+            assert!(matches!(judged(image).0, Truth::Unknown(_)), "{image}");
+        }
     }
 }

@@ -63,11 +63,13 @@ pub const FAMILIES: &[Family] = &[
     manifest_secrets::FAMILY,
     ai::RAY,
     ai::NOTEBOOKS,
+    ai::HUBS,
     ai::CONSOLES,
     ai::SERVING,
     ai::MODELS,
     ai::TOKENS,
     ai::GPU,
+    ai::POOLS,
     ai::ISOLATION,
     ai::STORES,
     github::injection::FAMILY,
@@ -97,6 +99,10 @@ pub const FAMILIES: &[Family] = &[
     cloud::AWS_DATA,
     cloud::AWS_COMPUTE,
     cloud::AWS_ML,
+    cloud::WORKLOADS,
     cloud::GCP,
     cloud::AZURE,
 ];
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,7 @@ mod path;
 mod plan;
 pub mod shell;
 mod terraform;
+pub(crate) mod values;
 
 use std::sync::Arc;
 
@@ -50,6 +51,7 @@ pub(crate) const READERS: &[Reader] = &[
     cloudformation::READER,
     argo::READER,
     kubernetes::READER,
+    values::READER,
     terraform::TEXTS,
     aside::READER,
 ];

@@ -3,15 +3,19 @@
 
 mod consoles;
 mod gpu;
+mod hubs;
 mod isolation;
 mod models;
 mod notebooks;
+mod pools;
 mod ray;
+mod servers;
 mod serving;
 mod stores;
 mod texts;
 mod tokens;
 
+pub(super) use servers::{KEY_FLAGS, server};
 pub(super) use texts::{Finder, digest};
 pub(super) use tokens::is_ai_token;
 
@@ -25,6 +29,8 @@ use crate::{Truth, World};
 
 pub(super) const RAY: Family = ray::FAMILY;
 pub(super) const NOTEBOOKS: Family = notebooks::FAMILY;
+pub(super) const HUBS: Family = hubs::FAMILY;
+pub(super) const POOLS: Family = pools::FAMILY;
 pub(super) const CONSOLES: Family = consoles::FAMILY;
 pub(super) const SERVING: Family = serving::FAMILY;
 pub(super) const MODELS: Family = models::FAMILY;

@@ -10,8 +10,12 @@ use super::{
 };
 use crate::check::{Family, Persona, Report};
 use crate::{
-    Cursor, Fact, Truth, World,
-    check::{command::Word, workload::objects},
+    Attr, Cursor, Fact, Resource, Truth, Value, World,
+    check::{
+        command::{Command, Word},
+        workload::{Container, objects},
+    },
+    read::{compose::SERVICE, values},
 };
 
 pub(super) const FAMILY: Family = Family {
@@ -28,20 +32,22 @@ pub(super) const FAMILY: Family = Family {
 
 fn check(world: &World, report: &mut Report) {
     for program in programs(world) {
-        remote_code(&program, report);
-        unpinned(&program, report);
+        remote_code(&program.command, report);
+        in_environment(&program.container, report);
+        unpinned(&program.command, Some(&program.container), world, report);
         stored(&program, report);
-        installs(&program, report);
+        installs(&program.command, report);
     }
     for map in world.of_kind("ConfigMap") {
         for (_, value) in map.at("data").entries() {
             in_text(&value, report);
         }
     }
-    for resource in objects(world) {
+    for resource in objects(world).chain(world.of_kind(values::KIND)) {
         // To look into every text of every object is much, and most have none.
-        if resource.body.origin.text().contains("hf://") {
-            addresses(&resource.cursor(), MAX_DEPTH, report);
+        let text = resource.body.origin.text();
+        if SIGNS.iter().any(|sign| text.contains(sign)) {
+            anywhere(&resource.cursor(), MAX_DEPTH, world, report);
         }
     }
     for kind in ["LLMInferenceService", "LLMInferenceServiceConfig"] {
@@ -49,22 +55,34 @@ fn check(world: &World, report: &mut Report) {
             plain(&service.at("spec.model.uri"), report);
         }
     }
-    for runtime in world.of_kind("VLLMRuntime") {
-        let model = runtime.at("spec.model.modelURL");
-        let is_free = model.text().is(|it| is_hub_name(&it));
-        report.when(is_free, &UNPINNED, &model, || {
-            format!("{} is named without a revision", model.shown())
-        });
+    for job in world.of_kind("RayJob") {
+        let command = Command::at(&job.at("spec.entrypoint"));
+        remote_code(&command, report);
+        unpinned(&command, None, world, report);
     }
     for service in world.of_kind("RayService") {
         for key in ["spec.serveConfigV2", "spec.serveConfig.runtimeEnv"] {
             serve_config(&service.at(key), report);
         }
     }
+    for service in world.of_kind(SERVICE) {
+        composed(service, world, report);
+    }
 }
 
-fn remote_code(program: &Program<'_>, report: &mut Report) {
-    for flag in program.command.flags("--trust-remote-code") {
+/// What stands in an object that names a model, or runs its code.
+const SIGNS: &[&str] = &[
+    "hf://",
+    "trust_remote_code",
+    "trust-remote-code",
+    "trustRemoteCode",
+    "--model",
+    "modelURL",
+    "hfModelName",
+];
+
+fn remote_code(command: &Command<'_>, report: &mut Report) {
+    for flag in command.flags("--trust-remote-code") {
         // The words of the same script are one attribute.
         let is_on = !flag
             .value
@@ -77,7 +95,27 @@ fn remote_code(program: &Program<'_>, report: &mut Report) {
             || ("the code of the model is run".to_owned(), Vec::new()),
         );
     }
-    for variable in program.container.cursor.get("env").items() {
+    // Scripts write files, and have programs in them.
+    for (at, word) in command.words.iter().enumerate() {
+        let text = word.text.to_ascii_lowercase().replace(' ', "");
+        let next = command.words.get(at + 1).map(|it| it.text.as_str());
+        let is_key = matches!(text.as_str(), "trust_remote_code:" | "trust_remote_code=");
+        let is_on = text.contains("trust_remote_code=true")
+            || text.contains("trust_remote_code:true")
+            || is_key && next.is_some_and(|it| it.eq_ignore_ascii_case("true"));
+        let is_flag = word.text.starts_with('-');
+        report.when_at(
+            (is_on && !is_flag).into(),
+            &REMOTE_CODE,
+            &word.cursor,
+            &word.origin,
+            || ("the code of the model is run".to_owned(), Vec::new()),
+        );
+    }
+}
+
+fn in_environment(container: &Container<'_>, report: &mut Report) {
+    for variable in container.cursor.get("env").items() {
         let name = variable.get("name").text().ok().unwrap_or_default();
         let value = variable.get("value");
         let is_named = name.ends_with("TRUST_REMOTE_CODE");
@@ -96,8 +134,12 @@ fn remote_code(program: &Program<'_>, report: &mut Report) {
 }
 
 /// A model of a hub in a command or in the environment.
-fn unpinned(program: &Program<'_>, report: &mut Report) {
-    let command = &program.command;
+fn unpinned(
+    command: &Command<'_>,
+    container: Option<&Container<'_>>,
+    world: &World,
+    report: &mut Report,
+) {
     let revision = command
         .flag("--revision")
         .or_else(|| command.flag("--code-revision"));
@@ -105,29 +147,45 @@ fn unpinned(program: &Program<'_>, report: &mut Report) {
         flag.value
             .is_some_and(|it| it.starts_with('$') || is_commit(it))
     });
-    let named = [
-        "--model",
-        "--model-id",
-        "--model-path",
-        "--model-name-or-path",
-    ];
-    let flags = named.iter().flat_map(|name| command.flags(name));
+    let flags = MODEL_FLAGS.iter().flat_map(|name| command.flags(name));
     let flags = flags.filter_map(|flag| Some((flag.word, flag.value?)));
-    let served = command.words.windows(3).filter(|words| {
-        words[1].text == "serve" && (words[0].text == "vllm" || words[0].text.ends_with("/vllm"))
-    });
-    let served = served.map(|words| (&words[2], words[2].text.as_str()));
-    for (word, model) in flags.chain(served) {
-        let is_free = is_hub_name(model) && !is_pinned;
-        report.when_at(
-            is_free.into(),
-            &UNPINNED,
-            &word.cursor,
-            &word.origin,
-            || (format!("{model} is named without a revision"), Vec::new()),
-        );
+    for (word, model) in flags.chain(served(command)) {
+        if is_pinned {
+            continue;
+        }
+        let says = |model: &str| format!("{model} is named without a revision");
+        let Some(name) = variable(model) else {
+            report.when_at(
+                is_hub_name(model).into(),
+                &UNPINNED,
+                &word.cursor,
+                &word.origin,
+                || (says(model), Vec::new()),
+            );
+            continue;
+        };
+        let Some(container) = container else { continue };
+        let value = container.env(name).map(|it| it.get("value"));
+        let here = value.filter(|it| matches!(it.fact, Fact::Known(_)));
+        match (here, container.env_value(name, world)) {
+            (Some(value), _) => report.when(
+                value.text().is(|it| is_hub_name(&it)),
+                &UNPINNED,
+                &value,
+                || says(&value.shown()),
+            ),
+            // Where it comes from elsewhere, and that is here too.
+            (None, Fact::Known(model)) => report.when_at(
+                is_hub_name(&model).into(),
+                &UNPINNED,
+                &word.cursor,
+                &word.origin,
+                || (says(&model), Vec::new()),
+            ),
+            _ => {}
+        }
     }
-    let container = &program.container;
+    let Some(container) = container else { return };
     let pins = ["REVISION", "MODEL_REVISION", "HF_MODEL_REVISION"];
     let has_pin = pins.iter().any(|name| container.env(name).is_some());
     for name in ["MODEL_ID", "HF_MODEL_ID"] {
@@ -138,6 +196,76 @@ fn unpinned(program: &Program<'_>, report: &mut Report) {
                 format!("{} is named without a revision", value.shown())
             });
         }
+    }
+}
+
+/// The model that a program takes without an option, or downloads.
+fn served<'c, 'a>(
+    command: &'c Command<'a>,
+) -> impl Iterator<Item = (&'c Word<'a>, &'c str)> + use<'c, 'a> {
+    let words = &command.words;
+    let starts = words.iter().enumerate().filter_map(|(at, _)| {
+        let is_one = |program: &&&[&str]| {
+            let named = words.iter().skip(at).map(|word| name(&word.text));
+            named.take(program.len()).eq(program.iter().copied())
+        };
+        SERVE.iter().find(is_one).map(|program| at + program.len())
+    });
+    starts.filter_map(|at| {
+        let mut rest = words[at..].iter().take_while(|word| word.text != ";");
+        let word = rest.find(|word| is_hub_name(&word.text) || variable(&word.text).is_some())?;
+        // A word behind an option is its value, and not the model.
+        let before = words[..].iter().position(|it| std::ptr::eq(it, word))?;
+        let is_value = before > at
+            && words[before - 1].text.starts_with('-')
+            && !words[before - 1].text.contains('=');
+        (!is_value || words[before - 1].text == "--repo-type").then_some((word, word.text.as_str()))
+    })
+}
+
+/// The name of the variable that a text is: `$(MODEL)`, `${MODEL}`, `$MODEL`.
+fn variable(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix('$')?;
+    let name = match rest.as_bytes().first()? {
+        b'(' => rest.strip_prefix('(')?.strip_suffix(')')?,
+        b'{' => rest.strip_prefix('{')?.strip_suffix('}')?,
+        _ => rest,
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
+}
+
+/// Options that name a model.
+const MODEL_FLAGS: &[&str] = &[
+    "--model",
+    "--model-id",
+    "--model-path",
+    "--model-name-or-path",
+    "--pretrained-model-name-or-path",
+    "--base-model",
+    "--model-uri",
+    "--model-repo",
+    "--repo-id",
+    "--hf-repo",
+    "--hf-model",
+];
+
+/// Programs whose next word is a model.
+const SERVE: &[&[&str]] = &[
+    &["vllm", "serve"],
+    &["trtllm-serve", "serve"],
+    &["trtllm-serve"],
+    &["lmdeploy", "serve", "api_server"],
+    &["huggingface-cli", "download"],
+    &["hf", "download"],
+    &["tune", "download"],
+];
+
+/// The model and the code of a service of Compose.
+fn composed(service: &Resource, world: &World, report: &mut Report) {
+    for key in ["entrypoint", "command"] {
+        let place = service.at(key);
+        unpinned(&Command::at(&place), None, world, report);
     }
 }
 
@@ -170,13 +298,13 @@ fn plain(address: &Cursor<'_>, report: &mut Report) {
     });
 }
 
-/// Every address of a model of the hub below a place.
-fn addresses(place: &Cursor<'_>, depth: usize, report: &mut Report) {
-    let Some(depth) = depth.checked_sub(1) else {
+/// Every address of a model of the hub below a place, every list that is a command, and every key that
+/// has the code of models run, whatever kind of object it is.
+fn anywhere(place: &Cursor<'_>, depth: usize, world: &World, report: &mut Report) {
+    let (Some(depth), Fact::Known(attr)) = (depth.checked_sub(1), &place.fact) else {
         return;
     };
-    if let Fact::Known(attr) = &place.fact
-        && let Some(text) = attr.as_str()
+    if let Some(text) = attr.as_str()
         && let Some(name) = text.strip_prefix("hf://")
     {
         let revision = name.rsplit_once([':', '@']).map(|(_, revision)| revision);
@@ -185,18 +313,40 @@ fn addresses(place: &Cursor<'_>, depth: usize, report: &mut Report) {
             format!("{text} is named without a revision")
         });
     }
-    for (_, inner) in place.entries() {
-        addresses(&inner, depth, report);
-    }
-    if place.entries().is_empty() && matches!(&place.fact, Fact::Known(_)) {
-        for inner in place.items() {
-            addresses(&inner, depth, report);
+    for (key, inner) in place.entries() {
+        let key = key.replace(['_', '-'], "").to_ascii_lowercase();
+        if key == "trustremotecode" {
+            report.when(inner.is_true(), &REMOTE_CODE, &inner, || {
+                "the code of the model is run".to_owned()
+            });
         }
+        if MODEL_KEYS.contains(&key.as_str()) {
+            let is_free = inner.text().is(|it| is_hub_name(&it));
+            report.when(is_free, &UNPINNED, &inner, || {
+                format!("{} is named without a revision", inner.shown())
+            });
+        }
+        anywhere(&inner, depth, world, report);
+    }
+    let Value::List(items) = &attr.value else {
+        return;
+    };
+    let is_option = |item: &Attr| item.as_str().is_some_and(|it| it.starts_with("--"));
+    if items.iter().any(is_option) && items.iter().all(|it| it.text().ok().is_some()) {
+        let command = Command::at(place);
+        remote_code(&command, report);
+        unpinned(&command, None, world, report);
+    }
+    for inner in place.items() {
+        anywhere(&inner, depth, world, report);
     }
 }
 
-fn installs(program: &Program<'_>, report: &mut Report) {
-    let words = &program.command.words;
+/// Keys, without their dashes and in small letters, that name a model of a hub and nothing else.
+const MODEL_KEYS: &[&str] = &["modelurl", "hfmodelname", "hfmodelid", "huggingfacemodel"];
+
+fn installs(command: &Command<'_>, report: &mut Report) {
+    let words = &command.words;
     for (at, pair) in words.windows(2).enumerate() {
         let (first, second) = (name(&pair[0].text), name(&pair[1].text));
         let is_install = match (first, second) {
@@ -241,9 +391,12 @@ fn is_free_install(words: &[&str]) -> bool {
         return false;
     }
     let is_file = |word: &str| word.starts_with(['.', '/']);
+    let is_value = |at: usize| at > 0 && VALUED.contains(&words[at - 1]);
     let packages = words
         .iter()
-        .filter(|word| !word.starts_with('-') && !is_file(word));
+        .enumerate()
+        .filter(|(at, word)| !word.starts_with('-') && !is_file(word) && !is_value(*at))
+        .map(|(_, word)| word);
     let is_free = |word: &&&str| !word.contains("==") && !word.starts_with('$');
     // What a file names is not seen, and without hashes is what the index has.
     let has_file = words.contains(&"-r") || words.contains(&"--requirement");
@@ -252,6 +405,27 @@ fn is_free_install(words: &[&str]) -> bool {
         .any(|word| word.starts_with("--extra-index-url"));
     has_second || has_file || packages.filter(is_free).count() > 0
 }
+
+/// Options of pip with a value, which is no package.
+const VALUED: &[&str] = &[
+    "-f",
+    "--find-links",
+    "-i",
+    "--index-url",
+    "--extra-index-url",
+    "-t",
+    "--target",
+    "-c",
+    "--constraint",
+    "--prefix",
+    "--root",
+    "--timeout",
+    "--trusted-host",
+    "--cache-dir",
+    "--progress-bar",
+    "-r",
+    "--requirement",
+];
 
 /// Code and configuration that a ConfigMap has as a text.
 fn in_text(text: &Cursor<'_>, report: &mut Report) {
@@ -267,7 +441,30 @@ fn in_text(text: &Cursor<'_>, report: &mut Report) {
             || code.contains("--trust-remote-code")
             || code.contains("--trust_remote_code");
         line.report(is_on, &REMOTE_CODE, report, "the code of the model is run");
+        let is_loaded = code.contains("weights_only=False");
+        line.report(
+            is_loaded,
+            &PICKLE,
+            report,
+            "torch loads whatever the pickle says",
+        );
+        if let Some(model) = loaded(&code) {
+            let message = format!("{model} is named without a revision");
+            line.report(true, &UNPINNED, report, &message);
+        }
     }
+}
+
+/// The model of a hub that a line of Python loads without a revision, blanks taken out.
+fn loaded(code: &str) -> Option<&str> {
+    let calls = ["from_pretrained(", "snapshot_download(", "hf_hub_download("];
+    let rest = calls
+        .iter()
+        .find_map(|call| Some(code.split_once(call)?.1))?;
+    let rest = rest.strip_prefix("repo_id=").unwrap_or(rest);
+    let quote = rest.chars().next().filter(|c| ['"', '\''].contains(c))?;
+    let (model, more) = rest[1..].split_once(quote)?;
+    (is_hub_name(model) && !more.contains("revision=")).then_some(model)
 }
 
 fn serve_config(text: &Cursor<'_>, report: &mut Report) {
@@ -329,7 +526,7 @@ static REMOTE_CODE: Rule = Rule {
         Reference::new("CWE-829"),
         Reference::new("CWE-94"),
         Reference::new("AML.T0010"),
-        Reference::new("AML.T0011"),
+        Reference::new("AML.T0011.000"),
     ]),
     bad: Some(Example::new("object.yaml", REMOTE_CODE_BAD)),
     good: Some(Example::new("object.yaml", REMOTE_CODE_GOOD)),
@@ -385,7 +582,7 @@ static PICKLE: Rule = Rule {
     ),
     references: Cow::Borrowed(&[
         Reference::new("CWE-502"),
-        Reference::new("AML.T0011"),
+        Reference::new("AML.T0011.000"),
         Reference::new("AML.T0018"),
     ]),
     bad: Some(Example::new("object.yaml", PICKLE_BAD)),

@@ -14,6 +14,7 @@ mod companion;
 mod gcp;
 mod policy;
 mod terraform;
+mod workloads;
 
 use std::borrow::Cow;
 
@@ -32,6 +33,7 @@ pub(super) use aws_storage::FAMILY as AWS_STORAGE;
 pub(super) use azure::FAMILY as AZURE;
 pub(super) use gcp::FAMILY as GCP;
 pub(super) use terraform::FAMILY as TERRAFORM;
+pub(super) use workloads::FAMILY as WORKLOADS;
 
 /// A question to one attribute of every resource of some kinds.
 struct Ask {
