@@ -71,6 +71,13 @@ impl<'a> Command<'a> {
         Self { words }
     }
 
+    /// The words as they are written at `place`, with the names of variables in the place of their values.
+    pub(crate) fn written(place: &Cursor<'a>) -> Self {
+        let mut words = Vec::new();
+        take(place.origin().text(), place, true, &mut words);
+        Self { words }
+    }
+
     /// Why there may be other words than those that are known.
     pub(crate) fn why_open(container: &Container<'_>) -> Option<std::sync::Arc<str>> {
         let lists = ["command", "args"].map(|key| container.cursor.get(key));
@@ -129,7 +136,7 @@ impl<'a> Command<'a> {
 }
 
 /// The last part of the way to a program.
-fn name(word: &str) -> &str {
+pub(crate) fn name(word: &str) -> &str {
     if word.starts_with('/') || word.starts_with("./") {
         word.rsplit('/').next().unwrap_or(word)
     } else {

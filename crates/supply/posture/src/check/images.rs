@@ -49,13 +49,16 @@ fn judged(image: &str) -> (Truth, Truth) {
     };
     // A colon in the last part is before the tag; before that it is before a port.
     let name = image.rsplit('/').next().unwrap_or(image);
-    match name.split_once(':') {
+    let tag = name.split_once(':').map(|(_, tag)| tag);
+    match tag {
+        // Whatever is filled in before it, this tag moves.
+        Some(tag) if moves(tag) => (Truth::Yes, Truth::No),
         _ if is_variable(name) || is_capital(path) => {
             let unknown = Truth::Unknown(format!("{image} is filled in later").into());
             (unknown, Truth::No)
         }
-        Some((_, tag)) if !moves(tag) => (Truth::No, Truth::Yes),
-        _ => (Truth::Yes, Truth::No),
+        Some(_) => (Truth::No, Truth::Yes),
+        None => (Truth::Yes, Truth::No),
     }
 }
 
@@ -171,6 +174,7 @@ mod tests {
             ("a:latest", true),
             ("a:nightly", true),
             ("a:latest-gpu", true),
+            ("r.example.org/YOUR_PROJECT/a:latest", true),
             ("a:1@sha256:00", false),
         ] {
             assert_eq!(judged(image).0, is_latest.into(), "{image}");

@@ -67,6 +67,7 @@ pub const FAMILIES: &[Family] = &[
     ai::CONSOLES,
     ai::SERVING,
     ai::MODELS,
+    ai::INSTALLS,
     ai::TOKENS,
     ai::GPU,
     ai::POOLS,

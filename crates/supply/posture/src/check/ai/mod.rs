@@ -4,6 +4,7 @@
 mod consoles;
 mod gpu;
 mod hubs;
+mod installs;
 mod isolation;
 mod models;
 mod notebooks;
@@ -34,6 +35,7 @@ pub(super) const POOLS: Family = pools::FAMILY;
 pub(super) const CONSOLES: Family = consoles::FAMILY;
 pub(super) const SERVING: Family = serving::FAMILY;
 pub(super) const MODELS: Family = models::FAMILY;
+pub(super) const INSTALLS: Family = installs::FAMILY;
 pub(super) const TOKENS: Family = tokens::FAMILY;
 pub(super) const GPU: Family = gpu::FAMILY;
 pub(super) const ISOLATION: Family = isolation::FAMILY;

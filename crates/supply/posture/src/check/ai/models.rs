@@ -12,7 +12,7 @@ use crate::check::{Family, Persona, Report};
 use crate::{
     Attr, Cursor, Fact, Resource, Truth, Value, World,
     check::{
-        command::{Command, Word},
+        command::{Command, Word, name},
         workload::{Container, objects},
     },
     read::{compose::SERVICE, values},
@@ -24,8 +24,6 @@ pub(super) const FAMILY: Family = Family {
         (&UNPINNED, Persona::Regular),
         (&PLAIN, Persona::Regular),
         (&PICKLE, Persona::Pedantic),
-        (&INSTALLS, Persona::Regular),
-        (&PIPED, Persona::Regular),
     ],
     check,
 };
@@ -36,7 +34,6 @@ fn check(world: &World, report: &mut Report) {
         in_environment(&program.container, report);
         unpinned(&program.command, Some(&program.container), world, report);
         stored(&program, report);
-        installs(&program.command, report);
     }
     for map in world.of_kind("ConfigMap") {
         for (_, value) in map.at("data").entries() {
@@ -345,88 +342,6 @@ fn anywhere(place: &Cursor<'_>, depth: usize, world: &World, report: &mut Report
 /// Keys, without their dashes and in small letters, that name a model of a hub and nothing else.
 const MODEL_KEYS: &[&str] = &["modelurl", "hfmodelname", "hfmodelid", "huggingfacemodel"];
 
-fn installs(command: &Command<'_>, report: &mut Report) {
-    let words = &command.words;
-    for (at, pair) in words.windows(2).enumerate() {
-        let (first, second) = (name(&pair[0].text), name(&pair[1].text));
-        let is_install = match (first, second) {
-            ("pip" | "pip3", "install") => {
-                let rest = words[at + 2..].iter().map(|word| word.text.as_str());
-                let rest: Vec<&str> = rest.take_while(|it| *it != ";" && *it != "|").collect();
-                is_free_install(&rest)
-            }
-            ("git", "clone") => true,
-            _ => false,
-        };
-        let (cursor, origin) = (&pair[0].cursor, &pair[0].origin);
-        report.when_at(is_install.into(), &INSTALLS, cursor, origin, || {
-            let message = format!("the container runs `{first} {second}` when it starts");
-            (message, Vec::new())
-        });
-        if first == "|" && SHELLS.contains(&second) {
-            piped(&words[..at], report);
-        }
-    }
-}
-
-/// What is before a pipe into a shell.
-fn piped(before: &[Word<'_>], report: &mut Report) {
-    let mut command = before.iter().rev().take_while(|word| word.text != ";");
-    let from = command.find(|word| ["curl", "wget"].contains(&name(&word.text)));
-    if let Some(from) = from {
-        report.when_at(Truth::Yes, &PIPED, &from.cursor, &from.origin, || {
-            ("a script is run as it comes".to_owned(), Vec::new())
-        });
-    }
-}
-
-/// The last part of the way to a program.
-fn name(word: &str) -> &str {
-    word.rsplit('/').next().unwrap_or_default()
-}
-
-/// Whether `pip install` with these words may give another thing tomorrow.
-fn is_free_install(words: &[&str]) -> bool {
-    if words.contains(&"--no-index") || words.contains(&"--require-hashes") {
-        return false;
-    }
-    let is_file = |word: &str| word.starts_with(['.', '/']);
-    let is_value = |at: usize| at > 0 && VALUED.contains(&words[at - 1]);
-    let packages = words
-        .iter()
-        .enumerate()
-        .filter(|(at, word)| !word.starts_with('-') && !is_file(word) && !is_value(*at))
-        .map(|(_, word)| word);
-    let is_free = |word: &&&str| !word.contains("==") && !word.starts_with('$');
-    // What a file names is not seen, and without hashes is what the index has.
-    let has_file = words.contains(&"-r") || words.contains(&"--requirement");
-    let has_second = words
-        .iter()
-        .any(|word| word.starts_with("--extra-index-url"));
-    has_second || has_file || packages.filter(is_free).count() > 0
-}
-
-/// Options of pip with a value, which is no package.
-const VALUED: &[&str] = &[
-    "-f",
-    "--find-links",
-    "-i",
-    "--index-url",
-    "--extra-index-url",
-    "-t",
-    "--target",
-    "-c",
-    "--constraint",
-    "--prefix",
-    "--root",
-    "--timeout",
-    "--trusted-host",
-    "--cache-dir",
-    "--progress-bar",
-    "-r",
-    "--requirement",
-];
-
 /// Code and configuration that a ConfigMap has as a text.
 fn in_text(text: &Cursor<'_>, report: &mut Report) {
     for line in lines(text) {
@@ -498,8 +413,6 @@ fn is_hub_name(text: &str) -> bool {
     };
     is_part(owner) && is_part(name) && !["models", "model", "mnt", "data"].contains(&owner)
 }
-
-const SHELLS: &[&str] = &["sh", "bash", "python", "python3"];
 
 const PICKLES: &[&str] = &[
     ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".ckpt", ".mar",
@@ -589,47 +502,6 @@ static PICKLE: Rule = Rule {
     good: Some(Example::new("object.yaml", PICKLE_GOOD)),
 };
 
-static INSTALLS: Rule = Rule {
-    id: RuleId::new("CM-AI-026"),
-    title: Cow::Borrowed("A container installs packages when it starts"),
-    severity: Severity::Medium,
-    confidence: Confidence::High,
-    description: Cow::Borrowed(
-        "What is installed at every start is what the index or the repository has at that time: a version \
-         that was taken over, or a package of the same name from the second index, runs in the pod. Nothing \
-         scanned it, and the image that was scanned is not what runs.",
-    ),
-    remediation: Cow::Borrowed(
-        "Put the packages into the image, or pin them with `==` and hashes.",
-    ),
-    references: Cow::Borrowed(&[
-        Reference::new("CWE-1357"),
-        Reference::new("CWE-494"),
-        Reference::new("AML.T0010"),
-        Reference::new("T1195.002"),
-    ]),
-    bad: Some(Example::new("object.yaml", INSTALLS_BAD)),
-    good: Some(Example::new("object.yaml", INSTALLS_GOOD)),
-};
-
-static PIPED: Rule = Rule {
-    id: RuleId::new("CM-AI-082"),
-    title: Cow::Borrowed("A container runs a script as it downloads it"),
-    severity: Severity::High,
-    confidence: Confidence::High,
-    description: Cow::Borrowed(
-        "What `curl … | sh` runs is what the server gives at that time, to this caller.",
-    ),
-    remediation: Cow::Borrowed("Put the program into the image."),
-    references: Cow::Borrowed(&[
-        Reference::new("CWE-494"),
-        Reference::new("T1195.002"),
-        Reference::new("AML.T0010"),
-    ]),
-    bad: Some(Example::new("object.yaml", PIPED_BAD)),
-    good: Some(Example::new("object.yaml", PIPED_GOOD)),
-};
-
 const REMOTE_CODE_BAD: &[u8] = br"apiVersion: v1
 kind: Pod
 metadata: {name: serve, namespace: ml, labels: {app: serve}}
@@ -714,53 +586,10 @@ spec:
       storageUri: s3://models/m
 ";
 
-const INSTALLS_BAD: &[u8] = br#"apiVersion: v1
-kind: Pod
-metadata: {name: serve, namespace: ml, labels: {app: serve}}
-spec:
-  containers:
-  - name: server
-    image: registry.example.org/x:1
-    args: [sh, -c, "pip install transformers && python serve.py"]
-    ports: [{containerPort: 8000}]
-"#;
-
-const INSTALLS_GOOD: &[u8] = br#"apiVersion: v1
-kind: Pod
-metadata: {name: serve, namespace: ml, labels: {app: serve}}
-spec:
-  containers:
-  - name: server
-    image: registry.example.org/x:1
-    args: [sh, -c, "pip install --no-index --find-links /wheels transformers==4.57.0 && python serve.py"]
-    ports: [{containerPort: 8000}]
-"#;
-
-const PIPED_BAD: &[u8] = br#"apiVersion: v1
-kind: Pod
-metadata: {name: serve, namespace: ml, labels: {app: serve}}
-spec:
-  containers:
-  - name: server
-    image: registry.example.org/x:1
-    args: [sh, -c, "curl -fsSL https://get.example.org/x.sh | sh"]
-    ports: [{containerPort: 8000}]
-"#;
-
-const PIPED_GOOD: &[u8] = br#"apiVersion: v1
-kind: Pod
-metadata: {name: serve, namespace: ml, labels: {app: serve}}
-spec:
-  containers:
-  - name: server
-    image: registry.example.org/x:1
-    args: [sh, -c, "curl -fsSL https://get.example.org/x.json -o x.json"]
-    ports: [{containerPort: 8000}]
-"#;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::survey::tests::survey;
 
     #[test]
     fn names_of_a_hub_are_told_from_paths() {
@@ -777,22 +606,92 @@ mod tests {
         }
     }
 
+    /// Where the two rules about models are found.
+    fn found(name: &str, text: &str) -> Vec<String> {
+        let outcomes = survey(&[(name, text.as_bytes())]);
+        let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+        let found = findings.map(|it| format!("{} {}", it.rule, it.location));
+        found
+            .filter(|it| it.starts_with("CM-AI-020") || it.starts_with("CM-AI-021"))
+            .collect()
+    }
+
     #[test]
-    fn what_is_pinned_is_installed_again() {
-        for (words, expected) in [
-            (&["transformers"][..], true),
-            (&["transformers==4.57.0"], false),
-            (&["-U", "a==1", "b"], true),
-            (&["-r", "requirements.txt"], true),
-            (&["--require-hashes", "-r", "requirements.txt"], false),
+    fn pods_of_kinds_that_nobody_knows_are_pods() {
+        let text = "apiVersion: example.org/v1\nkind: Fleet\nmetadata: {name: f}\nspec:\n  roles:\n  - name: prefill\n    \
+            template:\n      spec:\n        containers:\n        - name: a\n          image: r.example.org/vllm:1\n          \
+            command: [/bin/bash, -lc, --]\n          args: ['ulimit -n 1; vllm serve org/model --trust-remote-code']\n";
+        assert_eq!(
+            found("a.yaml", text),
+            ["CM-AI-020 a.yaml:13:56", "CM-AI-021 a.yaml:13:46"]
+                .map(str::to_owned)
+                .into_iter()
+                .rev()
+                .collect::<Vec<_>>()
+        );
+        let policy = text.replace("example.org/v1", "kyverno.io/v1");
+        assert!(
+            !found("a.yaml", &policy)
+                .iter()
+                .any(|it| it.starts_with("CM-AI-020"))
+        );
+    }
+
+    #[test]
+    fn a_model_is_found_through_its_variable() {
+        let pod = |value: &str| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: a\n    \
+                 image: r.example.org/a:1\n    args: [--model=$(NAME)]\n    env:\n    - name: NAME\n      value: {value}\n"
+            )
+        };
+        assert_eq!(
+            found("a.yaml", &pod("org/model")),
+            ["CM-AI-021 a.yaml:11:14"]
+        );
+        assert_eq!(found("a.yaml", &pod("/models/m")), [""; 0]);
+    }
+
+    #[test]
+    fn commands_are_read_wherever_they_are() {
+        let job = "apiVersion: ray.io/v1\nkind: RayJob\nmetadata: {name: j}\nspec:\n  entrypoint: vllm serve org/model\n";
+        let custom = "apiVersion: example.org/v1\nkind: Model\nmetadata: {name: m}\nspec:\n  args: [--trust-remote-code, --tp=2]\n";
+        let written = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: a\n    \
+            image: r.example.org/a:1\n    command: [sh, -c]\n    args:\n    - |\n      cat <<EOF > c.yaml\n      \
+            trust_remote_code: true\n      EOF\n";
+        let compose = "services:\n  v:\n    image: vllm/vllm-openai:v1\n    command: --model ${M:-org/model}\n";
+        let values = "engine:\n  extraArgs: [--trust-remote-code]\n  modelURL: org/model\n";
+        for (name, text, expected) in [
+            ("job.yaml", job, &["CM-AI-021 job.yaml:5:26"][..]),
+            ("model.yaml", custom, &["CM-AI-020 model.yaml:5:10"]),
+            ("pod.yaml", written, &["CM-AI-020 pod.yaml:12:7"]),
+            ("compose.yaml", compose, &["CM-AI-021 compose.yaml:4:14"]),
             (
-                &["a==1", "--extra-index-url", "https://i.example.org"],
-                true,
+                "values-prod.yaml",
+                values,
+                &[
+                    "CM-AI-020 values-prod.yaml:2:15",
+                    "CM-AI-021 values-prod.yaml:3:13",
+                ],
             ),
-            (&["--no-index", "a"], false),
-            (&["."], false),
         ] {
-            assert_eq!(is_free_install(words), expected, "{words:?}");
+            assert_eq!(found(name, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn code_that_loads_a_model_says_which() {
+        for (code, expected) in [
+            ("from_pretrained('org/model')", Some("org/model")),
+            (
+                "snapshot_download(repo_id=\"org/model\")",
+                Some("org/model"),
+            ),
+            ("from_pretrained('org/model',revision='main')", None),
+            ("from_pretrained('/models/m')", None),
+            ("from_pretrained(path)", None),
+        ] {
+            assert_eq!(loaded(code), expected, "{code}");
         }
     }
 }

@@ -234,9 +234,15 @@ fn ports(service: &Cursor<'_>, report: &mut Report) {
             None => it.target == server.port.to_string(),
         };
         if !has_key && place.ok().is_some_and(is_its) {
-            report.when(is_open, &NO_KEY, &port, || {
-                "the server of a model asks for no key, and is published to everybody".to_owned()
-            });
+            report.when(
+                is_open.and(|| !may_have_more(&words)),
+                &NO_KEY,
+                &port,
+                || {
+                    "the server of a model asks for no key, and is published to everybody"
+                        .to_owned()
+                },
+            );
         }
     }
     let is_remote = command.replace('_', "-").contains("--trust-remote-code");
@@ -246,11 +252,28 @@ fn ports(service: &Cursor<'_>, report: &mut Report) {
     });
 }
 
+/// Not known, where a variable stands for options that are not here.
+fn may_have_more(words: &Command<'_>) -> Truth {
+    let pairs = words.words.windows(2);
+    let mut bare =
+        pairs.filter(|pair| pair[1].text.starts_with('$') && !pair[0].text.starts_with('-'));
+    match bare.next() {
+        Some(pair) => Truth::Unknown(format!("{} may have the key", pair[1].text).into()),
+        None => Truth::No,
+    }
+}
+
 /// What it runs, as words.
 fn words<'a>(service: &Cursor<'a>) -> Command<'a> {
-    let mut words = Command::at(&service.get("entrypoint")).words;
-    words.extend(Command::at(&service.get("command")).words);
-    Command { words }
+    let places = ["entrypoint", "command"].map(|key| service.get(key));
+    let words = places.iter().flat_map(|place| match place.fact {
+        // A variable has no value here; the options around it are written nevertheless.
+        Fact::Unknown(_) => Command::written(place).words,
+        _ => Command::at(place).words,
+    });
+    Command {
+        words: words.collect(),
+    }
 }
 
 /// What it runs, in one line.

@@ -7,24 +7,8 @@ use crate::{
     survey::tests::{judged, survey},
 };
 
-const CHECK: &str = r#"package casemate.checks.ray_version
-
-rule := {
-	"id": "CM-ORG-001",
-	"title": "A Ray cluster has no version",
-	"severity": "medium",
-	"description": "Our images are built for one version of Ray.",
-	"remediation": "Set `rayVersion`.",
-	"kinds": ["RayCluster"],
-	"reads": ["spec.rayVersion"],
-}
-
-deny contains {"resource": cluster.address, "path": "spec.rayVersion", "message": "no version"} if {
-	some cluster in input.resources
-	not cluster.body.spec.rayVersion
-	not cluster.unknown["spec.rayVersion"]
-}
-"#;
+/// The example that comes with Casemate, to copy.
+const CHECK: &str = include_str!("../../../../../../content/policies/checks/ray_version.rego");
 
 fn checks(source: &str) -> Result<UserChecks, UserCheckError> {
     let files = vec![("check.rego".into(), source.as_bytes().to_vec())];
