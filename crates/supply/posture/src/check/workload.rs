@@ -248,10 +248,14 @@ pub(crate) fn objects(world: &World) -> impl Iterator<Item = &Resource> {
     resources.filter(|resource| resource.language == Language::Kubernetes)
 }
 
-/// The pods of all objects, and those that values of a chart have.
+/// The pods of all objects.
 pub(crate) fn pods(world: &World) -> Vec<Pod<'_>> {
-    let values = world.of_kind(values::KIND);
-    objects(world).chain(values).flat_map(pods_of).collect()
+    objects(world).flat_map(pods_of).collect()
+}
+
+/// What values of charts have of pods. A template adds to them: what is not there may be nevertheless.
+pub(crate) fn pods_of_values(world: &World) -> impl Iterator<Item = Pod<'_>> {
+    world.of_kind(values::KIND).flat_map(pods_by_shape)
 }
 
 fn pods_of(resource: &Resource) -> Vec<Pod<'_>> {

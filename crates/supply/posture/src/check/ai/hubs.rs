@@ -182,8 +182,8 @@ static LETS_IN: Rule = Rule {
         Reference::new("AML.T0012"),
         Reference::new("https://jupyterhub.readthedocs.io/en/latest/reference/authenticators.html"),
     ]),
-    bad: Some(Example::new("hub-values.yaml", LETS_IN_BAD)),
-    good: Some(Example::new("hub-values.yaml", LETS_IN_GOOD)),
+    bad: Some(Example::new("object.yaml", LETS_IN_BAD)),
+    good: Some(Example::new("object.yaml", LETS_IN_GOOD)),
 };
 
 static HUB: Rule = Rule {
@@ -213,19 +213,21 @@ static HUB: Rule = Rule {
     good: Some(Example::new("object.yaml", HUB_GOOD)),
 };
 
-const LETS_IN_BAD: &[u8] = br"hub:
-  config:
-    JupyterHub: {authenticator_class: dummy}
-singleuser:
-  image: {name: registry.example.org/notebook, tag: '1'}
+const LETS_IN_BAD: &[u8] = br"apiVersion: v1
+kind: ConfigMap
+metadata: {name: hub, namespace: ml}
+data:
+  jupyterhub_config.py: |
+    c.JupyterHub.authenticator_class = 'dummy'
 ";
 
-const LETS_IN_GOOD: &[u8] = br"hub:
-  config:
-    JupyterHub: {authenticator_class: generic-oauth}
-    GenericOAuthenticator: {allowed_groups: [data-science]}
-singleuser:
-  image: {name: registry.example.org/notebook, tag: '1'}
+const LETS_IN_GOOD: &[u8] = br"apiVersion: v1
+kind: ConfigMap
+metadata: {name: hub, namespace: ml}
+data:
+  jupyterhub_config.py: |
+    c.JupyterHub.authenticator_class = 'generic-oauth'
+    c.GenericOAuthenticator.allowed_groups = {'data-science'}
 ";
 
 const HUB_BAD: &[u8] = br"apiVersion: v1
@@ -271,7 +273,7 @@ mod tests {
         for (file, expected) in [
             (("main.tf", terraform), "CM-AI-005 main.tf:6:30"),
             (("map.yaml", map), "CM-AI-005 map.yaml:6:5"),
-            (("config.yaml", below), "CM-AI-005 config.yaml:2:55"),
+            (("config.yaml", below), "CM-AI-005 config.yaml:2:52"),
             (("values-hub.yaml", pass), "CM-AI-005 values-hub.yaml:2:17"),
         ] {
             assert_eq!(found(&[file]), [expected]);

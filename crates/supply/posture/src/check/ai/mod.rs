@@ -24,7 +24,7 @@ use super::{
     Family,
     command::Command,
     exposure::{Reach, reach},
-    workload::{Container, Pod, pods},
+    workload::{Container, Pod, pods, pods_of_values},
 };
 use crate::{Truth, World};
 
@@ -90,7 +90,8 @@ impl<'a> Program<'a> {
 
 /// The containers of all objects.
 fn programs(world: &World) -> impl Iterator<Item = Program<'_>> {
-    pods(world).into_iter().flat_map(|pod| {
+    let pods = pods(world).into_iter().chain(pods_of_values(world));
+    pods.flat_map(|pod| {
         let containers = pod.containers().into_iter();
         let programs = containers.map(|container| Program {
             pod: pod.clone(),

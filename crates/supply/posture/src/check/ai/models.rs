@@ -52,6 +52,24 @@ fn check(world: &World, report: &mut Report) {
             plain(&service.at("spec.model.uri"), report);
         }
     }
+    for model in world.of_kind("Model") {
+        let group = model.at("apiVersion").text().ok().unwrap_or_default();
+        for part in model.at("spec.requirements").items() {
+            let loads = part.text().is(|it| PICKLED.contains(&it.as_str()));
+            let is_seldon = group.starts_with("mlops.seldon.io/");
+            report.when(loads.and(|| is_seldon.into()), &PICKLE, &part, || {
+                format!("{} loads pickles", part.shown())
+            });
+        }
+    }
+    for deployment in world.of_kind("SeldonDeployment") {
+        for graph in deployment.cursor().walk("spec.predictors[].graph") {
+            let server = graph.get("implementation");
+            report.when(server.equals("SKLEARN_SERVER"), &PICKLE, &server, || {
+                "scikit-learn loads pickles".to_owned()
+            });
+        }
+    }
     for job in world.of_kind("RayJob") {
         let command = Command::at(&job.at("spec.entrypoint"));
         remote_code(&command, report);
@@ -66,6 +84,9 @@ fn check(world: &World, report: &mut Report) {
         composed(service, world, report);
     }
 }
+
+/// What the servers of Seldon load with pickle.
+const PICKLED: &[&str] = &["sklearn", "alibi-explain", "alibi-detect"];
 
 /// What stands in an object that names a model, or runs its code.
 const SIGNS: &[&str] = &[
@@ -161,6 +182,16 @@ fn unpinned(
             );
             continue;
         };
+        if let Some((place, model)) = assigned(command, name) {
+            report.when_at(
+                is_hub_name(model).into(),
+                &UNPINNED,
+                &place.cursor,
+                &place.origin,
+                || (says(model), Vec::new()),
+            );
+            continue;
+        }
         let Some(container) = container else { continue };
         let value = container.env(name).map(|it| it.get("value"));
         let here = value.filter(|it| matches!(it.fact, Fact::Known(_)));
@@ -217,6 +248,15 @@ fn served<'c, 'a>(
             && words[before - 1].text.starts_with('-')
             && !words[before - 1].text.contains('=');
         (!is_value || words[before - 1].text == "--repo-type").then_some((word, word.text.as_str()))
+    })
+}
+
+/// What a script sets a variable to, in a word of its own.
+fn assigned<'c, 'a>(command: &'c Command<'a>, variable: &str) -> Option<(&'c Word<'a>, &'c str)> {
+    let mut words = command.words.iter().rev();
+    words.find_map(|word| {
+        let (name, value) = word.text.split_once('=')?;
+        (name == variable).then_some((word, value))
     })
 }
 
@@ -623,11 +663,7 @@ mod tests {
             command: [/bin/bash, -lc, --]\n          args: ['ulimit -n 1; vllm serve org/model --trust-remote-code']\n";
         assert_eq!(
             found("a.yaml", text),
-            ["CM-AI-020 a.yaml:13:56", "CM-AI-021 a.yaml:13:46"]
-                .map(str::to_owned)
-                .into_iter()
-                .rev()
-                .collect::<Vec<_>>()
+            ["CM-AI-021 a.yaml:13:43", "CM-AI-020 a.yaml:13:53"]
         );
         let policy = text.replace("example.org/v1", "kyverno.io/v1");
         assert!(
@@ -650,6 +686,26 @@ mod tests {
             ["CM-AI-021 a.yaml:11:14"]
         );
         assert_eq!(found("a.yaml", &pod("/models/m")), [""; 0]);
+    }
+
+    #[test]
+    fn a_variable_of_a_script_is_what_the_script_says() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: a\n    \
+            image: r.example.org/a:1\n    command: [bash, -c]\n    args:\n    - |\n      M=org/model\n      hf download \"$M\" --local-dir /m\n";
+        assert_eq!(found("a.yaml", text), ["CM-AI-021 a.yaml:11:7"]);
+    }
+
+    #[test]
+    fn what_seldon_loads_with_pickle_is_found() {
+        for text in [
+            "apiVersion: mlops.seldon.io/v1alpha1\nkind: Model\nmetadata: {name: m}\nspec: {requirements: [sklearn]}\n",
+            "apiVersion: machinelearning.seldon.io/v1\nkind: SeldonDeployment\nmetadata: {name: m}\n\
+             spec: {predictors: [{name: d, graph: {name: g, implementation: SKLEARN_SERVER}}]}\n",
+        ] {
+            let outcomes = survey(&[("m.yaml", text.as_bytes())]);
+            let mut findings = outcomes.iter().flat_map(|it| &it.findings);
+            assert!(findings.any(|it| it.rule.as_str() == "CM-AI-023"), "{text}");
+        }
     }
 
     #[test]

@@ -28,6 +28,34 @@ const CLUSTER: &[u8] =
     b"apiVersion: ray.io/v1\nkind: RayCluster\nmetadata: {name: a}\nspec:\n  x: 1\n";
 
 #[test]
+fn the_example_passes_its_own_tests() {
+    let tests = include_str!("../../../../../../content/policies/checks/ray_version_test.rego");
+    let files = [("check.rego", CHECK), ("check_test.rego", tests)];
+    let files = files.map(|(name, text)| (name.into(), text.as_bytes().to_vec()));
+    let bundle = Bundle::alone(files.to_vec()).expect("loads");
+    let rules: Vec<String> = bundle
+        .rules()
+        .into_iter()
+        .map(|site| site.rule.to_string())
+        .collect();
+    let tests: Vec<&str> = rules
+        .iter()
+        .map(String::as_str)
+        .filter(|rule| rule.contains("_test.test_"))
+        .collect();
+    assert_eq!(tests.len(), 3, "{rules:?}");
+    let question = Question {
+        input: &Json::Null,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    let answers = bundle.eval(&tests, &question).expect("an answer");
+    assert!(
+        answers.iter().all(|it| *it == Some(true.into())),
+        "{answers:?}"
+    );
+}
+
+#[test]
 fn a_check_of_ten_lines_points_at_the_attribute() {
     let outcomes = outcomes(CHECK, &[("ray.yaml", CLUSTER)]);
     let finding = &outcomes[0].findings[0];
