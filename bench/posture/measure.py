@@ -30,12 +30,14 @@ def main():
     survey, *places = sys.argv[1:]
     directories = dict(place.split("=", 1) for place in places)
     labels = tomllib.loads((pathlib.Path(__file__).parent / "labels.toml").read_text())
-    rules = set(labels["rules"])
+    rules, wider = set(labels["rules"]), set(labels["wider"])
     found = {name: findings(survey, directory) for name, directory in directories.items()}
-    for name in ["first", "second"]:
+    for name in dict.fromkeys(file["set"] for file in labels["file"]):
         files = [file for file in labels["file"] if file["set"] == name and file["repository"] in found]
+        if not files:
+            continue
         print(f"{name} set: {len(files)} files")
-        judge(files, found, rules)
+        judge(files, found, rules if name in ["first", "second"] else rules | wider)
 
 
 def judge(files, found, rules):

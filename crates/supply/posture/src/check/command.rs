@@ -56,6 +56,31 @@ impl<'a> Command<'a> {
         Self { words }
     }
 
+    /// The words of the text or the list at `place`.
+    pub(crate) fn at(place: &Cursor<'a>) -> Self {
+        let mut words = Vec::new();
+        match &place.fact {
+            Fact::Known(attr) if attr.as_str().is_some() => {
+                take(attr.as_str().unwrap_or_default(), place, true, &mut words);
+            }
+            _ => {
+                for item in place.items() {
+                    if let Fact::Known(text) = item.text() {
+                        take(&text, &item, false, &mut words);
+                    }
+                }
+            }
+        }
+        Self { words }
+    }
+
+    /// The words as they are written at `place`, with the names of variables in the place of their values.
+    pub(crate) fn written(place: &Cursor<'a>) -> Self {
+        let mut words = Vec::new();
+        take(place.origin().text(), place, true, &mut words);
+        Self { words }
+    }
+
     /// Why there may be other words than those that are known.
     pub(crate) fn why_open(container: &Container<'_>) -> Option<std::sync::Arc<str>> {
         let lists = ["command", "args"].map(|key| container.cursor.get(key));
@@ -114,7 +139,7 @@ impl<'a> Command<'a> {
 }
 
 /// The last part of the way to a program.
-fn name(word: &str) -> &str {
+pub(crate) fn name(word: &str) -> &str {
     if word.starts_with('/') || word.starts_with("./") {
         word.rsplit('/').next().unwrap_or(word)
     } else {
@@ -129,8 +154,10 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
         let short = word.text.strip_prefix('-').unwrap_or_default();
         short.ends_with('c') && short.chars().all(|c| c.is_ascii_lowercase())
     };
+    // `--` ends the options of the shell, and begins nothing.
+    let mut before = words.iter().rev().skip_while(|word| word.text == "--");
     let is_script = is_script
-        || words.last().is_some_and(is_option)
+        || before.next().is_some_and(is_option)
         || text.contains('\n')
         || item.path.ends_with(".args")
         || item.path.ends_with(".command");

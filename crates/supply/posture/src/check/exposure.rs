@@ -135,7 +135,7 @@ impl Reach {
         }
         if pod.is_ray_head() {
             let path = pod.spec.path.split(".template.").next().unwrap_or_default();
-            let head = pod.resource().at(path);
+            let head = pod.resource().find(path);
             for kind in ["serviceType", "headService.spec.type"] {
                 let kind = head.at(kind);
                 self.add(is_outside(&kind), &kind);
@@ -233,7 +233,7 @@ fn made_services(pod: &Pod<'_>) -> Vec<String> {
     match &*resource.kind {
         "RayCluster" | "RayService" | "RayJob" if pod.is_ray_head() => {
             let path = pod.spec.path.split(".template.").next().unwrap_or_default();
-            let own = resource.at(path).at("headService.metadata.name").text();
+            let own = resource.find(path).at("headService.metadata.name").text();
             let made = [format!("{name}-head-svc"), format!("{name}-serve-svc")];
             made.into_iter().chain(own.ok()).collect()
         }

@@ -39,17 +39,27 @@ impl<'a> Image<'a> {
         if self.digest.is_some() {
             return Truth::No;
         }
+        // Whatever is filled in before it, such a tag moves.
+        if self.tag.is_some_and(moves) {
+            return Truth::Yes;
+        }
         let has = |sign: &str| parts.iter().any(|part| part.contains(sign));
+        // Names of images have no capital letters: these are to be replaced.
+        let path = self
+            .name
+            .split_once('/')
+            .map_or(self.name, |(_, path)| path);
+        let is_capital = path.contains(|c: char| c.is_ascii_uppercase());
         let why = match () {
             () if has("{{") || has("$(") => Some("a parameter names the image"),
             () if has("$") => Some("a variable names the image"),
-            () if has("<") => Some("the image is filled in later"),
+            () if has("<") || is_capital => Some("the image is filled in later"),
             () => None,
         };
         if let Some(why) = why {
             return Truth::Unknown(why.into());
         }
-        self.tag.is_none_or(|tag| MOVING.contains(&tag)).into()
+        self.tag.is_none().into()
     }
 }
 
@@ -80,6 +90,11 @@ pub(super) fn pinned(
     });
 }
 
+/// Whether a tag says by its name that it is another image tomorrow: `latest`, `latest-gpu`.
+fn moves(tag: &str) -> bool {
+    MOVING.contains(&tag) || tag.starts_with("latest-") || tag.ends_with("-latest")
+}
+
 const MOVING: &[&str] = &["", "latest", "main", "master", "nightly", "edge", "dev"];
 
 #[cfg(test)]
@@ -107,6 +122,8 @@ mod tests {
             ("a", true),
             ("a:latest", true),
             ("a:nightly", true),
+            ("a:latest-gpu", true),
+            ("r.example.org/YOUR_PROJECT/a:latest", true),
             ("a:1@sha256:00", false),
             ("a:${TAG}@sha256:00", false),
             ("${HOST}/a", true),
@@ -114,7 +131,14 @@ mod tests {
         ] {
             assert_eq!(Image::of(text).floats(), floats.into(), "{text}");
         }
-        for text in ["a:${TAG}", "$IMAGE", "<image>", "a:{{ tag }}"] {
+        for text in [
+            "a:${TAG}",
+            "$IMAGE",
+            "<image>",
+            "a:{{ tag }}",
+            "V_IMAGE_URL",
+            "r.example.org/YOUR_PROJECT/a:1",
+        ] {
             assert!(
                 matches!(Image::of(text).floats(), Truth::Unknown(_)),
                 "{text}"

@@ -29,8 +29,8 @@ use crate::World;
 use container::{build, build_scripts, compose};
 use pipeline::{azure, cluster, github, gitlab};
 
-pub use objects::OBJECTS;
 pub(crate) use container::build::{is_root, users};
+pub use objects::OBJECTS;
 pub(crate) use pipeline::text::{place, text};
 pub use report::{Attribute, Found, Open, Related, Report};
 pub(crate) use script::{Deed, options};
@@ -68,11 +68,14 @@ pub const FAMILIES: &[Family] = &[
     manifest_secrets::FAMILY,
     ai::RAY,
     ai::NOTEBOOKS,
+    ai::HUBS,
     ai::CONSOLES,
     ai::SERVING,
     ai::MODELS,
+    ai::INSTALLS,
     ai::TOKENS,
     ai::GPU,
+    ai::POOLS,
     ai::ISOLATION,
     ai::STORES,
     github::injection::FAMILY,
@@ -102,6 +105,7 @@ pub const FAMILIES: &[Family] = &[
     cloud::AWS_DATA,
     cloud::AWS_COMPUTE,
     cloud::AWS_ML,
+    cloud::WORKLOADS,
     cloud::GCP_NETWORK,
     cloud::GCP_IDENTITY,
     cloud::GCP_DATA,
@@ -114,3 +118,6 @@ pub const FAMILIES: &[Family] = &[
     cloud::AZURE_APP,
     cloud::AZURE_ML,
 ];
+
+#[cfg(test)]
+mod tests;

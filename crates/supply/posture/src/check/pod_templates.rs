@@ -40,7 +40,8 @@ const fn argo(kind: &'static str, spec: &'static str, shared: &'static str) -> W
 }
 
 /// Those of a PodSpec.
-const CONTAINERS: &[&str] = &["initContainers[]", "containers[]", "ephemeralContainers[]"];
+pub(super) const CONTAINERS: &[&str] =
+    &["initContainers[]", "containers[]", "ephemeralContainers[]"];
 
 /// Those of a component of KServe: a PodSpec, and one container for each framework.
 const PREDICTOR: &[&str] = &[

@@ -1,10 +1,10 @@
 //! The pods that objects of Kubernetes make, whatever their kind.
 
 use super::{
-    pod_templates::{WAYS, Way},
+    pod_templates::{CONTAINERS, WAYS, Way},
     selection::ConfigMaps,
 };
-use crate::{Cursor, Fact, Language, Resource, Truth, World};
+use crate::{Attr, Cursor, Fact, Language, Resource, Truth, Value, World, read::values};
 
 /// A pod that some object asks for.
 #[derive(Clone, Debug)]
@@ -225,9 +225,92 @@ pub(crate) fn pods(world: &World) -> Vec<Pod<'_>> {
     objects(world).flat_map(pods_of).collect()
 }
 
+/// What values of charts have of pods. A template adds to them: what is not there may be nevertheless.
+pub(crate) fn pods_of_values(world: &World) -> impl Iterator<Item = Pod<'_>> {
+    world.of_kind(values::KIND).flat_map(pods_by_shape)
+}
+
 fn pods_of(resource: &Resource) -> Vec<Pod<'_>> {
-    let ways = WAYS.iter().filter(|way| *way.kind == *resource.kind);
-    ways.flat_map(|way| pods_at(resource, way)).collect()
+    let mut ways = WAYS.iter().filter(|way| *way.kind == *resource.kind);
+    match ways.next() {
+        Some(first) => {
+            let ways = std::iter::once(first).chain(ways);
+            ways.flat_map(|way| pods_at(resource, way)).collect()
+        }
+        None => pods_by_shape(resource),
+    }
+}
+
+/// The pods of a kind that nobody has read the definition of: whatever has `containers` that are such.
+/// Policies about pods have patterns of some, and no pods.
+fn pods_by_shape(resource: &Resource) -> Vec<Pod<'_>> {
+    let mut pods = Vec::new();
+    let group = resource.at("apiVersion").text().ok().unwrap_or_default();
+    let is_policy = POLICIES.iter().any(|it| group.contains(it));
+    if !is_policy && has_containers(&resource.body) {
+        find_pods(&resource.cursor(), None, MAX_DEPTH, &mut pods);
+    }
+    pods
+}
+
+/// Groups of kinds with patterns of pods.
+const POLICIES: &[&str] = &["kyverno.io/", "gatekeeper.sh/", "kubewarden.io/"];
+
+/// As deep as manifests go.
+const MAX_DEPTH: usize = 40;
+
+/// The nesting of attributes is bounded by those who read them.
+fn has_containers(attr: &Attr) -> bool {
+    let is_here = attr
+        .entries()
+        .iter()
+        .any(|item| &*item.key == "containers" && are_containers(&item.value));
+    is_here
+        || attr
+            .entries()
+            .iter()
+            .any(|item| has_containers(&item.value))
+        || matches!(&attr.value, Value::List(items) if items.iter().any(has_containers))
+}
+
+fn are_containers(attr: &Attr) -> bool {
+    let has = |item: &Attr, key: &str| matches!(item.get(key), Fact::Known(_));
+    let is_one = |item: &Attr| {
+        let runs = ["command", "args", "env", "ports"]
+            .iter()
+            .any(|key| has(item, key));
+        has(item, "image") || (has(item, "name") && runs)
+    };
+    matches!(&attr.value, Value::List(items) if items.iter().any(is_one))
+}
+
+fn find_pods<'a>(
+    place: &Cursor<'a>,
+    around: Option<&Cursor<'a>>,
+    depth: usize,
+    pods: &mut Vec<Pod<'a>>,
+) {
+    let (Some(depth), Fact::Known(attr)) = (depth.checked_sub(1), &place.fact) else {
+        return;
+    };
+    let containers = place.get("containers");
+    if matches!(containers.fact, Fact::Known(list) if are_containers(list)) {
+        pods.push(Pod {
+            spec: place.clone(),
+            metadata: around.map(|it| it.get("metadata")),
+            shared: None,
+            containers: CONTAINERS,
+        });
+        return;
+    }
+    for (_, inner) in place.entries() {
+        find_pods(&inner, Some(place), depth, pods);
+    }
+    if matches!(attr.value, Value::List(_)) {
+        for inner in place.items() {
+            find_pods(&inner, Some(place), depth, pods);
+        }
+    }
 }
 
 fn pods_at<'a>(resource: &'a Resource, way: &'static Way) -> Vec<Pod<'a>> {

@@ -45,6 +45,8 @@ pub enum Language {
     AzurePipelines,
     /// Pipelines that Kubeflow's compiler wrote.
     KubeflowPipelines,
+    /// Values of a chart of Helm's that is not in the tree.
+    HelmValues,
 }
 
 impl Language {
@@ -60,6 +62,7 @@ impl Language {
             Self::GitlabCi => "gitlab-ci",
             Self::AzurePipelines => "azure-pipelines",
             Self::KubeflowPipelines => "kubeflow-pipelines",
+            Self::HelmValues => "helm-values",
         }
     }
 }

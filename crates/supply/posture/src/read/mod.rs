@@ -24,6 +24,7 @@ mod path;
 mod plan;
 pub mod shell;
 pub(crate) mod terraform;
+pub(crate) mod values;
 
 use std::sync::Arc;
 
@@ -51,6 +52,7 @@ pub(crate) const READERS: &[Reader] = &[
     cloudformation::READER,
     argo::READER,
     kubernetes::READER,
+    values::READER,
     terraform::TEXTS,
     aside::READER,
 ];

@@ -82,6 +82,12 @@ fn devices(program: &Program<'_>, report: &mut Report) {
             || "the container gets all parts of the driver".to_owned(),
         );
     }
+    if let Some(channels) = value("NVIDIA_IMEX_CHANNELS") {
+        let has_some = channels.text().is(|it| !it.is_empty());
+        report.when(has_some, &CAPABILITIES, &channels, || {
+            "the container gets channels to the memory of other nodes".to_owned()
+        });
+    }
     if let Some(require) = value("NVIDIA_DISABLE_REQUIRE") {
         let is_off = require.is_true().or(|| require.equals("1"));
         report.when(is_off, &CAPABILITIES, &require, || {
@@ -177,8 +183,9 @@ static TOOLKIT: Rule = Rule {
     references: Cow::Borrowed(&[
         Reference::new("CVE-2025-23266"),
         Reference::new("CVE-2025-23359"),
+        Reference::new("CVE-2024-0132"),
         Reference::new("T1611"),
-        Reference::new("AML.T0049"),
+        Reference::new("AML.T0105"),
     ]),
     bad: Some(Example::new("object.yaml", TOOLKIT_BAD)),
     good: Some(Example::new("object.yaml", TOOLKIT_GOOD)),
@@ -209,12 +216,13 @@ static CAPABILITIES: Rule = Rule {
     confidence: Confidence::High,
     description: Cow::Borrowed(
         "With `NVIDIA_DRIVER_CAPABILITIES` of `all` a container gets graphics, display and video parts of the \
-         driver, and their flaws; with `NVIDIA_DISABLE_REQUIRE` the runtime does not check whether driver and \
+         driver, and their flaws; `NVIDIA_IMEX_CHANNELS` are ways to the memory of GPUs of other nodes, which \
+         a claim should give; with `NVIDIA_DISABLE_REQUIRE` the runtime does not check whether driver and \
          image belong together.",
     ),
     remediation: Cow::Borrowed("Set `compute,utility`, and remove `NVIDIA_DISABLE_REQUIRE`."),
     references: Cow::Borrowed(&[
-        Reference::new("CWE-1188"),
+        Reference::new("CWE-250"),
         Reference::new(
             "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html",
         ),
@@ -236,7 +244,7 @@ static SHARED: Rule = Rule {
         "Use MIG for tenants that do not trust each other, or keep the pool to one of them.",
     ),
     references: Cow::Borrowed(&[
-        Reference::new("CWE-1189"),
+        Reference::new("CWE-653"),
         Reference::new(
             "https://docs.nvidia.com/datacenter/cloud-native/gpu-operator/latest/gpu-sharing.html",
         ),
@@ -257,7 +265,7 @@ static NO_MIG: Rule = Rule {
         "Set `mig.strategy` to `single` or `mixed` where tenants share a pool.",
     ),
     references: Cow::Borrowed(&[
-        Reference::new("CWE-1189"),
+        Reference::new("CWE-653"),
         Reference::new(
             "https://docs.nvidia.com/datacenter/cloud-native/gpu-operator/latest/gpu-operator-mig.html",
         ),

@@ -144,7 +144,7 @@ static NO_SANDBOX: Rule = Rule {
     references: Cow::Borrowed(&[
         Reference::new("CWE-653"),
         Reference::new("T1611"),
-        Reference::new("AML.T0053"),
+        Reference::new("AML.T0105"),
         Reference::new("https://kubernetes.io/docs/concepts/containers/runtime-class/"),
     ]),
     bad: Some(Example::new("object.yaml", NO_SANDBOX_BAD)),
@@ -188,7 +188,7 @@ static INJECTED: Rule = Rule {
     ),
     references: Cow::Borrowed(&[
         Reference::new("CWE-668"),
-        Reference::new("T1552.007"),
+        Reference::new("T1552"),
         Reference::new("https://www.kubeflow.org/docs/components/notebooks/"),
     ]),
     bad: Some(Example::new("object.yaml", INJECTED_BAD)),

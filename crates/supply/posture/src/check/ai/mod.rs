@@ -3,15 +3,20 @@
 
 mod consoles;
 mod gpu;
+mod hubs;
+mod installs;
 mod isolation;
 mod models;
 mod notebooks;
+mod pools;
 mod ray;
+mod servers;
 mod serving;
 mod stores;
 mod texts;
 mod tokens;
 
+pub(super) use servers::{KEY_FLAGS, server};
 pub(super) use texts::{Finder, digest};
 pub(super) use tokens::is_ai_token;
 
@@ -20,15 +25,18 @@ use super::{
     command::Command,
     exposure::{Exposure, Reach},
     selection::ConfigMaps,
-    workload::{Container, Pod, pods},
+    workload::{Container, Pod, pods, pods_of_values},
 };
 use crate::{Truth, World};
 
 pub(super) const RAY: Family = ray::FAMILY;
 pub(super) const NOTEBOOKS: Family = notebooks::FAMILY;
+pub(super) const HUBS: Family = hubs::FAMILY;
+pub(super) const POOLS: Family = pools::FAMILY;
 pub(super) const CONSOLES: Family = consoles::FAMILY;
 pub(super) const SERVING: Family = serving::FAMILY;
 pub(super) const MODELS: Family = models::FAMILY;
+pub(super) const INSTALLS: Family = installs::FAMILY;
 pub(super) const TOKENS: Family = tokens::FAMILY;
 pub(super) const GPU: Family = gpu::FAMILY;
 pub(super) const ISOLATION: Family = isolation::FAMILY;
@@ -98,7 +106,8 @@ impl<'a> Around<'a> {
 
 /// The containers of all objects.
 fn programs(world: &World) -> impl Iterator<Item = Program<'_>> {
-    pods(world).into_iter().flat_map(|pod| {
+    let pods = pods(world).into_iter().chain(pods_of_values(world));
+    pods.flat_map(|pod| {
         let containers = pod.containers().into_iter();
         let programs = containers.map(|container| Program {
             pod: pod.clone(),

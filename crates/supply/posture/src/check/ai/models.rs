@@ -10,8 +10,13 @@ use super::{
 };
 use crate::check::{Family, Persona, Report};
 use crate::{
-    Cursor, Fact, Truth, World,
-    check::{command::Word, workload::objects},
+    Attr, Cursor, Fact, Resource, Truth, Value, World,
+    check::{
+        command::{Command, Word, name},
+        selection::ConfigMaps,
+        workload::{Container, objects},
+    },
+    read::{compose::SERVICE, values},
 };
 
 pub(super) const FAMILY: Family = Family {
@@ -20,28 +25,29 @@ pub(super) const FAMILY: Family = Family {
         (&UNPINNED, Persona::Regular),
         (&PLAIN, Persona::Regular),
         (&PICKLE, Persona::Pedantic),
-        (&INSTALLS, Persona::Regular),
-        (&PIPED, Persona::Regular),
     ],
     check,
 };
 
 fn check(world: &World, report: &mut Report) {
+    let maps = ConfigMaps::of(world);
     for program in programs(world) {
-        remote_code(&program, report);
-        unpinned(&program, report);
+        remote_code(&program.command, report);
+        in_environment(&program.container, report);
+        let variables = Some((&program.container, &maps));
+        unpinned(&program.command, variables, report);
         stored(&program, report);
-        installs(&program, report);
     }
     for map in world.of_kind("ConfigMap") {
         for (_, value) in map.at("data").entries() {
             in_text(&value, report);
         }
     }
-    for resource in objects(world) {
+    for resource in objects(world).chain(world.of_kind(values::KIND)) {
         // To look into every text of every object is much, and most have none.
-        if resource.body.origin.text().contains("hf://") {
-            addresses(&resource.cursor(), MAX_DEPTH, report);
+        let text = resource.body.origin.text();
+        if SIGNS.iter().any(|sign| text.contains(sign)) {
+            anywhere(&resource.cursor(), MAX_DEPTH, report);
         }
     }
     for kind in ["LLMInferenceService", "LLMInferenceServiceConfig"] {
@@ -49,22 +55,55 @@ fn check(world: &World, report: &mut Report) {
             plain(&service.at("spec.model.uri"), report);
         }
     }
-    for runtime in world.of_kind("VLLMRuntime") {
-        let model = runtime.at("spec.model.modelURL");
-        let is_free = model.text().is(|it| is_hub_name(&it));
-        report.when(is_free, &UNPINNED, &model, || {
-            format!("{} is named without a revision", model.shown())
-        });
+    for model in world.of_kind("Model") {
+        let group = model.at("apiVersion").text().ok().unwrap_or_default();
+        for part in model.at("spec.requirements").items() {
+            let loads = part.text().is(|it| PICKLED.contains(&it.as_str()));
+            let is_seldon = group.starts_with("mlops.seldon.io/");
+            report.when(loads.and(|| is_seldon.into()), &PICKLE, &part, || {
+                format!("{} loads pickles", part.shown())
+            });
+        }
+    }
+    for deployment in world.of_kind("SeldonDeployment") {
+        for graph in deployment.cursor().walk("spec.predictors[].graph") {
+            let server = graph.get("implementation");
+            report.when(server.equals("SKLEARN_SERVER"), &PICKLE, &server, || {
+                "scikit-learn loads pickles".to_owned()
+            });
+        }
+    }
+    for job in world.of_kind("RayJob") {
+        let command = Command::at(&job.at("spec.entrypoint"));
+        remote_code(&command, report);
+        unpinned(&command, None, report);
     }
     for service in world.of_kind("RayService") {
         for key in ["spec.serveConfigV2", "spec.serveConfig.runtimeEnv"] {
             serve_config(&service.at(key), report);
         }
     }
+    for service in world.of_kind(SERVICE) {
+        composed(service, report);
+    }
 }
 
-fn remote_code(program: &Program<'_>, report: &mut Report) {
-    for flag in program.command.flags("--trust-remote-code") {
+/// What the servers of Seldon load with pickle.
+const PICKLED: &[&str] = &["sklearn", "alibi-explain", "alibi-detect"];
+
+/// What stands in an object that names a model, or runs its code.
+const SIGNS: &[&str] = &[
+    "hf://",
+    "trust_remote_code",
+    "trust-remote-code",
+    "trustRemoteCode",
+    "--model",
+    "modelURL",
+    "hfModelName",
+];
+
+fn remote_code(command: &Command<'_>, report: &mut Report) {
+    for flag in command.flags("--trust-remote-code") {
         // The words of the same script are one attribute.
         let is_on = !flag
             .value
@@ -77,7 +116,27 @@ fn remote_code(program: &Program<'_>, report: &mut Report) {
             || ("the code of the model is run".to_owned(), Vec::new()),
         );
     }
-    for variable in program.container.cursor.get("env").items() {
+    // Scripts write files, and have programs in them.
+    for (at, word) in command.words.iter().enumerate() {
+        let text = word.text.to_ascii_lowercase().replace(' ', "");
+        let next = command.words.get(at + 1).map(|it| it.text.as_str());
+        let is_key = matches!(text.as_str(), "trust_remote_code:" | "trust_remote_code=");
+        let is_on = text.contains("trust_remote_code=true")
+            || text.contains("trust_remote_code:true")
+            || is_key && next.is_some_and(|it| it.eq_ignore_ascii_case("true"));
+        let is_flag = word.text.starts_with('-');
+        report.when_at(
+            (is_on && !is_flag).into(),
+            &REMOTE_CODE,
+            &word.cursor,
+            &word.origin,
+            || ("the code of the model is run".to_owned(), Vec::new()),
+        );
+    }
+}
+
+fn in_environment(container: &Container<'_>, report: &mut Report) {
+    for variable in container.cursor.get("env").items() {
         let name = variable.get("name").text().ok().unwrap_or_default();
         let value = variable.get("value");
         let is_named = name.ends_with("TRUST_REMOTE_CODE");
@@ -96,8 +155,11 @@ fn remote_code(program: &Program<'_>, report: &mut Report) {
 }
 
 /// A model of a hub in a command or in the environment.
-fn unpinned(program: &Program<'_>, report: &mut Report) {
-    let command = &program.command;
+fn unpinned(
+    command: &Command<'_>,
+    variables: Option<(&Container<'_>, &ConfigMaps<'_>)>,
+    report: &mut Report,
+) {
     let revision = command
         .flag("--revision")
         .or_else(|| command.flag("--code-revision"));
@@ -105,29 +167,59 @@ fn unpinned(program: &Program<'_>, report: &mut Report) {
         flag.value
             .is_some_and(|it| it.starts_with('$') || is_commit(it))
     });
-    let named = [
-        "--model",
-        "--model-id",
-        "--model-path",
-        "--model-name-or-path",
-    ];
-    let flags = named.iter().flat_map(|name| command.flags(name));
+    let flags = MODEL_FLAGS.iter().flat_map(|name| command.flags(name));
     let flags = flags.filter_map(|flag| Some((flag.word, flag.value?)));
-    let served = command.words.windows(3).filter(|words| {
-        words[1].text == "serve" && (words[0].text == "vllm" || words[0].text.ends_with("/vllm"))
-    });
-    let served = served.map(|words| (&words[2], words[2].text.as_str()));
-    for (word, model) in flags.chain(served) {
-        let is_free = is_hub_name(model) && !is_pinned;
-        report.when_at(
-            is_free.into(),
-            &UNPINNED,
-            &word.cursor,
-            &word.origin,
-            || (format!("{model} is named without a revision"), Vec::new()),
-        );
+    for (word, model) in flags.chain(served(command)) {
+        if is_pinned {
+            continue;
+        }
+        let says = |model: &str| format!("{model} is named without a revision");
+        let Some(name) = variable(model) else {
+            report.when_at(
+                is_hub_name(model).into(),
+                &UNPINNED,
+                &word.cursor,
+                &word.origin,
+                || (says(model), Vec::new()),
+            );
+            continue;
+        };
+        if let Some((place, model)) = assigned(command, name) {
+            report.when_at(
+                is_hub_name(model).into(),
+                &UNPINNED,
+                &place.cursor,
+                &place.origin,
+                || (says(model), Vec::new()),
+            );
+            continue;
+        }
+        let Some((container, maps)) = variables else {
+            continue;
+        };
+        let value = container.env(name).map(|it| it.get("value"));
+        let here = value.filter(|it| matches!(it.fact, Fact::Known(_)));
+        match (here, container.env_value(name, maps)) {
+            (Some(value), _) => report.when(
+                value.text().is(|it| is_hub_name(&it)),
+                &UNPINNED,
+                &value,
+                || says(&value.shown()),
+            ),
+            // Where it comes from elsewhere, and that is here too.
+            (None, Fact::Known(model)) => report.when_at(
+                is_hub_name(&model).into(),
+                &UNPINNED,
+                &word.cursor,
+                &word.origin,
+                || (says(&model), Vec::new()),
+            ),
+            _ => {}
+        }
     }
-    let container = &program.container;
+    let Some((container, _)) = variables else {
+        return;
+    };
     let pins = ["REVISION", "MODEL_REVISION", "HF_MODEL_REVISION"];
     let has_pin = pins.iter().any(|name| container.env(name).is_some());
     for name in ["MODEL_ID", "HF_MODEL_ID"] {
@@ -138,6 +230,85 @@ fn unpinned(program: &Program<'_>, report: &mut Report) {
                 format!("{} is named without a revision", value.shown())
             });
         }
+    }
+}
+
+/// The model that a program takes without an option, or downloads.
+fn served<'c, 'a>(
+    command: &'c Command<'a>,
+) -> impl Iterator<Item = (&'c Word<'a>, &'c str)> + use<'c, 'a> {
+    let words = &command.words;
+    let starts = words.iter().enumerate().filter_map(|(at, _)| {
+        let is_one = |program: &&&[&str]| {
+            let named = words.iter().skip(at).map(|word| name(&word.text));
+            named.take(program.len()).eq(program.iter().copied())
+        };
+        SERVE.iter().find(is_one).map(|program| at + program.len())
+    });
+    starts.filter_map(|at| {
+        let mut rest = words[at..].iter().take_while(|word| word.text != ";");
+        let word = rest.find(|word| is_hub_name(&word.text) || variable(&word.text).is_some())?;
+        // A word behind an option is its value, and not the model.
+        let before = words[..].iter().position(|it| std::ptr::eq(it, word))?;
+        let is_value = before > at
+            && words[before - 1].text.starts_with('-')
+            && !words[before - 1].text.contains('=');
+        (!is_value || words[before - 1].text == "--repo-type").then_some((word, word.text.as_str()))
+    })
+}
+
+/// What a script sets a variable to, in a word of its own.
+fn assigned<'c, 'a>(command: &'c Command<'a>, variable: &str) -> Option<(&'c Word<'a>, &'c str)> {
+    let mut words = command.words.iter().rev();
+    words.find_map(|word| {
+        let (name, value) = word.text.split_once('=')?;
+        (name == variable).then_some((word, value))
+    })
+}
+
+/// The name of the variable that a text is: `$(MODEL)`, `${MODEL}`, `$MODEL`.
+fn variable(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix('$')?;
+    let name = match rest.as_bytes().first()? {
+        b'(' => rest.strip_prefix('(')?.strip_suffix(')')?,
+        b'{' => rest.strip_prefix('{')?.strip_suffix('}')?,
+        _ => rest,
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
+}
+
+/// Options that name a model.
+const MODEL_FLAGS: &[&str] = &[
+    "--model",
+    "--model-id",
+    "--model-path",
+    "--model-name-or-path",
+    "--pretrained-model-name-or-path",
+    "--base-model",
+    "--model-uri",
+    "--model-repo",
+    "--repo-id",
+    "--hf-repo",
+    "--hf-model",
+];
+
+/// Programs whose next word is a model.
+const SERVE: &[&[&str]] = &[
+    &["vllm", "serve"],
+    &["trtllm-serve", "serve"],
+    &["trtllm-serve"],
+    &["lmdeploy", "serve", "api_server"],
+    &["huggingface-cli", "download"],
+    &["hf", "download"],
+    &["tune", "download"],
+];
+
+/// The model and the code of a service of Compose.
+fn composed(service: &Resource, report: &mut Report) {
+    for key in ["entrypoint", "command"] {
+        let place = service.at(key);
+        unpinned(&Command::at(&place), None, report);
     }
 }
 
@@ -170,13 +341,13 @@ fn plain(address: &Cursor<'_>, report: &mut Report) {
     });
 }
 
-/// Every address of a model of the hub below a place.
-fn addresses(place: &Cursor<'_>, depth: usize, report: &mut Report) {
-    let Some(depth) = depth.checked_sub(1) else {
+/// Every address of a model of the hub below a place, every list that is a command, and every key that
+/// has the code of models run, whatever kind of object it is.
+fn anywhere(place: &Cursor<'_>, depth: usize, report: &mut Report) {
+    let (Some(depth), Fact::Known(attr)) = (depth.checked_sub(1), &place.fact) else {
         return;
     };
-    if let Fact::Known(attr) = &place.fact
-        && let Some(text) = attr.as_str()
+    if let Some(text) = attr.as_str()
         && let Some(name) = text.strip_prefix("hf://")
     {
         let revision = name.rsplit_once([':', '@']).map(|(_, revision)| revision);
@@ -185,73 +356,37 @@ fn addresses(place: &Cursor<'_>, depth: usize, report: &mut Report) {
             format!("{text} is named without a revision")
         });
     }
-    for (_, inner) in place.entries() {
-        addresses(&inner, depth, report);
-    }
-    if place.entries().is_empty() && matches!(&place.fact, Fact::Known(_)) {
-        for inner in place.items() {
-            addresses(&inner, depth, report);
+    for (key, inner) in place.entries() {
+        let key = key.replace(['_', '-'], "").to_ascii_lowercase();
+        if key == "trustremotecode" {
+            report.when(inner.is_true(), &REMOTE_CODE, &inner, || {
+                "the code of the model is run".to_owned()
+            });
         }
-    }
-}
-
-fn installs(program: &Program<'_>, report: &mut Report) {
-    let words = &program.command.words;
-    for (at, pair) in words.windows(2).enumerate() {
-        let (first, second) = (name(&pair[0].text), name(&pair[1].text));
-        let is_install = match (first, second) {
-            ("pip" | "pip3", "install") => {
-                let rest = words[at + 2..].iter().map(|word| word.text.as_str());
-                let rest: Vec<&str> = rest.take_while(|it| *it != ";" && *it != "|").collect();
-                is_free_install(&rest)
-            }
-            ("git", "clone") => true,
-            _ => false,
-        };
-        let (cursor, origin) = (&pair[0].cursor, &pair[0].origin);
-        report.when_at(is_install.into(), &INSTALLS, cursor, origin, || {
-            let message = format!("the container runs `{first} {second}` when it starts");
-            (message, Vec::new())
-        });
-        if first == "|" && SHELLS.contains(&second) {
-            piped(&words[..at], report);
+        if MODEL_KEYS.contains(&key.as_str()) {
+            let is_free = inner.text().is(|it| is_hub_name(&it));
+            report.when(is_free, &UNPINNED, &inner, || {
+                format!("{} is named without a revision", inner.shown())
+            });
         }
+        anywhere(&inner, depth, report);
+    }
+    let Value::List(items) = &attr.value else {
+        return;
+    };
+    let is_option = |item: &Attr| item.as_str().is_some_and(|it| it.starts_with("--"));
+    if items.iter().any(is_option) && items.iter().all(|it| it.text().ok().is_some()) {
+        let command = Command::at(place);
+        remote_code(&command, report);
+        unpinned(&command, None, report);
+    }
+    for inner in place.items() {
+        anywhere(&inner, depth, report);
     }
 }
 
-/// What is before a pipe into a shell.
-fn piped(before: &[Word<'_>], report: &mut Report) {
-    let mut command = before.iter().rev().take_while(|word| word.text != ";");
-    let from = command.find(|word| ["curl", "wget"].contains(&name(&word.text)));
-    if let Some(from) = from {
-        report.when_at(Truth::Yes, &PIPED, &from.cursor, &from.origin, || {
-            ("a script is run as it comes".to_owned(), Vec::new())
-        });
-    }
-}
-
-/// The last part of the way to a program.
-fn name(word: &str) -> &str {
-    word.rsplit('/').next().unwrap_or_default()
-}
-
-/// Whether `pip install` with these words may give another thing tomorrow.
-fn is_free_install(words: &[&str]) -> bool {
-    if words.contains(&"--no-index") || words.contains(&"--require-hashes") {
-        return false;
-    }
-    let is_file = |word: &str| word.starts_with(['.', '/']);
-    let packages = words
-        .iter()
-        .filter(|word| !word.starts_with('-') && !is_file(word));
-    let is_free = |word: &&&str| !word.contains("==") && !word.starts_with('$');
-    // What a file names is not seen, and without hashes is what the index has.
-    let has_file = words.contains(&"-r") || words.contains(&"--requirement");
-    let has_second = words
-        .iter()
-        .any(|word| word.starts_with("--extra-index-url"));
-    has_second || has_file || packages.filter(is_free).count() > 0
-}
+/// Keys, without their dashes and in small letters, that name a model of a hub and nothing else.
+const MODEL_KEYS: &[&str] = &["modelurl", "hfmodelname", "hfmodelid", "huggingfacemodel"];
 
 /// Code and configuration that a ConfigMap has as a text.
 fn in_text(text: &Cursor<'_>, report: &mut Report) {
@@ -267,7 +402,30 @@ fn in_text(text: &Cursor<'_>, report: &mut Report) {
             || code.contains("--trust-remote-code")
             || code.contains("--trust_remote_code");
         line.report(is_on, &REMOTE_CODE, report, "the code of the model is run");
+        let is_loaded = code.contains("weights_only=False");
+        line.report(
+            is_loaded,
+            &PICKLE,
+            report,
+            "torch loads whatever the pickle says",
+        );
+        if let Some(model) = loaded(&code) {
+            let message = format!("{model} is named without a revision");
+            line.report(true, &UNPINNED, report, &message);
+        }
     }
+}
+
+/// The model of a hub that a line of Python loads without a revision, blanks taken out.
+fn loaded(code: &str) -> Option<&str> {
+    let calls = ["from_pretrained(", "snapshot_download(", "hf_hub_download("];
+    let rest = calls
+        .iter()
+        .find_map(|call| Some(code.split_once(call)?.1))?;
+    let rest = rest.strip_prefix("repo_id=").unwrap_or(rest);
+    let quote = rest.chars().next().filter(|c| ['"', '\''].contains(c))?;
+    let (model, more) = rest[1..].split_once(quote)?;
+    (is_hub_name(model) && !more.contains("revision=")).then_some(model)
 }
 
 fn serve_config(text: &Cursor<'_>, report: &mut Report) {
@@ -302,8 +460,6 @@ fn is_hub_name(text: &str) -> bool {
     is_part(owner) && is_part(name) && !["models", "model", "mnt", "data"].contains(&owner)
 }
 
-const SHELLS: &[&str] = &["sh", "bash", "python", "python3"];
-
 const PICKLES: &[&str] = &[
     ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".ckpt", ".mar",
 ];
@@ -329,7 +485,7 @@ static REMOTE_CODE: Rule = Rule {
         Reference::new("CWE-829"),
         Reference::new("CWE-94"),
         Reference::new("AML.T0010"),
-        Reference::new("AML.T0011"),
+        Reference::new("AML.T0011.000"),
     ]),
     bad: Some(Example::new("object.yaml", REMOTE_CODE_BAD)),
     good: Some(Example::new("object.yaml", REMOTE_CODE_GOOD)),
@@ -385,52 +541,11 @@ static PICKLE: Rule = Rule {
     ),
     references: Cow::Borrowed(&[
         Reference::new("CWE-502"),
-        Reference::new("AML.T0011"),
+        Reference::new("AML.T0011.000"),
         Reference::new("AML.T0018"),
     ]),
     bad: Some(Example::new("object.yaml", PICKLE_BAD)),
     good: Some(Example::new("object.yaml", PICKLE_GOOD)),
-};
-
-static INSTALLS: Rule = Rule {
-    id: RuleId::new("CM-AI-026"),
-    title: Cow::Borrowed("A container installs packages when it starts"),
-    severity: Severity::Medium,
-    confidence: Confidence::High,
-    description: Cow::Borrowed(
-        "What is installed at every start is what the index or the repository has at that time: a version \
-         that was taken over, or a package of the same name from the second index, runs in the pod. Nothing \
-         scanned it, and the image that was scanned is not what runs.",
-    ),
-    remediation: Cow::Borrowed(
-        "Put the packages into the image, or pin them with `==` and hashes.",
-    ),
-    references: Cow::Borrowed(&[
-        Reference::new("CWE-1357"),
-        Reference::new("CWE-494"),
-        Reference::new("AML.T0010"),
-        Reference::new("T1195.002"),
-    ]),
-    bad: Some(Example::new("object.yaml", INSTALLS_BAD)),
-    good: Some(Example::new("object.yaml", INSTALLS_GOOD)),
-};
-
-static PIPED: Rule = Rule {
-    id: RuleId::new("CM-AI-082"),
-    title: Cow::Borrowed("A container runs a script as it downloads it"),
-    severity: Severity::High,
-    confidence: Confidence::High,
-    description: Cow::Borrowed(
-        "What `curl … | sh` runs is what the server gives at that time, to this caller.",
-    ),
-    remediation: Cow::Borrowed("Put the program into the image."),
-    references: Cow::Borrowed(&[
-        Reference::new("CWE-494"),
-        Reference::new("T1195.002"),
-        Reference::new("AML.T0010"),
-    ]),
-    bad: Some(Example::new("object.yaml", PIPED_BAD)),
-    good: Some(Example::new("object.yaml", PIPED_GOOD)),
 };
 
 const REMOTE_CODE_BAD: &[u8] = br"apiVersion: v1
@@ -517,53 +632,10 @@ spec:
       storageUri: s3://models/m
 ";
 
-const INSTALLS_BAD: &[u8] = br#"apiVersion: v1
-kind: Pod
-metadata: {name: serve, namespace: ml, labels: {app: serve}}
-spec:
-  containers:
-  - name: server
-    image: registry.example.org/x:1
-    args: [sh, -c, "pip install transformers && python serve.py"]
-    ports: [{containerPort: 8000}]
-"#;
-
-const INSTALLS_GOOD: &[u8] = br#"apiVersion: v1
-kind: Pod
-metadata: {name: serve, namespace: ml, labels: {app: serve}}
-spec:
-  containers:
-  - name: server
-    image: registry.example.org/x:1
-    args: [sh, -c, "pip install --no-index --find-links /wheels transformers==4.57.0 && python serve.py"]
-    ports: [{containerPort: 8000}]
-"#;
-
-const PIPED_BAD: &[u8] = br#"apiVersion: v1
-kind: Pod
-metadata: {name: serve, namespace: ml, labels: {app: serve}}
-spec:
-  containers:
-  - name: server
-    image: registry.example.org/x:1
-    args: [sh, -c, "curl -fsSL https://get.example.org/x.sh | sh"]
-    ports: [{containerPort: 8000}]
-"#;
-
-const PIPED_GOOD: &[u8] = br#"apiVersion: v1
-kind: Pod
-metadata: {name: serve, namespace: ml, labels: {app: serve}}
-spec:
-  containers:
-  - name: server
-    image: registry.example.org/x:1
-    args: [sh, -c, "curl -fsSL https://get.example.org/x.json -o x.json"]
-    ports: [{containerPort: 8000}]
-"#;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::survey::tests::survey;
 
     #[test]
     fn names_of_a_hub_are_told_from_paths() {
@@ -580,22 +652,108 @@ mod tests {
         }
     }
 
+    /// Where the two rules about models are found.
+    fn found(name: &str, text: &str) -> Vec<String> {
+        let outcomes = survey(&[(name, text.as_bytes())]);
+        let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+        let found = findings.map(|it| format!("{} {}", it.rule, it.location));
+        found
+            .filter(|it| it.starts_with("CM-AI-020") || it.starts_with("CM-AI-021"))
+            .collect()
+    }
+
     #[test]
-    fn what_is_pinned_is_installed_again() {
-        for (words, expected) in [
-            (&["transformers"][..], true),
-            (&["transformers==4.57.0"], false),
-            (&["-U", "a==1", "b"], true),
-            (&["-r", "requirements.txt"], true),
-            (&["--require-hashes", "-r", "requirements.txt"], false),
-            (
-                &["a==1", "--extra-index-url", "https://i.example.org"],
-                true,
-            ),
-            (&["--no-index", "a"], false),
-            (&["."], false),
+    fn pods_of_kinds_that_nobody_knows_are_pods() {
+        let text = "apiVersion: example.org/v1\nkind: Fleet\nmetadata: {name: f}\nspec:\n  roles:\n  - name: prefill\n    \
+            template:\n      spec:\n        containers:\n        - name: a\n          image: r.example.org/vllm:1\n          \
+            command: [/bin/bash, -lc, --]\n          args: ['ulimit -n 1; vllm serve org/model --trust-remote-code']\n";
+        assert_eq!(
+            found("a.yaml", text),
+            ["CM-AI-021 a.yaml:13:43", "CM-AI-020 a.yaml:13:53"]
+        );
+        let policy = text.replace("example.org/v1", "kyverno.io/v1");
+        assert!(
+            !found("a.yaml", &policy)
+                .iter()
+                .any(|it| it.starts_with("CM-AI-020"))
+        );
+    }
+
+    #[test]
+    fn a_model_is_found_through_its_variable() {
+        let pod = |value: &str| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: a\n    \
+                 image: r.example.org/a:1\n    args: [--model=$(NAME)]\n    env:\n    - name: NAME\n      value: {value}\n"
+            )
+        };
+        assert_eq!(
+            found("a.yaml", &pod("org/model")),
+            ["CM-AI-021 a.yaml:11:14"]
+        );
+        assert_eq!(found("a.yaml", &pod("/models/m")), [""; 0]);
+    }
+
+    #[test]
+    fn a_variable_of_a_script_is_what_the_script_says() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: a\n    \
+            image: r.example.org/a:1\n    command: [bash, -c]\n    args:\n    - |\n      M=org/model\n      hf download \"$M\" --local-dir /m\n";
+        assert_eq!(found("a.yaml", text), ["CM-AI-021 a.yaml:11:7"]);
+    }
+
+    #[test]
+    fn what_seldon_loads_with_pickle_is_found() {
+        for text in [
+            "apiVersion: mlops.seldon.io/v1alpha1\nkind: Model\nmetadata: {name: m}\nspec: {requirements: [sklearn]}\n",
+            "apiVersion: machinelearning.seldon.io/v1\nkind: SeldonDeployment\nmetadata: {name: m}\n\
+             spec: {predictors: [{name: d, graph: {name: g, implementation: SKLEARN_SERVER}}]}\n",
         ] {
-            assert_eq!(is_free_install(words), expected, "{words:?}");
+            let outcomes = survey(&[("m.yaml", text.as_bytes())]);
+            let mut findings = outcomes.iter().flat_map(|it| &it.findings);
+            assert!(findings.any(|it| it.rule.as_str() == "CM-AI-023"), "{text}");
+        }
+    }
+
+    #[test]
+    fn commands_are_read_wherever_they_are() {
+        let job = "apiVersion: ray.io/v1\nkind: RayJob\nmetadata: {name: j}\nspec:\n  entrypoint: vllm serve org/model\n";
+        let custom = "apiVersion: example.org/v1\nkind: Model\nmetadata: {name: m}\nspec:\n  args: [--trust-remote-code, --tp=2]\n";
+        let written = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: a\n    \
+            image: r.example.org/a:1\n    command: [sh, -c]\n    args:\n    - |\n      cat <<EOF > c.yaml\n      \
+            trust_remote_code: true\n      EOF\n";
+        let compose = "services:\n  v:\n    image: vllm/vllm-openai:v1\n    command: --model ${M:-org/model}\n";
+        let values = "engine:\n  extraArgs: [--trust-remote-code]\n  modelURL: org/model\n";
+        for (name, text, expected) in [
+            ("job.yaml", job, &["CM-AI-021 job.yaml:5:26"][..]),
+            ("model.yaml", custom, &["CM-AI-020 model.yaml:5:10"]),
+            ("pod.yaml", written, &["CM-AI-020 pod.yaml:12:7"]),
+            ("compose.yaml", compose, &["CM-AI-021 compose.yaml:4:14"]),
+            (
+                "values-prod.yaml",
+                values,
+                &[
+                    "CM-AI-020 values-prod.yaml:2:15",
+                    "CM-AI-021 values-prod.yaml:3:13",
+                ],
+            ),
+        ] {
+            assert_eq!(found(name, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn code_that_loads_a_model_says_which() {
+        for (code, expected) in [
+            ("from_pretrained('org/model')", Some("org/model")),
+            (
+                "snapshot_download(repo_id=\"org/model\")",
+                Some("org/model"),
+            ),
+            ("from_pretrained('org/model',revision='main')", None),
+            ("from_pretrained('/models/m')", None),
+            ("from_pretrained(path)", None),
+        ] {
+            assert_eq!(loaded(code), expected, "{code}");
         }
     }
 }

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Program, programs};
+use super::{Program, programs, texts::lines};
 use crate::check::{Family, Persona, Report};
-use crate::{Truth, World};
+use crate::{Cursor, Truth, World};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[
@@ -20,6 +20,44 @@ fn check(world: &World, report: &mut Report) {
     for program in programs(world) {
         token(&program, report);
         origins(&program, report);
+    }
+    for map in world.of_kind("ConfigMap") {
+        for (_, text) in map.at("data").entries() {
+            configured(&text, report);
+        }
+    }
+}
+
+/// `jupyter_notebook_config.py` and its kin in a ConfigMap.
+fn configured(text: &Cursor<'_>, report: &mut Report) {
+    for line in lines(text) {
+        let code = line.text.split('#').next().unwrap_or_default();
+        let Some((name, value)) = code.split_once('=') else {
+            continue;
+        };
+        let option = name.trim().strip_prefix("c.").map(|it| format!("--{it}"));
+        let option = option.unwrap_or_default();
+        let value = unquoted(value.trim());
+        let is = |key: &str| {
+            PREFIXES
+                .iter()
+                .any(|prefix| option == format!("{prefix}{key}"))
+        };
+        let is_open = is("token") && value.is_empty();
+        line.report(
+            is_open,
+            &NO_TOKEN,
+            report,
+            "the notebook server has no token",
+        );
+        let is_forged = is("disable_check_xsrf") && value == "True";
+        let is_any = is_forged || (is("allow_origin") && value == "*");
+        line.report(
+            is_any,
+            &ANY_ORIGIN,
+            report,
+            "every web page may ask the notebook server",
+        );
     }
 }
 

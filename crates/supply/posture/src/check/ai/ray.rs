@@ -48,7 +48,7 @@ fn check(world: &World, report: &mut Report) {
 /// The RayClusterSpec around a head.
 fn cluster<'a>(pod: &Pod<'a>) -> Option<Cursor<'a>> {
     let (path, _) = pod.spec.path.split_once(".headGroupSpec.")?;
-    Some(pod.resource().at(path))
+    Some(pod.resource().find(path))
 }
 
 fn head<'a>(

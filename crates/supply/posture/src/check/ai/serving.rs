@@ -4,7 +4,11 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Around, Program, programs, texts::lines};
+use super::{
+    Around, Program, programs,
+    servers::{KEY_FLAGS, server},
+    texts::lines,
+};
 use crate::check::{Family, Persona, Report};
 use crate::{Truth, World};
 
@@ -97,56 +101,18 @@ fn triton(program: &Program<'_>, report: &mut Report) {
     );
 }
 
-/// A server that asks for a key once it has one.
-struct Server {
-    images: &'static [&'static str],
-    words: &'static [&'static str],
-    /// Where it takes the key from, if there is no option.
-    variable: Option<&'static str>,
-    port: i64,
-}
-
-const SERVERS: &[Server] = &[
-    Server {
-        images: &["vllm-openai", "vllm-openai-cpu"],
-        words: &[
-            "vllm",
-            "vllm.entrypoints.openai.api_server",
-            "vllm.entrypoints.api_server",
-        ],
-        variable: Some("VLLM_API_KEY"),
-        port: 8000,
-    },
-    Server {
-        images: &["sglang"],
-        words: &["sglang.launch_server"],
-        variable: None,
-        port: 30000,
-    },
-    Server {
-        images: &["text-generation-inference"],
-        words: &["text-generation-launcher"],
-        variable: Some("API_KEY"),
-        port: 80,
-    },
-];
-
 fn keys<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
-    let is_it = |server: &&Server| {
-        program.is_image(server.images)
-            || server.words.iter().any(|word| program.command.runs(word))
-    };
-    let Some(server) = SERVERS.iter().find(is_it) else {
+    let Some(server) = server(&program.image(), &program.command) else {
         return;
     };
     let reach = program.reach(&["--port", "-p"], server.port, around);
     let is_open = reach
         .outside
         .clone()
-        .and(|| program.lacks(&["--api-key"]))
+        .and(|| program.lacks(KEY_FLAGS))
         .and(|| {
-            let has = |name: &str| program.container.has_env(name, &around.maps);
-            !server.variable.map_or(Truth::No, has)
+            let has = |name: &&str| program.container.has_env(name, &around.maps);
+            !Truth::any(server.variables.iter().map(has))
         });
     let place = &program.container.cursor;
     report.when_at(is_open, &NO_KEY, place, place.origin(), || {
@@ -260,8 +226,8 @@ static NO_KEY: Rule = Rule {
     severity: Severity::High,
     confidence: Confidence::Medium,
     description: Cow::Borrowed(
-        "vLLM, SGLang and Text Generation Inference answer everybody unless they are told a key: who reaches \
-         them uses the GPUs and reads what the model knows. vLLM asks for the key only below `/v1`.",
+        "vLLM, SGLang, llama.cpp, LMDeploy and the servers of Text Generation and Text Embeddings Inference \
+         answer everybody unless they are told a key: who reaches them uses the GPUs and reads what the model knows. vLLM asks for the key only below `/v1`.",
     ),
     remediation: Cow::Borrowed(
         "Set `--api-key`, from a Secret, and put a gateway that asks who calls before it.",

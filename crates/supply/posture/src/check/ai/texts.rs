@@ -8,7 +8,7 @@ use casemate_document::{
     yaml::{self, Dialect},
 };
 
-use crate::{Attr, Cursor, Origin, Truth, check::Report};
+use crate::{Attr, Cursor, Fact, Origin, Truth, Value, check::Report};
 
 /// A line of a text.
 pub(super) struct Line<'c, 'a> {
@@ -71,6 +71,23 @@ pub(super) struct Scalar {
 }
 
 impl Scalar {
+    /// Whether the keys above it end with `keys`.
+    pub(super) fn ends(&self, keys: &[&str]) -> bool {
+        let keys = keys.iter().rev();
+        let own = self.keys.iter().rev().map(String::as_str);
+        keys.clone().count() <= self.keys.len() && own.zip(keys).all(|(own, key)| own == *key)
+    }
+
+    /// Whether one of the keys above it is `key`.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.keys.iter().any(|own| own == key)
+    }
+
+    /// The key above its own.
+    pub(super) fn parent(&self) -> Option<&str> {
+        self.keys.iter().nth_back(1).map(String::as_str)
+    }
+
     /// Whether it is the value of one of `keys`, or in a list that is.
     pub(super) fn is_under(&self, keys: &[&str]) -> bool {
         let last = self.keys.last();
@@ -95,10 +112,15 @@ impl Scalar {
     }
 }
 
-/// The scalars of the YAML that is at `cursor`. What is no YAML has those before the mistake.
+/// The scalars of the YAML that is at `cursor`, as a text or as it was read. What is no YAML has those
+/// before the mistake.
 pub(super) fn scalars(cursor: &Cursor<'_>) -> Vec<Scalar> {
     let Some(text) = cursor.fact.clone().ok().and_then(Attr::as_str) else {
-        return Vec::new();
+        let mut scalars = Vec::new();
+        if let Fact::Known(attr) = cursor.fact {
+            read(attr, &mut Vec::new(), &mut scalars);
+        }
+        return scalars;
     };
     let stream = yaml::read(text, Dialect::MERGING, &LIMITS);
     let mut scalars = Vec::new();
@@ -113,6 +135,25 @@ pub(super) fn scalars(cursor: &Cursor<'_>) -> Vec<Scalar> {
         });
     }
     scalars
+}
+
+/// The nesting of attributes is bounded by those who read them.
+fn read(attr: &Attr, keys: &mut Vec<String>, scalars: &mut Vec<Scalar>) {
+    match &attr.value {
+        Value::List(items) => items.iter().for_each(|item| read(item, keys, scalars)),
+        Value::Map(map) => {
+            for item in map.items() {
+                keys.push((*item.key).to_owned());
+                read(&item.value, keys, scalars);
+                keys.pop();
+            }
+        }
+        _ => scalars.extend(attr.text().ok().map(|value| Scalar {
+            keys: keys.clone(),
+            value,
+            origin: attr.origin.clone(),
+        })),
+    }
 }
 
 /// The nesting of documents is bounded, and so is this.

@@ -66,8 +66,48 @@ fn known(value: &Cursor<'_>, is_named: bool) -> Fact<String> {
 
 /// Whether something is called like a token of a model hub or provider.
 pub(in crate::check) fn is_ai_token(name: &str) -> bool {
-    NAMES.contains(&name)
+    let name = name.to_ascii_uppercase();
+    let is_token = ["TOKEN", "API_KEY", "APIKEY"]
+        .iter()
+        .any(|end| name.ends_with(end));
+    let is_provided = || name.split('_').any(|word| PROVIDERS.contains(&word));
+    NAMES.contains(&name.as_str()) || (is_token && is_provided())
 }
+
+/// Words in the names of tokens of hubs and providers.
+const PROVIDERS: &[&str] = &[
+    "HF",
+    "HUGGING",
+    "HUGGINGFACE",
+    "HUGGINGFACEHUB",
+    "WANDB",
+    "OPENAI",
+    "ANTHROPIC",
+    "CLAUDE",
+    "NGC",
+    "LANGSMITH",
+    "LANGCHAIN",
+    "REPLICATE",
+    "PINECONE",
+    "TOGETHER",
+    "TOGETHERAI",
+    "GROQ",
+    "MISTRAL",
+    "COHERE",
+    "DEEPSEEK",
+    "DASHSCOPE",
+    "FIREWORKS",
+    "OPENROUTER",
+    "PERPLEXITY",
+    "RUNPOD",
+    "GEMINI",
+    "TAVILY",
+    "VOYAGE",
+    "COMET",
+    "NEPTUNE",
+    "MODELSCOPE",
+    "KAGGLE",
+];
 
 /// Whether a text has the form of one.
 fn is_token(text: &str) -> bool {
@@ -84,33 +124,8 @@ fn is_token(text: &str) -> bool {
     }) && is_literal(text)
 }
 
-const NAMES: &[&str] = &[
-    "HF_TOKEN",
-    "HUGGING_FACE_HUB_TOKEN",
-    "HUGGINGFACEHUB_API_TOKEN",
-    "HUGGINGFACE_TOKEN",
-    "WANDB_API_KEY",
-    "OPENAI_API_KEY",
-    "AZURE_OPENAI_API_KEY",
-    "ANTHROPIC_API_KEY",
-    "NGC_API_KEY",
-    "NVIDIA_API_KEY",
-    "LANGSMITH_API_KEY",
-    "LANGCHAIN_API_KEY",
-    "REPLICATE_API_TOKEN",
-    "PINECONE_API_KEY",
-    "TOGETHER_API_KEY",
-    "GROQ_API_KEY",
-    "MISTRAL_API_KEY",
-    "COHERE_API_KEY",
-    "DEEPSEEK_API_KEY",
-    "RUNPOD_API_KEY",
-    "GEMINI_API_KEY",
-    "GOOGLE_API_KEY",
-    "COMET_API_KEY",
-    "NEPTUNE_API_TOKEN",
-    "LITELLM_MASTER_KEY",
-];
+/// Names that have no provider in them, or end in another way.
+const NAMES: &[&str] = &["NVIDIA_API_KEY", "GOOGLE_API_KEY", "LITELLM_MASTER_KEY"];
 
 /// Beginnings with the least number of letters behind them. The room for secrets has more of them.
 const FORMS: &[(&str, usize)] = &[
@@ -160,7 +175,7 @@ static VARIABLE: Rule = Rule {
     ),
     references: Cow::Borrowed(&[
         Reference::new("CWE-526"),
-        Reference::new("T1552.007"),
+        Reference::new("T1552"),
         Reference::new("AML.T0055"),
     ]),
     bad: Some(Example::new("object.yaml", VARIABLE_BAD)),

@@ -24,6 +24,7 @@ mod gcp_network;
 mod policy;
 mod ports;
 mod terraform;
+mod workloads;
 
 use std::borrow::Cow;
 
@@ -51,6 +52,7 @@ pub(super) use gcp_identity::FAMILY as GCP_IDENTITY;
 pub(super) use gcp_ml::FAMILY as GCP_ML;
 pub(super) use gcp_network::FAMILY as GCP_NETWORK;
 pub(super) use terraform::FAMILY as TERRAFORM;
+pub(super) use workloads::FAMILY as WORKLOADS;
 
 /// A question to one attribute of every resource of some kinds.
 struct Ask {

@@ -7,7 +7,12 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use super::secret::{is_default, is_secret_name, is_written};
 use crate::{
     Attr, Cursor, Fact, Truth, World,
-    check::{Family, Persona, Report, image::pinned},
+    check::{
+        Family, Persona, Report,
+        ai::{KEY_FLAGS, server},
+        command::Command,
+        image::{Image, pinned},
+    },
     read::compose::{SERVICE, keyed},
 };
 
@@ -186,9 +191,8 @@ fn ports(service: &Cursor<'_>, report: &mut Report) {
         .unwrap_or_default()
         .to_lowercase();
     let command = command(service);
-    let is_vllm = image.contains("vllm")
-        || command.contains("vllm serve")
-        || command.contains("vllm.entrypoints");
+    let words = words(service);
+    let server = server(Image::of(&image).name, &words);
     let environment = service.get("environment").fact.ok().map(keyed);
     let has = |name: &str| {
         let map = environment.as_ref().map(|it| it.get(name));
@@ -213,11 +217,24 @@ fn ports(service: &Cursor<'_>, report: &mut Report) {
                 format!("{name} is published to everybody")
             });
         }
-        let has_key = command.contains("--api-key") || has("VLLM_API_KEY");
-        if is_vllm && !has_key && place.ok().is_some_and(|it| it.target == "8000") {
-            report.when(is_open, &NO_KEY, &port, || {
-                "the server of a model asks for no key, and is published to everybody".to_owned()
-            });
+        let Some(server) = server else { continue };
+        let has_key = KEY_FLAGS.iter().any(|flag| words.flag(flag).is_some())
+            || server.variables.iter().any(|name| has(name));
+        let said = words.flag("--port").and_then(|flag| flag.value);
+        let is_its = |it: Published| match said {
+            Some(said) => it.target == said,
+            None => it.target == server.port.to_string(),
+        };
+        if !has_key && place.ok().is_some_and(is_its) {
+            report.when(
+                is_open.and(|| !may_have_more(&words)),
+                &NO_KEY,
+                &port,
+                || {
+                    "the server of a model asks for no key, and is published to everybody"
+                        .to_owned()
+                },
+            );
         }
     }
     let is_remote = command.replace('_', "-").contains("--trust-remote-code");
@@ -225,6 +242,30 @@ fn ports(service: &Cursor<'_>, report: &mut Report) {
     report.when(is_remote.into(), &REMOTE_CODE, &at, || {
         "code that comes with the model is run".to_owned()
     });
+}
+
+/// Not known, where a variable stands for options that are not here.
+fn may_have_more(words: &Command<'_>) -> Truth {
+    let pairs = words.words.windows(2);
+    let mut bare =
+        pairs.filter(|pair| pair[1].text.starts_with('$') && !pair[0].text.starts_with('-'));
+    match bare.next() {
+        Some(pair) => Truth::Unknown(format!("{} may have the key", pair[1].text).into()),
+        None => Truth::No,
+    }
+}
+
+/// What it runs, as words.
+fn words<'a>(service: &Cursor<'a>) -> Command<'a> {
+    let places = ["entrypoint", "command"].map(|key| service.get(key));
+    let words = places.iter().flat_map(|place| match place.fact {
+        // A variable has no value here; the options around it are written nevertheless.
+        Fact::Unknown(_) => Command::written(place).words,
+        _ => Command::at(place).words,
+    });
+    Command {
+        words: words.collect(),
+    }
 }
 
 /// What it runs, in one line.
@@ -306,6 +347,7 @@ const INTERFACES: &[(&str, &[&str], &str)] = &[
     ("8501", &["streamlit"], "Streamlit"),
     ("8188", &["comfyui"], "ComfyUI"),
     ("6333", &["qdrant"], "Qdrant"),
+    ("6334", &["qdrant"], "Qdrant"),
     ("19530", &["milvus"], "Milvus"),
     (
         "8080",

@@ -7,24 +7,8 @@ use crate::{
     survey::tests::{judged, survey},
 };
 
-const CHECK: &str = r#"package casemate.checks.ray_version
-
-rule := {
-	"id": "CM-ORG-001",
-	"title": "A Ray cluster has no version",
-	"severity": "medium",
-	"description": "Our images are built for one version of Ray.",
-	"remediation": "Set `rayVersion`.",
-	"kinds": ["RayCluster"],
-	"reads": ["spec.rayVersion"],
-}
-
-deny contains {"resource": cluster.address, "path": "spec.rayVersion", "message": "no version"} if {
-	some cluster in input.resources
-	not cluster.body.spec.rayVersion
-	not cluster.unknown["spec.rayVersion"]
-}
-"#;
+/// The example that comes with Casemate, to copy.
+const CHECK: &str = include_str!("../../../../../../content/policies/checks/ray_version.rego");
 
 fn checks(source: &str) -> Result<UserChecks, UserCheckError> {
     let files = vec![("check.rego".into(), source.as_bytes().to_vec())];
@@ -42,6 +26,34 @@ fn outcomes(source: &str, files: &[(&str, &[u8])]) -> Vec<Outcome> {
 
 const CLUSTER: &[u8] =
     b"apiVersion: ray.io/v1\nkind: RayCluster\nmetadata: {name: a}\nspec:\n  x: 1\n";
+
+#[test]
+fn the_example_passes_its_own_tests() {
+    let tests = include_str!("../../../../../../content/policies/checks/ray_version_test.rego");
+    let files = [("check.rego", CHECK), ("check_test.rego", tests)];
+    let files = files.map(|(name, text)| (name.into(), text.as_bytes().to_vec()));
+    let bundle = Bundle::alone(files.to_vec()).expect("loads");
+    let rules: Vec<String> = bundle
+        .rules()
+        .into_iter()
+        .map(|site| site.rule.to_string())
+        .collect();
+    let tests: Vec<&str> = rules
+        .iter()
+        .map(String::as_str)
+        .filter(|rule| rule.contains("_test.test_"))
+        .collect();
+    assert_eq!(tests.len(), 3, "{rules:?}");
+    let question = Question {
+        input: &Json::Null,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    let answers = bundle.eval(&tests, &question).expect("an answer");
+    assert!(
+        answers.iter().all(|it| *it == Some(true.into())),
+        "{answers:?}"
+    );
+}
 
 #[test]
 fn a_check_of_ten_lines_points_at_the_attribute() {

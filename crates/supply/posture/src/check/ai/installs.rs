@@ -1,0 +1,220 @@
+//! What containers install and run when they start.
+
+use std::borrow::Cow;
+
+use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
+
+use super::programs;
+use crate::check::{Family, Persona, Report};
+use crate::{
+    Truth, World,
+    check::command::{Command, Word},
+};
+
+pub(super) const FAMILY: Family = Family {
+    rules: &[(&INSTALLS, Persona::Regular), (&PIPED, Persona::Regular)],
+    check,
+};
+
+fn check(world: &World, report: &mut Report) {
+    for program in programs(world) {
+        installs(&program.command, report);
+    }
+}
+
+fn installs(command: &Command<'_>, report: &mut Report) {
+    let words = &command.words;
+    for (at, pair) in words.windows(2).enumerate() {
+        let (first, second) = (last(&pair[0].text), last(&pair[1].text));
+        let is_install = match (first, second) {
+            ("pip" | "pip3", "install") => {
+                let rest = words[at + 2..].iter().map(|word| word.text.as_str());
+                let rest: Vec<&str> = rest.take_while(|it| *it != ";" && *it != "|").collect();
+                is_free_install(&rest)
+            }
+            ("git", "clone") => true,
+            _ => false,
+        };
+        let (cursor, origin) = (&pair[0].cursor, &pair[0].origin);
+        report.when_at(is_install.into(), &INSTALLS, cursor, origin, || {
+            let message = format!("the container runs `{first} {second}` when it starts");
+            (message, Vec::new())
+        });
+        if first == "|" && SHELLS.contains(&second) {
+            piped(&words[..at], report);
+        }
+    }
+}
+
+/// What is before a pipe into a shell.
+fn piped(before: &[Word<'_>], report: &mut Report) {
+    let mut command = before.iter().rev().take_while(|word| word.text != ";");
+    let from = command.find(|word| ["curl", "wget"].contains(&last(&word.text)));
+    if let Some(from) = from {
+        report.when_at(Truth::Yes, &PIPED, &from.cursor, &from.origin, || {
+            ("a script is run as it comes".to_owned(), Vec::new())
+        });
+    }
+}
+
+/// The last part of the way to a program.
+fn last(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or_default()
+}
+
+/// Whether `pip install` with these words may give another thing tomorrow.
+fn is_free_install(words: &[&str]) -> bool {
+    if words.contains(&"--no-index") || words.contains(&"--require-hashes") {
+        return false;
+    }
+    let is_file = |word: &str| word.starts_with(['.', '/']);
+    let is_value = |at: usize| at > 0 && VALUED.contains(&words[at - 1]);
+    let packages = words
+        .iter()
+        .enumerate()
+        .filter(|(at, word)| !word.starts_with('-') && !is_file(word) && !is_value(*at))
+        .map(|(_, word)| word);
+    let is_free = |word: &&&str| !word.contains("==") && !word.starts_with('$');
+    // What a file names is not seen, and without hashes is what the index has.
+    let has_file = words.contains(&"-r") || words.contains(&"--requirement");
+    let has_second = words
+        .iter()
+        .any(|word| word.starts_with("--extra-index-url"));
+    has_second || has_file || packages.filter(is_free).count() > 0
+}
+
+/// Options of pip with a value, which is no package.
+const VALUED: &[&str] = &[
+    "-f",
+    "--find-links",
+    "-i",
+    "--index-url",
+    "--extra-index-url",
+    "-t",
+    "--target",
+    "-c",
+    "--constraint",
+    "--prefix",
+    "--root",
+    "--timeout",
+    "--trusted-host",
+    "--cache-dir",
+    "--progress-bar",
+    "-r",
+    "--requirement",
+];
+
+const SHELLS: &[&str] = &["sh", "bash", "python", "python3"];
+
+static INSTALLS: Rule = Rule {
+    id: RuleId::new("CM-AI-026"),
+    title: Cow::Borrowed("A container installs packages when it starts"),
+    severity: Severity::Medium,
+    confidence: Confidence::High,
+    description: Cow::Borrowed(
+        "What is installed at every start is what the index or the repository has at that time: a version \
+         that was taken over, or a package of the same name from the second index, runs in the pod. Nothing \
+         scanned it, and the image that was scanned is not what runs.",
+    ),
+    remediation: Cow::Borrowed(
+        "Put the packages into the image, or pin them with `==` and hashes.",
+    ),
+    references: Cow::Borrowed(&[
+        Reference::new("CWE-1357"),
+        Reference::new("CWE-494"),
+        Reference::new("AML.T0010"),
+        Reference::new("T1195.002"),
+    ]),
+    bad: Some(Example::new("object.yaml", INSTALLS_BAD)),
+    good: Some(Example::new("object.yaml", INSTALLS_GOOD)),
+};
+
+static PIPED: Rule = Rule {
+    id: RuleId::new("CM-AI-082"),
+    title: Cow::Borrowed("A container runs a script as it downloads it"),
+    severity: Severity::High,
+    confidence: Confidence::High,
+    description: Cow::Borrowed(
+        "What `curl … | sh` runs is what the server gives at that time, to this caller.",
+    ),
+    remediation: Cow::Borrowed("Put the program into the image."),
+    references: Cow::Borrowed(&[
+        Reference::new("CWE-494"),
+        Reference::new("T1195.002"),
+        Reference::new("AML.T0010"),
+    ]),
+    bad: Some(Example::new("object.yaml", PIPED_BAD)),
+    good: Some(Example::new("object.yaml", PIPED_GOOD)),
+};
+
+const INSTALLS_BAD: &[u8] = br#"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    args: [sh, -c, "pip install transformers && python serve.py"]
+    ports: [{containerPort: 8000}]
+"#;
+
+const INSTALLS_GOOD: &[u8] = br#"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    args: [sh, -c, "pip install --no-index --find-links /wheels transformers==4.57.0 && python serve.py"]
+    ports: [{containerPort: 8000}]
+"#;
+
+const PIPED_BAD: &[u8] = br#"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    args: [sh, -c, "curl -fsSL https://get.example.org/x.sh | sh"]
+    ports: [{containerPort: 8000}]
+"#;
+
+const PIPED_GOOD: &[u8] = br#"apiVersion: v1
+kind: Pod
+metadata: {name: serve, namespace: ml, labels: {app: serve}}
+spec:
+  containers:
+  - name: server
+    image: registry.example.org/x:1
+    args: [sh, -c, "curl -fsSL https://get.example.org/x.json -o x.json"]
+    ports: [{containerPort: 8000}]
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pinned_is_installed_again() {
+        for (words, expected) in [
+            (&["transformers"][..], true),
+            (&["transformers==4.57.0"], false),
+            (&["-U", "a==1", "b"], true),
+            (
+                &["-U", "a[x]==1", "-f", "https://i.example.org/r.html"],
+                false,
+            ),
+            (&["-r", "requirements.txt"], true),
+            (&["--require-hashes", "-r", "requirements.txt"], false),
+            (
+                &["a==1", "--extra-index-url", "https://i.example.org"],
+                true,
+            ),
+            (&["--no-index", "a"], false),
+            (&["."], false),
+        ] {
+            assert_eq!(is_free_install(words), expected, "{words:?}");
+        }
+    }
+}
