@@ -201,7 +201,7 @@ impl<'a> Routes<'a> {
             Fact::Unknown(why) => (Truth::Unknown(why), None),
             Fact::Absent => return,
         };
-        self.by_name.add(route, name, self.backends.len());
+        self.by_name.add(route, &name, &self.backends.len());
         self.backends.push((truth, backend));
     }
 
@@ -212,7 +212,7 @@ impl<'a> Routes<'a> {
         near: &'b Resource,
     ) -> impl Iterator<Item = (Truth, &'b Cursor<'a>)> {
         let keys = [Some(name.to_owned()), None];
-        let places = keys.map(|key| self.by_name.near(near, key));
+        let places = keys.map(|key| self.by_name.near(near, &key));
         let mut places: Vec<usize> = places.into_iter().flatten().copied().collect();
         places.sort_unstable();
         let backend = |at: usize| {

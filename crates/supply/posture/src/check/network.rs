@@ -45,7 +45,7 @@ fn check(world: &World, report: &mut Report) {
     let mut select = vec![Truth::No; policies.len()];
     let mut around: Together<'_, (), ()> = Together::default();
     for pod in &pods {
-        around.add(pod.resource(), (), ());
+        around.add(pod.resource(), &(), &());
         let labels = Labels::of(pod);
         let mut selected = Truth::No;
         for at in policies.near(&labels) {
@@ -65,7 +65,7 @@ fn check(world: &World, report: &mut Report) {
     for (at, selects) in select.into_iter().enumerate() {
         let policy = policies.object(at);
         lets_through(policy, report);
-        let is_with_pods = around.near(policy, ()).next().is_some();
+        let is_with_pods = around.near(policy, &()).next().is_some();
         let is_dangling = Truth::from(is_with_pods).and(|| !selects);
         report.when(
             is_dangling,

@@ -20,7 +20,7 @@ enum Scope<'a> {
 }
 
 impl<'a, K: Eq + std::hash::Hash + Clone, T: Clone> Together<'a, K, T> {
-    pub(crate) fn add(&mut self, object: &'a Resource, key: K, thing: T) {
+    pub(crate) fn add(&mut self, object: &'a Resource, key: &K, thing: &T) {
         let directory = directory(object);
         let scopes = match object.namespace() {
             Some(namespace) => vec![Scope::Namespace(namespace), Scope::Named(directory)],
@@ -36,7 +36,7 @@ impl<'a, K: Eq + std::hash::Hash + Clone, T: Clone> Together<'a, K, T> {
     pub(crate) fn near<'b>(
         &'b self,
         object: &'b Resource,
-        key: K,
+        key: &K,
     ) -> impl Iterator<Item = &'b T> + use<'a, 'b, K, T> {
         let directory = directory(object);
         let scopes = match object.namespace() {
@@ -219,8 +219,8 @@ impl<'a> Selectors<'a> {
             let sought = rarest.map_or(Sought::Free, |(key, value)| {
                 Sought::Label(key.to_owned(), value)
             });
-            by_label.add(object, sought, at);
-            by_label.add(object, Sought::Any, at);
+            by_label.add(object, &sought, &at);
+            by_label.add(object, &Sought::Any, &at);
         }
         Self { all, by_label }
     }
@@ -240,7 +240,7 @@ impl<'a> Selectors<'a> {
         let object = labels.pod.resource();
         let near = sought
             .into_iter()
-            .flat_map(|sought| self.by_label.near(object, sought));
+            .flat_map(|sought| self.by_label.near(object, &sought));
         let mut near: Vec<usize> = near.copied().collect();
         // Each is sought in one way; those of one way are in order already.
         near.sort();
@@ -278,7 +278,7 @@ impl<'a> ConfigMaps<'a> {
         let mut maps = Together::default();
         for map in world.of_kind("ConfigMap") {
             if let Fact::Known(name) = map.at("metadata.name").text() {
-                maps.add(map, name, map);
+                maps.add(map, &name, &map);
             }
         }
         Self(maps)
@@ -286,7 +286,7 @@ impl<'a> ConfigMaps<'a> {
 
     /// The one that objects beside `near` know by a name.
     pub(crate) fn find<'b>(&'b self, name: &str, near: &'b Resource) -> Option<&'b Resource> {
-        self.0.near(near, name.to_owned()).next().copied()
+        self.0.near(near, &name.to_owned()).next().copied()
     }
 }
 

@@ -29,7 +29,7 @@ fn check(world: &World, report: &mut Report) {
     let mut keys = Together::default();
     for map in world.of_kind("ConfigMap") {
         if map.body.origin.text().contains("master_key:") {
-            keys.add(map, (), ());
+            keys.add(map, &(), &());
         }
     }
     for program in programs(world) {
@@ -159,7 +159,7 @@ fn litellm<'a>(
     // The configuration may have it, and the one that is mounted is elsewhere.
     let has_key = has_key.or(|| {
         let resource = program.pod.resource();
-        keys.near(resource, ()).next().is_some().into()
+        keys.near(resource, &()).next().is_some().into()
     });
     report.when(!has_key, &LITELLM, &program.container.cursor, || {
         "no master key is set".to_owned()
