@@ -75,6 +75,7 @@ fn ask(policy: &str, input: &str) -> &'static str {
     let bundle = match Bundle::alone(files) {
         Ok(bundle) => bundle.limited(Limits {
             time: Duration::from_millis(300),
+            memory: 512 << 20,
         }),
         Err(BundleError::Load(EngineError::Panic(_))) => return "panic",
         Err(BundleError::Load(EngineError::Refuse(_))) => return "refused",
