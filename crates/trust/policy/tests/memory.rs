@@ -6,50 +6,74 @@
     reason = "it reads what the kernel says of it, and tells it"
 )]
 
-use std::time::Duration;
+use std::{env, process::Command, time::Duration};
 
 use casemate_policy::{Bundle, Engine as _, EngineError, Limits, Question};
 use serde_json::{Value, json};
 
 #[test]
 fn a_policy_that_grows_without_end_is_denied_within_its_memory() {
-    let input = json!({ "items": (0..300).collect::<Vec<_>>(), "text": "x".repeat(1 << 16) });
-    let before = peak();
-    for (name, rules) in GROWING {
-        let answer = ask(rules, &input);
-        let took = (peak() - before) >> 20;
-        println!("{name}: {} within {took} MiB", told(&answer));
-        let is_denied = matches!(
-            answer,
-            Err(EngineError::Memory | EngineError::Evaluate(_) | EngineError::Refuse(_))
-        );
-        assert!(is_denied, "{name}: {answer:?}");
-        assert!(took < (LIMIT + ONE_STEP) >> 20, "{name}: {took} MiB");
+    // Each in a process of its own: an allocator keeps for later what others gave back.
+    if let Ok(name) = env::var(CASE) {
+        let (_, rules) = GROWING
+            .iter()
+            .find(|(one, _)| *one == name)
+            .expect("a case");
+        return grows(rules);
     }
-    let modest = "deny := count([[a, b] | some a in input.items; some b in input.items])";
-    assert_eq!(ask(modest, &input), Ok(vec![Some(json!(90_000))]));
+    for (name, _) in GROWING {
+        let child = Command::new(env::current_exe().expect("a path"))
+            .args(["--exact", "--nocapture"])
+            .arg("a_policy_that_grows_without_end_is_denied_within_its_memory")
+            .env(CASE, name)
+            .output()
+            .expect("it starts");
+        let out = String::from_utf8_lossy(&child.stdout);
+        let told = out.lines().find(|line| line.starts_with("took "));
+        println!("{name}: {}", told.unwrap_or("nothing"));
+        assert!(
+            child.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&child.stderr)
+        );
+    }
+}
+
+/// Asks what grows, and says what it took.
+fn grows(rules: &str) {
+    let input = input();
+    let bundle = bundle(rules);
+    let before = peak();
+    let answer = ask(&bundle, &input);
+    let took = peak() - before;
+    println!("\ntook {} MiB, {answer:?}", took >> 20);
+    let is_denied = matches!(
+        answer,
+        Err(EngineError::Memory | EngineError::Evaluate(_) | EngineError::Refuse(_))
+    );
+    assert!(is_denied, "{answer:?}");
+    assert!(took < LIMIT + ONE_STEP, "{} MiB", took >> 20);
 }
 
 #[test]
-fn what_evaluations_leave_behind_does_not_add_up() {
-    let input = json!({ "items": (0..300).collect::<Vec<_>>() });
-    let rules = "deny := count([[a, b] | some a in input.items; some b in input.items])";
-    let bundle = bundle(rules);
-    let question = Question {
-        input: &input,
-        now: casemate_core::Timestamp::UNIX_EPOCH,
-    };
-    for _ in 0..12 {
-        assert!(bundle.eval(&["data.a.deny"], &question).is_ok());
+fn what_is_modest_is_answered_as_often_as_it_is_asked() {
+    let modest = "deny := count([[a, b] | some a in input.items; some b in input.items])";
+    let (bundle, input) = (bundle(modest), input());
+    for _ in 0..8 {
+        assert_eq!(ask(&bundle, &input), Ok(vec![Some(json!(90_000))]));
     }
 }
 
-fn ask(rules: &str, input: &Value) -> Result<Vec<Option<Value>>, EngineError> {
+fn input() -> Value {
+    json!({ "items": (0..300).collect::<Vec<_>>(), "text": "x".repeat(1 << 16) })
+}
+
+fn ask(bundle: &Bundle, input: &Value) -> Result<Vec<Option<Value>>, EngineError> {
     let question = Question {
         input,
         now: casemate_core::Timestamp::UNIX_EPOCH,
     };
-    bundle(rules).eval(&["data.a.deny"], &question)
+    bundle.eval(&["data.a.deny"], &question)
 }
 
 fn bundle(rules: &str) -> Bundle {
@@ -60,13 +84,6 @@ fn bundle(rules: &str) -> Bundle {
         time: Duration::from_secs(600),
         memory: LIMIT,
     })
-}
-
-fn told(answer: &Result<Vec<Option<Value>>, EngineError>) -> String {
-    match answer {
-        Ok(_) => "answered".to_owned(),
-        Err(error) => error.to_string(),
-    }
 }
 
 /// In bytes: the most that this process ever had in memory.
@@ -91,7 +108,7 @@ const GROWING: &[(&str, &str)] = &[
     ),
     (
         "a product in an object",
-        "deny[a][b][c] := [a, b, c] if { some a in input.items; some b in input.items; some c in input.items }",
+        "deny := {sprintf(\"%d-%d\", [a, b]): input.items[b] | some a in numbers.range(0, 900000); some b in [1, 2, 3]}",
     ),
     (
         "a set of concatenations",
@@ -123,7 +140,10 @@ const GROWING: &[(&str, &str)] = &[
     ),
 ];
 
-const LIMIT: u64 = 128 << 20;
+const LIMIT: u64 = 64 << 20;
 
 /// What the step that goes over the limit may still take, and what the allocator keeps for later.
-const ONE_STEP: u64 = 128 << 20;
+const ONE_STEP: u64 = 96 << 20;
+
+/// Names the one that a child asks.
+const CASE: &str = "CASEMATE_GROWS";

@@ -36,7 +36,7 @@ impl Reader<'_> {
                 })?;
                 let fields = fields.into_iter();
                 let field = |(name, value): (String, Vec<u8>)| [quoted(&name), value].join(&b':');
-                Some(enclosed(b"{}", fields.map(field).collect()))
+                Some(enclosed(b"{}", &fields.map(field).collect::<Vec<_>>()))
             }
             b'[' => {
                 let mut items = Vec::new();
@@ -44,7 +44,7 @@ impl Reader<'_> {
                     items.push(reader.value(depth + 1)?);
                     Some(())
                 })?;
-                Some(enclosed(b"[]", items))
+                Some(enclosed(b"[]", &items))
             }
             b'"' => Some(quoted(&self.string()?)),
             _ => {
@@ -93,7 +93,7 @@ impl Reader<'_> {
     }
 }
 
-fn enclosed(brackets: &[u8; 2], parts: Vec<Vec<u8>>) -> Vec<u8> {
+fn enclosed(brackets: &[u8; 2], parts: &[Vec<u8>]) -> Vec<u8> {
     [&brackets[..1], &parts.join(&b','), &brackets[1..]].concat()
 }
 
