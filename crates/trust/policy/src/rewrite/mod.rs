@@ -16,6 +16,7 @@
 //! | `-x`, `(a \| b)[x]` | `(0 - x)`, `[(a \| b)][0][x]` |
 //! | `f with input as q` | `v := [q][0]; f with input as v` |
 //! | `test_x[name] if { some name in y; ... }` | the same, and `internal.test_case([name])` behind `y` |
+//! | `rego.metadata.rule()` | what is said before the rule |
 //! | `not.foo := 1` | `foo := 1` in a module of package `not` below |
 //!
 //! Every line stays where it was, and [`Columns`] knows where in its line a word came from, so that
@@ -28,6 +29,7 @@ mod cases;
 mod head;
 mod keyword;
 mod lines;
+mod metadata;
 mod mock;
 mod negation;
 mod template;
@@ -110,9 +112,13 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
     let functions = keyword::names(&read, |is_function| is_function);
     let values = |source: &Source<'_>| with::edits(source, &names, &functions);
     let passes: [&Pass<'_>; 3] = [&term::edits, &cases::edits, &values];
+    let annotations = metadata::annotations(&read);
     let mut modules = whole::modules(&read);
-    for source in &read {
+    for (number, source) in read.iter().enumerate() {
         let mut edits = template::edits(source);
+        if let Some(annotations) = &annotations {
+            edits.extend(metadata::edits(source, number, annotations));
+        }
         edits.extend(mock::edits(source, known, &mocked));
         edits.extend(mock::targets(source, &names, &functions));
         edits.extend(keyword::references(source));
