@@ -50,6 +50,10 @@ fn install_all(
         let extension = Box::new(move |arguments: Vec<Value>| {
             let Builtin { name, function, .. } = *builtin;
             let moment = MOMENT.get();
+            // The library looks between steps of its own, and a step of ours can be a large one.
+            if let Err(error) = regorus::check_global_memory_limit() {
+                return Err(std::io::Error::other(error.to_string()).into());
+            }
             match function(&arguments, moment) {
                 Ok(value) => Ok(value),
                 Err(Fault::NoAnswer(_)) if !moment.strict => Ok(Value::Undefined),
