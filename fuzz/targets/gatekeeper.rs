@@ -94,4 +94,5 @@ fn printable(text: &str) {
 
 const LIMITS: Limits = Limits {
     time: Duration::from_millis(200),
+    memory: 512 << 20,
 };

@@ -37,6 +37,7 @@ pub fn run(data: &[u8]) {
     };
     let bundle = bundle.limited(Limits {
         time: Duration::from_millis(200),
+        memory: 512 << 20,
     });
     let input = serde_json::from_str(input).unwrap_or_else(|_| nothing());
     decides(&bundle, &input);

@@ -1196,3 +1196,97 @@ fn a_verification_of_nothing_names_all_that_could_be_given() {
         "{told}"
     );
 }
+
+#[test]
+fn what_a_policy_of_attestations_obliges_to_is_kept_or_denied() {
+    let case = Case::claimed();
+    let oblige = |obligation: &str| {
+        let policy = format!("package casemate.attestation\n\nobligations contains {obligation}\n");
+        fs::create_dir_all(case.at("policy")).expect("made");
+        fs::write(case.at("policy/own.rego"), policy).expect("written");
+    };
+    let verify = |more: &[&str]| {
+        let plain = [
+            "verify-attestation",
+            "p.json",
+            "--key",
+            "k.pub",
+            "--policy",
+            "policy",
+        ];
+        let plain = plain.iter().chain(&["--format", "json"]).chain(more);
+        case.run(&plain.copied().collect::<Vec<_>>())
+    };
+    let vsa = |more: &[&str]| {
+        let plain = [
+            "attest",
+            "vsa",
+            "model",
+            "--claims",
+            "model/claims.jsonl",
+            "--trust-key",
+            "k.pub",
+            "--key",
+            "other.key",
+            "--bundle",
+            "v.json",
+            "--force",
+            "--resource-uri",
+            "urn:example:model",
+            "--policy",
+            "policy",
+        ];
+        case.run(&plain.iter().chain(more).copied().collect::<Vec<_>>())
+    };
+
+    oblige(r#"{"oblige": "approve", "by": ["k.pub"]}"#);
+    let denied = verify(&["--gate-input", "asked.json"]).ended_with(1).json();
+    assert!(
+        denied["decision"]
+            .to_string()
+            .contains("nobody of them did")
+    );
+    let approve = |input: &str, out: &str| {
+        case.run(&["policy", "approve", input, "--key", "k.key", "--out", out])
+            .ended_with(0);
+    };
+    approve("asked.json", "approval.json");
+    let passed = verify(&["--approval", "approval.json"])
+        .ended_with(0)
+        .json();
+    assert_valid(&passed, schema("attestation-verification"));
+    let kept = &passed["decision"]["obligations"][0];
+    assert_eq!(kept["approvals"][0]["signer"], "k.pub", "{kept}");
+    // What one input was approved for is not what the other gate asks.
+    assert!(
+        vsa(&["--approval", "approval.json"])
+            .ended_with(1)
+            .out
+            .contains("nobody of them did")
+    );
+    vsa(&["--gate-input", "asked-of-all.json"]).ended_with(1);
+    approve("asked-of-all.json", "of-all.json");
+    vsa(&["--approval", "of-all.json"]).ended_with(0);
+    let said = statement(&case.at("v.json"));
+    let inputs = said["predicate"]["inputAttestations"]
+        .as_array()
+        .expect("inputs");
+    assert_eq!(inputs.len(), 4, "three claims, and the approval");
+
+    oblige(r#"{"oblige": "expire", "after": "1h"}"#);
+    let passed = verify(&[]).ended_with(0).json();
+    assert_eq!(
+        passed["decision"]["obligations"][0]["expires"],
+        "2026-01-01T01:00:00Z"
+    );
+    assert!(vsa(&[]).ended_with(1).out.contains("no place for its end"));
+
+    for obligation in [
+        r#"{"oblige": "log"}"#,
+        r#"{"oblige": "mask", "fields": ["/a"]}"#,
+    ] {
+        oblige(obligation);
+        verify(&[]).ended_with(1);
+        vsa(&[]).ended_with(1);
+    }
+}

@@ -128,6 +128,9 @@ pub(crate) struct Vsa {
     #[command(flatten)]
     pub(crate) policy: Source,
 
+    #[command(flatten)]
+    pub(crate) gate: Gate,
+
     /// Where others find that policy.
     #[arg(long, value_name = "URI", default_value = LOCAL_POLICY)]
     pub(crate) policy_uri: String,
@@ -142,6 +145,20 @@ pub(crate) struct Vsa {
 
     #[command(flatten)]
     pub(crate) statement: Statement,
+}
+
+/// What the policy may oblige to.
+#[derive(Args, Debug)]
+pub(crate) struct Gate {
+    /// Somebody's approval of the gate's input, as `casemate policy approve` writes it, for a policy that obliges
+    /// to it; may be given more than once. Who it is from is asked of those who are trusted.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) approval: Vec<PathBuf>,
+
+    /// Write what the policy is asked, for those who approve it with `casemate policy approve`. It says the time: a later
+    /// run asks the same with the same --now.
+    #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub(crate) gate_input: Option<PathBuf>,
 }
 
 /// Who is trusted, where the key is the one that signs.
@@ -215,6 +232,9 @@ pub(crate) struct VerifyAttestation {
 
     #[command(flatten)]
     pub(crate) policy: Source,
+
+    #[command(flatten)]
+    pub(crate) gate: Gate,
 
     #[command(flatten)]
     pub(crate) scope: Scope,

@@ -211,16 +211,25 @@ pub(crate) struct Bundle {
     pub(crate) force: bool,
 
     /// Verify this archive instead.
-    #[arg(long, value_name = "FILE", requires = "trust_store", conflicts_with = "key", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", requires = "trusted", conflicts_with = "key", value_hint = ValueHint::FilePath)]
     pub(crate) verify: Option<PathBuf>,
 
     /// Trust whom this store names.
-    #[arg(long, value_name = "FILE", requires = "verify", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", group = "trusted", requires = "verify", value_hint = ValueHint::FilePath)]
     pub(crate) trust_store: Option<PathBuf>,
 
     /// The signature, where it has another name.
-    #[arg(long, value_name = "FILE", requires = "verify", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", requires = "trust_store", value_hint = ValueHint::FilePath)]
     pub(crate) signature: Option<PathBuf>,
+
+    /// Trust this key with the signature that OPA puts into an archive: a public key or certificate in PEM, or a JSON
+    /// Web Key or a set of them, which may be secrets.
+    #[arg(long, value_name = "FILE", group = "trusted", requires = "verify", value_hint = ValueHint::FilePath)]
+    pub(crate) verification_key: Option<PathBuf>,
+
+    /// What OPA's signature has to be for.
+    #[arg(long, value_name = "TEXT", requires = "verification_key")]
+    pub(crate) scope: Option<String>,
 }
 
 impl Bundle {

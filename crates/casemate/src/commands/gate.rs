@@ -12,6 +12,7 @@ use casemate_report::Logged;
 use super::signing::read_bundle;
 
 /// A gate, with what it keeps obligations by.
+#[derive(Default)]
 pub(crate) struct Gate<'a> {
     /// What was approved.
     pub(crate) approvals: Approvals,

@@ -64,10 +64,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     println!(
-        "seed {seed}: {results:?}, longest {} ms",
-        longest.as_millis()
+        "seed {seed}: {results:?}, longest {} ms, peak {}",
+        longest.as_millis(),
+        peak().unwrap_or_default()
     );
     Ok(())
+}
+
+/// The most memory that the process ever had, where the kernel says so.
+fn peak() -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().to_owned())
 }
 
 fn ask(policy: &str, input: &str) -> &'static str {
@@ -75,6 +85,7 @@ fn ask(policy: &str, input: &str) -> &'static str {
     let bundle = match Bundle::alone(files) {
         Ok(bundle) => bundle.limited(Limits {
             time: Duration::from_millis(300),
+            memory: 512 << 20,
         }),
         Err(BundleError::Load(EngineError::Panic(_))) => return "panic",
         Err(BundleError::Load(EngineError::Refuse(_))) => return "refused",
@@ -92,6 +103,7 @@ fn ask(policy: &str, input: &str) -> &'static str {
             Ok(_) => {}
             Err(EngineError::Panic(_)) => return "panic",
             Err(EngineError::Time) => result = "late",
+            Err(EngineError::Memory) => result = "memory",
             Err(_) => result = "failed",
         }
     }

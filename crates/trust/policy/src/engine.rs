@@ -35,12 +35,16 @@ pub struct Question<'a> {
 pub struct Limits {
     /// Wall-clock time for each rule that is asked for; whoever exceeds it is denied.
     pub time: Duration,
+    /// In bytes: how much the process may grow while the evaluation goes on. Evaluations that go on at the
+    /// same time have it together, and whoever finds that it is used up is denied.
+    pub memory: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             time: Duration::from_secs(10),
+            memory: 512 << 20,
         }
     }
 }
@@ -63,6 +67,11 @@ pub enum EngineError {
     /// The evaluation took longer than it may.
     #[error("the policy took longer than its time limit")]
     Time,
+    /// The process grew by more than an evaluation may take, while this one went on.
+    #[error(
+        "the policy, with others that were evaluated beside it, took more memory than its limit"
+    )]
+    Memory,
     /// The library panicked.
     #[error("the policy engine panicked: {0}")]
     Panic(Message),

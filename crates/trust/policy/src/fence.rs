@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{EngineError, engine::Message};
+use crate::{EngineError, engine::Message, memory::Budget};
 
 /// Runs `work` where a panic ends in an [`EngineError::Panic`] and where the stack is as deep as
 /// [`crate::calls`] promised. A stack that overflows cannot be fenced; that is why calls are counted
@@ -23,12 +23,17 @@ use crate::{EngineError, engine::Message};
 /// alone costs as much as the decision. What `work` shares with other work is what it brings along.
 ///
 /// What is not there after `patience` is given up: the answer is [`EngineError::Time`], and the thread
-/// ends when the work does. That is for what the library does without looking at the clock.
+/// ends when the work does. That is for what the library does without looking at the clock. The work
+/// may take `memory`, in bytes.
 pub(crate) fn run<T: Send + 'static>(
     patience: Duration,
+    memory: u64,
     work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {
-    POOL.run(patience, work)
+    POOL.run(patience, move || {
+        let _budget = Budget::begin(memory);
+        work()
+    })
 }
 
 /// Whether the calling thread is evaluating a policy. A library cannot keep Rust's panic hook from
@@ -194,10 +199,12 @@ mod tests {
     #[test]
     fn a_panic_is_an_error_with_its_text() {
         silenced();
-        let error = run(LONG, || -> Result<(), _> { panic!("split at\n{}", 7) });
+        let error = run(LONG, MUCH, || -> Result<(), _> {
+            panic!("split at\n{}", 7)
+        });
         assert_eq!(error, Err(EngineError::Panic(Message::new("split at\n7"))));
         assert!(!is_fenced());
-        assert_eq!(run(LONG, || Ok(is_fenced())), Ok(true));
+        assert_eq!(run(LONG, MUCH, || Ok(is_fenced())), Ok(true));
     }
 
     #[test]
@@ -212,16 +219,16 @@ mod tests {
             }
         }
         for _ in 0..3 {
-            let _ = run(LONG, || -> Result<(), _> { panic!("and on") });
-            assert_eq!(run(LONG, || Ok(deep(500))), Ok(500));
+            let _ = run(LONG, MUCH, || -> Result<(), _> { panic!("and on") });
+            assert_eq!(run(LONG, MUCH, || Ok(deep(500))), Ok(500));
         }
     }
 
     #[test]
     fn work_at_the_same_time_has_a_thread_each() {
         let (tell, told) = channel();
-        let waits = thread::spawn(move || run(LONG, move || Ok(told.recv().is_ok())));
-        assert_eq!(run(LONG, move || Ok(tell.send(()).is_ok())), Ok(true));
+        let waits = thread::spawn(move || run(LONG, MUCH, move || Ok(told.recv().is_ok())));
+        assert_eq!(run(LONG, MUCH, move || Ok(tell.send(()).is_ok())), Ok(true));
         assert!(matches!(waits.join(), Ok(Ok(true))));
     }
 
@@ -254,6 +261,8 @@ mod tests {
             assert_eq!(POOL.run(LONG, move || Ok(at)), Ok(at));
         }
     }
+
+    const MUCH: u64 = 1 << 30;
 
     const LONG: Duration = Duration::from_secs(60);
 }

@@ -8,9 +8,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use casemate_core::{Digest, Hasher, PathText, canonical_json};
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::data::read;
 pub use self::manifest::ManifestError;
 use self::{
-    data::{Overlap, is_structured, merge, mounted, read},
+    data::{Overlap, is_structured, merge, mounted},
     manifest::Manifest,
 };
 use crate::{

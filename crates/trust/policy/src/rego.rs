@@ -15,7 +15,7 @@ use crate::{
     Engine, EngineError, Limits, Question,
     builtins::{self, Moment},
     engine::Message,
-    fence,
+    fence, memory,
     rewrite::{self, Columns},
     size,
     source::{self, Dialect},
@@ -48,7 +48,7 @@ impl Rego {
         for (name, document) in data {
             documents.push(((*name).to_owned(), to_value(name, document)?));
         }
-        fence::run(PATIENCE_TO_LOAD, move || {
+        fence::run(PATIENCE_TO_LOAD, limits.memory, move || {
             let modules: Vec<(&str, &str)> = modules
                 .iter()
                 .map(|(name, text)| (name.as_str(), text.as_str()))
@@ -97,7 +97,7 @@ impl Rego {
     pub(crate) fn with_data(&self, document: &Value) -> Result<Self, EngineError> {
         let document = to_value("data", document)?;
         let strict = Arc::clone(&self.strict);
-        let strict = fence::run(PATIENCE_TO_LOAD, move || {
+        let strict = fence::run(PATIENCE_TO_LOAD, self.limits.memory, move || {
             let mut engine = regorus::Engine::clone(&strict);
             engine
                 .add_data(document)
@@ -126,8 +126,8 @@ impl Rego {
     ) -> Result<Vec<BTreeMap<String, Value>>, EngineError> {
         let ask = self.ask(question, strict)?;
         let query = query.to_owned();
-        let patience = self.patience(1);
-        fence::run(patience, move || {
+        let (patience, memory) = (self.patience(1), self.limits.memory);
+        fence::run(patience, memory, move || {
             source::check_size("query", &query)?;
             let query = rewrite::query(&query, builtins::KNOWN);
             source::check("query", &query)?;
@@ -162,8 +162,8 @@ impl Rego {
     ) -> Result<Option<Value>, EngineError> {
         let ask = self.ask(question, true)?;
         let definition = definition.clone();
-        let patience = self.patience(1);
-        fence::run(patience, move || {
+        let (patience, memory) = (self.patience(1), self.limits.memory);
+        fence::run(patience, memory, move || {
             let mut engine = ask.begin();
             let module = engine.get_modules().get(definition.module).cloned();
             let rule = module
@@ -193,9 +193,9 @@ impl Rego {
     /// Evaluates `rule` and says which lines of which file that took.
     pub(crate) fn eval_covered(&self, rule: &str, question: &Question<'_>) -> Evaluated {
         let rule = rule.to_owned();
-        let patience = self.patience(1);
+        let (patience, memory) = (self.patience(1), self.limits.memory);
         let outcome = self.ask(question, true).and_then(|ask| {
-            fence::run(patience, move || {
+            fence::run(patience, memory, move || {
                 let mut engine = ask.begin();
                 engine.set_enable_coverage(true);
                 let value = engine
@@ -209,19 +209,22 @@ impl Rego {
                         covered.extend(file.covered);
                     }
                 }
-                Ok((value, lines, prints(&mut engine)))
+                let said = (prints(&mut engine), builtins::take_cases());
+                Ok((value, lines, said))
             })
         });
         match outcome {
-            Ok((value, lines, prints)) => Evaluated {
+            Ok((value, lines, (prints, cases))) => Evaluated {
                 value: value.map_err(|error| self.columns.place(error)),
                 lines,
                 prints,
+                cases,
             },
             Err(error) => Evaluated {
                 value: Err(error),
                 lines: BTreeMap::new(),
                 prints: Vec::new(),
+                cases: Vec::new(),
             },
         }
     }
@@ -279,8 +282,8 @@ impl Engine for Rego {
         let ask = self.ask(question, true)?;
         let known = |rule: &&str| self.index.has(rule).then(|| (*rule).to_owned());
         let rules: Vec<Option<String>> = rules.iter().map(known).collect();
-        let patience = self.patience(rules.len());
-        fence::run(patience, move || {
+        let (patience, memory) = (self.patience(rules.len()), self.limits.memory);
+        fence::run(patience, memory, move || {
             let mut engine = ask.begin();
             let mut values = Vec::with_capacity(rules.len());
             for rule in rules {
@@ -300,6 +303,8 @@ pub(crate) struct Evaluated {
     pub(crate) value: Result<Option<Value>, EngineError>,
     pub(crate) lines: BTreeMap<String, BTreeSet<u32>>,
     pub(crate) prints: Vec<String>,
+    /// The cases of a test that said their names.
+    pub(crate) cases: Vec<Vec<String>>,
 }
 
 pub(crate) fn empty(limits: Limits) -> Result<regorus::Engine, EngineError> {
@@ -356,12 +361,19 @@ pub(crate) fn failed(error: impl std::fmt::Display) -> EngineError {
     if text.contains("execution exceeded time limit") {
         return EngineError::Time;
     }
+    if memory::is_exceeded(&text) {
+        return EngineError::Memory;
+    }
     EngineError::Evaluate(Message::of_diagnostic(&text))
 }
 
 fn to_value(name: &str, document: &Value) -> Result<regorus::Value, EngineError> {
     regorus::Value::deserialize(document).map_err(|error| {
-        let text = Message::of_diagnostic(&error.to_string());
+        let text = error.to_string();
+        if memory::is_exceeded(&text) {
+            return EngineError::Memory;
+        }
+        let text = Message::of_diagnostic(&text);
         EngineError::Data(Message::new(&format!("{name}: {text}")))
     })
 }

@@ -15,7 +15,8 @@ use crate::{Bundle, Question, gatekeeper::SuiteCase, library, rego::Rego};
 /// Runs every rule of `bundle` whose name begins with `test_`, each in an engine of its own and
 /// with no input; a test brings its own by `with input as`. `now` is what `time.now_ns()` answers.
 ///
-/// A test passes if its rule is `true`. A rule named `todo_test_...` is counted and not run.
+/// A test passes if its rule is `true`, and one with cases, `test_x[name] if ...`, if there is a case
+/// and every case that says its name is `true`. A rule named `todo_test_...` is counted and not run.
 pub fn test(bundle: &Bundle, now: Timestamp) -> TestReport {
     let mut report = TestReport::default();
     let Ok(rego) = bundle.rego() else {
@@ -34,6 +35,7 @@ pub fn test(bundle: &Bundle, now: Timestamp) -> TestReport {
             file: definition.site.file.clone(),
             line: definition.site.line,
             result: TestResult::Skip,
+            cases: BTreeMap::new(),
             message: None,
             prints: Vec::new(),
         };
@@ -105,6 +107,9 @@ impl fmt::Display for TestReport {
             if matches!(test.result, TestResult::Fail | TestResult::Error) {
                 writeln!(f, "  {}:{}", test.file, test.line)?;
             }
+            for (name, result) in &test.cases {
+                writeln!(f, "  {name}: {result}")?;
+            }
             for line in test.message.iter().chain(&test.prints) {
                 writeln!(f, "  {line}")?;
             }
@@ -150,6 +155,9 @@ pub struct TestCase {
     pub line: u32,
     /// What came of it.
     pub result: TestResult,
+    /// Its cases, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub cases: BTreeMap<String, TestResult>,
     /// Why it could not be evaluated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -204,13 +212,41 @@ fn run(rego: &Rego, case: &mut TestCase, now: Timestamp) -> BTreeMap<String, BTr
     case.prints = evaluated.prints;
     case.result = match evaluated.value {
         Ok(Some(Value::Bool(true))) => TestResult::Pass,
-        Ok(_) => TestResult::Fail,
+        Ok(Some(value)) => {
+            let cases = evaluated.cases.iter();
+            let judged = cases.map(|keys| (keys.join("/"), result_of(&value, keys)));
+            case.cases = judged.collect();
+            match case.cases.values().all(|it| *it == TestResult::Pass) && !case.cases.is_empty() {
+                true => TestResult::Pass,
+                false => TestResult::Fail,
+            }
+        }
+        Ok(None) => TestResult::Fail,
         Err(error) => {
             case.message = Some(error.to_string());
             TestResult::Error
         }
     };
     evaluated.lines
+}
+
+/// What came of the case that `keys` lead to.
+fn result_of(value: &Value, keys: &[String]) -> TestResult {
+    let mut at = Some(value);
+    for key in keys {
+        at = match at {
+            Some(Value::Object(fields)) => fields.get(key),
+            // In Rego v0 such a rule is a set.
+            Some(Value::Array(names)) if names.iter().any(|name| name == key) => {
+                Some(&Value::Bool(true))
+            }
+            _ => None,
+        };
+    }
+    match at {
+        Some(Value::Bool(true)) => TestResult::Pass,
+        _ => TestResult::Fail,
+    }
 }
 
 fn coverage(
@@ -300,6 +336,22 @@ test_errs if {
 }
 
 test_time := time.now_ns() > 0
+
+test_cases[name] if {
+	some name, case in {\"one\": {\"x\": 1}, \"two\": {\"x\": 3}}
+	data.a.allow with input as case
+}
+
+test_all_cases[name] if {
+	cases := {\"one\": {\"x\": 1}, \"another\": {\"x\": 1}}
+	some name
+	case := cases[name]
+	data.a.allow with input as case
+}
+
+test_no_case[name] if {
+	some name, _ in {}
+}
 
 todo_test_later if {
 	false

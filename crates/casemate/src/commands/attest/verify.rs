@@ -11,7 +11,8 @@ use casemate_provenance::{
 
 use super::{
     claims::bundles,
-    inventory, options, policy,
+    inventory, options,
+    policy::{OfAttestations, Use},
     report::{Attestation, Place, Refusal, Verification},
 };
 use crate::{
@@ -32,6 +33,7 @@ pub(crate) fn run(global: &Global, arguments: &VerifyAttestation) -> Result<Exit
     let bundle = policies::load(global, &arguments.policy, now)?;
     let heard = logs::read(&arguments.logs, &mut trust, now)?;
     let asked = Asked::new(global, arguments)?;
+    let mut gate = OfAttestations::new(&arguments.gate, &trust, Use::Told, now)?;
     let mut report = Verification {
         schema: "casemate.attestation-verification/1",
         ok: false,
@@ -67,7 +69,7 @@ pub(crate) fn run(global: &Global, arguments: &VerifyAttestation) -> Result<Exit
     match asked.subject(&evidence) {
         Subject::Nothing => {}
         Subject::One(subject) => {
-            report.decision = Some(policy::decide(&bundle, subject, evidence, now)?);
+            report.decision = Some(gate.decide(&bundle, subject, evidence, now)?);
         }
         // What is said of one would pass for what has to be said of another.
         Subject::Several => {

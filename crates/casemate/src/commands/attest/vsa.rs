@@ -3,15 +3,19 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
-use casemate_attest::ResourceDescriptor;
-use casemate_core::{Digest, Timestamp, Verdict as Outcome};
+use casemate_attest::{ResourceDescriptor, TrustStore};
+use casemate_core::{Decision, Digest, Kept, Timestamp, Verdict as Outcome};
 use casemate_provenance::{
     Claims, Manifest, Verdict, VerifyOptions,
     predicate::vsa::{SLSA_VERSION, VerificationResult, VerificationSummary, Verifier},
     verify,
 };
 
-use super::{Author, Report, inventory, options, policy, tell};
+use super::{
+    Author, Report, inventory, options,
+    policy::{OfAttestations, Use},
+    tell,
+};
 use crate::{
     NEGATIVE,
     cli::{Global, attest::Vsa},
@@ -31,8 +35,12 @@ pub(crate) fn run(global: &Global, arguments: &Vsa) -> Result<ExitCode> {
     let bundle = policies::load(global, &arguments.policy, now)?;
     // A summary of claims that were not there to be read would be signed of a mistyped name.
     let claims = open_claims(&arguments.claims)?;
-    let inputs = input_attestations(&claims);
-    let verdict = verified(global, arguments, claims, now)?;
+    let mut inputs = input_attestations(&claims);
+    let trusted = &arguments.trusted;
+    let (key, store) = (trusted.trust_key.as_deref(), trusted.trust_store.as_deref());
+    let trust = trust(key, &trusted.trust, store)?;
+    let mut gate = OfAttestations::new(&arguments.gate, &trust, Use::Stated, now)?;
+    let verdict = verified(global, arguments, claims, trust, now)?;
     let mut report = Report::new(&arguments.model);
     report.notes.clone_from(&verdict.notes);
     report.problems = verdict.problems.iter().map(told).collect();
@@ -40,7 +48,8 @@ pub(crate) fn run(global: &Global, arguments: &Vsa) -> Result<ExitCode> {
     let mut passes = false;
     if let Some(root) = root {
         let evidence = verdict.claims.iter().map(|claim| &claim.evidence);
-        let decision = policy::decide(&bundle, root, evidence, now)?;
+        let decision = gate.decide(&bundle, root, evidence, now)?;
+        inputs.extend(approved_by(&decision));
         passes = decision.outcome != Outcome::Deny;
         let reasons = decision
             .reasons
@@ -86,10 +95,13 @@ pub(crate) fn run(global: &Global, arguments: &Vsa) -> Result<ExitCode> {
     tell(global, &report, code)
 }
 
-fn verified(global: &Global, arguments: &Vsa, claims: Claims, now: Timestamp) -> Result<Verdict> {
-    let trusted = &arguments.trusted;
-    let (key, store) = (trusted.trust_key.as_deref(), trusted.trust_store.as_deref());
-    let mut trust = trust(key, &trusted.trust, store)?;
+fn verified(
+    global: &Global,
+    arguments: &Vsa,
+    claims: Claims,
+    mut trust: TrustStore,
+    now: Timestamp,
+) -> Result<Verdict> {
     let heard = logs::read(&arguments.logs, &mut trust, now)?;
     let scope = &arguments.statement.scope;
     let options = VerifyOptions {
@@ -126,6 +138,15 @@ fn input_attestations(claims: &Claims) -> Vec<ResourceDescriptor> {
     lines
         .map(|line| nameless(&Digest::of(&line.bytes)))
         .collect()
+}
+
+/// The approvals that the decision rests on.
+fn approved_by(decision: &Decision) -> impl Iterator<Item = ResourceDescriptor> {
+    let approvals = decision.obligations.iter().flat_map(|it| match &it.kept {
+        Kept::Approve { approvals } => &approvals[..],
+        _ => &[],
+    });
+    approvals.map(|approval| nameless(&approval.bundle))
 }
 
 fn nameless(digest: &Digest) -> ResourceDescriptor {

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use casemate_attest::{ResourceDescriptor, Signer};
 use casemate_core::Digest;
-use casemate_policy::{Bundle, Layer};
+use casemate_policy::{Bundle, Layer, SignedFiles, verify_signed};
 use casemate_provenance::predicate::policy::PolicyBundle;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::{
     NEGATIVE,
     cli::{Format, Global, policy},
     clock,
-    commands::signing::{chain, key, outputs, write_whole},
+    commands::signing::{chain, key, outputs, read, write_whole},
     output, policies,
 };
 
@@ -52,15 +52,38 @@ pub(crate) struct Report {
     /// Who signed, of those who are trusted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     signers: Vec<Signer>,
+    /// What OPA's signature in the archive says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opa: Option<OpaSignature>,
     /// What is left out, or was not looked at.
     notes: Vec<String>,
 }
 
+/// A signature that OPA made, in `.signatures.json`.
+#[derive(Debug, Serialize, JsonSchema)]
+struct OpaSignature {
+    /// How it is signed: `RS256`.
+    algorithm: String,
+    /// The file of the key that made it, or of keys of which one did.
+    keys: String,
+    /// What its signer calls the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    /// Who made it, as it says itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
+    /// What it is for, as it says itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    /// How many files it is about: all that there are.
+    files: usize,
+}
+
 /// Packs a policy, or verifies an archive of one.
 pub(super) fn run(global: &Global, arguments: &policy::Bundle) -> Result<ExitCode> {
-    let report = match (&arguments.verify, &arguments.trust_store) {
-        (Some(file), Some(store)) => verified(global, arguments, file, store)?,
-        _ => packed(arguments)?,
+    let report = match &arguments.verify {
+        Some(file) => verified(global, arguments, file)?,
+        None => packed(arguments)?,
     };
     match global.format {
         Format::Json => output::print_json(&report)?,
@@ -137,27 +160,20 @@ fn is_archive_or_new(out: &Path) -> Result<()> {
     Ok(())
 }
 
-fn verified(
-    global: &Global,
-    arguments: &policy::Bundle,
-    file: &Path,
-    store: &Path,
-) -> Result<Report> {
+fn verified(global: &Global, arguments: &policy::Bundle, file: &Path) -> Result<Report> {
     let bytes = policies::archive(file)?;
-    let own = policies::signature_of(file);
-    let signature = arguments.signature.as_ref().unwrap_or(&own);
-    let now = clock::of(global)?.now();
-    let report = Report {
-        signature: Some(signature.display().to_string()),
-        ..Report::new(file, Digest::of(&bytes))
+    let signed = match (&arguments.trust_store, &arguments.verification_key) {
+        (Some(store), _) => by_store(global, arguments, (file, &bytes), store)?,
+        (None, Some(key)) => by_key(arguments, (file, &bytes), key)?,
+        (None, None) => bail!("whose signature counts? --trust-store, or --verification-key"),
     };
     let refused = |reason: String| Report {
         ok: false,
         reason: Some(reason),
         ..Report::new(file, Digest::of(&bytes))
     };
-    let evidence = match policies::verify(file, &bytes, signature, store, now) {
-        Ok(evidence) => evidence,
+    let report = match signed {
+        Ok(report) => report,
         Err(why) => return Ok(refused(why)),
     };
     // Who signs what nobody can load signed nothing of use.
@@ -171,10 +187,52 @@ fn verified(
         contents: Some(layer.digest()),
         policy: Some(bundle.digest()),
         revision: layer.revision().map(str::to_owned),
-        signers: evidence.signers,
         notes: layer.notes().to_vec(),
         ..report
     })
+}
+
+/// Whether somebody whom the store names signed the archive as one; or why not.
+fn by_store(
+    global: &Global,
+    arguments: &policy::Bundle,
+    (file, bytes): (&Path, &[u8]),
+    store: &Path,
+) -> Result<Result<Report, String>> {
+    let own = policies::signature_of(file);
+    let signature = arguments.signature.as_ref().unwrap_or(&own);
+    let now = clock::of(global)?.now();
+    let evidence = policies::verify(file, bytes, signature, store, now);
+    Ok(evidence.map(|evidence| Report {
+        signature: Some(signature.display().to_string()),
+        signers: evidence.signers,
+        ..Report::new(file, Digest::of(bytes))
+    }))
+}
+
+/// Whether the key signed the files of the archive, as OPA has it; or why not.
+fn by_key(
+    arguments: &policy::Bundle,
+    (file, bytes): (&Path, &[u8]),
+    key: &Path,
+) -> Result<Result<Report, String>> {
+    let keys = read(key, "verification key")?;
+    let named = || format!("the verification key {} is no text", key.display());
+    let keys = String::from_utf8(keys).with_context(named)?;
+    let signed = verify_signed(bytes, &keys, arguments.scope.as_deref());
+    let report = |signed: SignedFiles| Report {
+        signature: Some(".signatures.json".to_owned()),
+        opa: Some(OpaSignature {
+            algorithm: signed.algorithm,
+            keys: key.display().to_string(),
+            key: signed.key,
+            issuer: signed.issuer,
+            scope: signed.scope,
+            files: signed.files,
+        }),
+        ..Report::new(file, Digest::of(bytes))
+    };
+    Ok(signed.map(report).map_err(|error| error.to_string()))
 }
 
 impl Report {
@@ -190,6 +248,7 @@ impl Report {
             revision: None,
             signature: None,
             signers: Vec::new(),
+            opa: None,
             notes: Vec::new(),
         }
     }
@@ -205,6 +264,8 @@ impl Report {
         lines.extend(self.signature.iter().map(|it| format!("  signature  {it}")));
         let signers = self.signers.iter();
         lines.extend(signers.map(|it| format!("  signed by  {}", it.name)));
+        let opa = self.opa.iter();
+        lines.extend(opa.map(|it| format!("  signed by  {} ({})", it.keys, it.algorithm)));
         lines.extend(self.notes.iter().map(|it| format!("  note: {it}")));
         lines.join("\n") + "\n"
     }

@@ -148,7 +148,10 @@ mod tests {
         let bundle = Bundle::alone(vec![file("a.rego", &policy)]).expect("loads");
         // What ends it is its size, also where the machine has other work to do.
         let time = std::time::Duration::from_secs(600);
-        let bundle = bundle.limited(Limits { time });
+        let bundle = bundle.limited(Limits {
+            time,
+            ..Limits::default()
+        });
         let question = Question {
             input: &().into(),
             now: now(),

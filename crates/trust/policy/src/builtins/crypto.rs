@@ -53,6 +53,6 @@ fn equal(arguments: &[Value], _: Moment) -> Answer {
     Ok(Value::from(a.len() == b.len() && difference == 0))
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

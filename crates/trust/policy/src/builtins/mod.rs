@@ -4,6 +4,7 @@
 //! would make one input give two decisions. To add one, write a function and a row for it.
 
 mod bounded;
+mod cases;
 mod collections;
 mod crypto;
 mod deprecated;
@@ -18,6 +19,8 @@ mod uuid;
 mod x509;
 mod yaml;
 
+pub(crate) use {cases::take as take_cases, crypto::hex, jwt::verified_token};
+
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
@@ -26,7 +29,7 @@ use std::{
 use casemate_core::Timestamp;
 use regorus::{Value, unstable};
 
-use crate::{EngineError, engine::Message, rewrite::Known, size};
+use crate::{EngineError, engine::Message, memory, rewrite::Known, size};
 
 /// Puts ours into `engine`. The library asks for extensions before it asks for its own. They ask for
 /// the [`Moment`] of the thread they run on, so that an engine has them once for all evaluations.
@@ -47,6 +50,10 @@ fn install_all(
         let extension = Box::new(move |arguments: Vec<Value>| {
             let Builtin { name, function, .. } = *builtin;
             let moment = MOMENT.get();
+            // The library looks between steps of its own, and a step of ours can be a large one.
+            if let Err(error) = regorus::check_global_memory_limit() {
+                return Err(std::io::Error::other(error.to_string()).into());
+            }
             match function(&arguments, moment) {
                 Ok(value) => Ok(value),
                 Err(Fault::NoAnswer(_)) if !moment.strict => Ok(Value::Undefined),
@@ -81,6 +88,7 @@ impl Moment {
     /// From here on, what is evaluated on this thread is evaluated at this moment.
     pub(crate) fn begin(self) {
         MOMENT.set(self);
+        cases::take();
     }
 }
 
@@ -109,6 +117,7 @@ pub(crate) const KNOWN: Known = Known {
 fn all() -> impl Iterator<Item = &'static Builtin> {
     let families = [
         bounded::BUILTINS,
+        cases::BUILTINS,
         collections::BUILTINS,
         crypto::BUILTINS,
         glob::BUILTINS,
@@ -206,8 +215,13 @@ fn delegate(name: &'static str, arguments: &[Value]) -> Answer {
     let (function, _) = unstable::BUILTINS.get(name).ok_or("is not there")?;
     let place = place(name)?;
     let parameters = vec![place.clone(); arguments.len()];
-    function(place.span(), &parameters, arguments, true)
-        .map_err(|error| Fault::NoAnswer(Message::of_diagnostic(&error.to_string()).to_string()))
+    function(place.span(), &parameters, arguments, true).map_err(|error| {
+        let text = Message::of_diagnostic(&error.to_string()).to_string();
+        match memory::is_exceeded(&text) {
+            true => Fault::Refuse(text),
+            false => Fault::NoAnswer(text),
+        }
+    })
 }
 
 /// Where an argument stands, for the library to point to; made once for each name and thread.

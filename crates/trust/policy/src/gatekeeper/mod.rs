@@ -174,7 +174,7 @@ impl Constraints {
         if questions > 0 {
             let (value, known) = (review.value(), inventory.value().clone());
             let mut work = asked;
-            let ran = fence::run(self.patience(questions), move || {
+            let ran = fence::run(self.patience(questions), self.limits.memory, move || {
                 for one in &mut work {
                     one.evaluate(&value, &known, now);
                 }

@@ -65,7 +65,7 @@ impl Template {
         let libs: Vec<String> = code.libs.into_iter().map(|(_, text)| text).collect();
         let (version, entry) = (code.version, code.entry.1);
         let load = move || Program::load(version, &entry, &libs, limits);
-        match fence::run(PATIENCE_TO_LOAD, load) {
+        match fence::run(PATIENCE_TO_LOAD, limits.memory, load) {
             Ok(program) => template.program = Some(program),
             Err(error) => {
                 let (place, message) = template.placed(&error);

@@ -15,7 +15,7 @@ pub(super) fn is_structured(name: &PathText) -> bool {
 }
 
 /// The document of a file. YAML is read as OPA reads it: 1.1, with merge keys.
-pub(super) fn read(name: &PathText, bytes: &[u8]) -> Result<Value, BundleError> {
+pub(crate) fn read(name: &PathText, bytes: &[u8]) -> Result<Value, BundleError> {
     if bytes.len() > MAX_BYTES {
         return Err(BundleError::Large);
     }

@@ -13,6 +13,10 @@
 //! | `deny[m] { ... } { ... }` | `deny[m] { ... } deny[m] { ... }` |
 //! | `f("a")` alone | `f("a") := true` |
 //! | `lib.x`, where `data.lib` is imported | `data.lib.x` |
+//! | `-x`, `(a \| b)[x]` | `(0 - x)`, `[(a \| b)][0][x]` |
+//! | `f with input as q` | `v := [q][0]; f with input as v` |
+//! | `test_x[name] if { some name in y; ... }` | the same, and `internal.test_case([name])` behind `y` |
+//! | `rego.metadata.rule()` | what is said before the rule |
 //! | `not.foo := 1` | `foo := 1` in a module of package `not` below |
 //!
 //! Every line stays where it was, and [`Columns`] knows where in its line a word came from, so that
@@ -21,14 +25,18 @@
 mod alias;
 mod assign;
 mod bodies;
+mod cases;
 mod head;
 mod keyword;
 mod lines;
+mod metadata;
 mod mock;
 mod negation;
 mod template;
+mod term;
 mod token;
 mod whole;
+mod with;
 
 use std::{
     cmp::Reverse,
@@ -60,9 +68,10 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// The same after three more passes, each of which copies what the one before it changed.
-    fn completed(mut self) -> Self {
-        for edits in [negation::edits, head::edits, bodies::edits] {
+    /// The same after more passes, each of which copies what the one before it changed.
+    fn completed(mut self, passes: &[&Pass<'_>]) -> Self {
+        let last: [&Pass<'_>; 3] = [&negation::edits, &head::edits, &bodies::edits];
+        for edits in passes.iter().chain(&last) {
             let source = Source::read(&self.name, &self.text);
             let edits = edits(&source);
             if !edits.is_empty() {
@@ -86,6 +95,9 @@ impl Module {
     }
 }
 
+/// What is to be changed in a source.
+type Pass<'p> = dyn Fn(&Source<'_>) -> Vec<Edit> + 'p;
+
 /// All modules of a policy together, because one can replace what another one calls.
 pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
     let read: Vec<Source> = sources
@@ -98,9 +110,15 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
         .collect();
     let names = keyword::names(&read, |_| true);
     let functions = keyword::names(&read, |is_function| is_function);
+    let values = |source: &Source<'_>| with::edits(source, &names, &functions);
+    let passes: [&Pass<'_>; 3] = [&term::edits, &cases::edits, &values];
+    let annotations = metadata::annotations(&read);
     let mut modules = whole::modules(&read);
-    for source in &read {
+    for (number, source) in read.iter().enumerate() {
         let mut edits = template::edits(source);
+        if let Some(annotations) = &annotations {
+            edits.extend(metadata::edits(source, number, annotations));
+        }
         edits.extend(mock::edits(source, known, &mocked));
         edits.extend(mock::targets(source, &names, &functions));
         edits.extend(keyword::references(source));
@@ -113,7 +131,7 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
         for (keyword, rules) in &moved {
             let mut apart = edits.clone();
             apart.extend(keyword::apart(source, keyword, rules, &names));
-            modules.push(source.edited(apart).completed());
+            modules.push(source.edited(apart).completed(&passes));
         }
         edits.extend(
             moved
@@ -121,7 +139,7 @@ pub(crate) fn modules(sources: &[(&str, &str)], known: Known) -> Vec<Module> {
                 .flatten()
                 .map(|rule| blank(source, &rule.all)),
         );
-        modules.push(source.edited(edits).completed());
+        modules.push(source.edited(edits).completed(&passes));
     }
     for name in mocked {
         if let Some(arity) = (known.ours)(name).or_else(|| (known.theirs)(name)) {
@@ -138,7 +156,7 @@ pub(crate) fn query(text: &str, known: Known) -> String {
     edits.extend(mock::edits(&source, known, &BTreeSet::new()));
     edits.extend(lines::edits(&source));
     edits.extend(assign::walks(&source));
-    source.edited(edits).completed().text
+    source.edited(edits).completed(&[&term::edits]).text
 }
 
 /// A module that is read, and not yet changed.
@@ -248,6 +266,21 @@ impl<'a> Source<'a> {
                 return at.min(self.tokens.len());
             }
         }
+    }
+
+    /// The token behind the reference or call that begins at `at`.
+    fn end_of_term(&self, at: usize) -> usize {
+        let mut at = at + 1;
+        while self.touches(at) {
+            if self.is(at, ".") && self.is_word(at + 1) && self.touches(at + 1) {
+                at += 2;
+            } else if let Some(bracket) = self.brackets.get(&at).filter(|_| !self.is(at, "{")) {
+                at = bracket.close + 1;
+            } else {
+                break;
+            }
+        }
+        at.min(self.tokens.len())
     }
 
     /// From one token to the one before another.

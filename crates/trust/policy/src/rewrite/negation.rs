@@ -48,7 +48,7 @@ fn before(source: &Source<'_>, not: usize) -> Option<Vec<Edit>> {
 }
 
 /// Where the expression behind `not` ends, and where its modifiers do.
-fn extent(source: &Source<'_>, not: usize) -> (usize, usize) {
+pub(super) fn extent(source: &Source<'_>, not: usize) -> (usize, usize) {
     let depth = source.tokens[not].depth;
     let mut with = None;
     let mut at = not + 1;

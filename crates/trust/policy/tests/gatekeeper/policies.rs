@@ -192,6 +192,7 @@ fn a_template_that_takes_too_long_denies_and_the_others_are_heard() {
     let resources = Resource::read("p.yaml", policy.as_bytes()).expect("YAML");
     let limits = Limits {
         time: Duration::from_millis(50),
+        memory: 512 << 20,
     };
     let constraints = Constraints::load(&resources, limits).expect("loads");
     let review = Review::of_object(&object(POD).value).expect("an object");

@@ -119,6 +119,38 @@ impl Token {
     }
 }
 
+/// What a token says that a key signed.
+pub(crate) struct Verified {
+    pub(crate) algorithm: String,
+    /// What it calls the key.
+    pub(crate) key: Option<String>,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// The token `text`, if one of `keys` signed it. They are in PEM, or JSON Web Keys; each is for its own
+/// kind of algorithm, whatever the token says.
+pub(crate) fn verified_token(text: &str, keys: &str) -> Result<Verified, String> {
+    let told = |fault: Fault| match fault {
+        Fault::NoAnswer(why) | Fault::Refuse(why) => why,
+    };
+    let keys = keys::read(keys).map_err(|fault| format!("of the key: {}", told(fault)))?;
+    let token = Token::read(text).map_err(|fault| format!("of the token: {}", told(fault)))?;
+    let stated = token.header("alg").unwrap_or_default().to_owned();
+    let algorithm = Algorithm::of(&stated);
+    let algorithm = algorithm.ok_or_else(|| format!("its algorithm is {stated:?}"))?;
+    if !matches!(&token.header["crit"], Value::Undefined) {
+        return Err("it demands something that is not known".to_owned());
+    }
+    if !token.verifies_with_any(&keys, algorithm) {
+        return Err("no key that is given made it".to_owned());
+    }
+    Ok(Verified {
+        algorithm: stated,
+        key: token.header("kid").map(str::to_owned),
+        payload: token.payload,
+    })
+}
+
 fn decode(arguments: &[Value], _: Moment) -> Answer {
     let [text] = arguments else {
         return Err("expects a string".into());

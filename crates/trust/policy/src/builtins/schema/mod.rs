@@ -6,6 +6,8 @@
 
 mod check;
 mod format;
+mod found;
+mod keywords;
 mod number;
 mod validate;
 

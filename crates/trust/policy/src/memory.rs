@@ -1,0 +1,64 @@
+//! How much memory evaluations take.
+//!
+//! The library brings an allocator that counts what the process has, and its interpreter looks between
+//! steps whether that is more than a limit, of which there is one for the process. While evaluations
+//! go on, it is the lowest of what each of them allows: what the process had when it began, and its
+//! budget. One that grows is ended by that; so is, in the same moment, whoever is evaluated beside
+//! it, since nothing says whose memory it is. A builtin looks not: each is bounded by itself.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// An evaluation that goes on.
+pub(crate) struct Budget(u64);
+
+impl Budget {
+    /// Begins one that may take `bytes`.
+    pub(crate) fn begin(bytes: u64) -> Self {
+        let had = regorus_mimalloc::global_allocation_stats_snapshot().allocated;
+        let mut running = running();
+        let number = running.begun;
+        running.begun += 1;
+        running.ceilings.insert(number, had.saturating_add(bytes));
+        running.enforce();
+        Self(number)
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        // Its thread may end, and what it has counted and not yet told with it.
+        regorus::flush_thread_memory_counters();
+        let mut running = running();
+        running.ceilings.remove(&self.0);
+        running.enforce();
+    }
+}
+
+/// Whether that text is the library's for a limit that is exceeded.
+pub(crate) fn is_exceeded(text: &str) -> bool {
+    text.contains("execution exceeded memory limit")
+}
+
+/// What the process may have, for each evaluation that goes on.
+struct Running {
+    begun: u64,
+    ceilings: BTreeMap<u64, u64>,
+}
+
+impl Running {
+    fn enforce(&self) {
+        regorus::set_global_memory_limit(self.ceilings.values().min().copied());
+    }
+}
+
+fn running() -> MutexGuard<'static, Running> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+static RUNNING: Mutex<Running> = Mutex::new(Running {
+    begun: 0,
+    ceilings: BTreeMap::new(),
+});

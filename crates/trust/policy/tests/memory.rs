@@ -1,0 +1,149 @@
+//! What a policy that grows without end costs. A process of its own, whose memory is looked at.
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "it reads what the kernel says of it, and tells it"
+)]
+
+use std::{env, process::Command, time::Duration};
+
+use casemate_policy::{Bundle, Engine as _, EngineError, Limits, Question};
+use serde_json::{Value, json};
+
+#[test]
+fn a_policy_that_grows_without_end_is_denied_within_its_memory() {
+    // Each in a process of its own: an allocator keeps for later what others gave back.
+    if let Ok(name) = env::var(CASE) {
+        let (_, rules) = GROWING
+            .iter()
+            .find(|(one, _)| *one == name)
+            .expect("a case");
+        return grows(rules);
+    }
+    for (name, _) in GROWING {
+        let child = Command::new(env::current_exe().expect("a path"))
+            .args(["--exact", "--nocapture"])
+            .arg("a_policy_that_grows_without_end_is_denied_within_its_memory")
+            .env(CASE, name)
+            .output()
+            .expect("it starts");
+        let out = String::from_utf8_lossy(&child.stdout);
+        let told = out.lines().find(|line| line.starts_with("took "));
+        println!("{name}: {}", told.unwrap_or("nothing"));
+        assert!(
+            child.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&child.stderr)
+        );
+    }
+}
+
+/// Asks what grows, and says what it took.
+fn grows(rules: &str) {
+    let input = input();
+    let bundle = bundle(rules);
+    let before = peak();
+    let answer = ask(&bundle, &input);
+    let took = peak() - before;
+    println!("\ntook {} MiB, {answer:?}", took >> 20);
+    let is_denied = matches!(
+        answer,
+        Err(EngineError::Memory | EngineError::Evaluate(_) | EngineError::Refuse(_))
+    );
+    assert!(is_denied, "{answer:?}");
+    assert!(took < LIMIT + ONE_STEP, "{} MiB", took >> 20);
+}
+
+#[test]
+fn what_is_modest_is_answered_as_often_as_it_is_asked() {
+    let modest = "deny := count([[a, b] | some a in input.items; some b in input.items])";
+    let (bundle, input) = (bundle(modest), input());
+    for _ in 0..8 {
+        assert_eq!(ask(&bundle, &input), Ok(vec![Some(json!(90_000))]));
+    }
+}
+
+fn input() -> Value {
+    json!({ "items": (0..300).collect::<Vec<_>>(), "text": "x".repeat(1 << 16) })
+}
+
+fn ask(bundle: &Bundle, input: &Value) -> Result<Vec<Option<Value>>, EngineError> {
+    let question = Question {
+        input,
+        now: casemate_core::Timestamp::UNIX_EPOCH,
+    };
+    bundle.eval(&["data.a.deny"], &question)
+}
+
+fn bundle(rules: &str) -> Bundle {
+    let policy = format!("package a\n\n{rules}\n");
+    let files = vec![("a.rego".into(), policy.into_bytes())];
+    // What ends it is its memory, also where the machine has other work to do.
+    Bundle::alone(files).expect("loads").limited(Limits {
+        time: Duration::from_secs(600),
+        memory: LIMIT,
+    })
+}
+
+/// In bytes: the most that this process ever had in memory.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("reads");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kilobytes
+        .and_then(|it| it.parse::<u64>().ok())
+        .expect("a number")
+        << 10
+}
+
+const GROWING: &[(&str, &str)] = &[
+    (
+        "a product in an array",
+        "deny := [[a, b, c] | some a in input.items; some b in input.items; some c in input.items]",
+    ),
+    (
+        "a product in a set",
+        "deny contains [a, b, c] if { some a in input.items; some b in input.items; some c in input.items }",
+    ),
+    (
+        "a product in an object",
+        "deny := {sprintf(\"%d-%d\", [a, b]): input.items[b] | some a in numbers.range(0, 900000); some b in [1, 2, 3]}",
+    ),
+    (
+        "a set of concatenations",
+        "deny contains sprintf(\"%d-%d-%s\", [a, b, input.text]) if { some a in input.items; some b in input.items }",
+    ),
+    (
+        "ranges of numbers",
+        "deny := [numbers.range(a, 900000) | some a in input.items]",
+    ),
+    (
+        "arrays that double",
+        "deny := [array.concat(numbers.range(0, a * 1000), numbers.range(0, 400000)) | some a in input.items]",
+    ),
+    (
+        "texts that double",
+        "deny := [sprintf(\"%s%s%s%s%d\", [input.text, input.text, input.text, input.text, a]) | some a in input.items; some b in input.items]",
+    ),
+    (
+        "unions of objects",
+        "wide := {x: x | some x in numbers.range(0, 50000)}\ndeny := [object.union(wide, {sprintf(\"%d\", [a]): b}) | some a in input.items; some b in input.items]",
+    ),
+    (
+        "walks over walks",
+        "deny := [[p, q, r] | walk(input, [p, _]); walk(input, [q, _]); walk(input, [r, _])]",
+    ),
+    (
+        "functions that multiply",
+        "f(x) := [[x, y] | some y in input.items]\ng(x) := [f(y) | some y in f(x)]\ndeny := [g(y) | some y in g(1)]",
+    ),
+];
+
+const LIMIT: u64 = 64 << 20;
+
+/// What the step that goes over the limit may still take, and what the allocator keeps for later.
+const ONE_STEP: u64 = 96 << 20;
+
+/// Names the one that a child asks.
+const CASE: &str = "CASEMATE_GROWS";
