@@ -160,7 +160,7 @@ impl Joint<'_> {
             .push(taking.outcome(origin.asset, origin.source, Some(origin.digest)));
         for said in said {
             match RuleId::of_tool(&run.tool, &said.rule) {
-                Ok(id) => self.put(&mut taking, id, said),
+                Ok(id) => self.put(&mut taking, &id, &said),
                 Err(_) => taking
                     .gaps
                     .push("a result has no name of a rule, or one that is too long".to_owned()),
@@ -170,31 +170,31 @@ impl Joint<'_> {
         taking.tally
     }
 
-    fn put(&mut self, taking: &mut Taking<'_>, id: RuleId, said: Said) {
+    fn put(&mut self, taking: &mut Taking<'_>, id: &RuleId, said: &Said) {
         let found = self.tree.find(&said.place);
-        if !self.seen.insert(said.identity(&id, &found)) {
+        if !self.seen.insert(said.identity(id, &found)) {
             taking.tally.repeated += 1;
             return;
         }
         let known = match found {
             Found::File(path, known) => Some((path, known)),
             Found::Leaves | Found::Missing => {
-                taking.elsewhere(&said, &found);
+                taking.elsewhere(said, &found);
                 None
             }
         };
         if let Some(why) = said.open {
-            self.leave_open(taking, &id, &said, known, why);
+            self.leave_open(taking, id, said, known, why);
             return;
         }
-        let reported = taking.reported(&said);
+        let reported = taking.reported(said);
         if let Some((_, known)) = known
-            && self.join(&said, &id, known, &reported)
+            && self.join(said, id, known, &reported)
         {
             taking.tally.joined += 1;
             return;
         }
-        self.add(taking, id, &said, known, reported);
+        self.add(taking, id, said, known, reported);
     }
 
     /// Adds `reported` to every finding that is the same: of ours, or else to the first of another tool's.
@@ -237,13 +237,13 @@ impl Joint<'_> {
     fn add(
         &mut self,
         taking: &mut Taking<'_>,
-        id: RuleId,
+        id: &RuleId,
         said: &Said,
         known: Option<(&PathText, &Known)>,
         reported: Reported,
     ) {
         let rule = self.rules.entry(id.clone());
-        let rule = rule.or_insert_with(|| rule::of(&id, &taking.run.tool, said));
+        let rule = rule.or_insert_with(|| rule::of(id, &taking.run.tool, said));
         rule.severity = rule.severity.max(said.severity);
         let finding = finding(rule, said, known, taking, reported);
         taking.tally.added += 1;

@@ -149,7 +149,7 @@ impl Target<'_> {
         };
         let message = format!("{whose} is under {license}, which is {category}");
         let place = file.map_or(place, |file| self.place(file));
-        let mut said = said(found, &license, about, message, place)?;
+        let mut said = said(found, &license, about, &message, place)?;
         said.resource = package.map(|package| line(package, MOST_TITLE));
         Ok(said)
     }
@@ -171,7 +171,7 @@ fn misconfiguration(found: &Node, place: Written) -> Result<Option<Said>, Wrong>
         title,
     };
     let message = text(found, "Message")?.unwrap_or(&about.title).to_owned();
-    let mut said = said(found, rule, about, message, place)?;
+    let mut said = said(found, rule, about, &message, place)?;
     if let Some(cause) = map(found, "CauseMetadata")? {
         said.region = range(cause)?;
         let resource = text(cause, "Resource")?.filter(|resource| !resource.is_empty());
@@ -210,7 +210,7 @@ fn vulnerability(found: &Node, place: Written) -> Result<Said, Wrong> {
         remediation: Some(remediation),
         references,
     };
-    let mut said = said(found, rule, about, message, place)?;
+    let mut said = said(found, rule, about, &message, place)?;
     let path = text(found, "PkgPath")?.filter(|path| !path.is_empty());
     said.facts = vec![("installed", installed)];
     said.facts.extend(fixed.map(|fixed| ("fixed in", fixed)));
@@ -228,7 +228,7 @@ fn secret(found: &Node, place: Written) -> Result<Said, Wrong> {
         title: title.clone(),
         ..About::default()
     };
-    let mut said = said(found, rule, about, title, place)?;
+    let mut said = said(found, rule, about, &title, place)?;
     said.region = range(found)?;
     Ok(said)
 }
@@ -237,14 +237,14 @@ fn said(
     found: &Node,
     rule: &str,
     about: About,
-    message: String,
+    message: &str,
     place: Written,
 ) -> Result<Said, Wrong> {
     let mapped = severity::of_word(text(found, "Severity")?);
     Ok(Said {
         rule: rule.to_owned(),
         about,
-        message: line(&message, MOST_MESSAGE),
+        message: line(message, MOST_MESSAGE),
         severity: mapped.severity,
         word: mapped.word,
         confidence: Confidence::Medium,

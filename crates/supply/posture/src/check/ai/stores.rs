@@ -21,7 +21,7 @@ fn check(world: &World, report: &mut Report) {
     let policies = Selectors::of(world.of_kind("NetworkPolicy"), "spec.podSelector");
     let mut others = Together::default();
     for other in OTHERS.iter().flat_map(|kind| world.of_kind(kind)) {
-        others.add(other, (), other);
+        others.add(other, &(), &other);
     }
     for program in programs(world) {
         let container = &program.container;
@@ -85,7 +85,7 @@ fn unguarded<'a>(
         let is_ingress = types.is_absent().or(|| types.has("Ingress"));
         is_ingress.and(|| policies.selects(at, &labels))
     });
-    let mut others = others.near(program.pod.resource(), ());
+    let mut others = others.near(program.pod.resource(), &());
     let is_open = !Truth::any(guards);
     let is_open = is_open.and(|| match others.next() {
         Some(it) => Truth::Unknown(format!("{} may say who reaches it", it.address).into()),
