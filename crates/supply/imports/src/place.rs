@@ -242,8 +242,8 @@ mod tests {
         }
     }
 
-    fn found(tree: &Tree, place: Written) -> String {
-        match tree.find(&place) {
+    fn found(tree: &Tree, place: &Written) -> String {
+        match tree.find(place) {
             Found::File(path, _) => path.to_string(),
             Found::Leaves => "leaves".into(),
             Found::Missing => "missing".into(),
@@ -281,7 +281,7 @@ mod tests {
             ("", "missing"),
         ] {
             assert_eq!(
-                found(&tree, Written::named(uri).or_uri(uri)),
+                found(&tree, &Written::named(uri).or_uri(uri)),
                 expected,
                 "{uri}"
             );
@@ -292,6 +292,6 @@ mod tests {
     fn a_file_that_is_assessed_alone_is_found_by_its_name() {
         let tree = tree("main.tf", "/srv/main.tf", &["main.tf"]);
         let place = Written::named("main.tf").or_from_root("/main.tf");
-        assert_eq!(found(&tree, place), "main.tf");
+        assert_eq!(found(&tree, &place), "main.tf");
     }
 }

@@ -156,11 +156,12 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
     };
     // `--` ends the options of the shell, and begins nothing.
     let mut before = words.iter().rev().skip_while(|word| word.text == "--");
-    let is_script = is_script
-        || before.next().is_some_and(is_option)
-        || text.contains('\n')
-        || item.path.ends_with(".args")
-        || item.path.ends_with(".command");
+    let is_script = text != "--"
+        && (is_script
+            || before.next().is_some_and(is_option)
+            || text.contains('\n')
+            || item.path.ends_with(".args")
+            || item.path.ends_with(".command"));
     if !is_script {
         words.push(Word {
             text: text.to_owned(),
@@ -225,7 +226,8 @@ fn evaluated(words: Vec<Part>) -> Vec<Part> {
     all
 }
 
-/// The words of a script, each command with `|` or `;` behind it. What a variable holds is not looked up.
+/// The words of a script, each command with `|` or `;` behind it, and here-documents as they stand: scripts
+/// write files, and have programs in them. What a variable holds is not looked up.
 fn split(script: &str) -> Vec<Part> {
     let mut words = Vec::new();
     let mut end = 0;
@@ -237,6 +239,12 @@ fn split(script: &str) -> Vec<Part> {
         words.extend(all.map(|word| part(word.text)));
         let mark = if command.writes_pipe { "|" } else { ";" };
         words.push(part(mark.to_owned()));
+        for document in command.documents {
+            let text = script.get(document).unwrap_or_default();
+            let plain = text.split_whitespace().map(str::to_owned);
+            words.extend(plain.take(MAX_WORDS).map(part));
+            words.push(part(";".to_owned()));
+        }
         if words.len() >= MAX_WORDS {
             break;
         }

@@ -23,6 +23,8 @@ pub struct Command {
     pub assignments: Vec<Word>,
     /// Where output goes, and input comes from.
     pub redirects: Vec<Redirect>,
+    /// The here-documents whose text is behind the line that it ends.
+    pub documents: Vec<Range<usize>>,
     /// Where it stands in the script.
     pub span: Range<usize>,
     /// Whether it reads what the command before it writes.
@@ -240,6 +242,7 @@ impl Reader<'_> {
 
     fn skip_heredocs(&mut self) {
         for (end, has_tabs) in std::mem::take(&mut self.heredocs) {
+            let (first, mut last) = (self.at, self.at);
             while self.at < self.script.len() {
                 let start = self.at;
                 self.skip_line();
@@ -254,6 +257,11 @@ impl Reader<'_> {
                 if line == end {
                     break;
                 }
+                last = self.at;
+            }
+            if let Some(command) = self.commands.last_mut() {
+                let text = self.base + first..self.base + last;
+                command.documents.push(text);
             }
         }
     }
@@ -285,6 +293,7 @@ impl Reader<'_> {
             redirects: Vec::new(),
             span: start..start,
             reads_pipe: false,
+            documents: Vec::new(),
             writes_pipe: false,
         })
     }
