@@ -4,7 +4,8 @@
 //! steps whether that is more than a limit, of which there is one for the process. While evaluations
 //! go on, it is the lowest of what each of them allows: what the process had when it began, and its
 //! budget. One that grows is ended by that; so is, in the same moment, whoever is evaluated beside
-//! it, since nothing says whose memory it is. A builtin looks not: each is bounded by itself.
+//! it, since nothing says whose memory it is. Before each builtin of ours it is looked at too, and what
+//! one of them makes is bounded by itself.
 
 use std::{
     collections::BTreeMap,

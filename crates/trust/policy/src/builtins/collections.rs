@@ -9,6 +9,7 @@ use super::{Answer, Builtin, Fault, Moment, can_be_gone_through, delegate};
 pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("array.flatten", 1, array_flatten),
     Builtin::new("graph.reachable_paths", 2, reachable_paths),
+    Builtin::new("internal.collected", 1, collected),
     Builtin::new("json.is_valid", 1, json_is_valid),
     Builtin::new("numbers.range", 2, numbers_range),
     Builtin::new("numbers.range_step", 3, numbers_range),
@@ -33,6 +34,14 @@ fn array_flatten(arguments: &[Value], _: Moment) -> Answer {
         }
     }
     Ok(Value::from(flat))
+}
+
+/// What a comprehension collects, as it is: [`crate::rewrite`] puts it in, for memory to be looked at.
+fn collected(arguments: &[Value], _: Moment) -> Answer {
+    let [part] = arguments else {
+        return Err("expects one argument".into());
+    };
+    Ok(part.clone())
 }
 
 /// The ways from each of `initial` to where it goes no further. As in OPA, a node that a way has gone

@@ -16,6 +16,7 @@
 //! | `-x`, `(a \| b)[x]` | `(0 - x)`, `[(a \| b)][0][x]` |
 //! | `f with input as q` | `v := [q][0]; f with input as v` |
 //! | `test_x[name] if { some name in y; ... }` | the same, and `internal.test_case([name])` behind `y` |
+//! | `[[x] \| some x in y]` | `[internal.collected([x]) \| some x in y]` |
 //! | `rego.metadata.rule()` | what is said before the rule |
 //! | `not.foo := 1` | `foo := 1` in a module of package `not` below |
 //!
@@ -26,6 +27,7 @@ mod alias;
 mod assign;
 mod bodies;
 mod cases;
+mod collected;
 mod head;
 mod keyword;
 mod lines;
@@ -70,7 +72,12 @@ pub(crate) struct Module {
 impl Module {
     /// The same after more passes, each of which copies what the one before it changed.
     fn completed(mut self, passes: &[&Pass<'_>]) -> Self {
-        let last: [&Pass<'_>; 3] = [&negation::edits, &head::edits, &bodies::edits];
+        let last: [&Pass<'_>; 4] = [
+            &negation::edits,
+            &head::edits,
+            &bodies::edits,
+            &collected::edits,
+        ];
         for edits in passes.iter().chain(&last) {
             let source = Source::read(&self.name, &self.text);
             let edits = edits(&source);

@@ -334,6 +334,44 @@ const WORDS: &[&str] = &[
 ];
 
 #[test]
+fn what_a_comprehension_collects_goes_through_a_builtin() {
+    for (written, read) in [
+        (
+            "p := [[x, y] | some x in a; some y in b]",
+            "p := [internal.collected([x, y]) | some x in a; some y in b]",
+        ),
+        (
+            "p := {{\"a\": [x |\n\tx := f(y)],\n} |\n\tsome y in b\n}",
+            "p := {internal.collected({\"a\": [x |\n\tx := f(y)],\n}) |\n\tsome y in b\n}",
+        ),
+        (
+            "p := {f(k): [v, v] | some k, v in a}",
+            "p := {internal.collected(f(k)): internal.collected([v, v]) | some k, v in a}",
+        ),
+        (
+            "p := [a[_] | true]",
+            "p := [internal.collected(a[_]) | true]",
+        ),
+    ] {
+        assert_eq!(rewritten(written), [read]);
+    }
+    for same in [
+        "p := [x | some x in a]",
+        "p := [[x, 1] | x := a[_]; x > 1]",
+        "p := [[x, 1] | x := [y | some y in b]]",
+        "p := {k: v | some k, v in a}",
+        "p := [a, b.c | d]",
+        "p if {\n\tf(1)\n\tc | d\n}",
+        "p if { x := [1]; a | x }",
+        "p if { some x in a; b | x }",
+        "p if { some x in a[_] | b }",
+        "p := (f(1) | a)",
+    ] {
+        assert_eq!(rewritten(same), [same]);
+    }
+}
+
+#[test]
 fn every_body_of_a_set_has_a_head() {
     for (written, read) in [
         (
