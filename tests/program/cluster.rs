@@ -99,7 +99,7 @@ fn manifests() -> String {
 fn assess(server: &Recorded, out: &Path, more: &[&str]) -> Run {
     let config = tree(&[(
         b"config",
-        server.kubeconfig("http", "", "token: t").as_bytes(),
+        server.kubeconfig("http", "", "token: of-ada").as_bytes(),
     )]);
     let config = config.path().join("config").display().to_string();
     let out = out.display().to_string();

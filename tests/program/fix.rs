@@ -102,3 +102,27 @@ fn a_dockerfile_is_patched_and_keeps_the_ends_of_its_lines() {
     assert_eq!(read_text(dir.path().join("Dockerfile")), after);
     casemate(["fix", path].into_iter().chain(rules)).ended_with(0);
 }
+
+#[test]
+fn a_name_leads_no_patch_elsewhere_and_no_line_of_its_own_to_a_runner() {
+    let dir = tree(&[(b"x\n::error::y\x1b.yaml", POD)]);
+    let path = dir.path().to_str().expect("UTF-8");
+    let run = casemate(["fix", path, "--verbose"].into_iter().chain(RULE)).ended_with(1);
+    assert!(
+        run.out.starts_with("--- \"a/x\\n::error::y\\033.yaml\"\n"),
+        "{}",
+        run.out
+    );
+    assert!(
+        !run.err.lines().any(|line| line.starts_with("::")),
+        "{}",
+        run.err
+    );
+    assert!(!run.err.contains('\u{1b}'), "{}", run.err);
+    fs::write(dir.path().join("p.diff"), &run.out).expect("written");
+    let applied = Command::new("git")
+        .args(["apply", "p.diff"])
+        .current_dir(dir.path())
+        .status();
+    assert!(applied.expect("git").success());
+}

@@ -30,11 +30,12 @@ pub(crate) fn print_json<T: serde::Serialize>(value: &T) -> Result<()> {
     print(&(serde_json::to_string_pretty(value)? + "\n"))
 }
 
-/// Prints a hint on standard error, unless the caller wants quiet.
+/// Prints a hint on standard error, in one line, unless the caller wants quiet. What it quotes may come from a
+/// hostile tree: a runner of CI obeys lines, and a terminal more than that.
 pub(crate) fn hint(global: &Global, text: &str) {
     if !global.quiet {
         // Nothing can be done for a standard error that cannot be written.
-        let _ = writeln!(io::stderr(), "{text}");
+        let _ = writeln!(io::stderr(), "{}", casemate_report::sanitise(text));
     }
 }
 

@@ -110,11 +110,37 @@ fn patch(fixed: &Fixed) -> String {
     for (path, change) in &fixed.files {
         let diff = TextDiff::from_lines(&*change.file.text, &*change.text);
         let mut unified = diff.unified_diff();
-        let (before, after) = (format!("a/{path}"), format!("b/{path}"));
+        let (before, after) = (named(&format!("a/{path}")), named(&format!("b/{path}")));
         // Writing to a string cannot fail.
         let _ = write!(patch, "{}", unified.header(&before, &after));
     }
     patch
+}
+
+/// A path as git writes it in patches: quoted, as in C, where it has what would end the line or the quotes.
+fn named(path: &str) -> String {
+    let is_plain = |c: char| !c.is_control() && !matches!(c, '"' | '\\');
+    if path.chars().all(is_plain) {
+        return path.to_owned();
+    }
+    let mut quoted = String::from("\"");
+    for c in path.chars() {
+        match c {
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '\r' => quoted.push_str("\\r"),
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    // Writing to a string cannot fail.
+                    let _ = write!(quoted, "\\{byte:03o}");
+                }
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 fn tell(global: &Global, fixed: &Fixed, is_written: bool, unwritten: usize) {

@@ -1,8 +1,8 @@
 //! The way to an API server: where it is, how to know it, and how to be known by it.
 
 use std::{
-    fs::File,
-    io::Read,
+    fs::{self, File, Metadata},
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     AccessError, Kubeconfig, exec,
-    http::{Server, tls},
+    http::{Server, tls, without_userinfo},
     kubeconfig::{MAX_BYTES, Material},
 };
 
@@ -95,7 +95,8 @@ impl Access {
         let parts = Parts {
             cluster: chosen.cluster_name,
             server: Server::parse(&cluster.server).map_err(|why| {
-                AccessError::Kubeconfig(format!("server {}: {why}", cluster.server))
+                let server = without_userinfo(&cluster.server);
+                AccessError::Kubeconfig(format!("server {server}: {why}"))
             })?,
             tls_server_name: cluster.tls_server_name,
             authority,
@@ -229,7 +230,8 @@ fn proxy(url: &str) -> Result<Server, AccessError> {
     match Server::parse(url) {
         Ok(server) if !server.is_tls && server.prefix.is_empty() => Ok(server),
         _ => Err(AccessError::Kubeconfig(format!(
-            "proxy-url {url}: only proxies at http://HOST:PORT are spoken to, by CONNECT"
+            "proxy-url {}: only proxies at http://HOST:PORT are spoken to, by CONNECT",
+            without_userinfo(url)
         ))),
     }
 }
@@ -252,7 +254,16 @@ fn bounded(path: &Path) -> Result<Bytes, AccessError> {
         path: path.to_owned(),
         error,
     };
+    // Before it is opened, since that already waits at a pipe and may do something at a device; and
+    // after, since it may have become another.
+    let is_file = |metadata: io::Result<Metadata>| match metadata {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(_) => Err(failed("it is no regular file".to_owned())),
+        Err(error) => Err(failed(error.to_string())),
+    };
+    is_file(fs::metadata(path))?;
     let file = File::open(path).map_err(|error| failed(error.to_string()))?;
+    is_file(file.metadata())?;
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(MAX_BYTES as u64 + 1)
         .read_to_end(&mut bytes)

@@ -2,7 +2,7 @@
 //! discovery, <https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>), and else
 //! group by group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -35,6 +35,8 @@ pub(crate) struct Discovery {
     pub(crate) resources: Vec<Resource>,
     /// Groups with wanted kinds of which the server does not say what is in them, and why.
     pub(crate) gaps: Vec<(String, String)>,
+    /// What is wanted and there, and cannot be listed, so that nobody knows how much of it there is.
+    pub(crate) unlisted: Vec<Resource>,
 }
 
 impl Resource {
@@ -71,7 +73,8 @@ impl Resource {
 ///
 /// # Errors
 ///
-/// Where the server does not even say which groups it has.
+/// Where the server does not even say which groups it has, or has nothing of what every cluster has: what
+/// answers so is no Kubernetes, and silence about it would read as a clean one.
 pub(crate) fn discover(
     api: &dyn Api,
     wanted: &[Wanted<'_>],
@@ -81,6 +84,7 @@ pub(crate) fn discover(
         wanted,
         kinds: BTreeMap::new(),
         gaps: BTreeMap::new(),
+        essential: BTreeSet::new(),
     };
     for root in ["/api", "/apis"] {
         let answer = json(&api.get(root, Accept::Discovery, limit)?)?;
@@ -107,22 +111,41 @@ pub(crate) fn discover(
             }
         }
     }
+    if found.lacks_essential() {
+        let why = found.gaps.get("").map(|why| format!(": {why}"));
+        return Err(RequestError::Malformed(format!(
+            "discovery has no v1 pods and namespaces that can be listed, which every cluster has{}",
+            why.unwrap_or_default()
+        )));
+    }
+    let (listed, unlisted): (Vec<_>, Vec<_>) = found
+        .kinds
+        .into_values()
+        .partition(|(_, is_listed)| *is_listed);
+    let resources = |all: Vec<(Resource, bool)>| all.into_iter().map(|(it, _)| it).collect();
     Ok(Discovery {
-        resources: found.kinds.into_values().flatten().collect(),
+        resources: resources(listed),
         gaps: found.gaps.into_iter().collect(),
+        unlisted: resources(unlisted),
     })
 }
 
 struct Found<'a> {
     wanted: &'a [Wanted<'a>],
-    /// By group and kind. Of what cannot be listed there is none.
-    kinds: BTreeMap<(String, String), Option<Resource>>,
+    /// By group and kind, and whether it can be listed.
+    kinds: BTreeMap<(String, String), (Resource, bool)>,
     gaps: BTreeMap<String, String>,
+    /// What can be listed of [`ESSENTIAL`], wanted or not.
+    essential: BTreeSet<&'static str>,
 }
 
 impl Found<'_> {
     fn is_wanted(&self, group: &str) -> bool {
-        self.wanted.iter().any(|it| it.group == group)
+        group.is_empty() || self.wanted.iter().any(|it| it.group == group)
+    }
+
+    fn lacks_essential(&self) -> bool {
+        self.essential.len() < ESSENTIAL.len()
     }
 
     fn aggregated(&mut self, answer: &Value) {
@@ -162,8 +185,9 @@ impl Found<'_> {
         for version in versions.iter().take(MAX_VERSIONS) {
             let is_missing = self.wanted.iter().any(|it| {
                 let key = (it.group.to_owned(), it.kind.to_owned());
-                it.group == group && !self.kinds.contains_key(&key)
+                it.group == group && self.kinds.get(&key).is_none_or(|(_, is_listed)| !is_listed)
             });
+            let is_missing = is_missing || (group.is_empty() && self.lacks_essential());
             if asked.contains(&version) || !is_missing {
                 continue;
             }
@@ -210,6 +234,11 @@ impl Found<'_> {
 
     /// Takes a resource, unless an earlier version had it: the first is the preferred one.
     fn add(&mut self, resource: Resource, said: &Value) {
+        let is_listed = texts(&said["verbs"]).iter().any(|verb| verb == "list");
+        if is_listed && resource.api_version() == "v1" {
+            let is_it = |it: &&&str| **it == resource.plural;
+            self.essential.extend(ESSENTIAL.iter().find(is_it));
+        }
         let is_kind = |it: &Wanted<'_>| it.group == resource.group && it.kind == resource.kind;
         // Parts of a resource, such as `deployments/scale`, are of kinds as well.
         if !self.wanted.iter().any(is_kind) || resource.plural.contains('/') {
@@ -220,11 +249,13 @@ impl Found<'_> {
             self.gaps.insert(resource.group, why);
             return;
         }
-        let is_listed = texts(&said["verbs"]).iter().any(|verb| verb == "list");
         let key = (resource.group.clone(), resource.kind.clone());
-        let kept = self.kinds.entry(key).or_default();
-        if kept.is_none() && is_listed {
-            *kept = Some(resource);
+        match self.kinds.get(&key) {
+            Some((_, true)) => {}
+            Some(_) if !is_listed => {}
+            _ => {
+                self.kinds.insert(key, (resource, is_listed));
+            }
         }
     }
 }
@@ -260,5 +291,7 @@ fn texts(value: &Value) -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
+/// What every cluster serves in `v1` of the core.
+const ESSENTIAL: &[&str] = &["namespaces", "pods"];
 /// More versions of one group than that nobody serves.
 const MAX_VERSIONS: usize = 16;

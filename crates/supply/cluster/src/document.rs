@@ -1,6 +1,9 @@
 //! One object of a cluster, as a document to be judged.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
 
 use casemate_core::{Asset, AssetId, AssetKind, Digest, PathText, Subject};
 use serde_json::{Map, Value};
@@ -38,12 +41,16 @@ impl Key {
 }
 
 impl Document {
-    /// The document of an object of `resource`.
-    pub(crate) fn of(cluster: &str, resource: &Resource, object: Value) -> Self {
+    /// The document of an object of `resource`, where its text has at most `room` bytes.
+    pub(crate) fn of(
+        cluster: &str,
+        resource: &Resource,
+        object: Value,
+        room: usize,
+    ) -> Option<Self> {
         let key = Key::of(&object, resource);
         let object = declared(object, resource);
-        // Its keys are texts and its values come from JSON: nothing can go wrong.
-        let text = serde_json::to_string_pretty(&object).unwrap_or_default() + "\n";
+        let text = lines(&object, room)?;
         let place = match key.namespace.is_empty() {
             true => key.name.clone(),
             false => format!("{}/{}", key.namespace, key.name),
@@ -71,7 +78,7 @@ impl Document {
             ("size", text.len().to_string()),
         ];
         let file = PathText::from_bytes(file.as_bytes());
-        Self {
+        Some(Self {
             subject: Subject {
                 asset: Asset {
                     id,
@@ -84,7 +91,38 @@ impl Document {
                 digest,
             },
             text,
+        })
+    }
+}
+
+/// JSON in lines, unless it is longer than `room`: an indent for each of many short items deep inside
+/// makes a hundred bytes of one, so the writing itself has to stop.
+fn lines(object: &Value, room: usize) -> Option<String> {
+    let mut bounded = Bounded {
+        bytes: Vec::new(),
+        room,
+    };
+    serde_json::to_writer_pretty(&mut bounded, object).ok()?;
+    bounded.write_all(b"\n").ok()?;
+    String::from_utf8(bounded.bytes).ok()
+}
+
+struct Bounded {
+    bytes: Vec<u8>,
+    room: usize,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if self.bytes.len().saturating_add(buf.len()) > self.room {
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
+        self.bytes.extend_from_slice(buf);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

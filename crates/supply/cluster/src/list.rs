@@ -85,6 +85,7 @@ impl Pages<'_> {
     fn all(&mut self, room: Room) -> (Listed, Option<RequestError>) {
         let mut listed = Listed::default();
         let mut token = String::new();
+        let mut empty = 0;
         for _ in 0..MAX_PAGES {
             let page = match self.page(&token) {
                 Ok(page) => page,
@@ -95,6 +96,7 @@ impl Pages<'_> {
                 listed.gap = Some(Gap::Partial(TOO_MUCH.to_owned()));
                 return (listed, None);
             }
+            empty = if page.items.is_empty() { empty + 1 } else { 0 };
             for item in page.items {
                 if listed.items.len() >= room.objects {
                     listed.gap = Some(Gap::Partial(TOO_MUCH.to_owned()));
@@ -112,6 +114,10 @@ impl Pages<'_> {
                 None => return (listed, None),
                 Some(next) if next == token => {
                     let why = "the list goes in circles".to_owned();
+                    return (listed, Some(RequestError::Malformed(why)));
+                }
+                Some(_) if empty >= MAX_EMPTY => {
+                    let why = format!("{empty} pages in a row are empty and say that more follows");
                     return (listed, Some(RequestError::Malformed(why)));
                 }
                 Some(next) => token = next,
@@ -196,5 +202,7 @@ fn encode(text: &str) -> String {
 const TOO_MUCH: &str = "more objects were there than are taken, by our own limit";
 /// What `kubectl` asks for at once.
 const PAGE: usize = 500;
+/// Nothing is filtered, so there is no reason for even one.
+const MAX_EMPTY: usize = 3;
 /// A server that never ends its list is not followed for ever.
 const MAX_PAGES: usize = 20_000;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::document::Key;
 
@@ -34,7 +34,10 @@ pub(crate) fn stood_for(objects: &BTreeMap<Key, Value>) -> BTreeSet<Key> {
             && asks_for(template, &object["spec"]["template"], "")
         {
             stood_for.insert(key.clone());
-        } else if above.kind == "Deployment" && object["spec"]["replicas"] == 0 {
+        } else if is_of_apps(above, "Deployment")
+            && is_of_apps(key, "ReplicaSet")
+            && object["spec"]["replicas"] == 0
+        {
             // An earlier revision, kept to go back to. It runs nothing.
             idle.insert(key.clone());
         }
@@ -50,6 +53,7 @@ pub(crate) fn stood_for(objects: &BTreeMap<Key, Value>) -> BTreeSet<Key> {
             (
                 above.clone(),
                 reduced(&object["spec"], &key.name).to_string(),
+                annotations(object),
             )
         };
         if is_asked_for || !shapes.insert(shape()) {
@@ -60,6 +64,10 @@ pub(crate) fn stood_for(objects: &BTreeMap<Key, Value>) -> BTreeSet<Key> {
     stood_for
 }
 
+fn is_of_apps(key: &Key, kind: &str) -> bool {
+    key.group == "apps" && key.kind == kind
+}
+
 fn is_pod(key: &Key) -> bool {
     key.group.is_empty() && key.kind == "Pod"
 }
@@ -67,12 +75,12 @@ fn is_pod(key: &Key) -> bool {
 /// The template by which an owner makes an object of this kind, where Kubernetes' own controllers do.
 fn template_for<'a>(owner: &Key, body: &'a Value, made: &Key) -> Option<&'a Value> {
     let spec = &body["spec"];
-    match (&*owner.group, &*owner.kind, &*made.kind) {
-        ("apps", "Deployment", "ReplicaSet")
-        | ("apps", "ReplicaSet" | "StatefulSet" | "DaemonSet", "Pod")
-        | ("batch", "Job", "Pod")
-        | ("", "ReplicationController", "Pod") => Some(&spec["template"]),
-        ("batch", "CronJob", "Job") => Some(&spec["jobTemplate"]["spec"]["template"]),
+    match (&*owner.group, &*owner.kind, &*made.group, &*made.kind) {
+        ("apps", "Deployment", "apps", "ReplicaSet")
+        | ("apps", "ReplicaSet" | "StatefulSet" | "DaemonSet", "", "Pod")
+        | ("batch", "Job", "", "Pod")
+        | ("", "ReplicationController", "", "Pod") => Some(&spec["template"]),
+        ("batch", "CronJob", "batch", "Job") => Some(&spec["jobTemplate"]["spec"]["template"]),
         _ => None,
     }
 }
@@ -89,8 +97,45 @@ fn asks_for(template: &Value, made: &Value, pod: &str) -> bool {
     labels(template)
         .iter()
         .all(|(key, value)| has.get(key) == Some(value))
+        && annotations(template) == annotations(made)
         && template["spec"].is_object()
         && reduced(&template["spec"], "") == reduced(&made["spec"], pod)
+}
+
+/// What else is asked of a pod: profiles of AppArmor and seccomp are, or were, annotations. All count but
+/// those that are known to be written into pods by what runs the cluster.
+fn annotations(object: &Value) -> BTreeMap<String, String> {
+    let all = object["metadata"]["annotations"]
+        .as_object()
+        .into_iter()
+        .flatten();
+    all.filter(|(name, _)| !WRITTEN_INTO_PODS.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.to_string()))
+        .collect()
+}
+
+/// Whether a volume is the one that the API server gives each pod, and nothing else: its name alone could
+/// be that of any projection, say of a Secret
+/// (<https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-token-volume>).
+fn is_token(volume: &Value) -> bool {
+    let mut sources = volume["projected"]["sources"].clone();
+    if let Some(Value::Object(token)) = sources.pointer_mut("/0/serviceAccountToken") {
+        token.remove("expirationSeconds");
+    }
+    let name = volume["name"].as_str().unwrap_or_default();
+    name.starts_with(TOKEN_VOLUME)
+        && sources
+            == json!([
+                { "serviceAccountToken": { "path": "token" } },
+                { "configMap": {
+                    "name": "kube-root-ca.crt",
+                    "items": [{ "key": "ca.crt", "path": "ca.crt" }],
+                } },
+                { "downwardAPI": { "items": [{
+                    "path": "namespace",
+                    "fieldRef": { "apiVersion": "v1", "fieldPath": "metadata.namespace" },
+                }] } },
+            ])
 }
 
 /// A PodSpec without what the cluster fills in of itself: where the pod runs, its name on the network,
@@ -111,9 +156,16 @@ fn reduced(spec: &Value, pod: &str) -> Value {
     let is_filled_in = |volume: &Value| {
         let name = volume["name"].as_str().unwrap_or_default();
         let claim = &volume["persistentVolumeClaim"]["claimName"];
-        let is_token = name.starts_with(TOKEN_VOLUME) && volume["projected"].is_object();
-        is_token || (!pod.is_empty() && *claim == format!("{name}-{pod}"))
+        is_token(volume) || (!pod.is_empty() && *claim == format!("{name}-{pod}"))
     };
+    let tokens: Vec<Value> = fields
+        .get("volumes")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter(|volume| is_token(volume))
+        .map(|volume| volume["name"].clone())
+        .collect();
     retain(&mut fields, "volumes", |it| !is_filled_in(it));
     for list in ["containers", "initContainers", "ephemeralContainers"] {
         for container in fields
@@ -124,7 +176,7 @@ fn reduced(spec: &Value, pod: &str) -> Value {
         {
             if let Value::Object(container) = container {
                 retain(container, "volumeMounts", |it| {
-                    it["mountPath"] != TOKEN_PATH
+                    it["mountPath"] != TOKEN_PATH || !tokens.contains(&it["name"])
                 });
             }
         }
@@ -155,13 +207,23 @@ const FILLED_IN: &[&str] = &[
     "tolerations",
 ];
 
+const WRITTEN_INTO_PODS: &[&str] = &[
+    "batch.kubernetes.io/job-completion-index",
+    "cni.projectcalico.org/containerID",
+    "cni.projectcalico.org/podIP",
+    "cni.projectcalico.org/podIPs",
+    "k8s.ovn.org/pod-networks",
+    "k8s.v1.cni.cncf.io/network-status",
+    "kubernetes.io/limit-ranger",
+    "kubernetes.io/psp",
+    "openshift.io/scc",
+];
+
 const TOKEN_VOLUME: &str = "kube-api-access-";
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn key(group: &str, kind: &str, name: &str) -> Key {
@@ -199,7 +261,17 @@ mod tests {
                 "image": image,
                 "volumeMounts": [{ "name": "kube-api-access-q", "mountPath": TOKEN_PATH }],
             }],
-            "volumes": [{ "name": "kube-api-access-q", "projected": { "sources": [] } }],
+            "volumes": [{ "name": "kube-api-access-q", "projected": { "sources": [
+                { "serviceAccountToken": { "expirationSeconds": 3607, "path": "token" } },
+                { "configMap": {
+                    "name": "kube-root-ca.crt",
+                    "items": [{ "key": "ca.crt", "path": "ca.crt" }],
+                } },
+                { "downwardAPI": { "items": [{
+                    "path": "namespace",
+                    "fieldRef": { "apiVersion": "v1", "fieldPath": "metadata.namespace" },
+                }] } },
+            ] } }],
         })
     }
 
@@ -270,6 +342,61 @@ mod tests {
         injected["initContainers"] = json!([{ "name": "mesh", "image": "m" }]);
         let pods = ["p", "q", "s"].map(|name| pod(name, "r", &injected));
         assert_eq!(judged(pods.to_vec()), ["p", "a"]);
+    }
+
+    #[test]
+    fn what_annotations_ask_for_counts() {
+        let with = |pod: &mut (Key, Value), name: &str, value: &str| {
+            pod.1["metadata"]["annotations"] = json!({ name: value });
+        };
+        let mut unconfined = pod("p", "r", &running("one"));
+        let apparmor = "container.apparmor.security.beta.kubernetes.io/a";
+        with(&mut unconfined, apparmor, "unconfined");
+        assert_eq!(judged(vec![unconfined.clone()]), ["p", "a"]);
+        // Alike is only what has the same ones.
+        let mut injected = running("one");
+        injected["initContainers"] = json!([{ "name": "mesh", "image": "m" }]);
+        let mut other = pod("q", "r", &injected);
+        with(&mut other, apparmor, "unconfined");
+        let pods = vec![pod("p", "r", &injected), other];
+        assert_eq!(judged(pods), ["p", "q", "a"]);
+        let mut scheduled = pod("p", "r", &running("one"));
+        with(
+            &mut scheduled,
+            "cni.projectcalico.org/podIP",
+            "192.0.2.1/32",
+        );
+        assert_eq!(judged(vec![scheduled]), ["a"]);
+    }
+
+    #[test]
+    fn a_volume_is_no_token_by_its_name_alone() {
+        let mut projecting = running("one");
+        projecting["volumes"][0]["projected"]["sources"] = json!([{ "secret": { "name": "s" } }]);
+        let mut addressed = running("one");
+        let token = &mut addressed["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"];
+        token["audience"] = "vault".into();
+        let mut mounting = running("one");
+        mounting["containers"][0]["volumeMounts"] =
+            json!([{ "name": "other", "mountPath": TOKEN_PATH }]);
+        for spec in [projecting, addressed, mounting] {
+            assert_eq!(judged(vec![pod("p", "r", &spec)]), ["p", "a"]);
+        }
+    }
+
+    #[test]
+    fn only_an_earlier_revision_of_a_deployment_runs_nothing() {
+        let mut metadata = owned("x", "d");
+        metadata["name"] = "x".into();
+        let idle = json!({ "metadata": metadata, "spec": { "replicas": 0 } });
+        assert_eq!(
+            judged(vec![(key("ray.io", "RayCluster", "x"), idle.clone())]),
+            ["a", "x"]
+        );
+        assert_eq!(
+            judged(vec![(key("ray.io", "ReplicaSet", "x"), idle)]),
+            ["a", "x"]
+        );
     }
 
     #[test]

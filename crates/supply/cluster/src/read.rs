@@ -83,6 +83,11 @@ pub fn read(
     for (group, why) in &discovery.gaps {
         reader.gap(group, &format!("the API group {group}"), why.clone());
     }
+    for resource in &discovery.unlisted {
+        let name = format!("{} {}", resource.api_version(), resource.plural);
+        let why = "the server has this kind and does not let anybody list it";
+        reader.gap(&resource.qualified(), &name, why.to_owned());
+    }
     for resource in &discovery.resources {
         reader.resource(resource);
         progress(reader.objects.len() as u64);
@@ -210,17 +215,46 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn finish(self) -> (Vec<Document>, Vec<Outcome>) {
+    fn finish(mut self) -> (Vec<Document>, Vec<Outcome>) {
         let stood_for = owner::stood_for(&self.objects);
         let judged = self
             .objects
             .into_iter()
             .filter(|(key, _)| !stood_for.contains(key));
-        let documents = judged.filter_map(|(key, object)| {
-            let resource = self.resources.get(&(key.group, key.kind))?;
-            Some(Document::of(self.cluster, resource, object))
-        });
-        (documents.collect(), self.outcomes)
+        // Lines and indents can be many times what came: they count against the same bound.
+        let mut room = self.limits.bytes;
+        let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
+        let mut documents = Vec::new();
+        for (key, object) in judged {
+            let Some(resource) = self.resources.get(&(key.group, key.kind)) else {
+                continue;
+            };
+            match Document::of(self.cluster, resource, object, room) {
+                Some(document) => {
+                    room -= document.text.len();
+                    documents.push(document);
+                }
+                None => *left_out.entry(resource.qualified()).or_default() += 1,
+            }
+        }
+        for outcome in &mut self.outcomes {
+            let AssetId::Kubernetes { kind, .. } = &outcome.subject else {
+                continue;
+            };
+            if let Some(count) = left_out.get(kind) {
+                let why = format!(
+                    "{count} of its objects were left out: written in lines, they are longer than what \
+                     is taken, by our own limit"
+                );
+                outcome.result = Status::Undetermined;
+                outcome.coverage = Coverage::Partial;
+                outcome.reason = Some(match outcome.reason.take() {
+                    Some(earlier) => format!("{earlier}; {why}"),
+                    None => why,
+                });
+            }
+        }
+        (documents, self.outcomes)
     }
 
     fn tell(&mut self, resource: &Resource, result: Status, coverage: Coverage, why: &str) {

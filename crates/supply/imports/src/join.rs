@@ -1,10 +1,10 @@
 //! What others found, beside what was found here.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use casemate_core::{
     AssetId, Coverage, Digest, Finding, Fingerprint, Location, Outcome, PathText, Region, Reported,
-    Rule, RuleId, Status, Suppression,
+    Rule, RuleId, Severity, Status, Suppression,
 };
 
 use crate::{
@@ -61,7 +61,7 @@ pub struct Tally {
     pub accepted: u64,
     /// Results that it leaves open.
     pub open: u64,
-    /// Results that were there before.
+    /// Results that are there as well, and as bad or worse.
     pub repeated: u64,
     /// Results about what is not in the tree.
     pub elsewhere: u64,
@@ -69,35 +69,114 @@ pub struct Tally {
 
 /// Joins what `sources` say with what our checks said of `tree`. Of what both found, `ours` says who else
 /// reports it; nothing else of `ours` changes.
-pub fn join(sources: Vec<Source>, ours: &mut [Outcome], tree: &Tree) -> Joined {
+pub fn join(mut sources: Vec<Source>, ours: &mut [Outcome], tree: &Tree) -> Joined {
+    let mut runs: Vec<(Origin<'_>, Run)> = Vec::new();
+    for source in &mut sources {
+        let taken = std::mem::take(&mut source.runs);
+        let source: &Source = source;
+        for run in taken {
+            let origin = Origin {
+                nth: runs.len(),
+                check: check_of(&run.tool),
+                source: &source.name,
+                asset: &source.asset,
+                digest: source.digest,
+            };
+            runs.push((origin, run));
+        }
+    }
+    // What is joined with what depends on which comes first, and the caller's order must decide no verdict.
+    runs.sort_by(|(a, run), (b, other)| {
+        let key = (&a.check, &run.tool, &run.version, a.digest);
+        key.cmp(&(&b.check, &other.tool, &other.version, b.digest))
+    });
+    let kept = worst(&mut runs, tree);
     let mut joint = Joint {
         tree,
         known: index(ours),
         ours,
         added: Vec::new(),
         asked: HashMap::new(),
-        seen: HashSet::new(),
+        pairs: MOST_PAIRS,
         rules: BTreeMap::new(),
     };
-    let mut joined = Joined::default();
-    for source in sources {
-        for run in source.runs {
-            let origin = Origin {
-                check: check_of(&run.tool),
-                source: &source.name,
-                asset: &source.asset,
-                digest: source.digest,
-            };
-            joined.runs.push(joint.take(&origin, run));
+    let tallies = runs.iter_mut().zip(kept);
+    let tallies = tallies.map(|((origin, run), kept)| (origin.nth, joint.take(origin, run, kept)));
+    let tallies: BTreeMap<usize, Tally> = tallies.collect();
+    Joined {
+        outcomes: joint.added,
+        rules: joint.rules.into_values().collect(),
+        runs: tallies.into_values().collect(),
+    }
+}
+
+/// What is kept of a run's results.
+struct Kept {
+    said: Vec<Said>,
+    repeated: u64,
+}
+
+/// Of results that are the same but for how bad they are, the worst, whichever is read first: a result that
+/// was accepted or left open must not hide the same one that was not.
+fn worst(runs: &mut [(Origin<'_>, Run)], tree: &Tree) -> Vec<Kept> {
+    let mut kept: Vec<Vec<Option<Said>>> = Vec::new();
+    let mut repeated = vec![0; runs.len()];
+    let mut seen: HashMap<Digest, (usize, usize)> = HashMap::new();
+    for (at, (_, run)) in runs.iter_mut().enumerate() {
+        kept.push(Vec::new());
+        for mut said in std::mem::take(&mut run.said) {
+            let place = (at, kept[at].len());
+            if let Ok(id) = RuleId::of_tool(&run.tool, &said.rule) {
+                match seen.entry(said.identity(&id, &tree.find(&said.place))) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(place);
+                    }
+                    Entry::Occupied(mut entry) => {
+                        let (other, n) = *entry.get();
+                        let slot = &mut kept[other][n];
+                        if let Some(before) = slot
+                            && before.badness() >= said.badness()
+                        {
+                            before.worsen(&said);
+                            repeated[at] += 1;
+                            continue;
+                        }
+                        if let Some(before) = slot.take() {
+                            said.worsen(&before);
+                        }
+                        repeated[other] += 1;
+                        entry.insert(place);
+                    }
+                }
+            }
+            kept[at].push(Some(said));
         }
     }
-    joined.outcomes = joint.added;
-    joined.rules = joint.rules.into_values().collect();
-    joined
+    let kept = kept.into_iter().zip(repeated);
+    kept.map(|(said, repeated)| Kept {
+        said: said.into_iter().flatten().collect(),
+        repeated,
+    })
+    .collect()
+}
+
+/// A finding: which outcome has it, which it is there, and its resource as [`plain`] has it.
+struct Place {
+    at: usize,
+    n: usize,
+    resource: Option<String>,
+}
+
+impl Place {
+    fn new(at: usize, n: usize, finding: &Finding) -> Self {
+        let resource = finding.evidence.iter().find(|it| it.label == "resource");
+        let resource = resource.map(|it| plain(&it.value));
+        Self { at, n, resource }
+    }
 }
 
 /// Where the findings of ours are, by file and rule.
-type Index = HashMap<(PathText, RuleId), Vec<(usize, usize)>>;
+type Index = HashMap<(PathText, RuleId), Vec<Place>>;
 
 fn index(ours: &[Outcome]) -> Index {
     let mut index = Index::new();
@@ -105,7 +184,8 @@ fn index(ours: &[Outcome]) -> Index {
         for (n, finding) in outcome.findings.iter().enumerate() {
             if finding.location.members.is_empty() {
                 let key = (finding.location.file.clone(), finding.rule.clone());
-                index.entry(key).or_default().push((at, n));
+                let place = Place::new(at, n, finding);
+                index.entry(key).or_default().push(place);
             }
         }
     }
@@ -120,6 +200,8 @@ fn check_of(tool: &str) -> String {
 
 /// Where a run is from.
 struct Origin<'a> {
+    /// Which of the runs it is, in the caller's order.
+    nth: usize,
     check: String,
     source: &'a PathText,
     asset: &'a AssetId,
@@ -132,9 +214,10 @@ struct Joint<'a> {
     known: Index,
     /// The outcomes of the imports.
     added: Vec<Outcome>,
-    /// The findings of the imports by file and by what their rule asks.
-    asked: HashMap<(PathText, &'static str), Vec<(usize, usize)>>,
-    seen: HashSet<Digest>,
+    /// The findings of the imports by file and by what their rule asks, and then by tool.
+    asked: HashMap<(PathText, &'static str), BTreeMap<String, Vec<Place>>>,
+    /// How many more pairs of a result and a finding are compared.
+    pairs: usize,
     rules: BTreeMap<RuleId, Rule>,
 }
 
@@ -148,17 +231,21 @@ struct Taking<'a> {
     open: BTreeMap<PathText, usize>,
     gaps: Gaps,
     elsewhere: Gaps,
+    /// Results that were not compared with every finding.
+    uncompared: u64,
+    /// Results that a finding does not name, since it names enough.
+    unnamed: u64,
 }
 
 impl Joint<'_> {
-    fn take(&mut self, origin: &Origin<'_>, mut run: Run) -> Tally {
-        let said = std::mem::take(&mut run.said);
+    fn take(&mut self, origin: &Origin<'_>, run: &mut Run, kept: Kept) -> Tally {
         let gaps = std::mem::take(&mut run.gaps);
-        let mut taking = Taking::new(origin, &run, gaps);
+        let mut taking = Taking::new(origin, run, gaps);
+        taking.tally.repeated = kept.repeated;
         let whole = self.added.len();
         self.added
             .push(taking.outcome(origin.asset, origin.source, Some(origin.digest)));
-        for said in said {
+        for said in kept.said {
             match RuleId::of_tool(&run.tool, &said.rule) {
                 Ok(id) => self.put(&mut taking, &id, &said),
                 Err(_) => taking
@@ -172,10 +259,6 @@ impl Joint<'_> {
 
     fn put(&mut self, taking: &mut Taking<'_>, id: &RuleId, said: &Said) {
         let found = self.tree.find(&said.place);
-        if !self.seen.insert(said.identity(id, &found)) {
-            taking.tally.repeated += 1;
-            return;
-        }
         let known = match found {
             Found::File(path, known) => Some((path, known)),
             Found::Leaves | Found::Missing => {
@@ -189,7 +272,7 @@ impl Joint<'_> {
         }
         let reported = taking.reported(said);
         if let Some((_, known)) = known
-            && self.join(said, id, known, &reported)
+            && self.join(taking, said, id, known, &reported)
         {
             taking.tally.joined += 1;
             return;
@@ -197,33 +280,60 @@ impl Joint<'_> {
         self.add(taking, id, said, known, reported);
     }
 
-    /// Adds `reported` to every finding that is the same: of ours, or else to the first of another tool's.
-    fn join(&mut self, said: &Said, id: &RuleId, known: &Known, reported: &Reported) -> bool {
-        let asked = Table::builtin().asked(id.tool().unwrap_or_default(), &said.rule);
+    /// Adds `reported` to every finding that is the same: of ours, or else to the first of another tool's. What
+    /// could not be compared is not the same, so that it stands.
+    fn join(
+        &mut self,
+        taking: &mut Taking<'_>,
+        said: &Said,
+        id: &RuleId,
+        known: &Known,
+        reported: &Reported,
+    ) -> bool {
+        let tool = id.tool().unwrap_or_default();
+        let asked = Table::builtin().asked(tool, &said.rule);
+        let resource = said.resource.as_deref().map(plain);
         let mut joins = false;
+        let mut is_named = true;
         for name in asked.iter().filter(|name| is_ours(name)) {
             let Ok(rule) = name.parse::<RuleId>() else {
                 continue;
             };
             let places = self.known.get(&(known.name.clone(), rule));
-            for &(at, n) in places.into_iter().flatten() {
-                let finding = &mut self.ours[at].findings[n];
-                if is_same(finding, said) {
-                    finding.reported_by.push(reported.clone());
+            for place in places.into_iter().flatten() {
+                if self.pairs == 0 {
+                    taking.uncompared += 1;
+                    return joins;
+                }
+                self.pairs -= 1;
+                let finding = &mut self.ours[place.at].findings[place.n];
+                if is_same(finding, place, said, resource.as_deref()) {
+                    is_named &= name_in(finding, reported, false);
                     joins = true;
                 }
             }
         }
         if joins {
+            taking.unnamed += u64::from(!is_named);
             return true;
         }
         for name in asked {
-            let places = self.asked.get(&(known.name.clone(), name.as_str()));
-            for &(at, n) in places.into_iter().flatten() {
-                let finding = &mut self.added[at].findings[n];
-                if finding.rule.tool() != id.tool() && is_same(finding, said) {
-                    finding.reported_by.push(reported.clone());
-                    // What one of them did not accept stands.
+            let tools = self.asked.get(&(known.name.clone(), name.as_str()));
+            let tools = tools.into_iter().flatten();
+            for place in tools.filter(|it| it.0 != tool).flat_map(|it| it.1) {
+                if self.pairs == 0 {
+                    taking.uncompared += 1;
+                    return false;
+                }
+                self.pairs -= 1;
+                let finding = &mut self.added[place.at].findings[place.n];
+                if is_same(finding, place, said, resource.as_deref()) {
+                    let is_worse = said.severity > finding.severity;
+                    let is_named = name_in(finding, reported, is_worse);
+                    taking.unnamed += u64::from(!is_named);
+                    // The worst that one of them says stands, and what one of them did not accept.
+                    finding.severity = finding.severity.max(said.severity);
+                    finding.confidence = finding.confidence.max(said.confidence);
                     if reported.accepted.is_none() {
                         finding.suppression = None;
                     }
@@ -251,14 +361,16 @@ impl Joint<'_> {
         let at = self.outcome_of(taking, known, false);
         let outcome = &mut self.added[at];
         outcome.result = Status::Fail;
-        outcome.findings.push(finding);
-        let place = (at, outcome.findings.len() - 1);
+        let n = outcome.findings.len();
         if let Some((_, known)) = known {
-            for name in Table::builtin().asked(id.tool().unwrap_or_default(), &said.rule) {
-                let key = (known.name.clone(), name.as_str());
-                self.asked.entry(key).or_default().push(place);
+            let tool = id.tool().unwrap_or_default();
+            for name in Table::builtin().asked(tool, &said.rule) {
+                let tools = self.asked.entry((known.name.clone(), name.as_str()));
+                let places = tools.or_default().entry(tool.to_owned()).or_default();
+                places.push(Place::new(at, n, &finding));
             }
         }
+        outcome.findings.push(finding);
     }
 
     fn leave_open(
@@ -328,6 +440,8 @@ impl<'a> Taking<'a> {
             open: BTreeMap::new(),
             gaps,
             elsewhere: Gaps::default(),
+            uncompared: 0,
+            unnamed: 0,
         }
     }
 
@@ -386,6 +500,24 @@ impl<'a> Taking<'a> {
         if let Some(gaps) = self.gaps.told() {
             outcome.coverage = Coverage::Partial;
             reasons.push(gaps);
+        }
+        let limits = [
+            (
+                self.uncompared,
+                format!(
+                    "of its results were not compared with every finding: {MOST_PAIRS} pairs are the most"
+                ),
+            ),
+            (
+                self.unnamed,
+                format!(
+                    "of its results are not named by every finding that they are: {MOST_NAMED} are the most that one names"
+                ),
+            ),
+        ];
+        for (results, limit) in limits.into_iter().filter(|it| it.0 > 0) {
+            outcome.coverage = Coverage::Partial;
+            reasons.push(format!("{results} {limit}"));
         }
         if let Some(places) = self.elsewhere.told() {
             let results = self.tally.elsewhere;
@@ -475,8 +607,48 @@ fn finding(
     finding
 }
 
+/// Names who reports `finding`, once for each tool, version and rule, or says that no more are named.
+/// `is_worse` is that the finding is as bad as `reported` says and not as any before.
+fn name_in(finding: &mut Finding, reported: &Reported, is_worse: bool) -> bool {
+    let is_it = |it: &&mut Reported| {
+        (&it.tool, &it.version, &it.rule) == (&reported.tool, &reported.version, &reported.rule)
+    };
+    if let Some(before) = finding.reported_by.iter_mut().find(is_it) {
+        if reported.accepted.is_none() {
+            before.accepted = None;
+        }
+        if is_worse {
+            before.severity.clone_from(&reported.severity);
+        }
+        return true;
+    }
+    let is_room = finding.reported_by.len() < MOST_NAMED;
+    if is_room {
+        finding.reported_by.push(reported.clone());
+    }
+    is_room
+}
+
 impl Said {
-    /// What makes it one that was not there before, as a digest.
+    /// How bad it is among those of its identity.
+    fn badness(&self) -> (bool, bool, Severity) {
+        let is_wrong = self.open.is_none();
+        (is_wrong, self.accepted.is_none(), self.severity)
+    }
+
+    /// Takes over what is worse of `other`, which is the same and not worse as a whole.
+    fn worsen(&mut self, other: &Self) {
+        if other.accepted.is_none() {
+            self.accepted = None;
+        }
+        if other.severity > self.severity {
+            self.severity = other.severity;
+            self.word.clone_from(&other.word);
+        }
+        self.confidence = self.confidence.max(other.confidence);
+    }
+
+    /// What makes it one that was not there before, as a digest. How bad it is does not: see [`worst`].
     fn identity(&self, id: &RuleId, found: &Found<'_>) -> Digest {
         let place = match found {
             Found::File(path, _) => path.as_str(),
@@ -502,12 +674,10 @@ impl Said {
 }
 
 /// Whether a finding of a file is about what `said` is about there: the same resource, where both name one,
-/// or else lines that overlap. What has no lines is about the whole file.
-fn is_same(finding: &Finding, said: &Said) -> bool {
-    let resource = finding.evidence.iter().find(|it| it.label == "resource");
-    if let (Some(resource), Some(other)) = (resource, &said.resource) {
-        let (resource, other) = (plain(&resource.value), plain(other));
-        if resource == other {
+/// or else lines that overlap. What has no lines is about the whole file. `resource` is that of `said`, plain.
+fn is_same(finding: &Finding, place: &Place, said: &Said, resource: Option<&str>) -> bool {
+    if let (Some(ours), Some(other)) = (place.resource.as_deref(), resource) {
+        if ours == other {
             return true;
         }
         // Addresses of Terraform are the same everywhere; those of other languages each tool makes up.
@@ -553,6 +723,11 @@ fn plain(address: &str) -> String {
 
 /// Bytes of a reason, after which no more of them are told.
 const MOST_REASON: usize = 500;
+/// Pairs of a result and a finding of its rule and file that are compared, in all: a report with as many
+/// results as one may have, about a file with many findings, would otherwise cost their product.
+const MOST_PAIRS: usize = 2_000_000;
+/// How many a finding names that report it: a tool's rule may be spelled in any number of ways.
+const MOST_NAMED: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -165,6 +165,114 @@ fn the_same_report_twice_adds_nothing_the_second_time() {
 }
 
 #[test]
+fn two_tools_that_are_one_are_as_bad_as_the_worst_of_them() {
+    let report = |tool: &str, rule: &str, more: &str| {
+        format!(
+            r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"{tool}","rules":[{{"id":"{rule}","properties":{{{more}}}}}]}}}},
+            "results":[{{"ruleId":"{rule}","message":{{"text":"m"}},"locations":[{{"physicalLocation":{{"artifactLocation":{{"uri":"Dockerfile"}}}}}}]}}]}}]}}"#
+        )
+    };
+    let low = r#""security-severity":"1.0","precision":"low""#;
+    let critical = r#""security-severity":"9.8","precision":"high""#;
+    for (checkov, trivy) in [(low, critical), (critical, low)] {
+        let checkov = report("Checkov", "CKV_DOCKER_7", checkov);
+        let trivy = report("Trivy", "DS-0001", trivy);
+        for turned in [false, true] {
+            let mut sources = vec![source("c.sarif", &checkov), source("t.sarif", &trivy)];
+            if turned {
+                sources.reverse();
+            }
+            let joined = join(sources, &mut [], &tree());
+            let findings = findings_of(&joined);
+            assert_eq!(findings.len(), 1);
+            assert_eq!(
+                (findings[0].severity, findings[0].confidence),
+                (Severity::Critical, Confidence::High)
+            );
+            let name = if turned { "t.sarif" } else { "c.sarif" };
+            assert_eq!(joined.runs[0].source, PathText::from(name));
+        }
+    }
+}
+
+#[test]
+fn a_repeat_counts_as_the_worst_of_them_in_any_order() {
+    let report = |more: &str| {
+        sarif(&format!(
+            r#"[{{"ruleId":"A","message":{{"text":"m"}},{more},"locations":[{{"physicalLocation":{{"artifactLocation":{{"uri":"infra/main.tf"}}}}}}]}}]"#
+        ))
+    };
+    let accepted = report(r#""level":"warning","suppressions":[{"kind":"inSource"}]"#);
+    let open = report(r#""kind":"open","level":"warning""#);
+    let low = report(r#""level":"note""#);
+    let high = report(r#""level":"error""#);
+    for (one, other, severity) in [
+        (&accepted, &high, Severity::High),
+        (&accepted, &low, Severity::Medium),
+        (&open, &high, Severity::High),
+        (&low, &high, Severity::High),
+    ] {
+        for (first, second) in [(one, other), (other, one)] {
+            let sources = vec![source("a.sarif", first), source("b.sarif", second)];
+            let joined = join(sources, &mut [], &tree());
+            let findings = findings_of(&joined);
+            assert_eq!(findings.len(), 1, "{first} {second}");
+            assert!(findings[0].is_open(), "{first} {second}");
+            assert_eq!(findings[0].severity, severity, "{first} {second}");
+            assert_eq!(joined.runs.iter().map(|it| it.repeated).sum::<u64>(), 1);
+        }
+    }
+}
+
+#[test]
+fn many_results_of_a_whole_file_are_named_once_by_each_finding() {
+    let result = |rule: &str, n: usize| {
+        format!(
+            r#"{{"ruleId":"{rule}","message":{{"text":"{n}"}},"locations":[{{"physicalLocation":{{"artifactLocation":{{"uri":"infra/main.tf"}}}}}}]}}"#
+        )
+    };
+    let report = |results: Vec<String>| {
+        sarif(&format!("[{}]", results.join(","))).replace(r#""name":"T""#, r#""name":"Trivy""#)
+    };
+    let findings = |count: u64| {
+        let ours = (1..=count).map(|n| ours("CM-AWS-006", "infra/main.tf", "aws_s3_bucket.a", n));
+        [outcome(ours.collect())]
+    };
+    let most = |outcomes: &[Outcome]| {
+        let named = outcomes[0].findings.iter().map(|it| it.reported_by.len());
+        named.max()
+    };
+
+    let many = report((0..400).map(|n| result("AWS-0089", n)).collect());
+    let mut outcomes = findings(100);
+    let joined = import("r.sarif", &many, &mut outcomes);
+    assert_eq!((joined.runs[0].joined, most(&outcomes)), (400, Some(1)));
+    assert_eq!(joined.outcomes[0].coverage, Coverage::Complete);
+
+    // One rule in as many spellings as there are results.
+    let spelled = (1..50).map(|n| result(&format!("AWS{}89", "0".repeat(n)), n));
+    let mut outcomes = findings(3);
+    let joined = import("r.sarif", &report(spelled.collect()), &mut outcomes);
+    assert_eq!((joined.runs[0].joined, most(&outcomes)), (49, Some(32)));
+    assert_eq!(joined.outcomes[0].coverage, Coverage::Partial);
+
+    // More pairs than are compared: what is over stands for itself, and that is told.
+    let many = report((0..5_000).map(|n| result("AWS-0089", n)).collect());
+    let mut outcomes = findings(500);
+    let joined = import("r.sarif", &many, &mut outcomes);
+    let run = &joined.runs[0];
+    assert_eq!((run.joined, run.added), (4_000, 1_000));
+    assert_eq!(most(&outcomes), Some(1));
+    let whole = &joined.outcomes[0];
+    assert_eq!(whole.coverage, Coverage::Partial);
+    let reason = whole.reason.as_deref().unwrap_or_default();
+    assert!(
+        reason.contains("1000 of its results were not compared with every finding"),
+        "{reason}"
+    );
+}
+
+#[test]
 fn a_fingerprint_does_not_depend_on_lines_or_versions() {
     let moved = CHECKOV
         .replace("3.3.30", "3.4.0")

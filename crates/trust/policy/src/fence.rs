@@ -24,15 +24,20 @@ use crate::{EngineError, engine::Message, memory::Budget};
 ///
 /// What is not there after `patience` is given up: the answer is [`EngineError::Time`], and the thread
 /// ends when the work does. That is for what the library does without looking at the clock. The work
-/// may take `memory`, in bytes.
+/// may take `memory`, in bytes; once it was told that this is exceeded, the answer is
+/// [`EngineError::Memory`].
 pub(crate) fn run<T: Send + 'static>(
     patience: Duration,
     memory: u64,
     work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {
     POOL.run(patience, move || {
-        let _budget = Budget::begin(memory);
-        work()
+        let budget = Budget::begin(memory);
+        let answer = work();
+        match budget.is_exceeded() {
+            true => Err(EngineError::Memory),
+            false => answer,
+        }
     })
 }
 

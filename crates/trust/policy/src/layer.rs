@@ -80,6 +80,14 @@ impl Layer {
         Self::of_bundle(&files)
     }
 
+    /// The same, for who had [`crate::verify_signed`] verify the archive: there is nothing to note of its
+    /// signature any more.
+    #[must_use]
+    pub fn with_signature_verified(mut self) -> Self {
+        self.notes.retain(|note| note != NOT_VERIFIED);
+        self
+    }
+
     fn of_bundle(files: &[(PathText, Vec<u8>)]) -> Result<Self, BundleError> {
         let mut layer = Self::default();
         for (name, bytes) in files {
@@ -114,8 +122,7 @@ impl Layer {
         let data = layer.data()?;
         manifest.check_data(&data).map_err(BundleError::Manifest)?;
         if files.iter().any(|(name, _)| name.as_str() == SIGNATURES) {
-            let note = format!("`{SIGNATURES}`, a signature in OPA's way, was not verified");
-            layer.notes.push(note);
+            layer.notes.push(NOT_VERIFIED.to_owned());
         }
         Ok(layer)
     }
@@ -235,6 +242,7 @@ fn is_compiled(name: &PathText) -> bool {
 
 const MANIFEST: &str = ".manifest";
 const SIGNATURES: &str = ".signatures.json";
+const NOT_VERIFIED: &str = "`.signatures.json`, a signature in OPA's way, was not verified";
 
 const MAX_FILES: usize = 10_000;
 

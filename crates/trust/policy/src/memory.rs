@@ -6,8 +6,12 @@
 //! budget. One that grows is ended by that; so is, in the same moment, whoever is evaluated beside
 //! it, since nothing says whose memory it is. Before each builtin of ours it is looked at too, and what
 //! one of them makes is bounded by itself.
+//!
+//! An evaluation that was ended so has no answer, whatever it made of that. A builtin that takes any error
+//! for `false`, and a library that takes one for undefined, would turn it into an answer.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -24,7 +28,13 @@ impl Budget {
         running.begun += 1;
         running.ceilings.insert(number, had.saturating_add(bytes));
         running.enforce();
+        EXCEEDED.set(false);
         Self(number)
+    }
+
+    /// Whether the calling thread, which began it, was told since that a limit is exceeded.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        EXCEEDED.get()
     }
 }
 
@@ -38,9 +48,26 @@ impl Drop for Budget {
     }
 }
 
-/// Whether that text is the library's for a limit that is exceeded.
+/// Whether that text is the library's for a limit that is exceeded. The evaluation that goes on remembers
+/// that it was.
 pub(crate) fn is_exceeded(text: &str) -> bool {
-    text.contains("execution exceeded memory limit")
+    let is_exceeded = text.contains("execution exceeded memory limit");
+    if is_exceeded {
+        EXCEEDED.set(true);
+    }
+    is_exceeded
+}
+
+/// Looks whether a limit is exceeded, and has the evaluation remember it.
+pub(crate) fn check() -> Result<(), String> {
+    regorus::check_global_memory_limit().map_err(|error| {
+        EXCEEDED.set(true);
+        error.to_string()
+    })
+}
+
+thread_local! {
+    static EXCEEDED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What the process may have, for each evaluation that goes on.

@@ -28,7 +28,7 @@ pub struct SignedFiles {
 
 /// Verifies that one of `keys` signed every file of the archive `bytes`, and no other. They are a
 /// public key or certificate in PEM, or JSON Web Keys, of which some may be secrets. `scope` is what the
-/// token has to say of its own.
+/// token has to say of its own; without one, it has to say nothing.
 ///
 /// # Errors
 ///
@@ -53,10 +53,12 @@ pub fn verify_signed(
         .map_err(|why| SignedError::Token(Message::new(&why)))?;
     let payload: Payload =
         serde_json::from_slice(&token.payload).map_err(|error| SignedError::Shape(told(&error)))?;
-    if let Some(wanted) = scope
-        && payload.scope.as_deref() != Some(wanted)
-    {
-        return Err(SignedError::Scope(Message::new(wanted)));
+    // What was signed for one purpose is not for all of them. OPA writes no scope as an empty one too.
+    let stated = payload.scope.as_deref().unwrap_or_default();
+    match scope.unwrap_or_default() {
+        wanted if wanted == stated => {}
+        "" => return Err(SignedError::Scoped(Message::new(stated))),
+        wanted => return Err(SignedError::Scope(Message::new(wanted))),
     }
     let mut named = BTreeMap::new();
     for file in payload.files {
@@ -113,6 +115,9 @@ pub enum SignedError {
     /// It was signed for something else.
     #[error("it is not signed for the scope {0}")]
     Scope(Message),
+    /// It was signed for something, and nothing was asked for.
+    #[error("it is signed for the scope {0} alone, which was not asked for: --scope {0}")]
+    Scoped(Message),
     /// One file has two digests.
     #[error("its signature names `{0}` twice")]
     Twice(Message),

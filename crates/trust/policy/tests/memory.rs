@@ -8,7 +8,7 @@
 
 use std::{env, process::Command, time::Duration};
 
-use casemate_policy::{Bundle, Engine as _, EngineError, Limits, Question};
+use casemate_policy::{Bundle, Engine as _, EngineError, Errors, Limits, Question, query};
 use serde_json::{Value, json};
 
 #[test]
@@ -52,6 +52,17 @@ fn grows(rules: &str) {
         Err(EngineError::Memory | EngineError::Evaluate(_) | EngineError::Refuse(_))
     );
     assert!(is_denied, "{answer:?}");
+    // Where the errors of builtins are undefined, this one isn't.
+    let question = Question {
+        input: &input,
+        now: casemate_core::Timestamp::UNIX_EPOCH,
+    };
+    let answer = query(&bundle, "x := data.a.deny", &question, Errors::Lenient);
+    assert!(
+        answer.is_err(),
+        "{} answers",
+        answer.map_or(0, |it| it.len())
+    );
     assert!(took < LIMIT + ONE_STEP, "{} MiB", took >> 20);
 }
 
@@ -67,7 +78,9 @@ fn what_is_modest_is_answered_as_often_as_it_is_asked() {
 }
 
 fn input() -> Value {
-    json!({ "items": (0..300).collect::<Vec<_>>(), "text": "x".repeat(1 << 16) })
+    // As JSON and as YAML, in a few bytes what takes many when it is read.
+    let list = format!("[{}1]", "1,".repeat(900_000));
+    json!({ "items": (0..300).collect::<Vec<_>>(), "text": "x".repeat(1 << 16), "list": list })
 }
 
 fn ask(bundle: &Bundle, input: &Value) -> Result<Vec<Option<Value>>, EngineError> {
@@ -156,6 +169,31 @@ const GROWING: &[(&str, &str)] = &[
     (
         "functions that multiply",
         "f(x) := [[x, y] | some y in input.items]\ng(x) := [f(y) | some y in f(x)]\ndeny := [g(y) | some y in g(1)]",
+    ),
+    // What takes an error for an answer.
+    (
+        "a text that would be JSON",
+        "default deny := 0\ndeny := 1 if json.is_valid(input.list)",
+    ),
+    (
+        "a text that is read as JSON",
+        "default deny := 0\ndeny := 1 if json.unmarshal(input.list)",
+    ),
+    (
+        "a text that is read as YAML",
+        "default deny := 0\ndeny := 1 if yaml.unmarshal(input.list)",
+    ),
+    (
+        "keys that are read",
+        "default deny := 0\ndeny := 1 if io.jwt.verify_rs256(\"e30.e30.e30\", input.list)",
+    ),
+    (
+        "claims that are read",
+        "default deny := 0\ndeny := 1 if io.jwt.decode(concat(\".\", [\"e30\", base64url.encode_no_pad(input.list), \"e30\"]))",
+    ),
+    (
+        "a text that is read in a function",
+        "f(x) := json.unmarshal(x)\ndefault deny := 0\ndeny := 1 if f(input.list)",
     ),
 ];
 

@@ -90,6 +90,7 @@ fn what_is_not_signed_for_all_that_it_holds_is_refused() {
             Some("read"),
             "not signed for the scope read",
         ),
+        ("hashes", "p256.pem", None, "--scope write"),
     ] {
         let error = verified(archive, key, scope).expect_err(archive);
         assert!(error.contains(expected), "{archive}: {error}");

@@ -177,8 +177,11 @@ fn verified(global: &Global, arguments: &policy::Bundle, file: &Path) -> Result<
         Err(why) => return Ok(refused(why)),
     };
     // Who signs what nobody can load signed nothing of use.
-    let loaded = Layer::of_archive(&bytes)
-        .and_then(|layer| Ok((layer.clone(), Bundle::over_builtin(layer)?)));
+    let layer = Layer::of_archive(&bytes).map(|layer| match report.opa {
+        Some(_) => layer.with_signature_verified(),
+        None => layer,
+    });
+    let loaded = layer.and_then(|layer| Ok((layer.clone(), Bundle::over_builtin(layer)?)));
     let (layer, bundle) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return Ok(refused(error.to_string())),

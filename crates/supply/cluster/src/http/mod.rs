@@ -17,7 +17,7 @@ use std::{
 use rustls::{ClientConnection, StreamOwned};
 use serde_json::Value;
 
-pub(crate) use self::server::Server;
+pub(crate) use self::server::{Server, without_userinfo};
 use crate::{Access, RequestError};
 
 /// What can be asked of a cluster, so that who asks need not know how it is reached.
@@ -165,7 +165,7 @@ impl Api for Client {
         let mut pause = self.patience.pause;
         for left in (0..self.patience.tries.max(1)).rev() {
             let error = match self.once(path, accept, limit) {
-                Ok(answer) => match answer.judged() {
+                Ok(answer) => match answer.judged(&self.access) {
                     Ok(body) => return Ok(body),
                     Err((error, asked)) => {
                         pause = asked.unwrap_or(pause);
@@ -217,13 +217,15 @@ impl Answer {
     }
 
     /// The body, or why there is none that counts and when to ask again.
-    fn judged(self) -> Result<Vec<u8>, (RequestError, Option<Duration>)> {
+    fn judged(self, access: &Access) -> Result<Vec<u8>, (RequestError, Option<Duration>)> {
         let error = match (self.code, self.location) {
             (200, _) => return Ok(self.body),
-            (300..400, Some(location)) => RequestError::Redirect(location),
+            (300..400, Some(location)) => {
+                RequestError::Redirect(told(&without_userinfo(&location), access))
+            }
             (code, _) => RequestError::Status {
                 code,
-                message: said(&self.body),
+                message: said(&self.body, access),
             },
         };
         Err((error, self.retry_after))
@@ -231,11 +233,23 @@ impl Answer {
 }
 
 /// What a `Status` of Kubernetes says, in one line.
-fn said(body: &[u8]) -> String {
+fn said(body: &[u8], access: &Access) -> String {
     let status: Value = serde_json::from_slice(body).unwrap_or_default();
-    let message = status["message"].as_str().unwrap_or_default();
-    message
-        .chars()
+    told(status["message"].as_str().unwrap_or_default(), access)
+}
+
+/// What a server says, in one line, without the credential that it may repeat. That is taken out before
+/// the rest is cut, so that no part of it is left at the end. The names that are acted for are no secrets.
+fn told(text: &str, access: &Access) -> String {
+    let mut text = text.to_owned();
+    let credentials = access.headers.iter();
+    for (_, value) in credentials.filter(|(name, _)| *name == "Authorization") {
+        let bare = value.strip_prefix("Bearer ").unwrap_or(value).trim();
+        if !bare.is_empty() {
+            text = text.replace(bare, "…");
+        }
+    }
+    text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(MAX_MESSAGE)
         .collect()

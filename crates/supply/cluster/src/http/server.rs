@@ -19,7 +19,8 @@ impl Server {
         let (is_tls, rest) = match url.split_once("://") {
             Some(("https", rest)) => (true, rest),
             Some(("http", rest)) => (false, rest),
-            Some((scheme, _)) => return Err(format!("the scheme {scheme} is not spoken")),
+            // Not said which: what stands before `://` may be a user and a password.
+            Some(_) => return Err("its scheme is not spoken".to_owned()),
             None => (true, url),
         };
         if !rest.bytes().all(|byte| matches!(byte, b'!'..=b'~')) || rest.contains(['@', '?', '#']) {
@@ -87,9 +88,37 @@ impl fmt::Display for Server {
     }
 }
 
+/// A URL as it may be told: without the user and the password in it.
+pub(crate) fn without_userinfo(url: &str) -> String {
+    // The last @, since a password that nobody encoded may have slashes and others.
+    let Some((before, after)) = url.rsplit_once('@') else {
+        return url.to_owned();
+    };
+    let scheme = before.split_once("://").map(|(scheme, _)| scheme);
+    match scheme.filter(|it| it.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+        Some(scheme) => format!("{scheme}://…@{after}"),
+        None => format!("…@{after}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_is_told_without_who_asks() {
+        for (url, told) in [
+            ("http://h:1/p", "http://h:1/p"),
+            ("http://u:p@h:1", "http://…@h:1"),
+            ("https://u:p/@x@h", "https://…@h"),
+            ("u:p@h", "…@h"),
+            ("u:p@h://x", "…@h://x"),
+        ] {
+            assert_eq!(without_userinfo(url), told);
+        }
+        let error = Server::parse("u:p@h://x").expect_err("no scheme");
+        assert!(!error.contains("u:p"), "{error}");
+    }
 
     #[test]
     fn an_address_is_read_as_kubectl_reads_it() {

@@ -275,3 +275,54 @@ fn a_path_cannot_become_another_request() {
     }
     assert_eq!(server.lines(), [""; 0]);
 }
+
+#[test]
+fn a_credential_that_the_server_repeats_is_not_told() {
+    let said = |reply: fn() -> Reply| {
+        let server = Recorded::plain(move |_| reply());
+        let config = server.kubeconfig("http", "", "token: secret-of-ada");
+        let client = Client::new(access(&config, false).expect("a way"), QUICK);
+        let error = client.get("/api", Accept::Json, 1 << 20).expect_err("no");
+        error.to_string()
+    };
+    let refused = said(|| Reply::refused(403, "Bearer secret-of-ada is nobody"));
+    assert_eq!(refused, "403 Forbidden: Bearer … is nobody");
+    // Not a part of it either, where the message is cut.
+    let cut = said(|| Reply::refused(403, &format!("{}secret-of-ada", "x".repeat(295))));
+    assert!(!cut.contains("sec"), "{cut}");
+    let redirect = said(|| {
+        let long = "x".repeat(4000);
+        let location = format!("https://u:p@h/?token=secret-of-ada&{long}");
+        let text = format!("HTTP/1.1 302 X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+        Reply::Raw(text.into_bytes())
+    });
+    assert!(redirect.contains("https://…@h/?token=…&x"), "{redirect}");
+    assert!(redirect.len() < 500, "{redirect}");
+}
+
+#[test]
+fn a_password_in_a_url_is_not_told() {
+    let server = Recorded::plain(|_| Reply::Json(200, json!({})));
+    let proxied = server.kubeconfig("https", ", proxy-url: 'http://ada:hunter2@p:1'", "");
+    let direct = server
+        .kubeconfig("https", "", "")
+        .replace("https://", "https://ada:hunter2@");
+    for config in [proxied, direct] {
+        let error = access(&config, false).err().expect("no way").to_string();
+        assert!(
+            !error.contains("hunter2") && error.contains("…@"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn only_regular_files_are_read() {
+    let server = Recorded::plain(|_| Reply::Json(200, json!({})));
+    for file in ["/dev/null", "/dev/zero"] {
+        let config = server.kubeconfig("http", "", &format!("tokenFile: {file}"));
+        let error = access(&config, false).err().expect("no way").to_string();
+        assert!(error.contains("no regular file"), "{error}");
+    }
+}

@@ -68,7 +68,7 @@ fn objects() -> Vec<Value> {
 /// A client of a server that answers as `answer` says, and the server.
 fn served(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Client, Recorded) {
     let server = Recorded::plain(answer);
-    let access = access(&server.kubeconfig("http", "", "token: t"), false).expect("a way");
+    let access = access(&server.kubeconfig("http", "", "token: of-ada"), false).expect("a way");
     (Client::new(access, QUICK), server)
 }
 
@@ -547,4 +547,119 @@ fn a_cluster_that_knows_us_not_is_an_error() {
         error.to_string().contains("no discovery document"),
         "{error}"
     );
+}
+
+/// What the server says of itself, with `turned` made of the core's resources.
+fn discovered(
+    is_aggregated: bool,
+    turned: impl Fn(&mut Vec<Value>) + Send + Sync + 'static,
+) -> (Client, Recorded) {
+    let all = Objects {
+        is_aggregated,
+        ..Objects::of(objects())
+    };
+    served(move |asked| {
+        let list = match &*asked.path {
+            "/api" if is_aggregated => "/items/0/versions/0/resources",
+            "/api/v1" => "/resources",
+            _ => return all.answer(asked),
+        };
+        let Reply::Json(code, mut body) = all.answer(asked) else {
+            unreachable!()
+        };
+        let resources = body.pointer_mut(list).and_then(Value::as_array_mut);
+        turned(resources.expect("resources"));
+        Reply::Json(code, body)
+    })
+}
+
+fn named(resource: &Value, plural: &str) -> bool {
+    resource["resource"] == plural || resource["name"] == plural
+}
+
+#[test]
+fn a_server_without_what_every_cluster_has_is_an_error() {
+    let (client, _server) =
+        served(|_| Reply::Json(200, json!({ "kind": "APIGroupDiscoveryList", "items": [] })));
+    let error = read_with(&client, &Scope::default(), &Limits::default()).expect_err("nothing");
+    assert!(error.to_string().contains("pods and namespaces"), "{error}");
+    for is_aggregated in [true, false] {
+        for plural in ["pods", "namespaces"] {
+            let (client, _server) = discovered(is_aggregated, move |resources| {
+                resources.retain(|it| !named(it, plural));
+            });
+            // Whether somebody asks for them or not.
+            let wanted = [wanted("apps", "Deployment")];
+            let (scope, limits) = (Scope::default(), Limits::default());
+            assert!(read(&client, "prod", &wanted, &scope, &limits, &|_| {}).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_kind_that_nobody_can_list_is_a_gap() {
+    for is_aggregated in [true, false] {
+        let (client, _server) = discovered(is_aggregated, |resources| {
+            let mut maps = resources.iter_mut().filter(|it| named(it, "configmaps"));
+            maps.next().expect("it")["verbs"] = json!(["get", "create"]);
+        });
+        let reading = reading(&client);
+        let maps = told(&reading, "v1 configmaps");
+        assert_eq!(
+            (maps.result, maps.coverage),
+            (Status::Error, Coverage::Partial)
+        );
+    }
+}
+
+#[test]
+fn a_text_longer_than_our_limits_is_told() {
+    let (client, _server) = served(but("/api/v1/pods", |_, _| {
+        let mut pod = object("v1", "Pod", "ml", "deep");
+        let mut deep = json!(vec![1; 1000]);
+        for _ in 0..60 {
+            deep = json!([deep]);
+        }
+        pod["spec"] = deep;
+        list(&json!([object("v1", "Pod", "ml", "a"), pod]))
+    }));
+    let limits = Limits {
+        bytes: 32 << 10,
+        ..Limits::default()
+    };
+    let reading = read_with(&client, &Scope::default(), &limits).expect("a reading");
+    let pods = told(&reading, "v1 pods");
+    assert_eq!(
+        (pods.result, pods.coverage),
+        (Status::Undetermined, Coverage::Partial)
+    );
+    let reason = pods.reason.as_deref().expect("a reason");
+    assert!(
+        reason.starts_with("1 of its objects were left out"),
+        "{reason}"
+    );
+    assert!(names(&reading).contains(&"cluster prod: v1 Pod ml/a"));
+    // What is after it and short is still judged.
+    assert!(names(&reading).contains(&"cluster prod: apps/v1 Deployment ml/api"));
+}
+
+#[test]
+fn empty_pages_without_end_are_told() {
+    let count = AtomicUsize::new(0);
+    let (client, server) = served(but("/api/v1/pods", move |_, _| {
+        let next = count.fetch_add(1, Ordering::SeqCst).to_string();
+        match next.len() {
+            // An end all the same, for whoever does not see it.
+            1 => Reply::Json(
+                200,
+                json!({ "kind": "PodList", "items": [], "metadata": { "continue": next } }),
+            ),
+            _ => list(&json!([])),
+        }
+    }));
+    let reading = reading(&client);
+    let reason = told(&reading, "v1 pods").reason.as_deref();
+    assert!(reason.expect("a reason").contains("3 pages in a row"));
+    let lines = server.lines();
+    assert_eq!(lines.iter().filter(|it| it.contains("/pods?")).count(), 3);
 }

@@ -13,6 +13,10 @@ pub(super) fn other<'a>(
     after: &World,
     repaired: impl Iterator<Item = &'a Origin>,
 ) -> Option<String> {
+    let mut files = before.files().values();
+    if files.any(|file| has_unread_blocks(file)) {
+        return Some("what provisioners and check blocks make of it is not known".to_owned());
+    }
     let repaired = Repaired(repaired.map(place).collect());
     let counted = |world: &World| world.resources().iter().filter(is_counted).count();
     let pairs = || {
@@ -37,6 +41,26 @@ fn place(origin: &Origin) -> (*const File, Span) {
     (Arc::as_ptr(&origin.file), origin.span)
 }
 
+/// Whether a file of Terraform has blocks with expressions that nothing here evaluates.
+fn has_unread_blocks(file: &File) -> bool {
+    let has = |block: &str| {
+        file.text
+            .lines()
+            .any(|line| line.trim_start().starts_with(block))
+    };
+    file.subject.path.as_str().ends_with(".tf") && (has("provisioner") || has("check"))
+}
+
+/// Whether a value that is not known is computed from names, of which the changed one may be one: then it
+/// may be another one without being known.
+fn asks_for_names(origin: &Origin) -> bool {
+    let ways = origin.steps().map(|step| &step.origin).chain([origin]);
+    let mut texts = ways.map(Origin::text);
+    texts.any(|text| NAMES.iter().any(|name| text.contains(name)))
+}
+
+const NAMES: &[&str] = &["var.", "local.", "module.", "each.", "count."];
+
 /// The places of attributes that may be others.
 struct Repaired(HashSet<(*const File, Span)>);
 
@@ -59,7 +83,7 @@ impl Repaired {
             (Value::Integer(a), Value::Integer(b)) => a != b,
             (Value::Float(a), Value::Float(b)) => a.total_cmp(b).is_ne(),
             (Value::String(a), Value::String(b)) => a != b,
-            (Value::Unknown(a), Value::Unknown(b)) => a != b,
+            (Value::Unknown(a), Value::Unknown(b)) => a != b || asks_for_names(&before.origin),
             _ => true,
         };
         is_other && !self.0.contains(&place(&before.origin))

@@ -26,6 +26,8 @@ pub(super) const BUILTINS: &[Builtin] = bounded![
     "json.marshal_with_options" / 2: lines,
     "json.patch" / 2: can_be_gone_through,
     "json.remove" / 2: can_be_gone_through,
+    // The library hides that memory is the reason behind another one.
+    "json.unmarshal" / 1: can_be_gone_through,
     "max" / 1: can_be_gone_through,
     "min" / 1: can_be_gone_through,
     "object.union" / 2: can_be_gone_through,

@@ -131,7 +131,7 @@ fn json_is_valid(arguments: &[Value], _: Moment) -> Answer {
     let [Value::String(text)] = arguments else {
         return Ok(Value::from(false));
     };
-    Ok(Value::from(super::from_json(text).is_ok()))
+    super::is_read(super::from_json(text))
 }
 
 fn numbers_range(arguments: &[Value], _: Moment) -> Answer {

@@ -51,8 +51,8 @@ fn install_all(
             let Builtin { name, function, .. } = *builtin;
             let moment = MOMENT.get();
             // The library looks between steps of its own, and a step of ours can be a large one.
-            if let Err(error) = regorus::check_global_memory_limit() {
-                return Err(std::io::Error::other(error.to_string()).into());
+            if let Err(why) = memory::check() {
+                return Err(std::io::Error::other(why).into());
             }
             match function(&arguments, moment) {
                 Ok(value) => Ok(value),
@@ -207,7 +207,28 @@ fn to_json(value: &Value) -> Result<String, Fault> {
 }
 
 fn from_json(text: &str) -> Answer {
-    Value::from_json_str(text).map_err(|_| "was given something that is not JSON".into())
+    Value::from_json_str(text).map_err(|error| {
+        fault(
+            &format!("{error:#}"),
+            "was given something that is not JSON",
+        )
+    })
+}
+
+/// What an error of the library is: `all` that it says, causes too, tells whether it is for memory.
+fn fault(all: &str, otherwise: &str) -> Fault {
+    match memory::is_exceeded(all) {
+        true => Fault::Refuse(Message::of_diagnostic(all).to_string()),
+        false => otherwise.into(),
+    }
+}
+
+/// Whether something can be read. What is refused is no answer to that.
+fn is_read<T>(read: Result<T, Fault>) -> Answer {
+    match read {
+        Err(Fault::Refuse(why)) => Err(Fault::Refuse(why)),
+        read => Ok(Value::from(read.is_ok())),
+    }
 }
 
 /// What the library's own builtin answers.
@@ -217,10 +238,7 @@ fn delegate(name: &'static str, arguments: &[Value]) -> Answer {
     let parameters = vec![place.clone(); arguments.len()];
     function(place.span(), &parameters, arguments, true).map_err(|error| {
         let text = Message::of_diagnostic(&error.to_string()).to_string();
-        match memory::is_exceeded(&text) {
-            true => Fault::Refuse(text),
-            false => Fault::NoAnswer(text),
-        }
+        fault(&format!("{error:#}"), &text)
     })
 }
 

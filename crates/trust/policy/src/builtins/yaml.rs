@@ -7,7 +7,9 @@ use casemate_document::{
 use regorus::Value;
 use serde_json::Value as Json;
 
-use super::{Answer, Builtin, Fault, Moment, can_be_gone_through, string, text::MAX_TEXT};
+use super::{
+    Answer, Builtin, Fault, Moment, can_be_gone_through, fault, is_read, string, text::MAX_TEXT,
+};
 
 pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("yaml.is_valid", 1, is_valid),
@@ -20,7 +22,7 @@ fn is_valid(arguments: &[Value], _: Moment) -> Answer {
     let [Value::String(text)] = arguments else {
         return Ok(Value::from(false));
     };
-    Ok(Value::from(read(text).is_ok()))
+    is_read(read(text))
 }
 
 fn unmarshal(arguments: &[Value], _: Moment) -> Answer {
@@ -28,7 +30,10 @@ fn unmarshal(arguments: &[Value], _: Moment) -> Answer {
         return Err("expects a string".into());
     };
     let document = read(string(text)?)?;
-    serde_json::from_value(document).map_err(|error| Fault::NoAnswer(error.to_string()))
+    serde_json::from_value(document).map_err(|error| {
+        let text = error.to_string();
+        fault(&text, &text)
+    })
 }
 
 /// The first document of a text; a second one is an error, for it would be missed.

@@ -51,6 +51,24 @@ fn a_bundle_is_read_as_opa_reads_one() {
 }
 
 #[test]
+fn that_a_signature_was_not_verified_is_noted_until_it_was() {
+    let files = [
+        file(".signatures.json", "{}"),
+        file("a.rego", "package a\n"),
+        file("policy.wasm", "\0asm"),
+    ];
+    let layer = Layer::of_archive(&pack(&files).expect("packs")).expect("reads");
+    assert_eq!(layer.notes().len(), 2, "{:?}", layer.notes());
+    let layer = layer.with_signature_verified();
+    assert_eq!(layer.notes().len(), 1, "{:?}", layer.notes());
+    assert!(
+        !layer.notes()[0].contains("verified"),
+        "{:?}",
+        layer.notes()
+    );
+}
+
+#[test]
 fn a_directory_with_a_manifest_is_a_bundle_and_one_without_is_not() {
     let data = || file("a/data.json", r#"{"one": 1}"#);
     let module = || file("x.rego", "package x\ny := data.a.one\n");

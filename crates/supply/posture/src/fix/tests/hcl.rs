@@ -137,6 +137,15 @@ fn a_value_that_decides_something_else_is_left_and_said_so() {
             "output \"o\" {\n  value = var.safe\n}\n",
             "output.o has it too",
         ),
+        (
+            "data \"aws_vpc\" \"v\" {}\nresource \"aws_security_group\" \"s\" {\n  ingress {\n    from_port = 22\n    to_port = 22\n    \
+             protocol = \"tcp\"\n    cidr_blocks = concat(data.aws_vpc.v.cidrs, var.safe ? [\"0.0.0.0/0\"] : [])\n  }\n}\n",
+            "aws_security_group.s has it too",
+        ),
+        (
+            "resource \"null_resource\" \"n\" {\n  provisioner \"local-exec\" {\n    command = var.safe ? \"a\" : \"b\"\n  }\n}\n",
+            "is decided elsewhere",
+        ),
     ] {
         let text = format!("{variable}{VOLUME}{use_of_it}");
         let fixed = fixed("CM-AWS-063", &[("main.tf", &text)]);

@@ -77,7 +77,19 @@ pub(super) struct Named {
     pub(super) id: Option<String>,
     /// What it is for alone.
     pub(super) algorithm: Option<String>,
+    /// Whether its `use` and `key_ops`, where it has them, let it verify (RFC 7517, 4.2 and 4.3).
+    is_to_verify: bool,
     pub(super) key: Key,
+}
+
+impl Named {
+    /// Whether it may verify a token of `algorithm`, by all that it says of itself. A secret that is empty
+    /// may not: everybody knows it.
+    pub(super) fn may_verify(&self, algorithm: &str) -> bool {
+        let is_known_to_all = matches!(&self.key, Key::Secret(secret) if secret.is_empty());
+        let is_for_it = self.algorithm.as_deref().is_none_or(|it| it == algorithm);
+        self.is_to_verify && is_for_it && !is_known_to_all
+    }
 }
 
 /// A key that verifies.
@@ -179,6 +191,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Named>, Fault> {
         return Ok(vec![Named {
             id: None,
             algorithm: None,
+            is_to_verify: true,
             key,
         }]);
     }
@@ -203,8 +216,22 @@ fn named(key: &Value) -> Result<Named, Fault> {
     Ok(Named {
         id: text("kid"),
         algorithm: text("alg"),
+        is_to_verify: is_to_verify(key),
         key: key_of(key)?,
     })
+}
+
+fn is_to_verify(key: &Value) -> bool {
+    let is_for_signatures = match &key["use"] {
+        Value::Undefined => true,
+        purpose => *purpose == Value::from("sig"),
+    };
+    let has_operation = match &key["key_ops"] {
+        Value::Undefined => true,
+        Value::Array(operations) => operations.contains(&Value::from("verify")),
+        _ => false,
+    };
+    is_for_signatures && has_operation
 }
 
 fn key_of(key: &Value) -> Result<Key, Fault> {

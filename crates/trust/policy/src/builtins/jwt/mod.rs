@@ -128,18 +128,23 @@ pub(crate) struct Verified {
 }
 
 /// The token `text`, if one of `keys` signed it. They are in PEM, or JSON Web Keys; each is for its own
-/// kind of algorithm, whatever the token says.
+/// kind of algorithm, whatever the token says, and for what it says itself. The builtins, which do as OPA
+/// does, look at the latter less: at no `use`, and at no `alg` of a key that the token names.
 pub(crate) fn verified_token(text: &str, keys: &str) -> Result<Verified, String> {
     let told = |fault: Fault| match fault {
         Fault::NoAnswer(why) | Fault::Refuse(why) => why,
     };
-    let keys = keys::read(keys).map_err(|fault| format!("of the key: {}", told(fault)))?;
+    let mut keys = keys::read(keys).map_err(|fault| format!("of the key: {}", told(fault)))?;
     let token = Token::read(text).map_err(|fault| format!("of the token: {}", told(fault)))?;
     let stated = token.header("alg").unwrap_or_default().to_owned();
     let algorithm = Algorithm::of(&stated);
     let algorithm = algorithm.ok_or_else(|| format!("its algorithm is {stated:?}"))?;
     if !matches!(&token.header["crit"], Value::Undefined) {
         return Err("it demands something that is not known".to_owned());
+    }
+    keys.retain(|key| key.may_verify(&stated));
+    if keys.is_empty() {
+        return Err(format!("no key that is given may verify {stated}"));
     }
     if !token.verifies_with_any(&keys, algorithm) {
         return Err("no key that is given made it".to_owned());
@@ -339,6 +344,7 @@ const MAX_NESTED: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use super::verified_token;
     use crate::testkit::value_of;
 
     /// OPA reads on over what it does not know; RFC 7515, section 4.1.11, forbids that.
@@ -355,6 +361,38 @@ mod tests {
             let value = value_of(&verified).expect(header).expect(header);
             assert_eq!(value.to_string(), holds, "{header}");
         }
+    }
+
+    /// A key is for what it says of itself, whatever it is called.
+    #[test]
+    fn a_key_that_is_for_something_else_verifies_no_bundle() {
+        let token = |header: &str, secret: &str| {
+            let key = format!(r#"{{"kty": "oct", "k": "{secret}"}}"#);
+            let token = value_of(&format!("io.jwt.encode_sign({header}, {{}}, {key})"));
+            let token = token.expect(header).expect(header);
+            token.as_str().expect("a text").to_owned()
+        };
+        let called = token(r#"{"alg": "HS256", "kid": "k"}"#, "c2VjcmV0");
+        for (members, holds) in [
+            ("", true),
+            (r#", "kid": "k", "alg": "HS256", "use": "sig""#, true),
+            (r#", "kid": "k", "key_ops": ["sign", "verify"]"#, true),
+            (r#", "kid": "k", "alg": "HS512""#, false),
+            (r#", "kid": "k", "use": "enc""#, false),
+            (r#", "use": "enc""#, false),
+            (r#", "kid": "k", "key_ops": ["sign"]"#, false),
+            (r#", "key_ops": "verify""#, false),
+        ] {
+            let key = format!(r#"{{"kty": "oct", "k": "c2VjcmV0"{members}}}"#);
+            let verified = verified_token(&called, &key).map(|it| it.key);
+            assert_eq!(verified.is_ok(), holds, "{members}: {verified:?}");
+        }
+        let empty = verified_token(
+            &token(r#"{"alg": "HS256"}"#, ""),
+            r#"{"kty": "oct", "k": ""}"#,
+        );
+        let why = empty.map(|it| it.key).expect_err("refused");
+        assert!(why.contains("no key that is given may verify"), "{why}");
     }
 
     #[test]

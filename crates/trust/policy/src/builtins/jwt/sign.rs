@@ -14,7 +14,7 @@ use ring::{
 use sha2::{Sha256, Sha384, Sha512};
 
 use super::{
-    super::{Answer, Fault, Moment, can_be_gone_through, from_json, string, to_json},
+    super::{Answer, Fault, Moment, can_be_gone_through, from_json, is_read, string, to_json},
     keys::{Algorithm, Rsa, field, unsigned},
     to_base64,
 };
@@ -52,7 +52,7 @@ fn encoded(header: &str, payload: &str, key: &Value) -> Answer {
         Value::String(kind) => kind.is_empty() || **kind == *"JWT",
         _ => true,
     };
-    if is_jwt && from_json(payload).is_err() {
+    if is_jwt && is_read(from_json(payload))? == Value::from(false) {
         return Err("was given a token whose payload is not JSON".into());
     }
     let signed = format!(

@@ -3,7 +3,7 @@
 
 use regorus::Value;
 
-use super::{Fault, MAX_TEXT};
+use super::{super::from_json, Fault, MAX_TEXT};
 
 /// `template` with what it names in `data`. What is not there is written `<undefined>`.
 pub(super) fn render(template: &str, data: &Value) -> Result<String, Fault> {
@@ -344,7 +344,7 @@ impl<'a> Renderer<'a> {
             }
             "true" | "false" if path.is_empty() => Item::Value(Value::from(start == "true")),
             number if path.is_empty() && number.parse::<i64>().is_ok() => {
-                Item::Value(Value::from_json_str(number).map_err(|_| "has a wrong number")?)
+                Item::Value(from_json(number)?)
             }
             _ => return Err("has a template with a function, and knows none".into()),
         };
