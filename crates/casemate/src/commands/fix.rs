@@ -144,9 +144,14 @@ fn named(path: &str) -> String {
 }
 
 fn tell(global: &Global, fixed: &Fixed, is_written: bool, unwritten: usize) {
+    // Whose file could not be written is not repaired either.
+    let what = match is_written && unwritten == 0 {
+        true => "repaired",
+        false => "can be repaired",
+    };
     for found in &fixed.gone {
         let place = found.attribute.origin.location();
-        output::detail(global, || format!("{place}: {}: repaired", found.rule.id));
+        output::detail(global, || format!("{place}: {}: {what}", found.rule.id));
     }
     for (found, why) in &fixed.left {
         let place = found.attribute.origin.location();

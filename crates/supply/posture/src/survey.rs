@@ -49,7 +49,7 @@ impl PostureSurvey {
         let kept = readings
             .into_iter()
             .filter_map(|reading| reading.downcast().ok());
-        self.judge_kept(kept.map(|kept| *kept).collect()).report
+        self.judge_kept(kept.map(|kept| *kept).collect()).0.report
     }
 
     /// The file, if there is a reader for it: what [`crate::fix::fix()`] takes.
@@ -100,7 +100,8 @@ impl Survey for PostureSurvey {
         let kept = readings
             .into_iter()
             .filter_map(|reading| reading.downcast().ok());
-        self.judge_kept(kept.map(|kept| *kept).collect()).outcomes
+        let (judged, files) = self.judge_kept(kept.map(|kept| *kept).collect());
+        self.outcomes(&files, &judged.world, &judged.report)
     }
 }
 
@@ -141,9 +142,10 @@ fn text(subject: &Subject, source: &dyn Source) -> Option<(Arc<File>, Option<Str
 pub(crate) struct Judged {
     pub(crate) world: World,
     pub(crate) report: Report,
-    /// Of each file, unless it says nothing by itself.
-    pub(crate) outcomes: Vec<Option<Outcome>>,
 }
+
+/// A file, and whether something is said of it.
+type Told = (Arc<File>, bool);
 
 impl PostureSurvey {
     /// Judges files that are in memory.
@@ -152,10 +154,10 @@ impl PostureSurvey {
             let (reader, draft) = read::read(file)?;
             Some(Kept { reader, draft })
         });
-        self.judge_kept(kept.collect())
+        self.judge_kept(kept.collect()).0
     }
 
-    fn judge_kept(&self, kept: Vec<Kept>) -> Judged {
+    fn judge_kept(&self, kept: Vec<Kept>) -> (Judged, Vec<Told>) {
         let (world, files) = gather(kept);
         let mut report = Report::default();
         for family in FAMILIES {
@@ -164,17 +166,12 @@ impl PostureSurvey {
         if let Some(user) = &self.user {
             user.judge(&world, &mut report);
         }
-        let outcomes = self.outcomes(&files, &world, &report);
-        Judged {
-            world,
-            report,
-            outcomes,
-        }
+        (Judged { world, report }, files)
     }
 }
 
 /// What was read, and the files with whether something is said of them.
-fn gather(kept: Vec<Kept>) -> (World, Vec<(Arc<File>, bool)>) {
+fn gather(kept: Vec<Kept>) -> (World, Vec<Told>) {
     let (readers, mut drafts): (Vec<usize>, Vec<Draft>) =
         kept.into_iter().map(|it| (it.reader, it.draft)).unzip();
     let mut world = World::default();
@@ -198,12 +195,7 @@ fn gather(kept: Vec<Kept>) -> (World, Vec<(Arc<File>, bool)>) {
 
 impl PostureSurvey {
     /// One outcome for each file: what was found there, or why nothing can be said.
-    fn outcomes(
-        &self,
-        files: &[(Arc<File>, bool)],
-        world: &World,
-        report: &Report,
-    ) -> Vec<Option<Outcome>> {
+    fn outcomes(&self, files: &[Told], world: &World, report: &Report) -> Vec<Option<Outcome>> {
         let plain = files.iter().map(|(file, _)| self.outcome(file));
         let mut outcomes: Vec<Outcome> = plain.collect();
         let mut places = Places::of(files);
@@ -258,7 +250,7 @@ impl PostureSurvey {
             outcome.findings.sort_by(order);
         }
         // What is kept aside says nothing, unless something was found in it.
-        let told = |(outcome, (_, is_told)): (Outcome, &(Arc<File>, bool))| {
+        let told = |(outcome, (_, is_told)): (Outcome, &Told)| {
             (*is_told || outcome.result != Status::Pass).then_some(outcome)
         };
         outcomes.into_iter().zip(files).map(told).collect()
@@ -288,9 +280,8 @@ struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    fn of(files: &'a [(Arc<File>, bool)]) -> Self {
-        let path =
-            |(at, (file, _)): (usize, &'a (Arc<File>, bool))| (file.subject.path.as_str(), at);
+    fn of(files: &'a [Told]) -> Self {
+        let path = |(at, (file, _)): (usize, &'a Told)| (file.subject.path.as_str(), at);
         Self {
             by_path: files.iter().enumerate().map(path).collect(),
             lines: HashMap::new(),

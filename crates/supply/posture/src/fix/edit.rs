@@ -142,10 +142,7 @@ impl<'a> Places<'a> {
             }
         };
         match cursor.resource.language {
-            Language::Kubernetes
-            | Language::Compose
-            | Language::GithubActions
-            | Language::GitlabCi => {
+            Language::Kubernetes | Language::GithubActions => {
                 let cursor = path.map_or(cursor.clone(), |path| cursor.at(path));
                 set(&cursor, word).map(Place::own)
             }

@@ -4,7 +4,10 @@ use std::{collections::HashSet, sync::Arc};
 
 use casemate_document::Span;
 
-use crate::{Attr, File, Origin, Resource, Value, World};
+use crate::{
+    Attr, File, Origin, Resource, Value, World,
+    read::terraform::{self, Body},
+};
 
 /// What a change of a value changes besides the attributes at the places that are `repaired`: nothing, or
 /// a clause that says what.
@@ -13,9 +16,12 @@ pub(super) fn other<'a>(
     after: &World,
     repaired: impl Iterator<Item = &'a Origin>,
 ) -> Option<String> {
-    let mut files = before.files().values();
-    if files.any(|file| has_unread_blocks(file)) {
-        return Some("what provisioners and check blocks make of it is not known".to_owned());
+    if before.files().values().any(has_unread_blocks) {
+        return Some("what provisioners and checks make of it is not known".to_owned());
+    }
+    let is_counted_here = |it: &Resource| !it.address.contains(UNCOUNTED);
+    if !before.resources().iter().all(is_counted_here) {
+        return Some("how many there are of some is not known".to_owned());
     }
     let repaired = Repaired(repaired.map(place).collect());
     let counted = |world: &World| world.resources().iter().filter(is_counted).count();
@@ -41,25 +47,44 @@ fn place(origin: &Origin) -> (*const File, Span) {
     (Arc::as_ptr(&origin.file), origin.span)
 }
 
-/// Whether a file of Terraform has blocks with expressions that nothing here evaluates.
-fn has_unread_blocks(file: &File) -> bool {
-    let has = |block: &str| {
-        file.text
-            .lines()
-            .any(|line| line.trim_start().starts_with(block))
-    };
-    file.subject.path.as_str().ends_with(".tf") && (has("provisioner") || has("check"))
+/// Whether a file of Terraform has blocks with expressions that nothing here evaluates. Of one in JSON that
+/// is asked of its text.
+fn has_unread_blocks(file: &Arc<File>) -> bool {
+    let path = file.subject.path.as_str();
+    if [".tf.json", ".tofu.json"]
+        .iter()
+        .any(|end| path.ends_with(end))
+    {
+        return UNREAD.iter().any(|kind| file.text.contains(kind));
+    }
+    let is_native = [".tf", ".tofu"].iter().any(|end| path.ends_with(end));
+    // Most files have not even the words.
+    is_native
+        && UNREAD.iter().any(|kind| file.text.contains(kind))
+        && has_block(&terraform::parse(file).0)
 }
+
+fn has_block(body: &Body) -> bool {
+    let mut blocks = body.blocks.iter();
+    blocks.any(|it| UNREAD.contains(&&*it.kind) || has_block(&it.body))
+}
+
+const UNREAD: &[&str] = &["check", "import", "provisioner"];
+
+/// In the address of a resource of which nobody knows how many there are.
+const UNCOUNTED: &str = "[?]";
 
 /// Whether a value that is not known is computed from names, of which the changed one may be one: then it
 /// may be another one without being known.
 fn asks_for_names(origin: &Origin) -> bool {
     let ways = origin.steps().map(|step| &step.origin).chain([origin]);
-    let mut texts = ways.map(Origin::text);
-    texts.any(|text| NAMES.iter().any(|name| text.contains(name)))
+    let texts = ways.map(Origin::text);
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let mut words = texts.flat_map(|text| text.split(|c| !is_word(c)));
+    words.any(|word| NAMES.contains(&word))
 }
 
-const NAMES: &[&str] = &["var.", "local.", "module.", "each.", "count."];
+const NAMES: &[&str] = &["var", "local", "module", "each", "count"];
 
 /// The places of attributes that may be others.
 struct Repaired(HashSet<(*const File, Span)>);

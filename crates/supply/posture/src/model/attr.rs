@@ -127,7 +127,7 @@ impl Map {
 
 /// Whether a key stands twice. Maps are short, and most keys stand once.
 fn is_repeated(items: &[Item]) -> bool {
-    if items.len() > FEW {
+    if items.len() > MAX_WALKED {
         let mut seen = HashSet::with_capacity(items.len());
         return items.iter().any(|item| !seen.insert(&item.key));
     }
@@ -149,9 +149,6 @@ fn last_of_each(items: Vec<Item>) -> Vec<Item> {
     }
     kept
 }
-
-/// So many keys are compared with each other faster than they are hashed.
-const FEW: usize = 16;
 
 impl Attr {
     /// A value that is written at `origin`.
@@ -313,7 +310,7 @@ impl Attr {
     }
 }
 
-/// Shorter maps are walked faster than a key is hashed.
+/// Shorter maps are walked, and their keys compared with each other, faster than a key is hashed.
 const MAX_WALKED: usize = 16;
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ pub(crate) enum Content {
 
 /// Whether a file is called what only the languages that are read here are called.
 pub(crate) fn is_named(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let name = path::name(path).to_ascii_lowercase();
     let is_build = ["dockerfile", "containerfile"]
         .iter()
         .any(|it| name.starts_with(it));

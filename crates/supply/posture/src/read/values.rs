@@ -18,11 +18,7 @@ pub(crate) const KIND: &str = "helm-values";
 
 fn read(file: &Arc<File>) -> Option<Draft> {
     let name = file.subject.path.as_str();
-    let is_yaml = matches!(
-        aside::end(name).to_ascii_lowercase().as_str(),
-        "yaml" | "yml"
-    );
-    if !is_yaml || is_manifest(file) || aside::is_template(name) {
+    if !path::is_yaml(name) || is_manifest(file) || aside::is_template(name) {
         return None;
     }
     let is_called = path::name(name).to_ascii_lowercase().contains("values");

@@ -146,6 +146,10 @@ fn a_value_that_decides_something_else_is_left_and_said_so() {
             "resource \"null_resource\" \"n\" {\n  provisioner \"local-exec\" {\n    command = var.safe ? \"a\" : \"b\"\n  }\n}\n",
             "is decided elsewhere",
         ),
+        (
+            "data \"aws_vpc\" \"v\" {}\nresource \"aws_eip\" \"e\" {\n  count = length(data.aws_vpc.v.ids) + (var.safe ? 1 : 0)\n}\n",
+            "how many there are",
+        ),
     ] {
         let text = format!("{variable}{VOLUME}{use_of_it}");
         let fixed = fixed("CM-AWS-063", &[("main.tf", &text)]);

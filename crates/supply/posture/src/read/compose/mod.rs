@@ -108,7 +108,7 @@ struct Files<'a> {
 
 impl<'a> Files<'a> {
     fn text(&self, from: &str, name: &str) -> Option<&'a Arc<File>> {
-        self.texts.get(beside(from, name).as_str()).copied()
+        self.texts.get(beside(from, name)?.as_str()).copied()
     }
 
     /// Tells which files it includes that are not judged by themselves.
@@ -124,7 +124,7 @@ impl<'a> Files<'a> {
             for name in listed(paths) {
                 let path = name
                     .as_str()
-                    .map(|name| beside(file.subject.path.as_str(), name));
+                    .and_then(|name| beside(file.subject.path.as_str(), name));
                 let known = path.as_deref().and_then(|path| world.files().get(path));
                 // Networks and volumes alone run nothing.
                 let has_services = known.is_none_or(|file| file.text.contains("services"));
@@ -151,14 +151,17 @@ impl<'a> Files<'a> {
         let name = extends
             .text()
             .or_else(|| extends.get("service").and_then(Attr::text));
-        let file = extends.get("file").and_then(Attr::text).ok();
-        let file = file.map_or_else(|| path.to_owned(), |file| beside(path, &file));
-        let base = name.ok().and_then(|name| {
-            let services = self.roots.get(file.as_str())?.get("services").ok()?;
+        let written = extends.get("file").and_then(Attr::text).ok();
+        let file = match &written {
+            Some(name) => beside(path, name),
+            None => Some(path.to_owned()),
+        };
+        let base = name.ok().zip(file.as_deref()).and_then(|(name, file)| {
+            let services = self.roots.get(file)?.get("services").ok()?;
             services.get(&name).ok()
         });
-        match base {
-            Some(base) if depth < MAX_DEPTH => {
+        match base.zip(file) {
+            Some((base, file)) if depth < MAX_DEPTH => {
                 let base = self.extended(&file, base, depth + 1);
                 over(&base, service)
             }
@@ -166,7 +169,10 @@ impl<'a> Files<'a> {
                 service,
                 &format!("more than {MAX_DEPTH} services extend each other"),
             ),
-            None => open(service, &format!("what it extends in {file} was not read")),
+            None => {
+                let file = written.as_deref().unwrap_or(path);
+                open(service, &format!("what it extends in {file} was not read"))
+            }
         }
     }
 
@@ -281,20 +287,9 @@ pub(crate) fn open(attr: &Attr, why: &str) -> Attr {
     Attr::new(Value::Map(Arc::new(map)), attr.origin.clone())
 }
 
-/// The path of `name` as seen from the folder of `from`.
-pub(crate) fn beside(from: &str, name: &str) -> String {
-    let mut parts: Vec<&str> = from.split('/').collect();
-    parts.pop();
-    for part in name.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            other => parts.push(other),
-        }
-    }
-    parts.join("/")
+/// The path of `name` as seen from the folder of `from`; none where it leads out of the tree.
+pub(crate) fn beside(from: &str, name: &str) -> Option<String> {
+    path::joined(path::folder(from), name)
 }
 
 const MAX_DEPTH: usize = 16;
@@ -314,6 +309,8 @@ mod tests {
         for (include, is_told) in [
             ("[sub/a.inc]", true),
             ("[sub/none.yml]", true),
+            ("[../sub/a.yml]", true),
+            ("[/sub/a.yml]", true),
             ("['https://x.example/a.yml']", true),
             ("[{path: [sub/a.yml, sub/none.yml]}]", true),
             ("['${WHERE}/a.yml']", true),

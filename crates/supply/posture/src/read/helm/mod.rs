@@ -85,11 +85,7 @@ fn tell_left(drafts: &[Draft], charts: &[Chart], world: &mut World) {
     for draft in drafts {
         let (file, path) = (&draft.file, path(draft));
         let (folder, name) = (read::path::folder(path), read::path::name(path));
-        let is_yaml = matches!(
-            aside::end(path).to_ascii_lowercase().as_str(),
-            "yaml" | "yml"
-        );
-        if !is_yaml {
+        if !read::path::is_yaml(path) {
             continue;
         }
         let has = |word: &str| file.text.contains(word);

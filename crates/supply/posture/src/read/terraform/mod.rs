@@ -29,7 +29,10 @@ use std::{sync::Arc, thread};
 use casemate_document::{Error, Span};
 
 use self::{eval::Eval, tree::Tree};
-use super::{Content, Draft, Reader};
+use super::{
+    Content, Draft, Reader,
+    path::{folder, name},
+};
 use crate::{File, World};
 
 pub(super) use self::said::said;
@@ -80,7 +83,7 @@ fn read(file: &Arc<File>) -> Option<Draft> {
 
 /// What a file is by its name, and whether it is in JSON.
 fn kind(path: &str) -> Option<(Kind, bool)> {
-    let (place, name) = tree::split(path);
+    let (place, name) = (folder(path), name(path));
     if name == "modules.json"
         && (place == ".terraform/modules" || place.ends_with("/.terraform/modules"))
     {
@@ -112,7 +115,7 @@ fn kind(path: &str) -> Option<(Kind, bool)> {
 }
 
 fn read_text(file: &Arc<File>) -> Option<Draft> {
-    let (_, name) = tree::split(file.subject.path.as_str());
+    let name = name(file.subject.path.as_str());
     let (_, ending) = name.rsplit_once('.')?;
     let is_text = TEXT_ENDINGS.contains(&ending) && file.text.len() <= MAX_TEXT_FILE;
     is_text.then(|| Draft {

@@ -11,7 +11,10 @@ use super::{
     Kind, Parsed,
     syntax::{Attribute, Block, Body},
 };
-use crate::{File, Origin};
+use crate::{
+    File, Origin,
+    read::path::{folder, joined},
+};
 
 /// Everything that was read.
 pub(crate) struct Tree {
@@ -57,7 +60,7 @@ impl Tree {
         let mut refused = Vec::new();
         for (file, parsed) in parsed {
             let path = file.subject.path.as_str();
-            let (place, _) = split(path);
+            let place = folder(path);
             match parsed.kind {
                 Kind::Configuration => {
                     let directory = directory(&mut directories, place);
@@ -84,7 +87,7 @@ impl Tree {
         }
         values.sort_by_key(|(rank, path, _)| (*rank, *path));
         for (_, path, parsed) in values {
-            if let Some(directory) = directories.get_mut(split(path).0) {
+            if let Some(directory) = directories.get_mut(folder(path)) {
                 directory.values.push(parsed.body.clone());
             }
         }
@@ -114,7 +117,7 @@ impl Tree {
     ) -> Option<&Directory> {
         let source = block.body.attribute("source")?.expr.as_text()?;
         if source.starts_with("./") || source.starts_with("../") {
-            return self.directories.get(&join(&caller.path, &source)?);
+            return self.directories.get(&joined(&caller.path, &source)?);
         }
         let place = self.installed.get(root)?.get(way)?;
         self.directories.get(place)
@@ -128,7 +131,7 @@ impl Tree {
             let sources = of.calls.values().filter_map(source);
             let places = sources
                 .filter(|it| it.starts_with('.'))
-                .filter_map(|it| join(&of.path, &it));
+                .filter_map(|it| joined(&of.path, &it));
             let found = places.filter_map(|place| Some(&*self.directories.get(&place)?.path));
             found.filter(|place| *place != of.path).collect()
         };
@@ -282,27 +285,6 @@ fn directory<'a>(
         })
 }
 
-/// The directory of `path`, which is empty at the top, and the name in it.
-pub(crate) fn split(path: &str) -> (&str, &str) {
-    path.rsplit_once('/').unwrap_or(("", path))
-}
-
-/// `path` from `base`; nothing where it leads out of the tree.
-pub(crate) fn join(base: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = base.split('/').filter(|part| !part.is_empty()).collect();
-    if path.starts_with('/') {
-        return None;
-    }
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            _ => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
-}
-
 /// The directories in `.terraform/modules/modules.json`, by the way of calls to each.
 fn modules(text: &str, root: &str) -> HashMap<String, String> {
     let mut places = HashMap::new();
@@ -313,7 +295,7 @@ fn modules(text: &str, root: &str) -> HashMap<String, String> {
     for module in list {
         let text = |key: &str| module.get(key).and_then(Node::as_str);
         if let (Some(key), Some(place)) = (text("Key"), text("Dir"))
-            && let Some(place) = join(root, place)
+            && let Some(place) = joined(root, place)
         {
             places.insert(key.to_owned(), place);
         }

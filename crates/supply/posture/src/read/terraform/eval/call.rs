@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::{Env, Eval, MAX_TEXT, Name, TOO_MUCH};
 use crate::{
     File, Origin,
-    read::terraform::{
-        functions::{self, Args},
-        syntax::{Expr, Part},
-        tree::join,
-        value::{Kind, Val},
+    read::{
+        path::joined,
+        terraform::{
+            functions::{self, Args},
+            syntax::{Expr, Part},
+            value::{Kind, Val},
+        },
     },
 };
 
@@ -135,7 +137,7 @@ impl<'a> Eval<'a> {
                 None => Val::error("a path is a string", origin.clone()),
             });
         };
-        let place = join(&self.root.path, &text);
+        let place = joined(&self.root.path, &text);
         let file = place.and_then(|place| self.tree.file(&place));
         file.ok_or_else(|| {
             Val::unknown(
