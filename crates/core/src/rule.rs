@@ -57,7 +57,8 @@ impl RuleId {
     ///
     /// # Errors
     ///
-    /// Where nothing is left of a name, or more than [`RuleId::MOST`] bytes.
+    /// Where nothing is left of a name, or more than 32 bytes of the tool's or 256 of the rule's as it is
+    /// written here.
     pub fn of_tool(tool: &str, rule: &str) -> Result<Self, RuleIdError> {
         let mut text = slug(tool);
         text.push(':');
@@ -90,10 +91,12 @@ impl RuleId {
     pub fn tool(&self) -> Option<&str> {
         self.0.split_once(':').map(|(tool, _)| tool)
     }
-
-    /// The most bytes of a tool's name, and of its name of a rule as it is written here.
-    pub const MOST: (usize, usize) = (32, 256);
 }
+
+/// The most bytes of a tool's name.
+const MOST_TOOL: usize = 32;
+/// The most bytes of a tool's name of a rule, as it is written here.
+const MOST_RULE: usize = 256;
 
 impl FromStr for RuleId {
     type Err = RuleIdError;
@@ -331,7 +334,7 @@ fn slug(tool: &str) -> String {
             text.push('-');
         }
     }
-    text.truncate(RuleId::MOST.0);
+    text.truncate(MOST_TOOL);
     text.trim_end_matches('-').to_owned()
 }
 
@@ -343,8 +346,8 @@ fn is_foreign_rule_id(text: &str) -> bool {
     let (tool, rule) = (tool.as_bytes(), rule.as_bytes());
     tool.first().is_some_and(|&byte| is_plain(byte))
         && (tool.iter()).all(|&byte| is_plain(byte) || b"._-".contains(&byte))
-        && (1..=RuleId::MOST.0).contains(&tool.len())
-        && (1..=RuleId::MOST.1).contains(&rule.len())
+        && (1..=MOST_TOOL).contains(&tool.len())
+        && (1..=MOST_RULE).contains(&rule.len())
         && rule.iter().all(|&byte| is_of_foreign_rule(byte))
 }
 

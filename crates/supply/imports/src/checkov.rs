@@ -9,7 +9,7 @@ use casemate_document::Node;
 
 use crate::{
     ImportError,
-    fields::{Wrong, item, line, list, map, text},
+    fields::{Wrong, integer, item, line, list, map, text},
     place::Written,
     run::{About, Format, MOST_MESSAGE, MOST_TITLE, Run, Said, lines},
     severity,
@@ -38,9 +38,11 @@ pub(crate) fn read(reports: &[Node]) -> Result<Vec<Run>, ImportError> {
                 &mut runs[last]
             }
         };
-        if let Some(results) = map(report, "results").map_err(wrong)? {
+        let results = map(report, "results").map_err(wrong)?;
+        if let Some(results) = results {
             take(run, report, results).map_err(wrong)?;
         }
+        whole(run, report, summary, results).map_err(wrong)?;
     }
     Ok(runs)
 }
@@ -61,6 +63,35 @@ fn take(run: &mut Run, report: &Node, results: &Node) -> Result<(), Wrong> {
         let framework = line(framework, 40);
         run.gaps
             .push(format!("{file} could not be read by Checkov ({framework})"));
+    }
+    Ok(())
+}
+
+/// Tells what the summary counts and the report does not have: what failed would else look as if it had passed.
+/// `--quiet` leaves out what was skipped and what could not be read.
+fn whole(
+    run: &mut Run,
+    report: &Node,
+    summary: &Node,
+    results: Option<&Node>,
+) -> Result<(), Wrong> {
+    let framework = text(report, "check_type")?;
+    let name = line(framework.unwrap_or("checkov"), 40);
+    if framework.is_some() && results.is_none() {
+        run.gaps
+            .push(format!("{name}: the report has no `results`"));
+    }
+    for (counter, key) in COUNTED {
+        let counted = integer(summary, counter)?.unwrap_or_default();
+        let there = match results {
+            Some(results) => list(results, key)?.len(),
+            None => 0,
+        };
+        if usize::try_from(counted).is_ok_and(|counted| counted > there) {
+            run.gaps.push(format!(
+                "{name}: the summary counts {counted} as `{counter}`, and {there} are in the report"
+            ));
+        }
     }
     Ok(())
 }
@@ -118,3 +149,10 @@ fn place(check: &Node) -> Result<Written, Wrong> {
     }
     Ok(place)
 }
+
+/// The numbers of the summary, and the lists of the results that they are the lengths of.
+const COUNTED: [(&str, &str); 3] = [
+    ("failed", "failed_checks"),
+    ("skipped", "skipped_checks"),
+    ("parsing_errors", "parsing_errors"),
+];

@@ -6,16 +6,26 @@ use casemate_document::{Kind, Node};
 
 /// A member that is something else than its format says.
 #[derive(Debug)]
-pub(crate) struct Wrong {
-    key: &'static str,
-    is: Kind,
-    expected: &'static str,
+pub(crate) enum Wrong {
+    /// It is of another kind.
+    Kind {
+        key: &'static str,
+        is: Kind,
+        expected: &'static str,
+    },
+    /// It is not there, and nothing can be said without it.
+    Absent(&'static str),
+    /// It is a word that its format does not have.
+    Word(&'static str, String),
 }
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, is, expected } = self;
-        write!(f, "`{key}` is {is} and not {expected}")
+        match self {
+            Self::Kind { key, is, expected } => write!(f, "`{key}` is {is} and not {expected}"),
+            Self::Absent(key) => write!(f, "there is no `{key}`"),
+            Self::Word(key, word) => write!(f, "`{key}` is `{word}`, which is not known"),
+        }
     }
 }
 
@@ -51,7 +61,7 @@ pub(crate) fn list<'a>(node: &'a Node, key: &'static str) -> Result<&'a [Node], 
 pub(crate) fn item(node: &Node) -> Result<&Node, Wrong> {
     match node.kind() {
         Kind::Map => Ok(node),
-        is => Err(Wrong {
+        is => Err(Wrong::Kind {
             key: "it",
             is,
             expected: "a map",
@@ -91,7 +101,7 @@ fn typed<'a, T>(
     let Some(member) = member(node, key) else {
         return Ok(None);
     };
-    let wrong = || Wrong {
+    let wrong = || Wrong::Kind {
         key,
         is: member.kind(),
         expected,

@@ -31,7 +31,7 @@ mod trivy;
 
 pub use join::{Joined, Source, Tally, join};
 pub use place::{Known, Tree};
-pub use read::{ImportError, MAX_BYTES, MAX_RESULTS, read};
+pub use read::{ImportError, MAX_BYTES, read};
 pub use rule::explain;
 pub use run::{Format, Run};
 pub use table::Table;

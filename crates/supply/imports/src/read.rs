@@ -129,7 +129,7 @@ pub enum ImportError {
 /// The most bytes of a report.
 pub const MAX_BYTES: usize = 256 << 20;
 /// The most results of a report that are findings or left open; what passed does not count.
-pub const MAX_RESULTS: usize = 50_000;
+pub(crate) const MAX_RESULTS: usize = 50_000;
 
 /// Of TerraGoat, Checkov 3.3.30 writes 132 values for each result, most of them lines of code: enough for 45,000
 /// of those.

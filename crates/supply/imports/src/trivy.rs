@@ -79,6 +79,16 @@ impl Target<'_> {
             run.quiet = run
                 .quiet
                 .saturating_add(u64::try_from(passed).unwrap_or_default());
+            // Trivy counts what is left after severities, exceptions and policies, which is what it lists.
+            let counted = integer(summary, "Failures")?.unwrap_or_default();
+            let listed = list(result, "Misconfigurations")?.iter();
+            let there = listed.filter(|found| !is_no_failure(found)).count();
+            if usize::try_from(counted).is_ok_and(|counted| counted > there) {
+                run.gaps.push(format!(
+                    "Results[{}]: the summary counts {counted} as `Failures`, and {there} are in the report",
+                    self.at
+                ));
+            }
         }
         Ok(())
     }
@@ -95,15 +105,14 @@ impl Target<'_> {
 
     /// What somebody decided about a finding: what they ignore or what does not affect them is accepted.
     fn modified(&self, modified: &Node, name: &str) -> Result<Option<Said>, Wrong> {
-        let Some(found) = map(modified, "Finding")? else {
-            return Ok(None);
-        };
+        let found = map(modified, "Finding")?.ok_or(Wrong::Absent("Finding"))?;
         let kind = match text(modified, "Type")? {
             Some("vulnerability") => Kind::Vulnerability,
             Some("misconfiguration") => Kind::Misconfiguration,
             Some("secret") => Kind::Secret,
             Some("license") => Kind::License,
-            _ => return Ok(None),
+            Some(kind) => return Err(Wrong::Word("Type", line(kind, MOST_TITLE))),
+            None => return Err(Wrong::Absent("Type")),
         };
         let status = text(modified, "Status")?.unwrap_or_default();
         let why = [text(modified, "Statement")?, text(modified, "Source")?];
@@ -153,6 +162,12 @@ impl Target<'_> {
         said.resource = package.map(|package| line(package, MOST_TITLE));
         Ok(said)
     }
+}
+
+/// Whether Trivy says that a misconfiguration is something else than a failure, and counts it as that.
+fn is_no_failure(found: &Node) -> bool {
+    let status = found.get("Status").and_then(Node::as_str);
+    matches!(status, Some("PASS" | "EXCEPTION"))
 }
 
 fn misconfiguration(found: &Node, place: Written) -> Result<Option<Said>, Wrong> {

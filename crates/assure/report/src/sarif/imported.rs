@@ -1,6 +1,6 @@
 //! What other tools found, each as a run of that tool.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_core::{Finding, Reported, Rule, RuleId};
 
@@ -36,7 +36,8 @@ pub(super) fn by_tool(assessment: &Assessment) -> (Part<'_>, BTreeMap<Tool<'_>, 
     };
     ours.rules = of(&|id| id.tool().is_none());
     for part in theirs.values_mut() {
-        part.rules = of(&|id| part.findings.iter().any(|finding| finding.rule == *id));
+        let reported: BTreeSet<&RuleId> = part.findings.iter().map(|it| &it.rule).collect();
+        part.rules = of(&|id| reported.contains(id));
     }
     (ours, theirs)
 }
