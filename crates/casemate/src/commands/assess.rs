@@ -17,7 +17,7 @@ use casemate_core::{
     AssetId, Coverage, Decision, Finding, Outcome, PathText, Rule, Status, Survey as _, Timestamp,
     Verdict, aggregate,
 };
-use casemate_inventory::{Inventory, Judges, Options};
+use casemate_inventory::{Inventory, InventoryError, Judges, Options};
 use casemate_policy::{Bundle, Exception, GateInput, GateOutcome, Setting, is_clean};
 use casemate_posture::{PostureSurvey, check::UserChecks};
 use casemate_report::{Assessment, Logged, Parts};
@@ -119,6 +119,13 @@ fn take_inventory(
         skip: report.files(),
         ..Options::default()
     };
+    if let Some(path) = &settings.path {
+        // Asked first: a cluster is not read for a tree that is not there.
+        std::fs::metadata(path).map_err(|error| InventoryError::Root {
+            path: path_text(path),
+            error,
+        })?;
+    }
     let live = settings.cluster.as_ref().map(|it| it.read(global));
     let live = live.transpose()?.unwrap_or_default();
     let ticker = Ticker::new(global.quiet);

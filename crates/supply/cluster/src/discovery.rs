@@ -87,7 +87,7 @@ pub(crate) fn discover(
         essential: BTreeSet::new(),
     };
     for root in ["/api", "/apis"] {
-        let answer = json(&api.get(root, Accept::Discovery, limit)?)?;
+        let (answer, _) = json(&api.get(root, Accept::Discovery, limit)?)?;
         match answer["kind"].as_str() {
             Some("APIGroupDiscoveryList") => found.aggregated(&answer),
             Some("APIVersions") => {
@@ -211,7 +211,7 @@ impl Found<'_> {
             )));
         }
         let path = format!("{}/{version}", group_path(group));
-        let answer = json(&api.get(&path, Accept::Json, limit)?)?;
+        let (answer, _) = json(&api.get(&path, Accept::Json, limit)?)?;
         if answer["kind"] != "APIResourceList" {
             return Err(RequestError::Malformed(format!(
                 "{path} is no list of resources"
@@ -273,9 +273,35 @@ pub(crate) fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('.') && text.len() <= 253 && text.bytes().all(is_plain)
 }
 
-pub(crate) fn json(bytes: &[u8]) -> Result<Value, RequestError> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| RequestError::Malformed(format!("it is no JSON: {error}")))
+/// An answer as JSON, and how many values it holds at most. Short ones take up to fifty times their bytes
+/// once they are parsed, so that they are counted before.
+pub(crate) fn json(bytes: &[u8]) -> Result<(Value, usize), RequestError> {
+    let count = values(bytes);
+    if count > MAX_VALUES {
+        return Err(RequestError::TooMany(MAX_VALUES));
+    }
+    let value = serde_json::from_slice(bytes)
+        .map_err(|error| RequestError::Malformed(format!("it is no JSON: {error}")))?;
+    Ok((value, count))
+}
+
+/// How many values a JSON text holds at most: the first one, and one after each `{`, `[` and `,` that is
+/// not in a string.
+fn values(text: &[u8]) -> usize {
+    let mut count = 1;
+    let mut bytes = text.iter();
+    let mut is_string = false;
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => is_string = !is_string,
+            b'\\' if is_string => {
+                bytes.next();
+            }
+            b'{' | b'[' | b',' if !is_string => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 fn items(value: &Value) -> &[Value] {
@@ -295,3 +321,30 @@ fn texts(value: &Value) -> Vec<String> {
 const ESSENTIAL: &[&str] = &["namespaces", "pods"];
 /// More versions of one group than that nobody serves.
 const MAX_VERSIONS: usize = 16;
+/// In one answer. A longer list is asked for in smaller pages, as one of too many bytes is.
+const MAX_VALUES: usize = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_where_they_are_and_not_in_strings() {
+        for (text, count) in [
+            ("7", 1),
+            ("[]", 2),
+            (r#"[{"name":"a"},{"name":"b"}]"#, 5),
+            (r#"{"a":"[,{","b":"\",[,","c":"\\"}"#, 4),
+        ] {
+            assert_eq!(values(text.as_bytes()), count, "{text}");
+            assert!(json(text.as_bytes()).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_of_many_short_values_is_not_parsed() {
+        let text = format!("[{}0]", "0,".repeat(MAX_VALUES));
+        let error = json(text.as_bytes()).expect_err("too many");
+        assert_eq!(error, RequestError::TooMany(MAX_VALUES));
+    }
+}

@@ -55,6 +55,9 @@ pub enum RequestError {
     /// The answer is longer than what is read.
     #[error("the answer is longer than {0} bytes, which are not read")]
     TooLong(u64),
+    /// The answer holds more values than are taken.
+    #[error("the answer holds more than {0} values, which are not taken")]
+    TooMany(usize),
     /// The server sends us elsewhere, where we do not go.
     #[error("the API server redirects to {0}, which is not followed; name that server instead")]
     Redirect(String),

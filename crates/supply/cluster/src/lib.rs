@@ -36,4 +36,4 @@ pub use document::Document;
 pub use error::{AccessError, RequestError};
 pub use http::{Accept, Answer, Api, Client, Patience};
 pub use kubeconfig::{Context, Kubeconfig};
-pub use read::{CHECK, Limits, Reading, Scope, VERSION, read, uid, unverified};
+pub use read::{Limits, Reading, Scope, read, uid, unverified};

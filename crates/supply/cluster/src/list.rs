@@ -14,6 +14,8 @@ pub(crate) struct Listed {
     pub(crate) items: Vec<Value>,
     /// How many bytes of answers they were.
     pub(crate) bytes: usize,
+    /// How many values were in them.
+    pub(crate) values: usize,
     /// Why there may be more, or why some are not what they should be.
     pub(crate) gap: Option<Gap>,
 }
@@ -33,6 +35,29 @@ pub(crate) struct Room {
     pub(crate) objects: usize,
     /// Of answers.
     pub(crate) bytes: usize,
+    /// In answers.
+    pub(crate) values: usize,
+}
+
+impl Room {
+    /// What is left once this was read.
+    pub(crate) fn after(self, listed: &Listed) -> Self {
+        Self {
+            objects: self.objects.saturating_sub(listed.items.len()),
+            bytes: self.bytes.saturating_sub(listed.bytes),
+            values: self.values.saturating_sub(listed.values),
+        }
+    }
+
+    /// Whether nothing more can be taken, so that nothing more is asked for.
+    pub(crate) fn is_used_up(self) -> bool {
+        self.objects == 0 || self.bytes == 0 || self.values == 0
+    }
+
+    /// Whether this is more than there is room for.
+    pub(crate) fn is_exceeded(self, listed: &Listed) -> bool {
+        listed.bytes > self.bytes || listed.values > self.values
+    }
 }
 
 /// Lists a kind, as much of it as there is room for.
@@ -53,8 +78,26 @@ pub(crate) fn list(
     };
     match pages.all(room) {
         // What the token stood for is compacted: from the beginning, once.
-        (_, Some(error)) if error.code() == Some(410) => pages.all(room).into(),
+        (first, Some(error)) if error.code() == Some(410) => {
+            // Its objects are not kept, but its answers were taken.
+            let first = Listed {
+                items: Vec::new(),
+                ..first
+            };
+            let again = Listed::from(pages.all(room.after(&first)));
+            Listed {
+                bytes: again.bytes.saturating_add(first.bytes),
+                values: again.values.saturating_add(first.values),
+                ..again
+            }
+        }
         read => read.into(),
+    }
+}
+
+impl Gap {
+    pub(crate) fn too_much() -> Self {
+        Self::Partial(TOO_MUCH.to_owned())
     }
 }
 
@@ -87,19 +130,25 @@ impl Pages<'_> {
         let mut token = String::new();
         let mut empty = 0;
         for _ in 0..MAX_PAGES {
+            // Asked for and dropped, an empty list would read like one that was too long.
+            if room.after(&listed).is_used_up() {
+                listed.gap = Some(Gap::too_much());
+                return (listed, None);
+            }
             let page = match self.page(&token) {
                 Ok(page) => page,
                 Err(error) => return (listed, Some(error)),
             };
             listed.bytes = listed.bytes.saturating_add(page.bytes);
-            if listed.bytes > room.bytes {
-                listed.gap = Some(Gap::Partial(TOO_MUCH.to_owned()));
+            listed.values = listed.values.saturating_add(page.values);
+            if room.is_exceeded(&listed) {
+                listed.gap = Some(Gap::too_much());
                 return (listed, None);
             }
             empty = if page.items.is_empty() { empty + 1 } else { 0 };
             for item in page.items {
                 if listed.items.len() >= room.objects {
-                    listed.gap = Some(Gap::Partial(TOO_MUCH.to_owned()));
+                    listed.gap = Some(Gap::too_much());
                     return (listed, None);
                 }
                 match taken(item) {
@@ -131,7 +180,7 @@ impl Pages<'_> {
     fn page(&mut self, token: &str) -> Result<Page, RequestError> {
         loop {
             match self.ask(token) {
-                Err(RequestError::TooLong(_)) if self.size > 1 => {
+                Err(RequestError::TooLong(_) | RequestError::TooMany(_)) if self.size > 1 => {
                     self.size = (self.size / 10).max(1)
                 }
                 page => return page,
@@ -146,7 +195,7 @@ impl Pages<'_> {
             path.push_str(&encode(token));
         }
         let body = self.api.get(&path, self.accept, self.limit)?;
-        let mut answer = json(&body)?;
+        let (mut answer, values) = json(&body)?;
         let kind = answer["kind"].as_str().unwrap_or_default();
         if !kind.ends_with("List") {
             return Err(RequestError::Malformed("it is no list".to_owned()));
@@ -164,6 +213,7 @@ impl Pages<'_> {
         Ok(Page {
             items,
             bytes: body.len(),
+            values,
             next: next.filter(|next| !next.is_empty()).map(str::to_owned),
         })
     }
@@ -172,6 +222,7 @@ impl Pages<'_> {
 struct Page {
     items: Vec<Value>,
     bytes: usize,
+    values: usize,
     next: Option<String>,
 }
 
@@ -199,10 +250,45 @@ fn encode(text: &str) -> String {
     })
 }
 
-const TOO_MUCH: &str = "more objects were there than are taken, by our own limit";
+const TOO_MUCH: &str = "no more is taken, by our own limit";
 /// What `kubectl` asks for at once.
 const PAGE: usize = 500;
 /// Nothing is filtered, so there is no reason for even one.
 const MAX_EMPTY: usize = 3;
 /// A server that never ends its list is not followed for ever.
 const MAX_PAGES: usize = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says the same of everything.
+    struct Always(&'static str);
+
+    impl Api for Always {
+        fn get(&self, _: &str, _: Accept, _: u64) -> Result<Vec<u8>, RequestError> {
+            Ok(self.0.as_bytes().to_vec())
+        }
+    }
+
+    #[test]
+    fn values_count_as_bytes_do() {
+        let api = Always(r#"{"kind":"PodList","items":[{"metadata":{"name":"a"}}]}"#);
+        let resource = Resource {
+            group: String::new(),
+            version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            plural: "pods".to_owned(),
+            is_namespaced: true,
+        };
+        for (values, gap) in [(6, None), (5, Some(Gap::too_much()))] {
+            let room = Room {
+                objects: 9,
+                bytes: 999,
+                values,
+            };
+            let listed = list(&api, &resource, None, Accept::Json, 999, room);
+            assert_eq!((listed.gap, listed.values), (gap, 6));
+        }
+    }
+}

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::document::Key;
 
-/// The objects for which another one is judged, and how many there are of each kind.
+/// The objects for which another one is judged.
 pub(crate) fn stood_for(objects: &BTreeMap<Key, Value>) -> BTreeSet<Key> {
     let by_uid: HashMap<&str, (&Key, &Value)> = objects
         .iter()
@@ -52,7 +52,10 @@ pub(crate) fn stood_for(objects: &BTreeMap<Key, Value>) -> BTreeSet<Key> {
         let shape = || {
             (
                 above.clone(),
+                // What is of the cluster may own pods of any namespace.
+                key.namespace.clone(),
                 reduced(&object["spec"], &key.name).to_string(),
+                labels(object),
                 annotations(object),
             )
         };
@@ -87,29 +90,27 @@ fn template_for<'a>(owner: &Key, body: &'a Value, made: &Key) -> Option<&'a Valu
 
 /// Whether `template` asks for a pod as `made` describes it.
 fn asks_for(template: &Value, made: &Value, pod: &str) -> bool {
-    let labels = |it: &Value| {
-        it["metadata"]["labels"]
-            .as_object()
-            .cloned()
-            .unwrap_or_default()
-    };
-    let has = labels(made);
-    labels(template)
-        .iter()
-        .all(|(key, value)| has.get(key) == Some(value))
+    labels(template) == labels(made)
         && annotations(template) == annotations(made)
         && template["spec"].is_object()
         && reduced(&template["spec"], "") == reduced(&made["spec"], pod)
 }
 
+/// What Services and NetworkPolicies choose pods by, so that one label more is another pod. All count but
+/// those by which controllers tell apart what they make.
+fn labels(object: &Value) -> BTreeMap<String, String> {
+    texts(&object["metadata"]["labels"], WRITTEN_BY_CONTROLLERS)
+}
+
 /// What else is asked of a pod: profiles of AppArmor and seccomp are, or were, annotations. All count but
 /// those that are known to be written into pods by what runs the cluster.
 fn annotations(object: &Value) -> BTreeMap<String, String> {
-    let all = object["metadata"]["annotations"]
-        .as_object()
-        .into_iter()
-        .flatten();
-    all.filter(|(name, _)| !WRITTEN_INTO_PODS.contains(&name.as_str()))
+    texts(&object["metadata"]["annotations"], WRITTEN_INTO_PODS)
+}
+
+fn texts(map: &Value, but: &[&str]) -> BTreeMap<String, String> {
+    let all = map.as_object().into_iter().flatten();
+    all.filter(|(name, _)| !but.contains(&name.as_str()))
         .map(|(name, value)| (name.clone(), value.to_string()))
         .collect()
 }
@@ -205,6 +206,22 @@ const FILLED_IN: &[&str] = &[
     "serviceAccount",
     "subdomain",
     "tolerations",
+];
+
+/// Labels (<https://kubernetes.io/docs/reference/labels-annotations-taints/>).
+const WRITTEN_BY_CONTROLLERS: &[&str] = &[
+    "apps.kubernetes.io/pod-index",
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-completion-index",
+    "batch.kubernetes.io/job-name",
+    "controller-revision-hash",
+    "controller-uid",
+    "job-name",
+    "pod-template-generation",
+    "pod-template-hash",
+    "statefulset.kubernetes.io/pod-name",
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
 ];
 
 const WRITTEN_INTO_PODS: &[&str] = &[
@@ -367,6 +384,43 @@ mod tests {
             "192.0.2.1/32",
         );
         assert_eq!(judged(vec![scheduled]), ["a"]);
+    }
+
+    #[test]
+    fn what_labels_choose_a_pod_by_counts() {
+        let with = |pod: &mut (Key, Value), name: &str| {
+            pod.1["metadata"]["labels"][name] = "x".into();
+        };
+        let mut chosen = pod("p", "r", &running("one"));
+        with(&mut chosen, "exposed");
+        assert_eq!(judged(vec![chosen]), ["p", "a"]);
+        // Alike is only what has the same ones.
+        let mut injected = running("one");
+        injected["initContainers"] = json!([{ "name": "mesh", "image": "m" }]);
+        let mut other = pod("q", "r", &injected);
+        with(&mut other, "exposed");
+        let pods = vec![pod("p", "r", &injected), other];
+        assert_eq!(judged(pods), ["p", "q", "a"]);
+        let mut made = pod("p", "r", &running("one"));
+        for name in WRITTEN_BY_CONTROLLERS {
+            with(&mut made, name);
+        }
+        assert_eq!(judged(vec![made]), ["a"]);
+    }
+
+    #[test]
+    fn pods_of_two_namespaces_are_not_alike() {
+        let mut owner = key("x.io", "Fleet", "f");
+        owner.namespace.clear();
+        let (near, object) = pod("p", "f", &running("one"));
+        let mut far = near.clone();
+        far.namespace = "zoo".to_owned();
+        let all = vec![
+            (owner, json!({ "metadata": { "uid": "f" } })),
+            (near, object.clone()),
+            (far, object),
+        ];
+        assert_eq!(judged(all).iter().filter(|name| *name == "p").count(), 2);
     }
 
     #[test]

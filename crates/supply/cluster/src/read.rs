@@ -77,6 +77,7 @@ pub fn read(
         limits,
         objects: BTreeMap::new(),
         bytes: 0,
+        values: 0,
         resources: BTreeMap::new(),
         outcomes: Vec::new(),
     };
@@ -107,6 +108,8 @@ struct Reader<'a> {
     objects: BTreeMap<Key, Value>,
     /// Of the answers so far.
     bytes: usize,
+    /// In them.
+    values: usize,
     resources: BTreeMap<(String, String), &'a Resource>,
     outcomes: Vec<Outcome>,
 }
@@ -128,15 +131,17 @@ impl<'a> Reader<'a> {
             let room = Room {
                 objects: self.limits.objects.saturating_sub(self.objects.len()),
                 bytes: self.limits.bytes.saturating_sub(self.bytes),
+                values: MAX_VALUES.saturating_sub(self.values),
             };
             let limit = self.limits.answer;
             let listed = match &namespace {
-                Place::Named(name) => self.one(resource, name),
+                Place::Named(name) => self.one(resource, name, room),
                 Place::All => list(self.api, resource, None, accept, limit, room),
                 Place::In(name) => list(self.api, resource, Some(name), accept, limit, room),
             };
             read += listed.items.len();
             self.bytes = self.bytes.saturating_add(listed.bytes);
+            self.values = self.values.saturating_add(listed.values);
             for item in listed.items {
                 let earlier = self.objects.insert(Key::of(&item, resource), item);
                 repeated += usize::from(earlier.is_some());
@@ -145,7 +150,10 @@ impl<'a> Reader<'a> {
             match listed.gap {
                 None => {}
                 Some(Gap::Partial(why)) => reasons.push(format!("{told}{why}")),
-                Some(Gap::Refused(error)) if is_secret && error.code() == Some(403) => {
+                // Unless something else was missing before, which is not to be forgotten.
+                Some(Gap::Refused(error))
+                    if is_secret && error.code() == Some(403) && reasons.is_empty() =>
+                {
                     let why = "may not be listed, and no check reads more of them than their names";
                     return self.tell(resource, Status::NotApplicable, Coverage::Complete, why);
                 }
@@ -194,25 +202,30 @@ impl<'a> Reader<'a> {
     }
 
     /// One object of the cluster, by its name.
-    fn one(&self, resource: &Resource, name: &str) -> Listed {
+    fn one(&self, resource: &Resource, name: &str, room: Room) -> Listed {
+        let mut listed = Listed::default();
+        if room.is_used_up() {
+            listed.gap = Some(Gap::too_much());
+            return listed;
+        }
         let path = format!("{}/{name}", resource.path(None));
         let answer = self.api.get(&path, Accept::Json, self.limits.answer);
         let object = answer.and_then(|body| Ok((json(&body)?, body.len())));
-        let gap = match object {
-            Ok((object, bytes)) if object["metadata"]["name"] == *name => {
-                return Listed {
-                    items: vec![object],
-                    bytes,
-                    gap: None,
-                };
+        match object {
+            Ok(((object, values), bytes)) => {
+                (listed.bytes, listed.values) = (bytes, values);
+                if room.is_exceeded(&listed) {
+                    listed.gap = Some(Gap::too_much());
+                } else if object["metadata"]["name"] == *name {
+                    listed.items.push(object);
+                } else {
+                    let why = "another object came than was asked for";
+                    listed.gap = Some(Gap::Partial(why.to_owned()));
+                }
             }
-            Ok(_) => Gap::Partial("another object came than was asked for".to_owned()),
-            Err(error) => Gap::Refused(error),
-        };
-        Listed {
-            gap: Some(gap),
-            ..Listed::default()
+            Err(error) => listed.gap = Some(Gap::Refused(error)),
         }
+        listed
     }
 
     fn finish(mut self) -> (Vec<Document>, Vec<Outcome>) {
@@ -295,7 +308,7 @@ impl Place {
 ///
 /// [`RequestError`] where it may not be read.
 pub fn uid(api: &dyn Api) -> Result<String, RequestError> {
-    let object = json(&api.get("/api/v1/namespaces/kube-system", Accept::Json, MAX_ONE)?)?;
+    let (object, _) = json(&api.get("/api/v1/namespaces/kube-system", Accept::Json, MAX_ONE)?)?;
     let uid = object["metadata"]["uid"]
         .as_str()
         .filter(|uid| is_name(uid));
@@ -331,10 +344,12 @@ fn outcome(cluster: &str, kind: &str, name: &str, result: Status) -> Outcome {
     }
 }
 
+/// Of JSON in all answers with objects together: short ones take many times their bytes.
+const MAX_VALUES: usize = 10_000_000;
 /// No object is longer: etcd takes 1.5 MiB.
 const MAX_ONE: u64 = 4 << 20;
 
 /// The name of what says how far a cluster was read.
-pub const CHECK: &str = "cluster";
+const CHECK: &str = "cluster";
 /// Its version.
-pub const VERSION: &str = "1";
+const VERSION: &str = "1";

@@ -115,17 +115,20 @@ pub fn assess_with(
         inventory.bytes = listing.bytes();
         inventory.skipped = listing.skipped().to_vec();
     }
-    let judged: Vec<Judged> = options
-        .pool()?
-        .install(|| given.par_iter().map(|it| assessor.given(it)).collect());
-    for (at, judged) in judged.into_iter().enumerate() {
-        inventory.files += 1;
-        inventory.bytes = inventory
-            .bytes
-            .saturating_add(judged.len.unwrap_or_default());
-        whole.accept(entries + at, judged);
+    // Surveys are not asked about nothing once more.
+    if !given.is_empty() {
+        let judged: Vec<Judged> = options
+            .pool()?
+            .install(|| given.par_iter().map(|it| assessor.given(it)).collect());
+        for (at, judged) in judged.into_iter().enumerate() {
+            inventory.files += 1;
+            inventory.bytes = inventory
+                .bytes
+                .saturating_add(judged.len.unwrap_or_default());
+            whole.accept(entries + at, judged);
+        }
+        whole.survey(judges.surveys);
     }
-    whole.survey(judges.surveys);
     Ok(Inventory {
         kinds: whole.kinds,
         assets: in_order(whole.assets),

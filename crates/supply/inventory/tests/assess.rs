@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -647,6 +647,47 @@ fn what_is_given_is_judged_like_a_file_and_apart_from_the_tree() {
         assert_eq!((alone.files, alone.outcomes.len()), (2, 2));
         assert_eq!(alone.outcomes[0].subject, given[0].subject.asset.id);
     }
+}
+
+/// Reads nothing, and counts how often it is asked to judge.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl Survey for Counting {
+    fn name(&self) -> &'static str {
+        "counting"
+    }
+
+    fn version(&self) -> &str {
+        "1"
+    }
+
+    fn rules(&self) -> &[Rule] {
+        &[]
+    }
+
+    fn read(&self, _: &Subject, _: &dyn Source) -> Option<Reading> {
+        None
+    }
+
+    fn judge(&self, _: Vec<Reading>) -> Vec<Option<Outcome>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Vec::new()
+    }
+}
+
+#[test]
+fn surveys_judge_a_tree_once() {
+    let tree = Tree::new();
+    tree.write("a.txt", b"text");
+    let counting = Counting::default();
+    let judges = Judges {
+        surveys: &[&counting],
+        ..Judges::default()
+    };
+    let inventory = casemate_inventory::assess(tree.root(), &threads()[0], &judges, &());
+    assert_eq!(inventory.expect("is there").files, 1);
+    assert_eq!(counting.0.load(Ordering::Relaxed), 1);
 }
 
 fn outcome_of(survey: &dyn Survey, subject: &Subject) -> Outcome {

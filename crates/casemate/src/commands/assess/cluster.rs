@@ -1,10 +1,10 @@
 //! A cluster that is judged like the files beside it.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 use casemate_cluster::{Access, Client, InCluster, Limits, Patience, Scope, Wanted};
-use casemate_core::Outcome;
+use casemate_core::{AssetId, Outcome, Status};
 use casemate_inventory::Given;
 use casemate_posture::check::OBJECTS;
 
@@ -91,6 +91,9 @@ impl Cluster {
             &progress,
         )
         .with_context(|| format!("cannot read the cluster {}", self.name))?;
+        for text in unread(&reading.outcomes) {
+            output::hint(global, &text);
+        }
         let unverified = self.unverified.iter();
         let unverified = unverified.map(|why| casemate_cluster::unverified(&self.name, why));
         let objects = reading.documents.into_iter().map(|document| Given {
@@ -104,6 +107,21 @@ impl Cluster {
     }
 }
 
+/// What was not asked for or need not be read, by the reason. Reports only count it.
+fn unread(outcomes: &[Outcome]) -> Vec<String> {
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let outcomes = outcomes.iter();
+    for outcome in outcomes.filter(|it| it.result == Status::NotApplicable) {
+        if let (AssetId::Kubernetes { kind, .. }, Some(why)) = (&outcome.subject, &outcome.reason) {
+            reasons.entry(why).or_default().push(kind);
+        }
+    }
+    let reasons = reasons.into_iter();
+    reasons
+        .map(|(why, kinds)| format!("{}: {why}", kinds.join(", ")))
+        .collect()
+}
+
 /// Where Kubernetes tells a pod of the cluster that it is in.
 fn pod() -> Result<InCluster> {
     let of = |name: &str| {
@@ -115,4 +133,34 @@ fn pod() -> Result<InCluster> {
         port: of("KUBERNETES_SERVICE_PORT")?,
         directory: PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_read_is_told_once_for_each_reason() {
+        let outcome = |kind: &str, result: Status, why: &str| {
+            let mut outcome = casemate_cluster::unverified("prod", why);
+            outcome.subject = AssetId::Kubernetes {
+                cluster: "prod".to_owned(),
+                namespace: String::new(),
+                kind: kind.to_owned(),
+                name: String::new(),
+            };
+            outcome.result = result;
+            outcome
+        };
+        let outcomes = [
+            outcome("node", Status::NotApplicable, "not read"),
+            outcome("pod", Status::Error, "403 Forbidden"),
+            outcome("secret", Status::NotApplicable, "may not be listed"),
+            outcome("ingressclass", Status::NotApplicable, "not read"),
+        ];
+        assert_eq!(
+            unread(&outcomes),
+            ["secret: may not be listed", "node, ingressclass: not read"]
+        );
+    }
 }

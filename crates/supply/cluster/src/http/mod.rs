@@ -15,10 +15,9 @@ use std::{
 };
 
 use rustls::{ClientConnection, StreamOwned};
-use serde_json::Value;
 
 pub(crate) use self::server::{Server, without_userinfo};
-use crate::{Access, RequestError};
+use crate::{Access, RequestError, discovery::json};
 
 /// What can be asked of a cluster, so that who asks need not know how it is reached.
 pub trait Api {
@@ -234,7 +233,7 @@ impl Answer {
 
 /// What a `Status` of Kubernetes says, in one line.
 fn said(body: &[u8], access: &Access) -> String {
-    let status: Value = serde_json::from_slice(body).unwrap_or_default();
+    let status = json(body).map(|(status, _)| status).unwrap_or_default();
     told(status["message"].as_str().unwrap_or_default(), access)
 }
 

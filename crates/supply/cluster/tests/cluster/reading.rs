@@ -374,6 +374,22 @@ fn a_page_that_is_too_long_is_asked_for_in_smaller_ones() {
 }
 
 #[test]
+fn a_page_of_too_many_values_is_asked_for_in_smaller_ones() {
+    let (client, server) = served(but("/api/v1/pods", |asked, all| {
+        let mut pod = object("v1", "Pod", "ml", "many");
+        pod["spec"] = json!(vec![0; 1_000_001]);
+        match asked.query.contains("limit=500") {
+            true => list(&json!([pod])),
+            false => all.answer(asked),
+        }
+    }));
+    let reading = reading(&client);
+    assert_eq!(told(&reading, "v1 pods").result, Status::Pass);
+    let lines = server.lines();
+    assert!(lines.iter().any(|line| line.contains("/pods?limit=50")));
+}
+
+#[test]
 fn a_list_in_circles_has_an_end() {
     let (client, _server) = served(but("/api/v1/pods", |_, _| {
         Reply::Json(
@@ -428,6 +444,114 @@ fn what_is_beyond_our_limits_is_told() {
         assert!(reason.contains("by our own limit"), "{reason}");
         assert!(names(&reading).len() < 11);
     }
+}
+
+#[test]
+fn nothing_is_asked_for_once_the_room_is_used_up() {
+    let (client, server) = served(but("", |_, _| unreachable!()));
+    let limits = Limits {
+        objects: 2,
+        ..Limits::default()
+    };
+    let reading = read_with(&client, &Scope::default(), &limits).expect("a reading");
+    assert_eq!(names(&reading).len(), 2);
+    let lists = server.lines();
+    let lists = lists.iter().filter(|line| line.contains("?limit="));
+    // Both namespaces are there, and of what follows nothing is known.
+    assert!(
+        lists.clone().all(|line| !line.contains("pods")),
+        "{lists:?}"
+    );
+    let pods = told(&reading, "v1 pods");
+    assert_eq!(
+        (pods.result, pods.coverage),
+        (Status::Error, Coverage::Partial)
+    );
+    let why = Some("no more is taken, by our own limit");
+    assert_eq!(pods.reason.as_deref(), why);
+
+    // Nor for a single namespace.
+    let (client, server) = served(but("", |_, _| unreachable!()));
+    let scope = Scope {
+        namespaces: vec!["ml".to_owned(), "kube-system".to_owned()],
+    };
+    let limits = Limits {
+        objects: 1,
+        ..Limits::default()
+    };
+    let reading = read_with(&client, &scope, &limits).expect("a reading");
+    let reason = told(&reading, "v1 namespaces").reason.clone();
+    let reason = reason.expect("a reason");
+    assert!(
+        reason.ends_with("no more is taken, by our own limit"),
+        "{reason}"
+    );
+    assert!(
+        !server
+            .lines()
+            .iter()
+            .any(|line| line.ends_with("/namespaces/ml"))
+    );
+}
+
+#[test]
+fn what_came_before_a_token_expired_counts() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&count);
+    let (client, _server) = served(but("/api/v1/pods", move |asked, all| {
+        match asked.query.contains("from%2F4") && seen.fetch_add(1, Ordering::SeqCst) == 0 {
+            true => Reply::refused(410, "The provided continue parameter is too old"),
+            false => all.answer(asked),
+        }
+    }));
+    // Enough for the pods once, and not for four of them and all of them.
+    let limits = Limits {
+        bytes: 1800,
+        ..Limits::default()
+    };
+    let wanted = [wanted("", "Pod")];
+    let reading = read(
+        &client,
+        "prod",
+        &wanted,
+        &Scope::default(),
+        &limits,
+        &|_| {},
+    );
+    let reading = reading.expect("a reading");
+    let pods = told(&reading, "v1 pods");
+    assert_eq!(pods.coverage, Coverage::Partial, "{pods:?}");
+    let (client, _server) = served(but("", |_, _| unreachable!()));
+    let reading = read(
+        &client,
+        "prod",
+        &wanted,
+        &Scope::default(),
+        &limits,
+        &|_| {},
+    );
+    assert_eq!(
+        told(&reading.expect("one"), "v1 pods").coverage,
+        Coverage::Complete
+    );
+}
+
+#[test]
+fn what_was_missing_before_a_refusal_is_told() {
+    let all = Objects::of(objects());
+    let (client, _server) = served(move |asked| match &*asked.path {
+        "/api/v1/namespaces/a/secrets" => Reply::refused(404, "gone"),
+        "/api/v1/namespaces/b/secrets" => Reply::refused(403, "no"),
+        _ => all.answer(asked),
+    });
+    let scope = Scope {
+        namespaces: vec!["a".to_owned(), "b".to_owned()],
+    };
+    let reading = read_with(&client, &scope, &Limits::default()).expect("a reading");
+    let secrets = told(&reading, "v1 secrets");
+    assert_eq!(secrets.coverage, Coverage::Partial);
+    let reason = secrets.reason.as_deref().expect("a reason");
+    assert!(reason.starts_with("a: 404 Not Found"), "{reason}");
 }
 
 #[test]
