@@ -171,6 +171,28 @@ test_many_findings_of_a_rule_are_one_reason if {
 	}}
 }
 
+# As what other tools found has them.
+test_thousands_of_rules_have_a_reason_each if {
+	outcomes := [with_findings("main.tf", [finding |
+		some n in numbers.range(1, 5000)
+		finding := found("main.tf", sprintf("tool:R%d", [n]), "high")
+	])]
+	deny := gate.deny with input as input_of(outcomes)
+	count({reason.rule | some reason in deny}) == 5000
+}
+
+test_findings_are_grouped_by_rule_wherever_they_stand if {
+	outcomes := [with_findings(name, [found(name, rule, "high") | some rule in ["CM-TST-002", "CM-TST-001"]]) |
+		some n in numbers.range(1, 4)
+		name := sprintf("%d.env", [n])
+	]
+	deny := messages(gate.deny) with input as input_of(outcomes)
+	deny == {
+		"4 findings of CM-TST-001 in 1.env, 2.env, 3.env, ...: something is wrong",
+		"4 findings of CM-TST-002 in 1.env, 2.env, 3.env, ...: something is wrong",
+	}
+}
+
 test_medium_findings_warn if {
 	outcomes := [with_findings("a.tf", [found("a.tf", "CM-TST-001", "medium")])]
 	count(gate.deny) == 0 with input as input_of(outcomes)

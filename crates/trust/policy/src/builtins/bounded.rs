@@ -19,10 +19,12 @@ pub(super) const BUILTINS: &[Builtin] = bounded![
     "base64.encode" / 1: text,
     "base64url.encode" / 1: text,
     "base64url.encode_no_pad" / 1: text,
+    "bits.lsh" / 2: shifted,
     "concat" / 2: separated,
+    "format_int" / 2: can_be_gone_through,
     "hex.encode" / 1: text,
     "json.filter" / 2: can_be_gone_through,
-    "json.marshal" / 1: can_be_gone_through,
+    "json.marshal" / 1: marshalled,
     "json.marshal_with_options" / 2: lines,
     "json.patch" / 2: can_be_gone_through,
     "json.remove" / 2: can_be_gone_through,
@@ -38,12 +40,33 @@ pub(super) const BUILTINS: &[Builtin] = bounded![
     "walk" / 1: can_be_gone_through,
 ];
 
-/// What keeps `arguments` from making something of a size that is known.
+/// What keeps `arguments` from making something of a size that is known. How many escapes a text is written
+/// with is known only afterwards.
 type Growth = fn(&[Value]) -> Result<(), Fault>;
 
 fn bounded(name: &'static str, arguments: &[Value], growth: Growth) -> Answer {
     growth(arguments)?;
-    delegate(name, arguments)
+    let made = delegate(name, arguments)?;
+    fits(length(&made))?;
+    Ok(made)
+}
+
+/// `bits.lsh(number, by)`. What is shifted again and again is bounded as every number is that is written.
+fn shifted(arguments: &[Value]) -> Result<(), Fault> {
+    can_be_gone_through(arguments)?;
+    let by = arguments.get(1);
+    if by.is_some_and(|by| matches!(by, Value::Number(_)) && *by > Value::from(MAX_SHIFT)) {
+        return Err(Fault::refuse("would shift by more than 65,536 bits"));
+    }
+    Ok(())
+}
+
+/// What is written as JSON, before its escapes.
+pub(super) fn marshalled(arguments: &[Value]) -> Result<(), Fault> {
+    match size::of(arguments) {
+        Some(size) => fits(size.bytes),
+        None => can_be_gone_through(arguments),
+    }
 }
 
 /// `json.marshal_with_options(value, options)`: each part is a line, which begins with the prefix, and with
@@ -128,6 +151,9 @@ fn length(value: &Value) -> usize {
 
 const MAX_ITEMS: usize = 1_000_000;
 
+/// In bits.
+const MAX_SHIFT: u64 = 65_536;
+
 #[cfg(test)]
 mod tests {
     use crate::{
@@ -206,6 +232,14 @@ mod tests {
                 "count(@)",
             ),
             ("\"xx\"", "regex.replace(@, `x+`, \"$0$0\")", "count(@)"),
+            ("1", "bits.lsh(1, 40000000)", "sprintf(\"%v\", [@])"),
+            ("1", "bits.lsh(@, 65536)", "@"),
+            // Nothing bounds a product but time and memory: what writes it is bounded.
+            (PRODUCT, "@", "@"),
+            (PRODUCT, "@", "sprintf(\"%v\", [@])"),
+            (PRODUCT, "@", "json.marshal(@)"),
+            (PRODUCT, "@", "format_int(@, 10)"),
+            (PRODUCT, "@", "$\"{@}\""),
         ] {
             let answer = chain(first, next, deny);
             assert!(
@@ -216,7 +250,42 @@ mod tests {
                 "{next}, {deny}: {answer:?}"
             );
         }
+        let answer = chain("bits.lsh(1, 100)", "@", "@ - bits.lsh(1, 100)").expect("answers");
+        assert_eq!(answer, Some(serde_json::json!(0)));
         let answer = chain("[1]", "[@[0], 1]", "@").expect("answers");
         assert_eq!(answer, Some(serde_json::json!([1, 1])));
     }
+
+    #[test]
+    fn what_is_made_is_no_more_than_fits_with_its_escapes() {
+        let large = |part: &str| {
+            let parts = "[\"x\" | some _ in numbers.range(1, 1000)]";
+            let part = part.repeat(16_000);
+            format!("replace(concat(\"\", {parts}), \"x\", `{part}`)")
+        };
+        let sign = "io.jwt.encode_sign({\"alg\": \"HS256\"}, {\"a\": @}, {\"kty\": \"oct\", \"k\": \"AAAA\"})";
+        for (part, what) in [
+            ("1", "json.marshal([@, @, @])"),
+            ("\"", "json.marshal(@)"),
+            ("\"", "json.marshal_with_options(@, {\"indent\": \"\"})"),
+            ("1", "hex.encode(@)"),
+            ("1", sign),
+        ] {
+            let answer = chain(
+                &large(part),
+                "1",
+                &format!("count({})", what.replace('@', "x0")),
+            );
+            let Err(EngineError::Evaluate(why)) = answer else {
+                panic!("{what}: {answer:?}");
+            };
+            let why = why.to_string();
+            assert!(why.contains("more than 16 MiB of text"), "{what}: {why}");
+        }
+        let answer = chain(&large("1"), "1", "count(json.marshal(x0))").expect("answers");
+        assert_eq!(answer, Some(serde_json::json!(16_000_002)));
+    }
+
+    const PRODUCT: &str =
+        "bits.lsh(1, 60000) * bits.lsh(1, 60000) * bits.lsh(1, 60000) * bits.lsh(1, 60000)";
 }

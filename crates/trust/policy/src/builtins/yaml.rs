@@ -65,13 +65,11 @@ fn marshal(arguments: &[Value], _: Moment) -> Answer {
     if text.len() > MAX_TEXT {
         return Err(Fault::refuse("would make more than 16 MiB"));
     }
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
     Ok(Value::from(text))
 }
 
-/// Writes `value` behind what stands there; what takes lines of its own is indented by `indent`.
+/// Writes `value` behind what stands there, to the end of its line; what takes lines of its own is indented
+/// by `indent`.
 /// Recurses as deep as the value, which is bounded. What is too long is not gone on with: indented, many
 /// lines can be a thousand times as long as what they hold.
 fn write(value: &Json, indent: usize, text: &mut String) {
@@ -110,14 +108,16 @@ fn write(value: &Json, indent: usize, text: &mut String) {
                 }
             }
         }
-        Json::Array(_) => text.push_str("[]"),
-        Json::Object(_) => text.push_str("{}"),
+        Json::Array(_) => text.push_str("[]\n"),
+        Json::Object(_) => text.push_str("{}\n"),
         Json::String(value) => {
             let line = text.rsplit('\n').next().unwrap_or_default();
             let column = line.chars().count();
+            // It ends its line even where it ends with empty ones, which are its own.
             text.push_str(&style::scalar(value, indent, column));
+            text.push('\n');
         }
-        Json::Null | Json::Bool(_) | Json::Number(_) => text.push_str(&value.to_string()),
+        Json::Null | Json::Bool(_) | Json::Number(_) => text.push_str(&format!("{value}\n")),
     }
 }
 
@@ -139,9 +139,6 @@ fn begin_line(indent: usize, text: &mut String) {
         if is_begun && text.len() - start == indent {
             return;
         }
-    }
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
     }
     text.extend(std::iter::repeat_n(' ', indent));
 }
@@ -194,6 +191,23 @@ mod tests {
                 matches!(&error, Err(Fault::NoAnswer(told)) if told.contains(why)),
                 "{error:?}"
             );
+        }
+    }
+
+    #[test]
+    fn empty_lines_at_the_end_of_a_text_are_its_own() {
+        for (value, text) in [
+            (serde_json::json!({"a": "!\n\n"}), "a: |+\n  !\n\n"),
+            (serde_json::json!(["!\n\n\n", 1]), "- |+\n  !\n\n\n- 1\n"),
+            (
+                serde_json::json!([[{"": "!\n\n"}]]),
+                "- - \"\": |+\n      !\n\n",
+            ),
+        ] {
+            let value: Value = serde_json::from_value(value).expect("a value");
+            let written = marshal(std::slice::from_ref(&value), Moment::new(now(), true));
+            assert_eq!(written, Ok(text.into()));
+            assert_eq!(round(&value), Ok(value));
         }
     }
 

@@ -107,7 +107,6 @@ fn chain(place: (usize, usize), path: &[String], package: usize, all: &[Annotati
 struct About {
     at: usize,
     is_package: bool,
-    package: usize,
     path: Vec<String>,
 }
 
@@ -119,12 +118,10 @@ impl About {
             .iter()
             .position(|token| token.range.start >= end)?;
         if source.is(at, "package") && at == 0 {
-            let path = package(source)?;
             return Some(Self {
                 at,
                 is_package: true,
-                package: path.len(),
-                path,
+                path: package(source)?,
             });
         }
         Self::of_rule(source, at)
@@ -133,14 +130,12 @@ impl About {
     fn of_rule(source: &Source<'_>, at: usize) -> Option<Self> {
         keyword::rules(source).find(|(start, _)| *start == at)?;
         let mut path = package(source)?;
-        let package = path.len();
         let head = keyword::head(source, at);
         let name = source.path(head, source.end_of_path(head))?;
         path.extend(name.split('.').map(str::to_owned));
         Some(Self {
             at,
             is_package: false,
-            package,
             path,
         })
     }
@@ -160,14 +155,10 @@ impl About {
             (None, false) if is_entrypoint => Scope::Document,
             (None, false) => Scope::Rule,
         };
-        let mut path = self.path;
-        if self.is_package {
-            path.truncate(self.package);
-        }
         Some(Annotation {
             place: (source, self.at),
             scope,
-            path,
+            path: self.path,
             value: normal(said, scope)?,
         })
     }

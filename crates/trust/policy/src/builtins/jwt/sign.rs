@@ -14,7 +14,11 @@ use ring::{
 use sha2::{Sha256, Sha384, Sha512};
 
 use super::{
-    super::{Answer, Fault, Moment, can_be_gone_through, from_json, is_read, string, to_json},
+    super::{
+        Answer, Fault, Moment,
+        bounded::{fits, marshalled},
+        from_json, is_read, string, to_json,
+    },
     keys::{Algorithm, Rsa, field, unsigned},
     to_base64,
 };
@@ -30,7 +34,7 @@ pub(super) fn encode_sign(arguments: &[Value], _: Moment) -> Answer {
     {
         return Err("expects three objects".into());
     }
-    can_be_gone_through(arguments)?;
+    marshalled(arguments)?;
     encoded(&to_json(header)?, &to_json(payload)?, key)
 }
 
@@ -43,6 +47,7 @@ pub(super) fn encode_sign_raw(arguments: &[Value], _: Moment) -> Answer {
 }
 
 fn encoded(header: &str, payload: &str, key: &Value) -> Answer {
+    fits(header.len().saturating_add(payload.len()))?;
     let fields = from_json(header)?;
     let algorithm = match &fields["alg"] {
         Value::String(name) => Algorithm::of(name).ok_or("was given an unknown algorithm")?,
@@ -60,6 +65,7 @@ fn encoded(header: &str, payload: &str, key: &Value) -> Answer {
         to_base64(header.as_bytes()),
         to_base64(payload.as_bytes())
     );
+    fits(signed.len())?;
     let signature = signature(algorithm, key, signed.as_bytes())?;
     Ok(Value::from(format!("{signed}.{}", to_base64(&signature))))
 }
