@@ -23,6 +23,7 @@ pub(super) struct Builder<'a> {
     repeated: Vec<Span>,
     pub(super) documents: Vec<Document>,
     pub(super) comments: Vec<Span>,
+    pub(super) is_cut: bool,
 }
 
 /// A node, and what walking it costs.
@@ -65,6 +66,7 @@ impl<'a> Builder<'a> {
             repeated: Vec::new(),
             documents: Vec::new(),
             comments: Vec::new(),
+            is_cut: false,
         }
     }
 
@@ -204,6 +206,7 @@ impl<'a> Builder<'a> {
         let span = sized.node.span;
         self.count(sized.nodes, span)?;
         if self.open.len() + sized.depth > self.limits.depth {
+            self.is_cut = true;
             let message = format!("nested more than {} deep", self.limits.depth);
             return Err(wrong(&message, span));
         }
@@ -244,6 +247,7 @@ impl<'a> Builder<'a> {
         if self.nodes <= self.limits.nodes {
             return Ok(());
         }
+        self.is_cut = true;
         let message = format!(
             "more than {} values, with what aliases repeat",
             self.limits.nodes

@@ -6,7 +6,7 @@ pub mod style;
 
 pub use scalar::Schema;
 
-use granit_parser::{Parser, ScanError};
+use granit_parser::{ErrorKind, Parser, ScanError};
 
 use crate::{Error, Limits, Node, Span};
 use build::Builder;
@@ -47,6 +47,8 @@ pub struct Stream {
     pub comments: Vec<Span>,
     /// The first mistake; what follows it was not read.
     pub error: Option<Error>,
+    /// Whether that is no mistake of the text: there is more of it than the limits allow.
+    pub is_cut: bool,
 }
 
 /// One document.
@@ -63,6 +65,7 @@ pub struct Document {
 pub fn read(text: &str, dialect: Dialect, limits: &Limits) -> Stream {
     let mut builder = Builder::new(dialect, limits);
     let error = if text.len() > limits.bytes {
+        builder.is_cut = true;
         let message = format!("the text is larger than {} bytes", limits.bytes);
         let span = Span::default();
         Some(Error { message, span })
@@ -73,6 +76,7 @@ pub fn read(text: &str, dialect: Dialect, limits: &Limits) -> Stream {
         documents: builder.documents,
         comments: builder.comments,
         error,
+        is_cut: builder.is_cut,
     }
 }
 
@@ -84,7 +88,10 @@ fn build(text: &str, limits: &Limits, builder: &mut Builder<'_>) -> Result<(), E
         block_nesting_limit: limits.depth,
     };
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.map_err(|error| mistake(&error))?;
+        let (event, span) = event.map_err(|error| {
+            builder.is_cut = matches!(error.kind(), ErrorKind::RecursionLimitExceeded);
+            mistake(&error)
+        })?;
         let span = span.byte_range().unwrap_or_default();
         builder.take(event, Span::new(span.start, span.end))?;
     }

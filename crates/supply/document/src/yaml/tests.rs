@@ -116,7 +116,9 @@ fn what_aliases_expand_to_is_bounded() {
         let members = vec![format!("*a{before}"); 10].join(", ");
         text += &format!("a{level}: &a{level} [{members}]\n");
     }
-    let error = stream(&text).error.expect("too many");
+    let read = stream(&text);
+    assert!(read.is_cut);
+    let error = read.error.expect("too many");
     assert!(
         error.message.starts_with("more than 4000000 values"),
         "{error}"
@@ -134,6 +136,8 @@ fn what_aliases_expand_to_is_bounded() {
 
 #[test]
 fn nesting_and_cycles_are_refused() {
+    assert!(stream(&"[".repeat(100_000)).is_cut);
+    assert!(!stream("[").is_cut);
     let error = stream(&"[".repeat(100_000)).error.expect("too deep");
     assert!(error.message.contains("limit"), "{error}");
     let error = stream(&"- ".repeat(100_000)).error.expect("too deep");

@@ -39,8 +39,14 @@ fn unmarshal(arguments: &[Value], _: Moment) -> Answer {
 /// The first document of a text; a second one is an error, for it would be missed.
 fn read(text: &str) -> Result<Json, Fault> {
     let stream = yaml::read(text, Dialect::KUBERNETES, &LIMITS);
-    if let Some(error) = stream.error {
-        return Err(Fault::NoAnswer(format!("was given no YAML: {error}")));
+    match stream.error {
+        // Whether it is YAML is not known.
+        Some(error) if stream.is_cut => {
+            let text = format!("was given more than can be read: {error}");
+            return Err(Fault::Refuse(text));
+        }
+        Some(error) => return Err(Fault::NoAnswer(format!("was given no YAML: {error}"))),
+        None => {}
     }
     let mut documents = stream.documents.into_iter();
     let (first, second) = (documents.next(), documents.next());
@@ -192,6 +198,27 @@ mod tests {
                 "{error:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_too_much_to_be_read_is_not_said_to_be_no_yaml() {
+        let moment = Moment::new(now(), false);
+        for text in [
+            format!("[{}1]", "1,".repeat(LIMITS.nodes)),
+            "x".repeat(LIMITS.bytes + 1),
+            "[".repeat(LIMITS.depth + 1),
+            format!("- {}1", "- ".repeat(LIMITS.depth)),
+            format!("a: &a {0}1{1}\nb: {0}*a{1}", "[".repeat(70), "]".repeat(70)),
+        ] {
+            for builtin in [is_valid, unmarshal] {
+                let answer = builtin(&[text.as_str().into()], moment);
+                assert!(
+                    matches!(&answer, Err(Fault::Refuse(why)) if why.contains("more than can be read")),
+                    "{answer:?}"
+                );
+            }
+        }
+        assert_eq!(is_valid(&["a: [".into()], moment), Ok(false.into()));
     }
 
     #[test]
