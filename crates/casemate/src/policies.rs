@@ -8,9 +8,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use casemate_core::{Digest, PathText, Timestamp};
+use casemate_core::{PathText, Timestamp};
 use casemate_policy::{Bundle, Layer};
-use casemate_provenance::{Evidence, Predicate, predicate::policy::PolicyBundle, read_attestation};
+use casemate_provenance::{Evidence, predicate::policy::PolicyBundle};
 
 use crate::{
     cli::{Global, policy::Source},
@@ -52,7 +52,7 @@ fn trusted(global: &Global, path: &Path, store: Option<&Path>, now: Timestamp) -
         Some(store) => {
             // Read once: what is verified is what is used.
             let bytes = archive(path)?;
-            verify(path, &bytes, &signature_of(path), store, now)
+            verify(&bytes, &signature_of(path), store, now)
                 .map_err(|why| anyhow!("cannot use the policy {}: {why}", path.display()))?;
             of_archive(path, &bytes)?
         }
@@ -103,7 +103,6 @@ pub(crate) fn signature_of(path: &Path) -> PathBuf {
 ///
 /// Why not.
 pub(crate) fn verify(
-    path: &Path,
     bytes: &[u8],
     signature: &Path,
     store: &Path,
@@ -112,15 +111,7 @@ pub(crate) fn verify(
     let told = |error: anyhow::Error| format!("{error:#}");
     let trust = trust(None, &[], Some(store)).map_err(told)?;
     let bundle = read_bundle(signature, "signature of the policy").map_err(told)?;
-    let attested = read_attestation(&bundle, &trust, None, now, &mut Vec::new());
-    let evidence = attested.map_err(|problem| problem.message)?.evidence;
-    if evidence.predicate_type != PolicyBundle::TYPE {
-        return Err("what is signed is no policy".to_owned());
-    }
-    if !evidence.is_about(&[Digest::of(bytes)]) {
-        return Err(format!("{} is not what is signed", path.display()));
-    }
-    Ok(evidence)
+    PolicyBundle::verified(bytes, &bundle, &trust, now).map_err(|problem| problem.message)
 }
 
 /// Whether any file below `dir` is Rego.

@@ -205,7 +205,7 @@ fn by_store(
     let own = policies::signature_of(file);
     let signature = arguments.signature.as_ref().unwrap_or(&own);
     let now = clock::of(global)?.now();
-    let evidence = policies::verify(file, bytes, signature, store, now);
+    let evidence = policies::verify(bytes, signature, store, now);
     Ok(evidence.map(|evidence| Report {
         signature: Some(signature.display().to_string()),
         signers: evidence.signers,
