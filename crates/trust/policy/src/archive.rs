@@ -34,20 +34,29 @@ pub(crate) fn unpack(bytes: &[u8]) -> Result<Vec<(PathText, Vec<u8>)>, ArchiveEr
     let tar = MemorySource(decompressed(member)?);
     let tar = open(&tar, Magic::Tar, &budget.inside())?.ok_or(ArchiveError::Format("tar"))?;
     is_whole(&tar)?;
-    let mut files = Vec::new();
+    let (mut files, mut directories) = (Vec::new(), Vec::new());
     for member in &tar.members {
+        let unnamed = || ArchiveError::Name(member.name.clone());
         match &member.kind {
-            Kind::File => {}
-            Kind::Directory => continue,
+            Kind::File => {
+                let name = below_the_root(&member.name).ok_or_else(unnamed)?;
+                files.push((name, bytes_of(&member.load()?)?));
+            }
+            Kind::Directory if is_root(&member.name) => {}
+            Kind::Directory => {
+                let name = member.name.as_str().trim_end_matches('/');
+                let name = below_the_root(&PathText::from_text(name)).ok_or_else(unnamed)?;
+                directories.push(name);
+            }
             _ => return Err(ArchiveError::Kind(member.name.clone())),
         }
-        let name = below_the_root(&member.name);
-        let name = name.ok_or_else(|| ArchiveError::Name(member.name.clone()))?;
-        files.push((name, bytes_of(&member.load()?)?));
     }
     files.sort();
-    match files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        Some(pair) => Err(ArchiveError::Twice(pair[0].0.clone())),
+    if let Some(pair) = files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        return Err(ArchiveError::Twice(pair[0].0.clone()));
+    }
+    match file_and_directory(&files, &directories) {
+        Some(name) => Err(ArchiveError::Both(name)),
         None => Ok(files),
     }
 }
@@ -94,6 +103,9 @@ pub(crate) enum ArchiveError {
     /// Two members have one name.
     #[error("`{0}` stands twice in the archive")]
     Twice(PathText),
+    /// One name is that of a file and of what holds files.
+    #[error("`{0}` is a file and a directory in the archive")]
+    Both(PathText),
     /// A member cannot be read.
     #[error("the archive cannot be read: {0}")]
     Read(#[from] ContainerError),
@@ -149,6 +161,30 @@ fn below_the_root(name: &PathText) -> Option<PathText> {
     text.split('/')
         .all(is_plain)
         .then(|| PathText::from_text(text))
+}
+
+fn is_root(directory: &PathText) -> bool {
+    matches!(directory.as_str(), "." | "./" | "/" | "")
+}
+
+/// A file that is called as a directory is, or as one that another name leads through.
+fn file_and_directory(files: &[(PathText, Vec<u8>)], directories: &[PathText]) -> Option<PathText> {
+    let files = files.iter().map(|(name, _)| (name, true));
+    let all = files.chain(directories.iter().map(|name| (name, false)));
+    // So that what is below a name comes right behind it; no name has a NUL.
+    let mut all: Vec<(String, bool)> = all
+        .map(|(name, is_file)| (name.as_str().replace('/', "\0"), is_file))
+        .collect();
+    all.sort();
+    let pair = all.windows(2).find(|pair| {
+        let [(first, is_file), (second, is_other_file)] = pair else {
+            return false;
+        };
+        let is_both = first == second && is_file != is_other_file;
+        let rest = second.strip_prefix(first.as_str());
+        is_both || (*is_file && rest.is_some_and(|rest| rest.starts_with('\0')))
+    })?;
+    Some(PathText::from_text(&pair[0].0.replace('\0', "/")))
 }
 
 fn bytes_of(loaded: &Loaded<'_>) -> io::Result<Vec<u8>> {
@@ -263,37 +299,107 @@ mod tests {
             gzip(&tar)
         };
         let unended = gzip(&header(b"a", b'0', 4_000));
-        for (what, bytes) in [
-            ("climbs", archive(&[("a/../../b", b'0', b"")])),
-            ("detours", archive(&[("a/../b", b'0', b"")])),
-            ("empty part", archive(&[("a//b", b'0', b"")])),
-            ("drive", archive(&[("c:/b", b'0', b"")])),
-            ("backslash", archive(&[("a\\b", b'0', b"")])),
+        for (what, bytes, why) in [
+            (
+                "climbs",
+                archive(&[("a/../../b", b'0', b"")]),
+                "`a/../../b` is no name",
+            ),
+            (
+                "climbs at once",
+                archive(&[("../b", b'0', b"")]),
+                "`../b` is no name",
+            ),
+            (
+                "detours",
+                archive(&[("a/../b", b'0', b"")]),
+                "`a/../b` is no name",
+            ),
+            (
+                "climbs in a directory",
+                archive(&[("a/../../b/", b'5', b"")]),
+                "`a/../../b/` is no name",
+            ),
+            (
+                "empty part",
+                archive(&[("a//b", b'0', b"")]),
+                "`a//b` is no name",
+            ),
+            (
+                "drive",
+                archive(&[("c:/b", b'0', b"")]),
+                "`c:/b` is no name",
+            ),
+            ("backslash", archive(&[("a\\b", b'0', b"")]), "is no name"),
             (
                 "two of one name",
                 archive(&[("a", b'0', b"1"), ("a", b'0', b"2")]),
+                "2 members are called",
             ),
             (
                 "and with a slash",
                 archive(&[("a", b'0', b"1"), ("/a", b'0', b"1")]),
+                "`a` stands twice",
             ),
-            ("link", link("b")),
-            ("link outside", link("/etc/passwd")),
-            ("hard link", archive(&[("a", b'0', b""), ("b", b'1', b"")])),
-            ("FIFO", archive(&[("a", b'6', b"")])),
-            ("device", archive(&[("a", b'3', b"")])),
-            ("control", archive(&[("a\u{7}", b'0', b"")])),
-            ("two streams", twice),
-            ("something behind", longer),
-            ("checksum", checksum),
-            ("cut", plain[..plain.len() / 2].to_vec()),
-            ("unended", unended),
-            ("no tar", gzip(b"package a\n")),
-            ("plain tar", vec![0; 1024]),
-            ("nothing", Vec::new()),
+            (
+                "and with a dot",
+                archive(&[("a", b'0', b"1"), ("./a", b'0', b"1")]),
+                "`a` stands twice",
+            ),
+            (
+                "and a directory",
+                archive(&[("a", b'0', b"1"), ("a/", b'5', b"")]),
+                "`a` is a file and a directory",
+            ),
+            (
+                "and with files in it",
+                archive(&[("a", b'0', b"1"), ("a/b", b'0', b"")]),
+                "`a` is a file and a directory",
+            ),
+            ("link", link("b"), "`a` is neither a file nor a directory"),
+            (
+                "link outside",
+                link("/etc/passwd"),
+                "a link to the absolute path",
+            ),
+            (
+                "hard link",
+                archive(&[("a", b'0', b""), ("b", b'1', b"")]),
+                "`b` is neither a file nor a directory",
+            ),
+            (
+                "FIFO",
+                archive(&[("a", b'6', b"")]),
+                "neither a file nor a directory",
+            ),
+            (
+                "device",
+                archive(&[("a", b'3', b"")]),
+                "neither a file nor a directory",
+            ),
+            (
+                "control",
+                archive(&[("a\u{7}", b'0', b"")]),
+                "control characters",
+            ),
+            ("two streams", twice, "2 members are called"),
+            ("something behind", longer, "not plain"),
+            ("checksum", checksum, "checksum"),
+            ("cut", plain[..plain.len() / 2].to_vec(), "not plain"),
+            ("unended", unended, "breaks off inside a member"),
+            ("no tar", gzip(b"package a\n"), "wrong checksum"),
+            ("plain tar", vec![0; 1024], "no .tar.gz"),
+            ("nothing", Vec::new(), "no .tar.gz"),
         ] {
-            assert!(unpack(&bytes).is_err(), "{what}");
+            let error = unpack(&bytes).expect_err(what).to_string();
+            assert!(error.contains(why), "{what}: {error}");
         }
+        let plain = [
+            ("./", b'5', &b""[..]),
+            ("a/", b'5', b""),
+            ("a/b", b'0', b""),
+        ];
+        assert!(unpack(&archive(&plain)).is_ok());
     }
 
     #[test]
