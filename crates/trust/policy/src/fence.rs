@@ -13,7 +13,11 @@ use std::{
     time::Duration,
 };
 
-use crate::{EngineError, engine::Message, memory::Budget};
+use crate::{
+    EngineError,
+    engine::Message,
+    memory::{self, Budget},
+};
 
 /// Runs `work` where a panic ends in an [`EngineError::Panic`] and where the stack is as deep as
 /// [`crate::calls`] promised. A stack that overflows cannot be fenced; that is why calls are counted
@@ -24,8 +28,8 @@ use crate::{EngineError, engine::Message, memory::Budget};
 ///
 /// What is not there after `patience` is given up: the answer is [`EngineError::Time`], and the thread
 /// ends when the work does. That is for what the library does without looking at the clock. The work
-/// may take `memory`, in bytes; once it was told that this is exceeded, the answer is
-/// [`EngineError::Memory`].
+/// may take `memory`, in bytes; once it was told that this is exceeded, or had more at once without being
+/// told, the answer is [`EngineError::Memory`].
 pub(crate) fn run<T: Send + 'static>(
     patience: Duration,
     memory: u64,
@@ -94,8 +98,9 @@ impl Pool {
         let worker = self.give(Box::new(move || {
             let outcome = catch_unwind(AssertUnwindSafe(work))
                 .unwrap_or_else(|payload| Err(EngineError::Panic(Message::of_panic(&*payload))));
+            let is_worn = memory::peak_of_thread() > MAX_PEAK;
             // Fails where nobody waits any more.
-            let _ = answer.send(outcome);
+            let _ = answer.send((outcome, is_worn));
             match replace(&mut *locked(&told), State::Ended) {
                 State::GivenUp => {
                     self.given_up.fetch_sub(1, Ordering::Relaxed);
@@ -104,7 +109,7 @@ impl Pool {
             }
         }))?;
         let lost = || EngineError::Panic(Message::new("its thread ended"));
-        let outcome = match answered.recv_timeout(patience) {
+        let (outcome, is_worn) = match answered.recv_timeout(patience) {
             Ok(outcome) => outcome,
             Err(RecvTimeoutError::Disconnected) => return Err(lost()),
             Err(RecvTimeoutError::Timeout) => {
@@ -119,7 +124,7 @@ impl Pool {
             }
         };
         let mut idle = locked(&self.idle);
-        if idle.len() < MAX_IDLE {
+        if idle.len() < MAX_IDLE && !is_worn {
             idle.push(worker);
         }
         outcome
@@ -181,6 +186,10 @@ static POOL: Pool = Pool::new(REST);
 const MAX_IDLE: usize = 64;
 
 const REST: Duration = Duration::from_secs(10);
+
+/// In bytes: a thread that had more at once is not used again, so that the most that it ever had, if that is
+/// more than this, was had by the last work on it.
+const MAX_PEAK: u64 = 16 << 20;
 
 /// Each costs a core for as long as it goes on.
 const MAX_GIVEN_UP: usize = 16;

@@ -8,7 +8,9 @@
 //! one of them makes is bounded by itself.
 //!
 //! An evaluation that was ended so has no answer, whatever it made of that. A builtin that takes any error
-//! for `false`, and a library that takes one for undefined, would turn it into an answer.
+//! for `false`, and a library that takes one for undefined, would turn it into an answer. Where errors are
+//! undefined, the library keeps one that a definition of a function ends with to itself, if another
+//! definition has an answer; so there the most that was taken is looked at in the end.
 
 use std::{
     cell::Cell,
@@ -16,25 +18,42 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use regorus_mimalloc::{ThreadAllocationStats, allocation_stats_snapshot};
+
 /// An evaluation that goes on.
-pub(crate) struct Budget(u64);
+pub(crate) struct Budget {
+    number: u64,
+    bytes: u64,
+    /// What its thread had, and had at most, before.
+    before: ThreadAllocationStats,
+}
 
 impl Budget {
     /// Begins one that may take `bytes`.
     pub(crate) fn begin(bytes: u64) -> Self {
-        let had = regorus_mimalloc::global_allocation_stats_snapshot().allocated;
+        let (process, before) = allocation_stats_snapshot();
         let mut running = running();
         let number = running.begun;
         running.begun += 1;
-        running.ceilings.insert(number, had.saturating_add(bytes));
+        let ceiling = process.allocated.saturating_add(bytes);
+        running.ceilings.insert(number, ceiling);
         running.enforce();
         EXCEEDED.set(false);
-        Self(number)
+        Self {
+            number,
+            bytes,
+            before,
+        }
     }
 
-    /// Whether the calling thread, which began it, was told since that a limit is exceeded.
+    /// Whether the calling thread, which began it, was told since that a limit is exceeded, or had more at
+    /// once than this one allows.
     pub(crate) fn is_exceeded(&self) -> bool {
-        EXCEEDED.get()
+        let (_, thread) = allocation_stats_snapshot();
+        let grown = thread.peak.saturating_sub(self.before.allocated);
+        let is_outgrown =
+            thread.peak > self.before.peak && u64::try_from(grown).unwrap_or(0) > self.bytes;
+        EXCEEDED.get() || is_outgrown
     }
 }
 
@@ -43,7 +62,7 @@ impl Drop for Budget {
         // Its thread may end, and what it has counted and not yet told with it.
         regorus::flush_thread_memory_counters();
         let mut running = running();
-        running.ceilings.remove(&self.0);
+        running.ceilings.remove(&self.number);
         running.enforce();
     }
 }
@@ -56,6 +75,12 @@ pub(crate) fn is_exceeded(text: &str) -> bool {
         EXCEEDED.set(true);
     }
     is_exceeded
+}
+
+/// In bytes: the most that the calling thread had at once since it began.
+pub(crate) fn peak_of_thread() -> u64 {
+    let (_, thread) = allocation_stats_snapshot();
+    u64::try_from(thread.peak).unwrap_or(0)
 }
 
 /// Looks whether a limit is exceeded, and has the evaluation remember it.

@@ -155,6 +155,18 @@ const GROWING: &[(&str, &str)] = &[
         "deny contains [b, [b, WIDE]] if some b in numbers.range(0, 900000)",
     ),
     (
+        "wide values of a long object",
+        "deny[b] := [WIDE] if some b in numbers.range(0, 900000)",
+    ),
+    (
+        "wide values of objects of version 0",
+        "deny[b] = {\"a\": [WIDE]} { b := numbers.range(0, 900000)[_] }",
+    ),
+    (
+        "comprehensions in the values of a long object",
+        "deny[b] := [[WIDE] | true] if some b in numbers.range(0, 900000)",
+    ),
+    (
         "wide keys",
         "deny := {[b, WIDE]: 1 | some b in numbers.range(0, 900000)}",
     ),
@@ -171,6 +183,10 @@ const GROWING: &[(&str, &str)] = &[
         "f(x) := [[x, y] | some y in input.items]\ng(x) := [f(y) | some y in f(x)]\ndeny := [g(y) | some y in g(1)]",
     ),
     // What takes an error for an answer.
+    (
+        "a function with another answer",
+        "f(x) := 1 if count([[a, b, c] | some a in input.items; some b in input.items; some c in input.items]) > 0\nf(x) := 1\ndeny := f(1)",
+    ),
     (
         "a text that would be JSON",
         "default deny := 0\ndeny := 1 if json.is_valid(input.list)",

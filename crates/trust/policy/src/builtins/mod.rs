@@ -12,6 +12,7 @@ mod glob;
 mod jwt;
 mod net;
 mod refused;
+mod regex;
 mod schema;
 mod text;
 mod urlquery;
@@ -57,9 +58,14 @@ fn install_all(
             match function(&arguments, moment) {
                 Ok(value) => Ok(value),
                 Err(Fault::NoAnswer(_)) if !moment.strict => Ok(Value::Undefined),
-                Err(Fault::NoAnswer(why) | Fault::Refuse(why)) => {
+                Err(fault) => {
+                    let (Fault::NoAnswer(why) | Fault::Refuse(why)) = &fault;
                     let text = Message::new(&format!("`{name}` {why}"));
-                    Err(std::io::Error::other(text.to_string()).into())
+                    let error = std::io::Error::other(text.to_string());
+                    if let Fault::Refuse(_) = fault {
+                        REFUSAL.with_borrow_mut(|refusal| _ = refusal.get_or_insert(text));
+                    }
+                    Err(error.into())
                 }
             }
         });
@@ -89,7 +95,14 @@ impl Moment {
     pub(crate) fn begin(self) {
         MOMENT.set(self);
         cases::take();
+        take_refusal();
     }
+}
+
+/// What was refused first since the moment began. Where errors are undefined, the library may have kept
+/// it to itself.
+pub(crate) fn take_refusal() -> Option<Message> {
+    REFUSAL.take()
 }
 
 thread_local! {
@@ -99,6 +112,7 @@ thread_local! {
             strict: true,
         })
     };
+    static REFUSAL: RefCell<Option<Message>> = const { RefCell::new(None) };
 }
 
 /// The builtins that a module can name.
@@ -124,6 +138,7 @@ fn all() -> impl Iterator<Item = &'static Builtin> {
         jwt::BUILTINS,
         net::BUILTINS,
         refused::BUILTINS,
+        regex::BUILTINS,
         schema::BUILTINS,
         text::BUILTINS,
         urlquery::BUILTINS,
@@ -278,7 +293,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testkit::{now, value_of};
+    use crate::testkit::{file, now, value_of};
 
     #[test]
     fn the_inputs_that_panic_the_library_have_the_answers_of_opa() {
@@ -355,7 +370,9 @@ mod tests {
     fn what_gives_no_answer_is_an_error_or_undefined_and_what_is_refused_is_an_error() {
         use crate::{Bundle, Errors, Question, query};
 
-        let bundle = Bundle::alone(Vec::new()).expect("loads");
+        // What one definition of a function is refused is not made good by another one.
+        let policy = "package a\nf(x) := http.send({})\nf(x) := 1\n";
+        let bundle = Bundle::alone(vec![file("a.rego", policy)]).expect("loads");
         let question = Question {
             input: &().into(),
             now: now(),
@@ -366,6 +383,7 @@ mod tests {
             (r#"not uuid.parse("x")"#, Errors::Lenient, Some(1)),
             ("x := numbers.range(1, 10000000)", Errors::Lenient, None),
             ("not http.send({})", Errors::Lenient, None),
+            ("x := data.a.f(1)", Errors::Lenient, None),
         ] {
             let answer = query(&bundle, text, &question, errors).ok();
             assert_eq!(answer.map(|answer| answer.len()), rows, "{text}");

@@ -137,7 +137,10 @@ impl Run<'_> {
         self.engine.set_input(input);
         // Every evaluation begins with what the modules and the data say, and with nothing else.
         let value = self.engine.eval_rule(ENTRY.to_owned()).map_err(failed);
-        let value = value.and_then(|value| to_json(&value));
+        let value = match builtins::take_refusal() {
+            Some(refusal) => Err(EngineError::Evaluate(refusal)),
+            None => value.and_then(|value| to_json(&value)),
+        };
         match value.map_err(|error| self.program.columns.place(error))? {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) => items.into_iter().map(reason).collect(),

@@ -2,13 +2,15 @@
 //!
 //! Where such a value is undefined for one of the ways to satisfy the body, the library gives up on
 //! all of them: a set of reasons is empty then, and nothing is denied. So the value is computed in the
-//! body, where what is undefined ends one way and no other.
+//! body, where what is undefined ends one way and no other. So is a list or an object of nothing but
+//! constants, `deny[k] := [1, 2]`, which is defined: the library looks at its memory before each statement of a
+//! body, and not before a head.
 
 use std::ops::Range;
 
 use super::{
     Edit, Source, keyword, lines,
-    negation::{can_be_undefined, copied},
+    negation::{can_be_undefined, copied, is_comprehension},
     token::Kind,
 };
 
@@ -24,6 +26,8 @@ pub(super) fn edits(source: &Source<'_>) -> Vec<Edit> {
 /// A head with its bodies, or an `else` with its own.
 struct Part {
     values: Vec<Range<usize>>,
+    /// Whether there can be a value for each way to satisfy a body.
+    is_keyed: bool,
     bodies: Vec<Body>,
 }
 
@@ -71,8 +75,10 @@ fn part(source: &Source<'_>, start: usize, end: usize) -> Option<Part> {
     }
     // What stands in the brackets of the name.
     let brackets = (start..head).filter(|&at| source.is(at, "[") && source.tokens[at].depth == 0);
+    let mut is_keyed = false;
     for open in brackets {
         let bracket = source.brackets.get(&open)?;
+        is_keyed |= (open + 1..bracket.close).any(|at| source.is_word(at));
         values.push(open + 1..bracket.close);
     }
     let mut bodies = Vec::new();
@@ -85,7 +91,11 @@ fn part(source: &Source<'_>, start: usize, end: usize) -> Option<Part> {
     } else if condition.is_some() && begin < end {
         bodies.push(Body::Literal(begin..end));
     }
-    Some(Part { values, bodies })
+    Some(Part {
+        values,
+        is_keyed,
+        bodies,
+    })
 }
 
 /// Whether the bracket is a body, and not the first term of one: `if {x | y} == z`.
@@ -101,7 +111,9 @@ fn edits_of(source: &Source<'_>, part: &Part) -> Option<Vec<Edit>> {
     let mut edits = Vec::new();
     let mut statements = String::new();
     for value in &part.values {
-        if value.len() < 2 || !can_be_undefined(source, value) {
+        let is_copied =
+            can_be_undefined(source, value) || (part.is_keyed && is_collection(source, value));
+        if value.len() < 2 || !is_copied {
             continue;
         }
         if value.clone().skip(1).any(|at| is_side_by_side(source, at)) {
@@ -131,6 +143,12 @@ fn edits_of(source: &Source<'_>, part: &Part) -> Option<Vec<Edit>> {
         }
     }
     Some(edits)
+}
+
+/// Whether it has parts of its own. Those of a comprehension are looked at where they are made.
+fn is_collection(source: &Source<'_>, value: &Range<usize>) -> bool {
+    let mut opens = |at| source.is(at, "[") || source.is(at, "{");
+    !is_comprehension(source, value) && value.clone().any(&mut opens)
 }
 
 /// Whether a term follows another with nothing between, which is no value and nothing else either.

@@ -25,7 +25,8 @@ pub(super) fn edits(source: &Source<'_>) -> Vec<Edit> {
 /// What is to be asked before the literal that begins at `not`.
 fn before(source: &Source<'_>, not: usize) -> Option<Vec<Edit>> {
     let (with, end) = extent(source, not);
-    let operands = operands(source, not + 1..with);
+    let mut operands = operands(source, not + 1..with);
+    operands.retain(|operand| !is_bound(source, not, operand));
     let modifiers = copied(source, with..end)?;
     let mut text = String::new();
     for operand in operands {
@@ -45,6 +46,40 @@ fn before(source: &Source<'_>, not: usize) -> Option<Vec<Edit>> {
         edits.push(Edit::new(last..last, " }"));
     }
     Some(edits)
+}
+
+/// Whether it is a variable that the body around `not`, or one that this body is a part of, gives a value:
+/// `x := …`, `some x in …`. Without a value there is nothing to ask.
+fn is_bound(source: &Source<'_>, not: usize, operand: &Range<usize>) -> bool {
+    let is_variable = operand.len() == 1 && source.is_word(operand.start);
+    let name = source.word(operand.start);
+    let first = not.saturating_sub(MAX_LOOKED_AT);
+    let gives = |at: usize| {
+        let comes = |back: usize, word: &str| at >= back && source.is(at - back, word);
+        source.is(at, name)
+            && !source.is_field(at)
+            && (source.is(at + 1, ":=")
+                || (comes(1, "some") && source.is(at + 1, "in"))
+                || (comes(1, "some") && source.is(at + 1, ",") && source.is(at + 3, "in"))
+                || (comes(3, "some") && comes(1, ",") && source.is(at + 1, "in")))
+    };
+    let around = |open: usize| {
+        source
+            .brackets
+            .get(&open)
+            .map(|bracket| (open, bracket.close))
+    };
+    let is_body_of = |at: usize| {
+        let opens = (first..at).rev().find(|&open| {
+            let is_around = |(_, close): &(usize, usize)| *close > at;
+            source.tokens[open].depth < source.tokens[at].depth
+                && around(open).as_ref().is_some_and(is_around)
+        });
+        opens
+            .and_then(around)
+            .is_some_and(|(open, close)| open < not && not < close)
+    };
+    is_variable && (first..not).rev().any(|at| gives(at) && is_body_of(at))
 }
 
 /// Where the expression behind `not` ends, and where its modifiers do.
@@ -215,16 +250,18 @@ fn is_reference(source: &Source<'_>, range: &Range<usize>) -> bool {
     is_scalar || (begins && !has_call && operator(source, range).is_none())
 }
 
-/// Whether there is a name in it, or a place in a literal. What a comprehension makes is defined.
-pub(super) fn can_be_undefined(source: &Source<'_>, range: &Range<usize>) -> bool {
-    let is_comprehension = source.brackets.get(&range.start).is_some_and(|bracket| {
-        let inside = range.start + 1..bracket.close;
+/// Whether all of it is one comprehension.
+pub(super) fn is_comprehension(source: &Source<'_>, range: &Range<usize>) -> bool {
+    source.brackets.get(&range.start).is_some_and(|bracket| {
+        let mut inside = range.start + 1..bracket.close;
         let depth = source.tokens[range.start].depth + 1;
         bracket.close + 1 == range.end
-            && inside
-                .into_iter()
-                .any(|at| source.is(at, "|") && source.tokens[at].depth == depth)
-    });
+            && inside.any(|at| source.is(at, "|") && source.tokens[at].depth == depth)
+    })
+}
+
+/// Whether there is a name in it, or a place in a literal. What a comprehension makes is defined.
+pub(super) fn can_be_undefined(source: &Source<'_>, range: &Range<usize>) -> bool {
     let is_name = |at: usize| {
         source.is_word(at) && !["true", "false", "null", "set"].contains(&source.word(at))
     };
@@ -232,7 +269,7 @@ pub(super) fn can_be_undefined(source: &Source<'_>, range: &Range<usize>) -> boo
         let behind = |bracket: &&str| at > range.start && source.is(at - 1, bracket);
         source.is(at, "[") && source.touches(at) && ["]", "}", ")"].iter().any(behind)
     };
-    !is_comprehension && range.clone().any(|at| is_name(at) || is_place(at))
+    !is_comprehension(source, range) && range.clone().any(|at| is_name(at) || is_place(at))
 }
 
 /// The same on one line; nothing where it cannot be.
@@ -259,6 +296,9 @@ pub(super) fn copied(source: &Source<'_>, range: Range<usize>) -> Option<String>
     }
     Some(text)
 }
+
+/// In tokens before a `not`: what gives a variable its value stands near.
+const MAX_LOOKED_AT: usize = 500;
 
 /// By how late they are applied.
 const OPERATORS: [&[&str]; 7] = [

@@ -152,6 +152,35 @@ fn what_not_needs_is_asked_for_first() {
 }
 
 #[test]
+fn what_has_a_value_is_not_asked_for() {
+    for bound in [
+        "p if { some x in y; not x > 3 }",
+        "p if { some k, x in y; not k > 3 }",
+        "p if { some k, x in y; not x > 3 }",
+        "p if { x := y.z; not x > 3 }",
+        "p := [1 | some x in y; not x > 3]",
+        "p if { x := y.z; every z in x { not x > 3 } }",
+    ] {
+        assert_eq!(rewritten(bound), [bound]);
+    }
+    for unbound in [
+        "p if { some x; y; not x > 3 }",
+        "p if { some x; y in z; not x > 3 }",
+        "p if { y := {x | x := 1}; not x > 3 }",
+        "p if { [1 | some x in y]; not x > 3 }",
+        "p if { y.x := 1; not x > 3 }",
+        "p if { x := 1 } else := 2 if { not x > 3 }",
+        "p if x := 1\n\nq if { not x > 3 }",
+        "p if { x == 1; not x > 3 }",
+    ] {
+        assert_eq!(
+            rewritten(unbound),
+            [unbound.replace("not x", "type_name(x) ; not x")]
+        );
+    }
+}
+
+#[test]
 fn values_of_heads_are_computed_in_bodies() {
     for (written, read) in [
         (
@@ -177,6 +206,10 @@ fn values_of_heads_are_computed_in_bodies() {
              f(x) }\n",
         ),
         (
+            "p[x] := [1, 2] if { x := y.z }\n",
+            "p[x] := __value_7__ if { x := y.z ; __value_7__ := [1, 2] }\n",
+        ),
+        (
             "p contains x.y if {z | z := 1} == q\n",
             "p contains __value_4__ if { {z | z := 1} == q; __value_4__ := x.y }\n",
         ),
@@ -195,6 +228,8 @@ fn values_of_heads_are_computed_in_bodies() {
         "p := {x |\n\ty[x]\n} | {x |\n\tz[x]\n}\n",
         "default p := 1\n\np if x.y\n",
         "p[x] := y if { z }\n",
+        "p[x] := [y | z] if { x := 1 }\n",
+        "p[\"x\"] := [1, 2] if { y }\n",
     ] {
         let same = format!("package t\n\n{same}");
         assert_eq!(rewritten(&same), [same]);
