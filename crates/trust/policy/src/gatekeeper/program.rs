@@ -137,9 +137,10 @@ impl Run<'_> {
         self.engine.set_input(input);
         // Every evaluation begins with what the modules and the data say, and with nothing else.
         let value = self.engine.eval_rule(ENTRY.to_owned()).map_err(failed);
-        let value = match builtins::take_refusal() {
-            Some(refusal) => Err(EngineError::Evaluate(refusal)),
-            None => value.and_then(|value| to_json(&value)),
+        let value = match (value, builtins::take_refusal()) {
+            // What the library kept to itself.
+            (Ok(_), Some(refusal)) => Err(EngineError::Evaluate(refusal)),
+            (value, _) => value.and_then(|value| to_json(&value)),
         };
         match value.map_err(|error| self.program.columns.place(error))? {
             None => Ok(Vec::new()),
