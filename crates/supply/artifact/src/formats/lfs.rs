@@ -18,14 +18,14 @@ pub(crate) fn examine(
     start: u64,
     notes: &mut Notes<'_>,
 ) -> io::Result<Option<&'static str>> {
-    if source.len() - start >= LONGEST {
+    if source.len() - start >= LONGEST as u64 {
         return Ok(None);
     }
     let bytes = source.read_vec(start, VERSION.len())?;
     if bytes != VERSION.as_bytes() {
         return Ok(None);
     }
-    let bytes = source.read_vec(start, LONGEST as usize)?;
+    let bytes = source.read_vec(start, LONGEST)?;
     let text = String::from_utf8_lossy(&bytes);
     let size = text.lines().find_map(|line| line.strip_prefix("size "));
     let what = match size.and_then(|size| size.trim().parse::<u64>().ok()) {
@@ -41,7 +41,7 @@ pub(crate) fn examine(
 const VERSION: &str = "version https://git-lfs.github.com/spec/";
 
 /// Git LFS takes no longer file for a pointer.
-const LONGEST: u64 = 1024;
+const LONGEST: usize = 1024;
 
 #[cfg(test)]
 mod tests {
