@@ -9,6 +9,7 @@ mod isolation;
 mod models;
 mod notebooks;
 mod pools;
+mod python;
 mod ray;
 mod servers;
 mod serving;

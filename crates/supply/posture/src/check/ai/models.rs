@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
-    Program, programs,
+    Program, programs, python,
     texts::{is_commit, lines, scalars},
 };
 use crate::check::{Family, Persona, Report};
@@ -168,6 +168,10 @@ fn unpinned(
             .is_some_and(|it| it.starts_with('$') || is_commit(it))
     });
     let flags = MODEL_FLAGS.iter().flat_map(|name| command.flags(name));
+    // Beside another option it is what a server calls the model.
+    let is_named = MODEL_FLAGS.iter().any(|name| command.flag(name).is_some());
+    let names = command.flags("--model-name").filter(|_| !is_named);
+    let flags = flags.chain(names);
     let flags = flags.filter_map(|flag| Some((flag.word, flag.value?)));
     for (word, model) in flags.chain(served(command)) {
         if is_pinned {
@@ -279,7 +283,7 @@ fn variable(text: &str) -> Option<&str> {
 }
 
 /// Options that name a model.
-const MODEL_FLAGS: &[&str] = &[
+pub(super) const MODEL_FLAGS: &[&str] = &[
     "--model",
     "--model-id",
     "--model-path",
@@ -294,7 +298,7 @@ const MODEL_FLAGS: &[&str] = &[
 ];
 
 /// Programs whose next word is a model.
-const SERVE: &[&[&str]] = &[
+pub(super) const SERVE: &[&[&str]] = &[
     &["vllm", "serve"],
     &["trtllm-serve", "serve"],
     &["trtllm-serve"],
@@ -390,7 +394,14 @@ const MODEL_KEYS: &[&str] = &["modelurl", "hfmodelname", "hfmodelid", "huggingfa
 
 /// Code and configuration that a ConfigMap has as a text.
 fn in_text(text: &Cursor<'_>, report: &mut Report) {
-    for line in lines(text) {
+    let whole = text.fact.clone().ok().and_then(Attr::as_str);
+    let whole = whole.unwrap_or_default();
+    let is_notebook = whole.trim_start().starts_with('{');
+    let models = match is_notebook {
+        true => Vec::new(),
+        false => python::loaded(whole),
+    };
+    for (number, line) in lines(text).enumerate() {
         let code = line
             .text
             .split('#')
@@ -409,23 +420,20 @@ fn in_text(text: &Cursor<'_>, report: &mut Report) {
             report,
             "torch loads whatever the pickle says",
         );
-        if let Some(model) = loaded(&code) {
+        // A notebook has its lines in quotes.
+        let own = match is_notebook {
+            true => python::loaded(line.text.trim().trim_start_matches('"')),
+            false => models
+                .iter()
+                .filter(|it| it.line == number)
+                .copied()
+                .collect(),
+        };
+        for python::Loaded { model, .. } in own {
             let message = format!("{model} is named without a revision");
             line.report(true, &UNPINNED, report, &message);
         }
     }
-}
-
-/// The model of a hub that a line of Python loads without a revision, blanks taken out.
-fn loaded(code: &str) -> Option<&str> {
-    let calls = ["from_pretrained(", "snapshot_download(", "hf_hub_download("];
-    let rest = calls
-        .iter()
-        .find_map(|call| Some(code.split_once(call)?.1))?;
-    let rest = rest.strip_prefix("repo_id=").unwrap_or(rest);
-    let quote = rest.chars().next().filter(|c| ['"', '\''].contains(c))?;
-    let (model, more) = rest[1..].split_once(quote)?;
-    (is_hub_name(model) && !more.contains("revision=")).then_some(model)
 }
 
 fn serve_config(text: &Cursor<'_>, report: &mut Report) {
@@ -446,7 +454,7 @@ fn serve_config(text: &Cursor<'_>, report: &mut Report) {
 }
 
 /// Whether a text looks like `owner/name` of a hub, and like no path or image.
-fn is_hub_name(text: &str) -> bool {
+pub(super) fn is_hub_name(text: &str) -> bool {
     let Some((owner, name)) = text.split_once('/') else {
         return false;
     };
@@ -742,18 +750,23 @@ mod tests {
     }
 
     #[test]
-    fn code_that_loads_a_model_says_which() {
-        for (code, expected) in [
-            ("from_pretrained('org/model')", Some("org/model")),
-            (
-                "snapshot_download(repo_id=\"org/model\")",
-                Some("org/model"),
-            ),
-            ("from_pretrained('org/model',revision='main')", None),
-            ("from_pretrained('/models/m')", None),
-            ("from_pretrained(path)", None),
-        ] {
-            assert_eq!(loaded(code), expected, "{code}");
-        }
+    fn code_in_a_config_map_says_what_it_loads() {
+        let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  load.py: |\n    for m in [\n      \
+            'org/model',\n    ]:\n      snapshot_download(m)\n  a.ipynb: |\n    {\"source\": [\n      \
+            \"x.from_pretrained('org/other')\\n\"]}\n";
+        let expected = ["CM-AI-021 map.yaml:7:7", "CM-AI-021 map.yaml:12:7"];
+        assert_eq!(found("map.yaml", map), expected);
+    }
+
+    #[test]
+    fn the_name_of_a_model_is_none_of_a_hub_beside_its_path() {
+        let job = |command: &str| {
+            let text = format!(
+                "apiVersion: ray.io/v1\nkind: RayJob\nmetadata: {{name: j}}\nspec:\n  entrypoint: {command}\n"
+            );
+            found("job.yaml", &text).len()
+        };
+        assert_eq!(job("torchrun train.py --model_name org/model"), 1);
+        assert_eq!(job("serve --model-path /m --model-name org/model"), 0);
     }
 }
