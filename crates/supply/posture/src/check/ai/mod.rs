@@ -7,6 +7,7 @@ mod hubs;
 mod installs;
 mod isolation;
 mod models;
+mod named;
 mod notebooks;
 mod pools;
 mod python;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::models::{MODEL_FLAGS, SERVE, is_hub_name};
+use super::named::{MODEL_FLAGS, SERVE, is_hub_name};
 
 /// A model that is named without a revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
