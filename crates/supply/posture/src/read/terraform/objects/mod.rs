@@ -38,6 +38,9 @@ fn gather(world: &mut World) {
     let made: Vec<(Resource, Made)> = resources
         .filter_map(|resource| Some((resource.clone(), made(resource)?)))
         .collect();
+    if made.is_empty() {
+        return;
+    }
     let written = written(world);
     for (maker, made) in made {
         match made {
@@ -132,7 +135,7 @@ fn written(world: &World) -> HashMap<String, Vec<Attr>> {
 /// judged where it stands.
 fn is_written(object: &Attr, written: &HashMap<String, Vec<Attr>>) -> bool {
     let same = written.get(&name(object)).map_or(&[][..], Vec::as_slice);
-    same.iter().any(|it| is_same(it, object))
+    same.iter().take(MAX_SAME).any(|it| is_same(it, object))
 }
 
 fn name(object: &Attr) -> String {
@@ -298,6 +301,9 @@ fn is_verbatim(key: &str, map: &Attr) -> bool {
     let is_selector = asks.iter().any(|key| !matches!(map.get(key), Fact::Absent));
     VERBATIM.contains(&key) && !is_selector
 }
+
+/// Objects of one name that are compared: of more than that one may be told twice.
+const MAX_SAME: usize = 64;
 
 /// `hostPath` of `host_path`.
 fn camel(name: &str) -> String {
