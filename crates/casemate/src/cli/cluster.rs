@@ -32,4 +32,9 @@ pub(crate) struct Cluster {
     /// Read this namespace of the cluster alone, and nothing that is in none; may be given more than once.
     #[arg(long, value_name = "NAME")]
     pub(crate) namespace: Vec<String>,
+
+    /// How many seconds the reading of the cluster may take. What was not read by then is partial, and named
+    /// [default: 600].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) timeout: Option<u64>,
 }

@@ -8,7 +8,7 @@ use casemate_core::{MemorySource, Source, Window};
 use crate::{
     Allowlist, Examination, Limits, Verdict,
     formats::{
-        archive, arrow, gguf, npy,
+        archive, arrow, gguf, lfs, npy,
         opaque::{self, Standing},
         safetensors, text, torch_legacy,
     },
@@ -339,6 +339,9 @@ impl Examiner<'_, '_> {
             if pickle {
                 return self.pickle(source, at, depth);
             }
+        }
+        if let Some(format) = lfs::examine(source, start, &mut self.notes)? {
+            return Ok(format);
         }
         match text::examine(source, start, &mut self.notes)? {
             Some(format) => {

@@ -1,6 +1,6 @@
 //! What can go wrong on the way to a cluster.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// Why there is no way to a cluster.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,12 @@ pub enum RequestError {
     /// It took too long.
     #[error("the API server did not answer in time")]
     Timeout,
+    /// All of it took too long.
+    #[error(
+        "the {} seconds that the reading of the cluster may take are over, and nothing more was asked",
+        .0.as_secs()
+    )]
+    Over(Duration),
     /// No HTTP, or none that we read.
     #[error("the answer is malformed: {0}")]
     Malformed(String),

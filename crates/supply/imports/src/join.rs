@@ -1,10 +1,10 @@
 //! What others found, beside what was found here.
 
-use std::collections::{BTreeMap, HashMap, hash_map::Entry};
+use std::collections::{BTreeMap, HashMap};
 
 use casemate_core::{
-    AssetId, Coverage, Digest, Finding, Fingerprint, Location, Outcome, PathText, Region, Reported,
-    Rule, RuleId, Severity, Status, Suppression,
+    AssetId, Coverage, Digest, Finding, Fingerprint, Location, Outcome, PathText, Reported, Rule,
+    RuleId, Status, Suppression,
 };
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     place::{Found, Known, Tree},
     rule,
     run::{Gaps, Said},
+    same::{Kept, Place, is_same, plain, worst},
     table::is_ours,
 };
 
@@ -90,7 +91,8 @@ pub fn join(mut sources: Vec<Source>, ours: &mut [Outcome], tree: &Tree) -> Join
         let key = (&a.check, &run.tool, &run.version, a.digest);
         key.cmp(&(&b.check, &other.tool, &other.version, b.digest))
     });
-    let kept = worst(&mut runs, tree);
+    let mut said: Vec<&mut Run> = runs.iter_mut().map(|(_, run)| run).collect();
+    let kept = worst(&mut said, tree);
     let mut joint = Joint {
         tree,
         known: index(ours),
@@ -107,71 +109,6 @@ pub fn join(mut sources: Vec<Source>, ours: &mut [Outcome], tree: &Tree) -> Join
         outcomes: joint.added,
         rules: joint.rules.into_values().collect(),
         runs: tallies.into_values().collect(),
-    }
-}
-
-/// What is kept of a run's results.
-struct Kept {
-    said: Vec<Said>,
-    repeated: u64,
-}
-
-/// Of results that are the same but for how bad they are, the worst, whichever is read first: a result that
-/// was accepted or left open must not hide the same one that was not.
-fn worst(runs: &mut [(Origin<'_>, Run)], tree: &Tree) -> Vec<Kept> {
-    let mut kept: Vec<Vec<Option<Said>>> = Vec::new();
-    let mut repeated = vec![0; runs.len()];
-    let mut seen: HashMap<Digest, (usize, usize)> = HashMap::new();
-    for (at, (_, run)) in runs.iter_mut().enumerate() {
-        kept.push(Vec::new());
-        for mut said in std::mem::take(&mut run.said) {
-            let place = (at, kept[at].len());
-            if let Ok(id) = RuleId::of_tool(&run.tool, &said.rule) {
-                match seen.entry(said.identity(&id, &tree.find(&said.place))) {
-                    Entry::Vacant(entry) => {
-                        entry.insert(place);
-                    }
-                    Entry::Occupied(mut entry) => {
-                        let (other, n) = *entry.get();
-                        let slot = &mut kept[other][n];
-                        if let Some(before) = slot
-                            && before.badness() >= said.badness()
-                        {
-                            before.worsen(&said);
-                            repeated[at] += 1;
-                            continue;
-                        }
-                        if let Some(before) = slot.take() {
-                            said.worsen(&before);
-                        }
-                        repeated[other] += 1;
-                        entry.insert(place);
-                    }
-                }
-            }
-            kept[at].push(Some(said));
-        }
-    }
-    let kept = kept.into_iter().zip(repeated);
-    kept.map(|(said, repeated)| Kept {
-        said: said.into_iter().flatten().collect(),
-        repeated,
-    })
-    .collect()
-}
-
-/// A finding: which outcome has it, which it is there, and its resource as [`plain`] has it.
-struct Place {
-    at: usize,
-    n: usize,
-    resource: Option<String>,
-}
-
-impl Place {
-    fn new(at: usize, n: usize, finding: &Finding) -> Self {
-        let resource = finding.evidence.iter().find(|it| it.label == "resource");
-        let resource = resource.map(|it| plain(&it.value));
-        Self { at, n, resource }
     }
 }
 
@@ -629,98 +566,6 @@ fn name_in(finding: &mut Finding, reported: &Reported, is_worse: bool) -> bool {
     is_room
 }
 
-impl Said {
-    /// How bad it is among those of its identity.
-    fn badness(&self) -> (bool, bool, Severity) {
-        let is_wrong = self.open.is_none();
-        (is_wrong, self.accepted.is_none(), self.severity)
-    }
-
-    /// Takes over what is worse of `other`, which is the same and not worse as a whole.
-    fn worsen(&mut self, other: &Self) {
-        if other.accepted.is_none() {
-            self.accepted = None;
-        }
-        if other.severity > self.severity {
-            self.severity = other.severity;
-            self.word.clone_from(&other.word);
-        }
-        self.confidence = self.confidence.max(other.confidence);
-    }
-
-    /// What makes it one that was not there before, as a digest. How bad it is does not: see [`worst`].
-    fn identity(&self, id: &RuleId, found: &Found<'_>) -> Digest {
-        let place = match found {
-            Found::File(path, _) => path.as_str(),
-            Found::Leaves | Found::Missing => &self.place.shown,
-        };
-        let region = format!("{:?}", self.region);
-        let resource = self.resource.as_deref().unwrap_or_default();
-        let recognised = self.recognised.as_deref().unwrap_or_default();
-        let parts = [
-            id.as_str(),
-            place,
-            &region,
-            resource,
-            recognised,
-            &self.message,
-        ];
-        let mut hasher = casemate_core::Hasher::default();
-        for part in parts {
-            hasher.part(part.as_bytes());
-        }
-        hasher.finish()
-    }
-}
-
-/// Whether a finding of a file is about what `said` is about there: the same resource, where both name one,
-/// or else lines that overlap. What has no lines is about the whole file. `resource` is that of `said`, plain.
-fn is_same(finding: &Finding, place: &Place, said: &Said, resource: Option<&str>) -> bool {
-    if let (Some(ours), Some(other)) = (place.resource.as_deref(), resource) {
-        if ours == other {
-            return true;
-        }
-        // Addresses of Terraform are the same everywhere; those of other languages each tool makes up.
-        if finding.location.file.as_str().ends_with(".tf") {
-            return false;
-        }
-    }
-    match (finding.location.region, said.region) {
-        (
-            Some(Region::Text { line, end_line, .. }),
-            Some(Region::Text {
-                line: start,
-                end_line: end,
-                ..
-            }),
-        ) => line <= end && start <= end_line,
-        (None, _) | (_, None) => true,
-        _ => false,
-    }
-}
-
-/// An address without what tools write differently.
-fn plain(address: &str) -> String {
-    let mut plain = String::new();
-    let mut is_index = false;
-    for c in address.chars() {
-        match c {
-            '[' => is_index = true,
-            ']' => is_index = false,
-            _ if is_index => {}
-            '/' => plain.push('.'),
-            c => plain.push(c),
-        }
-    }
-    // What is read and who provides it have types of their own, with or without this before them.
-    for kind in ["data.", "provider."] {
-        if let Some(rest) = plain.strip_prefix(kind) {
-            plain = rest.to_owned();
-        }
-    }
-    plain.replace(".data.", ".")
-}
-
 /// Bytes of a reason, after which no more of them are told.
 const MOST_REASON: usize = 500;
 /// Pairs of a result and a finding of its rule and file that are compared, in all: a report with as many
@@ -728,32 +573,3 @@ const MOST_REASON: usize = 500;
 const MOST_PAIRS: usize = 2_000_000;
 /// How many a finding names that report it: a tool's rule may be spelled in any number of ways.
 const MOST_NAMED: usize = 32;
-
-#[cfg(test)]
-mod tests {
-    use super::plain;
-
-    #[test]
-    fn addresses_are_one_however_tools_write_them() {
-        for (ours, theirs) in [
-            ("Deployment/ml/api", "Deployment.ml.api"),
-            ("aws_s3_bucket.a[0]", "aws_s3_bucket.a"),
-            (
-                "module.m[\"x\"].aws_s3_bucket.a",
-                "module.m.aws_s3_bucket.a",
-            ),
-            (
-                "data.aws_iam_policy_document.p",
-                "aws_iam_policy_document.p",
-            ),
-            (
-                "module.m.data.aws_iam_policy_document.p",
-                "module.m.aws_iam_policy_document.p",
-            ),
-            ("provider.aws.keys", "aws.keys"),
-        ] {
-            assert_eq!(plain(ours), plain(theirs));
-        }
-        assert_ne!(plain("aws_s3_bucket.data"), plain("aws_s3_bucket.a"));
-    }
-}

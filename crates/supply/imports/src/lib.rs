@@ -24,6 +24,7 @@ mod place;
 mod read;
 mod rule;
 mod run;
+mod same;
 mod sarif;
 mod severity;
 mod table;

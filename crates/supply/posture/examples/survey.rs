@@ -4,14 +4,15 @@
 //! cargo run --release -p casemate-posture --example survey -- DIR [regular|pedantic|auditor]
 //! ```
 
+mod files;
+
 use std::{
     env,
-    fs::{self, File},
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
-use casemate_core::{Digest, FileSource, PathText, Reading, Subject, Survey};
+use casemate_core::{Reading, Survey};
 use casemate_posture::{PostureSurvey, check::Persona};
 
 fn main() -> io::Result<()> {
@@ -23,17 +24,11 @@ fn main() -> io::Result<()> {
         _ => Persona::Regular,
     };
     let survey = PostureSurvey::new(persona);
-    let mut paths = Vec::new();
-    list(&root, &mut paths)?;
-    paths.sort();
     let mut out = io::stdout().lock();
     let mut readings: Vec<Reading> = Vec::new();
-    for path in &paths {
-        let source = FileSource::new(File::open(path)?)?;
-        let relative = path.strip_prefix(&root).unwrap_or(path);
-        let name: PathText = relative.to_string_lossy().as_ref().into();
-        readings.extend(survey.read(&subject(name), &source));
-    }
+    files::each(&root, |subject, source| {
+        readings.extend(survey.read(&subject, &source));
+    })?;
     for outcome in survey.judge(readings).into_iter().flatten() {
         for finding in &outcome.findings {
             let (rule, severity) = (&finding.rule, finding.severity.as_str());
@@ -48,21 +43,4 @@ fn main() -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn list(directory: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() && entry.file_name() != ".git" {
-            list(&entry.path(), paths)?;
-        } else if kind.is_file() {
-            paths.push(entry.path());
-        }
-    }
-    Ok(())
-}
-
-fn subject(path: PathText) -> Subject {
-    Subject::of_file("local", path.clone(), path, Digest::of(b""))
 }

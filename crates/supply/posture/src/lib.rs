@@ -25,8 +25,8 @@ mod read;
 mod survey;
 
 pub use model::{
-    Attr, Cursor, Fact, File, Item, Language, Link, Map, Origin, Place, Problem, Resource, Role,
-    Step, Truth, Value, World,
+    Attr, Cursor, Fact, File, Item, Language, Link, Map, Origin, Problem, Resource, Role, Step,
+    Truth, Value, World,
 };
 pub use read::{
     actions::{constant::Constant, expression, fence},

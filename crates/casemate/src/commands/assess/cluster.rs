@@ -1,6 +1,6 @@
 //! A cluster that is judged like the files beside it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use casemate_cluster::{Access, Client, InCluster, Limits, Patience, Scope, Wanted};
@@ -42,7 +42,10 @@ impl Cluster {
                     .with_context(|| format!("cannot use {}", file.display()))?
             }
             None if arguments.in_cluster => Access::in_cluster(&pod()?, "")?,
-            None if arguments.cluster.is_some() || !arguments.namespace.is_empty() => {
+            None if arguments.cluster.is_some()
+                || arguments.timeout.is_some()
+                || !arguments.namespace.is_empty() =>
+            {
                 bail!("which cluster? Name it with --kubeconfig or --in-cluster")
             }
             None => return Ok(None),
@@ -51,7 +54,13 @@ impl Cluster {
             output::hint(global, &format!("warning: {why}"));
         }
         let (known, unverified) = (access.cluster.clone(), access.unverified.clone());
-        let client = Client::new(access, Patience::default());
+        let patience = Patience::default();
+        let whole = arguments.timeout.map(Duration::from_secs);
+        let patience = Patience {
+            whole: whole.unwrap_or(patience.whole),
+            ..patience
+        };
+        let client = Client::new(access, patience);
         let name = match &arguments.cluster {
             Some(name) => name.clone(),
             None if known.is_empty() => casemate_cluster::uid(&client)

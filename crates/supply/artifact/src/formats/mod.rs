@@ -6,6 +6,7 @@ pub(crate) mod code;
 pub(crate) mod config;
 pub(crate) mod gguf;
 mod index;
+pub(crate) mod lfs;
 mod literal;
 pub(crate) mod npy;
 pub(crate) mod opaque;

@@ -59,6 +59,8 @@ impl Accept {
 /// How long a server is waited for.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
+    /// How long everything may take that one client asks, with all pauses.
+    pub whole: Duration,
     /// How long one answer may take, from the connection to its last byte.
     pub answer: Duration,
     /// How often a server that is busy or broken is asked.
@@ -72,6 +74,7 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
+            whole: Duration::from_secs(600),
             answer: Duration::from_secs(60),
             tries: 4,
             pause: Duration::from_millis(500),
@@ -84,16 +87,28 @@ impl Default for Patience {
 pub struct Client {
     access: Access,
     patience: Patience,
+    /// When nothing more is asked; a time that no clock shows is none.
+    end: Option<Instant>,
 }
 
 impl Client {
     /// A client by this way.
     pub fn new(access: Access, patience: Patience) -> Self {
-        Self { access, patience }
+        Self {
+            access,
+            patience,
+            end: Instant::now().checked_add(patience.whole),
+        }
+    }
+
+    /// How much of the whole time is left.
+    fn left(&self) -> Duration {
+        let left = |end: Instant| end.saturating_duration_since(Instant::now());
+        self.end.map_or(Duration::MAX, left)
     }
 
     fn once(&self, path: &str, accept: Accept, limit: u64) -> Result<Answer, RequestError> {
-        let deadline = Instant::now() + self.patience.answer;
+        let deadline = Instant::now() + self.patience.answer.min(self.left());
         let mut socket = self.connect(deadline)?;
         if let Some(proxy) = &self.access.proxy {
             tunnel(&mut socket, proxy, &self.access.server)?;
@@ -163,6 +178,9 @@ impl Api for Client {
         }
         let mut pause = self.patience.pause;
         for left in (0..self.patience.tries.max(1)).rev() {
+            if self.left().is_zero() {
+                return Err(RequestError::Over(self.patience.whole));
+            }
             let error = match self.once(path, accept, limit) {
                 Ok(answer) => match answer.judged(&self.access) {
                     Ok(body) => return Ok(body),
@@ -173,7 +191,10 @@ impl Api for Client {
                 },
                 Err(error) => error,
             };
-            if left == 0 || !is_passing(&error) || pause > self.patience.longest {
+            if self.left().is_zero() {
+                return Err(RequestError::Over(self.patience.whole));
+            }
+            if left == 0 || !is_passing(&error) || pause > self.patience.longest.min(self.left()) {
                 return Err(error);
             }
             std::thread::sleep(pause);

@@ -5,9 +5,10 @@ use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     sync::Arc,
+    time::Duration,
 };
 
-use casemate_cluster::{Accept, Api, Client, InCluster, RequestError};
+use casemate_cluster::{Accept, Api, Client, InCluster, Patience, RequestError};
 use rustls::{
     RootCertStore, ServerConfig, ServerConnection, StreamOwned,
     crypto::ring,
@@ -273,6 +274,19 @@ fn a_path_cannot_become_another_request() {
     for path in ["api", "/api HTTP/1.1\r\nX: y", "/ä", ""] {
         assert!(client.get(path, Accept::Json, 10).is_err(), "{path:?}");
     }
+    assert_eq!(server.lines(), [""; 0]);
+}
+
+#[test]
+fn nothing_is_asked_when_the_time_is_over() {
+    let server = Recorded::plain(|_| Reply::Json(200, json!({})));
+    let way = access(&server.kubeconfig("http", "", ""), false).expect("a way");
+    let patience = Patience {
+        whole: Duration::ZERO,
+        ..QUICK
+    };
+    let error = Client::new(way, patience).get("/api", Accept::Json, 10);
+    assert_eq!(error, Err(RequestError::Over(Duration::ZERO)));
     assert_eq!(server.lines(), [""; 0]);
 }
 

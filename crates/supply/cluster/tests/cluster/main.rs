@@ -10,6 +10,7 @@ use casemate_cluster::{Access, AccessError, Patience};
 
 /// Short pauses: nobody waits here.
 const QUICK: Patience = Patience {
+    whole: Duration::from_secs(600),
     answer: Duration::from_secs(20),
     tries: 3,
     pause: Duration::from_millis(1),

@@ -1,11 +1,16 @@
 //! Lists: whole ones, and all the ways in which they are not.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
-use casemate_cluster::{Client, Limits, Reading, RequestError, Scope, Wanted, read, uid};
+use casemate_cluster::{
+    Accept, Api, Client, Limits, Reading, RequestError, Scope, Wanted, read, uid,
+};
 use casemate_core::{Coverage, Outcome, Status};
 use serde_json::{Value, json};
 
@@ -786,4 +791,49 @@ fn empty_pages_without_end_are_told() {
     assert!(reason.expect("a reason").contains("3 pages in a row"));
     let lines = server.lines();
     assert_eq!(lines.iter().filter(|it| it.contains("/pods?")).count(), 3);
+}
+
+/// A server that is asked no more once the second page of pods is.
+struct Ending {
+    client: Client,
+    is_over: AtomicBool,
+}
+
+impl Api for Ending {
+    fn get(&self, path: &str, accept: Accept, limit: u64) -> Result<Vec<u8>, RequestError> {
+        if path.starts_with("/api/v1/pods") && path.contains("continue=") {
+            self.is_over.store(true, Ordering::Relaxed);
+        }
+        match self.is_over.load(Ordering::Relaxed) {
+            true => Err(RequestError::Over(Duration::from_secs(600))),
+            false => self.client.get(path, accept, limit),
+        }
+    }
+}
+
+#[test]
+fn when_the_time_is_over_every_kind_that_was_not_read_is_named() {
+    let (client, _server) = served(but("/", |asked, all| all.answer(asked)));
+    let api = Ending {
+        client,
+        is_over: AtomicBool::new(false),
+    };
+    let (scope, limits) = (Scope::default(), Limits::default());
+    let reading = read(&api, "prod", WANTED, &scope, &limits, &|_| {}).expect("a reading");
+    let pods = told(&reading, "v1 pods");
+    assert_eq!(
+        (pods.result, pods.coverage),
+        (Status::Undetermined, Coverage::Partial)
+    );
+    let deployments = told(&reading, "apps/v1 deployments");
+    assert_eq!(
+        (deployments.result, deployments.coverage),
+        (Status::Error, Coverage::Partial)
+    );
+    for outcome in [pods, deployments] {
+        let reason = outcome.reason.as_deref().unwrap_or_default();
+        assert!(reason.contains("the 600 seconds"), "{reason}");
+    }
+    // What came before is judged.
+    assert!(names(&reading).iter().any(|name| name.contains("Pod ml/a")));
 }

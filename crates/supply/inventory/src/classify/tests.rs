@@ -50,6 +50,10 @@ fn content_is_known_under_any_name() {
         ),
         (b"!<arch>\ndebian-binary   \x01\0", (Archive, "ar")),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", (Other, "png")),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+            (Other, "git-lfs-pointer"),
+        ),
         (b"", (Other, "empty")),
         (NOTEBOOK, (Notebook, "notebook")),
         (MANIFEST, (Kubernetes, "kubernetes")),

@@ -144,6 +144,13 @@ impl<'a> Places<'a> {
         match cursor.resource.language {
             Language::Kubernetes | Language::GithubActions => {
                 let cursor = path.map_or(cursor.clone(), |path| cursor.at(path));
+                // Both languages have these two words, and nothing else in common.
+                let is_word = ["true", "false"].contains(&cursor.origin().text());
+                if self.is_of_terraform(&attribute.address)
+                    && !(is_word && cursor.missing().is_empty())
+                {
+                    return Err("Terraform makes the object: edit its blocks by hand".to_owned());
+                }
                 set(&cursor, word).map(Place::own)
             }
             Language::Terraform => {
@@ -153,6 +160,15 @@ impl<'a> Places<'a> {
             }
             _ => Err("nothing is known of how this language is edited".to_owned()),
         }
+    }
+
+    /// Whether a resource of Terraform's makes the object: its address begins with that one's.
+    fn is_of_terraform(&self, address: &str) -> bool {
+        let makers = address.match_indices('/').map(|(at, _)| &address[..at]);
+        let mut makers = makers
+            .filter_map(|maker| self.by_address.get(maker))
+            .flatten();
+        makers.any(|maker| maker.language == Language::Terraform)
     }
 }
 

@@ -109,10 +109,13 @@ fn by_header(body: Body) -> HashMap<Span, Block> {
     let mut blocks = HashMap::new();
     let mut open = body.blocks;
     while let Some(mut block) = open.pop() {
-        open.extend(block.body.blocks.iter().cloned());
-        // What is in them is asked for by itself.
         for inner in &mut block.body.blocks {
-            inner.body = Body::default();
+            // What is in them is asked for by itself.
+            let body = std::mem::take(&mut inner.body);
+            open.push(Block {
+                body,
+                ..inner.clone()
+            });
         }
         blocks.insert(block.header, block);
     }

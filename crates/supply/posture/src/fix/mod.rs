@@ -63,8 +63,8 @@ pub fn fix(survey: &PostureSurvey, files: &[Arc<File>], wanted: impl Fn(&Found) 
     let mut gone = Vec::new();
     let mut refused: HashMap<Fingerprint, (Found, String)> = HashMap::new();
     let mut trials = MAX_TRIALS;
+    let mut judged = survey.judge_files(&now);
     loop {
-        let judged = survey.judge_files(&now);
         let mut plan = Plan::default();
         let mut places = Places::of(&judged.world);
         for found in &judged.report.found {
@@ -86,25 +86,28 @@ pub fn fix(survey: &PostureSurvey, files: &[Arc<File>], wanted: impl Fn(&Found) 
             before: count(&judged.report),
             judged: &judged,
             made: Vec::new(),
+            after: None,
             refused: Vec::new(),
             trials,
         };
         round.all(plan.edits());
         trials = round.trials;
         let Round {
-            made, refused: no, ..
+            made,
+            after,
+            refused: no,
+            ..
         } = round;
         refused.extend(
             no.into_iter()
                 .map(|(found, why)| (found.fingerprint(), (found, why))),
         );
-        if made.is_empty() {
+        let Some(after) = after else {
             break;
-        }
-        let after = applied(&now, made.iter().map(|it| &it.edit));
+        };
         let repairs = made.into_iter().flat_map(|it| &it.repairs);
         gone.extend(repairs.map(|(found, _)| found.clone()));
-        now = after;
+        (now, judged) = after;
     }
     let changed = files
         .iter()
@@ -135,6 +138,8 @@ struct Round<'a> {
     judged: &'a Judged,
     before: Counts,
     made: Vec<&'a Planned>,
+    /// The files with what is made in them, and what is said of those.
+    after: Option<(Vec<Arc<File>>, Judged)>,
     refused: Vec<(Found, String)>,
     /// How often all files may still be judged again.
     trials: usize,
@@ -150,10 +155,13 @@ impl<'a> Round<'a> {
             return self.refuse(repairs, &why);
         };
         self.trials = left;
-        match (self.refusal(repairs), repairs) {
-            (None, _) => self.made.extend(repairs),
-            (Some(why), [_]) => self.refuse(repairs, &why),
-            (Some(_), _) => {
+        match (self.tried(repairs), repairs) {
+            (Ok(after), _) => {
+                self.made.extend(repairs);
+                self.after = Some(after);
+            }
+            (Err(why), [_]) => self.refuse(repairs, &why),
+            (Err(_), _) => {
                 let (half, other) = repairs.split_at(repairs.len() / 2);
                 self.all(half);
                 self.all(other);
@@ -167,8 +175,9 @@ impl<'a> Round<'a> {
         self.refused.extend(refused);
     }
 
-    /// What is wrong with `repairs` on top of those that are made.
-    fn refusal(&self, repairs: &[Planned]) -> Option<String> {
+    /// The files with `repairs` on top of those that are made, and what is said of them; or what is wrong
+    /// with them.
+    fn tried(&self, repairs: &[Planned]) -> Result<(Vec<Arc<File>>, Judged), String> {
         let all = || self.made.iter().copied().chain(repairs);
         let files = applied(self.files, all().map(|it| &it.edit));
         let judged = self.survey.judge_files(&files);
@@ -182,27 +191,29 @@ impl<'a> Round<'a> {
         }
         // Nothing is found in what is not read.
         if judged.world.problems().len() > self.judged.world.problems().len() {
-            return Some("the repair makes something that is not understood".to_owned());
+            return Err("the repair makes something that is not understood".to_owned());
         }
         let stays = |found: &Found| {
             let print = found.fingerprint();
             times(&after, print) > times(&expected, print)
         };
         if found().any(stays) {
-            return Some("the repair does not make it go away".to_owned());
+            return Err("the repair does not make it go away".to_owned());
         }
         let is_new = |(print, count): (&Fingerprint, &usize)| *count > times(&self.before, *print);
         if after.iter().any(is_new) {
-            return Some("the repair brings another finding".to_owned());
+            return Err("the repair brings another finding".to_owned());
         }
         let is_shared = |it: &Planned| it.repairs.iter().any(|(_, own)| own.is_some());
         if !repairs.iter().any(is_shared) {
-            return None;
+            return Ok((files, judged));
         }
         let repaired = all().flat_map(|it| &it.repairs);
         let repaired = repaired.map(|(found, own)| own.as_ref().unwrap_or(&found.attribute.origin));
-        let other = uses::other(&self.judged.world, &judged.world, repaired)?;
-        Some(format!("its value is decided elsewhere, and {other}"))
+        match uses::other(&self.judged.world, &judged.world, repaired) {
+            None => Ok((files, judged)),
+            Some(other) => Err(format!("its value is decided elsewhere, and {other}")),
+        }
     }
 }
 

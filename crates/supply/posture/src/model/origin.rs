@@ -69,15 +69,6 @@ impl Role {
     }
 }
 
-/// A place for people: `values.yaml:12:3`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// What stands there.
-    pub role: Role,
-    /// Where.
-    pub location: Location,
-}
-
 impl File {
     /// The file as a whole.
     pub fn location(&self) -> Location {
@@ -148,15 +139,6 @@ impl Origin {
     /// The steps back on the way that the value came, nearest first.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         std::iter::successors(self.from.as_deref(), |step| step.origin.from.as_deref())
-    }
-
-    /// The places of those steps.
-    pub fn places(&self) -> Vec<Place> {
-        let place = |step: &Step| Place {
-            role: step.role,
-            location: step.origin.location(),
-        };
-        self.steps().map(place).collect()
     }
 }
 

@@ -151,6 +151,11 @@ pub(super) fn add(object: &Attr, world: &mut World) {
     add_in(object, None, MAX_NESTING, world);
 }
 
+/// As [`add`], for an object that a resource of another language makes.
+pub(super) fn add_of(maker: &Resource, object: &Attr, world: &mut World) {
+    add_in(object, Some(maker), MAX_NESTING, world);
+}
+
 /// As [`add`], for an object inside of `outer`, whose namespace it has if it names none.
 fn add_in(object: &Attr, outer: Option<&Resource>, depth: usize, world: &mut World) {
     let text = |path: &str| object.at(path).ok().and_then(Attr::as_str);

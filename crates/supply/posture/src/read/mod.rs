@@ -52,6 +52,7 @@ pub(crate) const READERS: &[Reader] = &[
     cloudformation::READER,
     argo::READER,
     kubernetes::READER,
+    terraform::OBJECTS,
     values::READER,
     terraform::TEXTS,
     aside::READER,

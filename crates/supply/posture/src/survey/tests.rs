@@ -37,6 +37,16 @@ pub(crate) fn world(files: &[(String, Vec<u8>)]) -> World {
     gather(kept.map(|kept| *kept).collect()).0
 }
 
+/// A place and those behind it: `templates/a.yaml:3:5 < value values.yaml:1:6`.
+pub(crate) fn way(origin: &Origin) -> String {
+    origin
+        .steps()
+        .fold(origin.location().to_string(), |way, step| {
+            let place = step.origin.location();
+            format!("{way} < {} {place}", step.role.as_str())
+        })
+}
+
 /// The files in an archive of text: `-- name --` is before each.
 pub(crate) fn archive(text: &str) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();

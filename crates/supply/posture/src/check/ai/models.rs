@@ -5,14 +5,16 @@ use std::borrow::Cow;
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
-    Program, programs,
+    Program,
+    named::{is_hub_name, unpinned},
+    programs, python,
     texts::{is_commit, lines, scalars},
 };
 use crate::check::{Family, Persona, Report};
 use crate::{
     Attr, Cursor, Fact, Resource, Truth, Value, World,
     check::{
-        command::{Command, Word, name},
+        command::Command,
         selection::ConfigMaps,
         workload::{Container, objects},
     },
@@ -154,156 +156,6 @@ fn in_environment(container: &Container<'_>, report: &mut Report) {
     }
 }
 
-/// A model of a hub in a command or in the environment.
-fn unpinned(
-    command: &Command<'_>,
-    variables: Option<(&Container<'_>, &ConfigMaps<'_>)>,
-    report: &mut Report,
-) {
-    let revision = command
-        .flag("--revision")
-        .or_else(|| command.flag("--code-revision"));
-    let is_pinned = revision.is_some_and(|flag| {
-        flag.value
-            .is_some_and(|it| it.starts_with('$') || is_commit(it))
-    });
-    let flags = MODEL_FLAGS.iter().flat_map(|name| command.flags(name));
-    let flags = flags.filter_map(|flag| Some((flag.word, flag.value?)));
-    for (word, model) in flags.chain(served(command)) {
-        if is_pinned {
-            continue;
-        }
-        let says = |model: &str| format!("{model} is named without a revision");
-        let Some(name) = variable(model) else {
-            report.when_at(
-                is_hub_name(model).into(),
-                &UNPINNED,
-                &word.cursor,
-                &word.origin,
-                || (says(model), Vec::new()),
-            );
-            continue;
-        };
-        if let Some((place, model)) = assigned(command, name) {
-            report.when_at(
-                is_hub_name(model).into(),
-                &UNPINNED,
-                &place.cursor,
-                &place.origin,
-                || (says(model), Vec::new()),
-            );
-            continue;
-        }
-        let Some((container, maps)) = variables else {
-            continue;
-        };
-        let value = container.env(name).map(|it| it.get("value"));
-        let here = value.filter(|it| matches!(it.fact, Fact::Known(_)));
-        match (here, container.env_value(name, maps)) {
-            (Some(value), _) => report.when(
-                value.text().is(|it| is_hub_name(&it)),
-                &UNPINNED,
-                &value,
-                || says(&value.shown()),
-            ),
-            // Where it comes from elsewhere, and that is here too.
-            (None, Fact::Known(model)) => report.when_at(
-                is_hub_name(&model).into(),
-                &UNPINNED,
-                &word.cursor,
-                &word.origin,
-                || (says(&model), Vec::new()),
-            ),
-            _ => {}
-        }
-    }
-    let Some((container, _)) = variables else {
-        return;
-    };
-    let pins = ["REVISION", "MODEL_REVISION", "HF_MODEL_REVISION"];
-    let has_pin = pins.iter().any(|name| container.env(name).is_some());
-    for name in ["MODEL_ID", "HF_MODEL_ID"] {
-        if let Some(variable) = container.env(name) {
-            let value = variable.get("value");
-            let is_free = value.text().is(|it| is_hub_name(&it) && !has_pin);
-            report.when(is_free, &UNPINNED, &value, || {
-                format!("{} is named without a revision", value.shown())
-            });
-        }
-    }
-}
-
-/// The model that a program takes without an option, or downloads.
-fn served<'c, 'a>(
-    command: &'c Command<'a>,
-) -> impl Iterator<Item = (&'c Word<'a>, &'c str)> + use<'c, 'a> {
-    let words = &command.words;
-    let starts = words.iter().enumerate().filter_map(|(at, _)| {
-        let is_one = |program: &&&[&str]| {
-            let named = words.iter().skip(at).map(|word| name(&word.text));
-            named.take(program.len()).eq(program.iter().copied())
-        };
-        SERVE.iter().find(is_one).map(|program| at + program.len())
-    });
-    starts.filter_map(|at| {
-        let mut rest = words[at..].iter().take_while(|word| word.text != ";");
-        let word = rest.find(|word| is_hub_name(&word.text) || variable(&word.text).is_some())?;
-        // A word behind an option is its value, and not the model.
-        let before = words[..].iter().position(|it| std::ptr::eq(it, word))?;
-        let is_value = before > at
-            && words[before - 1].text.starts_with('-')
-            && !words[before - 1].text.contains('=');
-        (!is_value || words[before - 1].text == "--repo-type").then_some((word, word.text.as_str()))
-    })
-}
-
-/// What a script sets a variable to, in a word of its own.
-fn assigned<'c, 'a>(command: &'c Command<'a>, variable: &str) -> Option<(&'c Word<'a>, &'c str)> {
-    let mut words = command.words.iter().rev();
-    words.find_map(|word| {
-        let (name, value) = word.text.split_once('=')?;
-        (name == variable).then_some((word, value))
-    })
-}
-
-/// The name of the variable that a text is: `$(MODEL)`, `${MODEL}`, `$MODEL`.
-fn variable(text: &str) -> Option<&str> {
-    let rest = text.strip_prefix('$')?;
-    let name = match rest.as_bytes().first()? {
-        b'(' => rest.strip_prefix('(')?.strip_suffix(')')?,
-        b'{' => rest.strip_prefix('{')?.strip_suffix('}')?,
-        _ => rest,
-    };
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
-}
-
-/// Options that name a model.
-const MODEL_FLAGS: &[&str] = &[
-    "--model",
-    "--model-id",
-    "--model-path",
-    "--model-name-or-path",
-    "--pretrained-model-name-or-path",
-    "--base-model",
-    "--model-uri",
-    "--model-repo",
-    "--repo-id",
-    "--hf-repo",
-    "--hf-model",
-];
-
-/// Programs whose next word is a model.
-const SERVE: &[&[&str]] = &[
-    &["vllm", "serve"],
-    &["trtllm-serve", "serve"],
-    &["trtllm-serve"],
-    &["lmdeploy", "serve", "api_server"],
-    &["huggingface-cli", "download"],
-    &["hf", "download"],
-    &["tune", "download"],
-];
-
 /// The model and the code of a service of Compose.
 fn composed(service: &Resource, report: &mut Report) {
     for key in ["entrypoint", "command"] {
@@ -390,7 +242,14 @@ const MODEL_KEYS: &[&str] = &["modelurl", "hfmodelname", "hfmodelid", "huggingfa
 
 /// Code and configuration that a ConfigMap has as a text.
 fn in_text(text: &Cursor<'_>, report: &mut Report) {
-    for line in lines(text) {
+    let whole = text.fact.clone().ok().and_then(Attr::as_str);
+    let whole = whole.unwrap_or_default();
+    let is_notebook = whole.trim_start().starts_with('{');
+    let models = match is_notebook {
+        true => Vec::new(),
+        false => python::loaded(whole),
+    };
+    for (number, line) in lines(text).enumerate() {
         let code = line
             .text
             .split('#')
@@ -409,23 +268,20 @@ fn in_text(text: &Cursor<'_>, report: &mut Report) {
             report,
             "torch loads whatever the pickle says",
         );
-        if let Some(model) = loaded(&code) {
+        // A notebook has its lines in quotes.
+        let own = match is_notebook {
+            true => python::loaded(line.text.trim().trim_start_matches('"')),
+            false => models
+                .iter()
+                .filter(|it| it.line == number)
+                .copied()
+                .collect(),
+        };
+        for python::Loaded { model, .. } in own {
             let message = format!("{model} is named without a revision");
             line.report(true, &UNPINNED, report, &message);
         }
     }
-}
-
-/// The model of a hub that a line of Python loads without a revision, blanks taken out.
-fn loaded(code: &str) -> Option<&str> {
-    let calls = ["from_pretrained(", "snapshot_download(", "hf_hub_download("];
-    let rest = calls
-        .iter()
-        .find_map(|call| Some(code.split_once(call)?.1))?;
-    let rest = rest.strip_prefix("repo_id=").unwrap_or(rest);
-    let quote = rest.chars().next().filter(|c| ['"', '\''].contains(c))?;
-    let (model, more) = rest[1..].split_once(quote)?;
-    (is_hub_name(model) && !more.contains("revision=")).then_some(model)
 }
 
 fn serve_config(text: &Cursor<'_>, report: &mut Report) {
@@ -443,21 +299,6 @@ fn serve_config(text: &Cursor<'_>, report: &mut Report) {
         let message = format!("{} is named without a revision", scalar.value);
         scalar.report(is_model, &UNPINNED, text, report, &message);
     }
-}
-
-/// Whether a text looks like `owner/name` of a hub, and like no path or image.
-fn is_hub_name(text: &str) -> bool {
-    let Some((owner, name)) = text.split_once('/') else {
-        return false;
-    };
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && part.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-    };
-    is_part(owner) && is_part(name) && !["models", "model", "mnt", "data"].contains(&owner)
 }
 
 const PICKLES: &[&str] = &[
@@ -491,7 +332,7 @@ static REMOTE_CODE: Rule = Rule {
     good: Some(Example::new("object.yaml", REMOTE_CODE_GOOD)),
 };
 
-static UNPINNED: Rule = Rule {
+pub(super) static UNPINNED: Rule = Rule {
     id: RuleId::new("CM-AI-021"),
     title: Cow::Borrowed("A model is named without a revision"),
     severity: Severity::Medium,
@@ -742,18 +583,23 @@ mod tests {
     }
 
     #[test]
-    fn code_that_loads_a_model_says_which() {
-        for (code, expected) in [
-            ("from_pretrained('org/model')", Some("org/model")),
-            (
-                "snapshot_download(repo_id=\"org/model\")",
-                Some("org/model"),
-            ),
-            ("from_pretrained('org/model',revision='main')", None),
-            ("from_pretrained('/models/m')", None),
-            ("from_pretrained(path)", None),
-        ] {
-            assert_eq!(loaded(code), expected, "{code}");
-        }
+    fn code_in_a_config_map_says_what_it_loads() {
+        let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  load.py: |\n    for m in [\n      \
+            'org/model',\n    ]:\n      snapshot_download(m)\n  a.ipynb: |\n    {\"source\": [\n      \
+            \"x.from_pretrained('org/other')\\n\"]}\n";
+        let expected = ["CM-AI-021 map.yaml:7:7", "CM-AI-021 map.yaml:12:7"];
+        assert_eq!(found("map.yaml", map), expected);
+    }
+
+    #[test]
+    fn the_name_of_a_model_is_none_of_a_hub_beside_its_path() {
+        let job = |command: &str| {
+            let text = format!(
+                "apiVersion: ray.io/v1\nkind: RayJob\nmetadata: {{name: j}}\nspec:\n  entrypoint: {command}\n"
+            );
+            found("job.yaml", &text).len()
+        };
+        assert_eq!(job("torchrun train.py --model_name org/model"), 1);
+        assert_eq!(job("serve --model-path /m --model-name org/model"), 0);
     }
 }

@@ -6,7 +6,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::programs;
 use crate::check::{Family, Persona, Report};
-use crate::{Cursor, Fact, World, check::manifest_secrets::is_literal};
+use crate::{Cursor, Fact, World, check::manifest_secrets::is_literal, read::values};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[(&LITERAL, Persona::Regular), (&VARIABLE, Persona::Pedantic)],
@@ -26,7 +26,10 @@ fn check(world: &World, report: &mut Report) {
                 format!("{name} has its value here")
             });
             let source = variable.at("valueFrom.secretKeyRef");
-            let is_variable = (!source.is_absent()).and(|| is_named.into());
+            // Who fills in `${HF_TOKEN}` before it is applied puts the token there as well.
+            let is_filled_in = || known(&value, is_named).is(|text| text.starts_with('$'));
+            let is_variable = (!source.is_absent()).or(is_filled_in);
+            let is_variable = is_variable.and(|| is_named.into());
             report.when(is_variable, &VARIABLE, &variable, || {
                 format!("{name} is in the environment")
             });
@@ -42,6 +45,9 @@ fn check(world: &World, report: &mut Report) {
             );
         }
     }
+    for values in world.of_kind(values::KIND) {
+        mapped(&values.cursor(), MAX_DEPTH, report);
+    }
     for map in world.of_kind("ConfigMap") {
         for (key, value) in map.at("data").entries() {
             let is_there = known(&value, is_ai_token(key)).is(|text| {
@@ -54,6 +60,25 @@ fn check(world: &World, report: &mut Report) {
         }
     }
 }
+
+/// Variables of an environment that values of a chart have under their names.
+fn mapped(place: &Cursor<'_>, depth: usize, report: &mut Report) {
+    let Some(depth) = depth.checked_sub(1) else {
+        return;
+    };
+    for (name, inner) in place.entries() {
+        let source = inner.at("valueFrom.secretKeyRef");
+        if is_ai_token(name) {
+            report.when(!source.is_absent(), &VARIABLE, &inner, || {
+                format!("{name} is in the environment")
+            });
+        }
+        mapped(&inner, depth, report);
+    }
+}
+
+/// As deep as values go.
+const MAX_DEPTH: usize = 40;
 
 /// The text. What is not known is nothing, where it is not called a token: nobody asks of most
 /// variables whether they hold one.
@@ -221,3 +246,40 @@ spec:
     image: registry.example.org/x:1
     env: [{name: HF_TOKEN_PATH, value: /run/secrets/hub/token}]
 ";
+
+#[cfg(test)]
+mod tests {
+    use crate::survey::tests::survey;
+
+    fn found(name: &str, text: &str) -> Vec<String> {
+        let outcomes = survey(&[(name, text.as_bytes())]);
+        let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+        let found = findings.map(|it| it.rule.to_string());
+        found.filter(|it| it.starts_with("CM-AI-03")).collect()
+    }
+
+    #[test]
+    fn a_token_that_is_filled_in_later_is_in_the_environment_too() {
+        let of = |value: &str| {
+            let text = format!("{VARIABLE}, value: '{value}'}}]\n");
+            found("pod.yaml", &text)
+        };
+        for value in ["${HF_TOKEN}", "$HF_TOKEN"] {
+            assert_eq!(of(value), ["CM-AI-032"], "{value}");
+        }
+        for value in ["", "EMPTY", "<your token>", "dummy"] {
+            assert!(of(value).is_empty(), "{value}");
+        }
+        assert_eq!(of("hf_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh"), ["CM-AI-031"]);
+    }
+
+    #[test]
+    fn values_of_charts_have_variables_under_their_names() {
+        let text = "hub: {}\nsingleuser:\n  extraEnv:\n    HF_TOKEN:\n      valueFrom: {secretKeyRef: {name: a, key: b}}\n    \
+            OTHER:\n      valueFrom: {secretKeyRef: {name: a, key: b}}\n";
+        assert_eq!(found("values.yaml", text), ["CM-AI-032"]);
+    }
+
+    const VARIABLE: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: a\n    \
+        image: r.example.org/a:1\n    env: [{name: HF_TOKEN";
+}

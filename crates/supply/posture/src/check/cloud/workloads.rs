@@ -17,6 +17,7 @@ pub(in crate::check) const FAMILY: Family = Family {
 
 fn check(world: &World, report: &mut Report) {
     roles(world, report);
+    roles_elsewhere(world, report);
     accounts(world, report);
     for cluster in world.of_kind("ClusterConfig") {
         for account in cluster.cursor().walk("iam.serviceAccounts[]") {
@@ -29,6 +30,31 @@ fn check(world: &World, report: &mut Report) {
         }
     }
 }
+
+/// Roles that modules make which are not in the tree: what a policy of AWS's gives is in its name.
+fn roles_elsewhere(world: &World, report: &mut Report) {
+    for module in world.of_kind("module-unavailable") {
+        let source = module.at("source").text().ok().unwrap_or_default();
+        if !ROLE_MODULES.iter().any(|it| source.contains(it)) {
+            continue;
+        }
+        for list in ["role_policy_arns", "policies", "additional_policy_arns"] {
+            let policies = module.at(list);
+            let named = policies.entries().into_iter().map(|(_, it)| it);
+            for arn in named.chain(policies.items()) {
+                let is_wide = arn.text().ok().is_some_and(|it| is_wide_policy(&it));
+                wide(is_wide.into(), &arn, report);
+            }
+        }
+    }
+}
+
+/// Modules of the registry that make roles for service accounts of a cluster.
+const ROLE_MODULES: &[&str] = &[
+    "iam-role-for-service-accounts",
+    "iam-eks-role",
+    "eks-pod-identity",
+];
 
 /// Roles of AWS that pods assume: by the web identity of their service account, or by an association.
 fn roles(world: &World, report: &mut Report) {
@@ -303,5 +329,19 @@ resource "google_project_iam_member" "ray" {{
         };
         assert_eq!(found(&text("roles/storage.admin")), 1);
         assert_eq!(found(&text("roles/storage.objectViewer")), 0);
+    }
+
+    #[test]
+    fn a_module_that_is_not_here_says_the_policies_of_its_role() {
+        let text = |source: &str, arn: &str| {
+            format!(
+                "module \"r\" {{\n  source = \"{source}\"\n  role_policy_arns = {{ policy = \"{arn}\" }}\n}}\n"
+            )
+        };
+        let roles = "terraform-aws-modules/iam/aws//modules/iam-role-for-service-accounts-eks";
+        let all = "arn:aws:iam::aws:policy/AdministratorAccess";
+        assert_eq!(found(&text(roles, all)), 1);
+        assert_eq!(found(&text(roles, "arn:aws:iam::1:policy/reads-models")), 0);
+        assert_eq!(found(&text("terraform-aws-modules/s3-bucket/aws", all)), 0);
     }
 }

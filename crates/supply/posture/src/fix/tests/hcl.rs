@@ -204,3 +204,14 @@ fn a_repaired_file_has_nothing_left_to_repair() {
     assert_eq!(once.matches("= true").count(), 4, "{once}");
     assert!(fixed("CM-AWS-002", &[("main.tf", &once)]).gone.is_empty());
 }
+
+#[test]
+fn of_an_object_that_terraform_makes_a_word_is_replaced_and_nothing_put_in() {
+    let text = "resource \"kubernetes_pod\" \"p\" {\n  metadata { name = \"p\" }\n  spec {\n    container {\n      \
+         name = \"c\"\n      image = \"x\"\n      security_context {\n        privileged = true\n      }\n    }\n  }\n}\n";
+    let files = [("main.tf", text)];
+    let expected = text.replace("true", "false");
+    assert_eq!(after(&fixed("CM-POD-001", &files), "main.tf"), expected);
+    let left = fixed("CM-POD-039", &files).left;
+    assert!(left[0].1.contains("by hand"), "{}", left[0].1);
+}

@@ -5,8 +5,9 @@ mod hostile;
 mod oracle;
 
 use crate::{
-    Fact, Origin, World,
+    Fact, World,
     read::{Content, Draft, compared::file},
+    survey::tests::way,
 };
 
 /// What the charts among `files` declare.
@@ -51,14 +52,6 @@ fn text(expression: &str, values: &str) -> Result<String, String> {
         Fact::Absent => Ok(String::new()),
         Fact::Unknown(why) => Err(why.to_string()),
     }
-}
-
-/// A place and those behind it: `templates/a.yaml:3:5 < value values.yaml:1:6`.
-fn way(origin: &Origin) -> String {
-    let places = origin.places().into_iter();
-    places.fold(origin.location().to_string(), |way, place| {
-        format!("{way} < {} {}", place.role.as_str(), place.location)
-    })
 }
 
 const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ include \"name\" . }}\nspec:\n  containers:\n  - name: x\n    image: \"{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}\"\n    securityContext:\n      {{- toYaml .Values.security | nindent 6 }}\n";

@@ -5,6 +5,7 @@ mod oracle;
 use crate::{
     Cursor, Fact, World,
     read::{Content, Draft, compared::file},
+    survey::tests::way,
 };
 
 /// What the kustomizations among `files` declare.
@@ -19,15 +20,6 @@ fn world(files: &[(&str, &str)]) -> World {
     let mut world = World::default();
     super::compose(&mut drafts, &mut world);
     world
-}
-
-/// A place and those behind it: `base/a.yaml:3:5 < patch overlay/b.yaml:1:6`.
-fn way(cursor: &Cursor<'_>) -> String {
-    let origin = cursor.origin();
-    let places = origin.places().into_iter();
-    places.fold(origin.location().to_string(), |way, place| {
-        format!("{way} < {} {}", place.role.as_str(), place.location)
-    })
 }
 
 fn text(cursor: &Cursor<'_>) -> String {
@@ -52,13 +44,13 @@ fn an_overlay_stands_behind_the_line_that_it_changes() {
     assert_eq!(&*api.address, "Deployment/ml/my-api");
     assert_eq!(api.at("spec.replicas").integer(), Fact::Known(3));
     assert_eq!(
-        way(&api.at("spec.replicas")),
+        way(api.at("spec.replicas").origin()),
         "base/api.yaml:5:13 < patch prod/kustomization.yaml:24:14"
     );
     let container = api.at("spec.template.spec.containers").items().remove(0);
     assert_eq!(text(&container.get("image")), "r.example/x:2");
     assert_eq!(
-        way(&container.at("securityContext.privileged")),
+        way(container.at("securityContext.privileged").origin()),
         "base/api.yaml:13:39 < patch prod/kustomization.yaml:19:27"
     );
 }

@@ -4,6 +4,7 @@ use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 use super::{
     eval::{Env, Eval, Key, Module, names},
+    objects::manifest,
     syntax::Block,
     value::Val,
 };
@@ -124,7 +125,11 @@ impl<'a> Emit<'_, 'a> {
             for to in from.into_iter().filter(|to| *to != address) {
                 self.links.push((address.clone(), name.clone(), to));
             }
-            let value = self.settle(&value);
+            let partial = value.as_unknown().and_then(|it| it.partial.clone());
+            let value = match partial {
+                Some(text) if &*name == "yaml_body" => objects_of(&text, &value),
+                _ => self.settle(&value),
+            };
             items.push(Item {
                 key: name,
                 place,
@@ -288,6 +293,19 @@ impl<'a> Emit<'_, 'a> {
             address,
             body,
         });
+    }
+}
+
+/// The objects of a manifest of which a part is not known.
+fn objects_of(text: &str, value: &Val) -> Attr {
+    let objects = manifest(text, &value.origin, value.is_sensitive);
+    let objects = objects.map_or_else(
+        |why| Value::Unknown(why.into()),
+        |it| Value::List(it.into()),
+    );
+    Attr {
+        is_sensitive: value.is_sensitive,
+        ..Attr::new(objects, value.origin.clone())
     }
 }
 

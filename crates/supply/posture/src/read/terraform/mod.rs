@@ -6,6 +6,8 @@
 //!              each root module ──► eval: names, functions, instances, modules that are there
 //!                                       │
 //!                                     emit ──► Resource, Link
+//!                                       │
+//!                                    objects ──► Resource of Kubernetes
 //! ```
 //!
 //! What `terraform plan` would say without asking a provider is known; what it would have to ask for is
@@ -17,6 +19,7 @@ mod emit;
 mod eval;
 mod functions;
 mod json;
+mod objects;
 mod parse;
 mod said;
 mod syntax;
@@ -35,7 +38,7 @@ use super::{
 };
 use crate::{File, World};
 
-pub(super) use self::said::said;
+pub(super) use self::{objects::OBJECTS, said::said};
 pub(crate) use self::{
     parse::file as parse,
     syntax::{Attribute, Block, Body},

@@ -101,10 +101,16 @@ pub(crate) fn hole(why: &str) -> String {
             }
         })
         .collect();
-    format!("\u{f8f0}{why}\u{f8f1}")
+    format!("{HOLE}{why}{HOLE_END}")
 }
 
 fn reason_of(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once('\u{f8f0}')?;
-    rest.split_once('\u{f8f1}').map(|(why, _)| why)
+    let (_, rest) = text.split_once(HOLE)?;
+    rest.split_once(HOLE_END).map(|(why, _)| why)
 }
+
+/// Before the reason in a [`hole`].
+pub(super) const HOLE: char = '\u{f8f0}';
+
+/// Behind it.
+pub(super) const HOLE_END: char = '\u{f8f1}';

@@ -19,7 +19,7 @@ use serde_json::{Value as Json, json};
 use super::parse;
 use crate::{
     Attr, Value, World,
-    survey::tests::{archive, judged, world},
+    survey::tests::{archive, judged, way, world},
 };
 
 #[test]
@@ -184,17 +184,8 @@ fn a_value_tells_the_way_that_it_came() {
     let world = world(&files);
     let bucket = world.of_kind("aws_s3_bucket").next().expect("a bucket");
     let acl = bucket.at("acl");
-    assert_eq!(acl.origin().location().to_string(), "m/main.tf:3:9");
-    let places: Vec<String> = acl
-        .origin()
-        .places()
-        .iter()
-        .map(|it| format!("{} {}", it.role.as_str(), it.location))
-        .collect();
-    assert_eq!(
-        places,
-        ["argument main.tf:3:9", "value terraform.tfvars:1:7"]
-    );
+    let expected = "m/main.tf:3:9 < argument main.tf:3:9 < value terraform.tfvars:1:7";
+    assert_eq!(way(acl.origin()), expected);
 }
 
 #[test]

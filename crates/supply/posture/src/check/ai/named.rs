@@ -1,0 +1,181 @@
+//! Which model of a hub a command or an environment names, and whether it says which revision.
+
+use super::{models::UNPINNED, texts::is_commit};
+use crate::{
+    Fact,
+    check::{
+        Report,
+        command::{Command, Word, name},
+        selection::ConfigMaps,
+        workload::Container,
+    },
+};
+
+/// A model of a hub in a command or in the environment.
+pub(super) fn unpinned(
+    command: &Command<'_>,
+    variables: Option<(&Container<'_>, &ConfigMaps<'_>)>,
+    report: &mut Report,
+) {
+    let revision = command
+        .flag("--revision")
+        .or_else(|| command.flag("--code-revision"));
+    let is_pinned = revision.is_some_and(|flag| {
+        flag.value
+            .is_some_and(|it| it.starts_with('$') || is_commit(it))
+    });
+    let flags = MODEL_FLAGS.iter().flat_map(|name| command.flags(name));
+    // Beside another option it is what a server calls the model.
+    let is_named = MODEL_FLAGS.iter().any(|name| command.flag(name).is_some());
+    let names = command.flags("--model-name").filter(|_| !is_named);
+    let flags = flags.chain(names);
+    let flags = flags.filter_map(|flag| Some((flag.word, flag.value?)));
+    for (word, model) in flags.chain(served(command)) {
+        if is_pinned {
+            continue;
+        }
+        let says = |model: &str| format!("{model} is named without a revision");
+        let Some(name) = variable(model) else {
+            report.when_at(
+                is_hub_name(model).into(),
+                &UNPINNED,
+                &word.cursor,
+                &word.origin,
+                || (says(model), Vec::new()),
+            );
+            continue;
+        };
+        if let Some((place, model)) = assigned(command, name) {
+            report.when_at(
+                is_hub_name(model).into(),
+                &UNPINNED,
+                &place.cursor,
+                &place.origin,
+                || (says(model), Vec::new()),
+            );
+            continue;
+        }
+        let Some((container, maps)) = variables else {
+            continue;
+        };
+        let value = container.env(name).map(|it| it.get("value"));
+        let here = value.filter(|it| matches!(it.fact, Fact::Known(_)));
+        match (here, container.env_value(name, maps)) {
+            (Some(value), _) => report.when(
+                value.text().is(|it| is_hub_name(&it)),
+                &UNPINNED,
+                &value,
+                || says(&value.shown()),
+            ),
+            // Where it comes from elsewhere, and that is here too.
+            (None, Fact::Known(model)) => report.when_at(
+                is_hub_name(&model).into(),
+                &UNPINNED,
+                &word.cursor,
+                &word.origin,
+                || (says(&model), Vec::new()),
+            ),
+            _ => {}
+        }
+    }
+    let Some((container, _)) = variables else {
+        return;
+    };
+    let pins = ["REVISION", "MODEL_REVISION", "HF_MODEL_REVISION"];
+    let has_pin = pins.iter().any(|name| container.env(name).is_some());
+    for name in ["MODEL_ID", "HF_MODEL_ID"] {
+        if let Some(variable) = container.env(name) {
+            let value = variable.get("value");
+            let is_free = value.text().is(|it| is_hub_name(&it) && !has_pin);
+            report.when(is_free, &UNPINNED, &value, || {
+                format!("{} is named without a revision", value.shown())
+            });
+        }
+    }
+}
+
+/// The model that a program takes without an option, or downloads.
+fn served<'c, 'a>(
+    command: &'c Command<'a>,
+) -> impl Iterator<Item = (&'c Word<'a>, &'c str)> + use<'c, 'a> {
+    let words = &command.words;
+    let starts = words.iter().enumerate().filter_map(|(at, _)| {
+        let is_one = |program: &&&[&str]| {
+            let named = words.iter().skip(at).map(|word| name(&word.text));
+            named.take(program.len()).eq(program.iter().copied())
+        };
+        SERVE.iter().find(is_one).map(|program| at + program.len())
+    });
+    starts.filter_map(|at| {
+        let mut rest = words[at..].iter().take_while(|word| word.text != ";");
+        let word = rest.find(|word| is_hub_name(&word.text) || variable(&word.text).is_some())?;
+        // A word behind an option is its value, and not the model.
+        let before = words[..].iter().position(|it| std::ptr::eq(it, word))?;
+        let is_value = before > at
+            && words[before - 1].text.starts_with('-')
+            && !words[before - 1].text.contains('=');
+        (!is_value || words[before - 1].text == "--repo-type").then_some((word, word.text.as_str()))
+    })
+}
+
+/// What a script sets a variable to, in a word of its own.
+fn assigned<'c, 'a>(command: &'c Command<'a>, variable: &str) -> Option<(&'c Word<'a>, &'c str)> {
+    let mut words = command.words.iter().rev();
+    words.find_map(|word| {
+        let (name, value) = word.text.split_once('=')?;
+        (name == variable).then_some((word, value))
+    })
+}
+
+/// The name of the variable that a text is: `$(MODEL)`, `${MODEL}`, `$MODEL`.
+fn variable(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix('$')?;
+    let name = match rest.as_bytes().first()? {
+        b'(' => rest.strip_prefix('(')?.strip_suffix(')')?,
+        b'{' => rest.strip_prefix('{')?.strip_suffix('}')?,
+        _ => rest,
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
+}
+
+/// Whether a text looks like `owner/name` of a hub, and like no path or image.
+pub(super) fn is_hub_name(text: &str) -> bool {
+    let Some((owner, name)) = text.split_once('/') else {
+        return false;
+    };
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    };
+    is_part(owner) && is_part(name) && !["models", "model", "mnt", "data"].contains(&owner)
+}
+
+/// Options that name a model.
+pub(super) const MODEL_FLAGS: &[&str] = &[
+    "--model",
+    "--model-id",
+    "--model-path",
+    "--model-name-or-path",
+    "--pretrained-model-name-or-path",
+    "--base-model",
+    "--model-uri",
+    "--model-repo",
+    "--repo-id",
+    "--hf-repo",
+    "--hf-model",
+];
+
+/// Programs whose next word is a model.
+pub(super) const SERVE: &[&[&str]] = &[
+    &["vllm", "serve"],
+    &["trtllm-serve", "serve"],
+    &["trtllm-serve"],
+    &["lmdeploy", "serve", "api_server"],
+    &["huggingface-cli", "download"],
+    &["hf", "download"],
+    &["tune", "download"],
+];
