@@ -1,0 +1,69 @@
+//! What passes in the cluster that the files under a directory describe; what is not known, as errors.
+//!
+//! ```sh
+//! cargo run --release -p casemate-segment --example list -- DIR [OTHER]
+//! ```
+//!
+//! With OTHER, what is different there.
+
+use std::{
+    env,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use casemate_core::{Digest, FileSource, PathText, Subject, Survey};
+use casemate_posture::{PostureSurvey, check::Persona};
+use casemate_segment::{Analysis, diff};
+
+fn main() -> io::Result<()> {
+    let mut arguments = env::args().skip(1);
+    let analysis = analysis(&PathBuf::from(arguments.next().unwrap_or_else(|| ".".to_owned())))?;
+    let mut lines: Vec<String> = match arguments.next() {
+        Some(other) => {
+            let other = self::analysis(&PathBuf::from(other))?;
+            let line = |it: casemate_segment::Difference| {
+                format!("{:?} {} => {} : {} | {}", it.change, it.from, it.to, it.old, it.new)
+            };
+            diff(&analysis, &other).into_iter().map(line).collect()
+        }
+        None => {
+            let edges = analysis.edges();
+            edges.map(|it| format!("{} => {} : {}", it.from, it.to, it.connections)).collect()
+        }
+    };
+    lines.sort();
+    lines.iter().for_each(|line| println!("{line}"));
+    Ok(())
+}
+
+fn analysis(root: &Path) -> io::Result<Analysis> {
+    let mut paths = Vec::new();
+    list(root, &mut paths)?;
+    paths.sort();
+    let survey = PostureSurvey::new(Persona::Auditor);
+    let mut readings = Vec::new();
+    for path in &paths {
+        let source = FileSource::new(File::open(path)?)?;
+        let name: PathText = path.strip_prefix(root).unwrap_or(path).to_string_lossy().as_ref().into();
+        let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
+        readings.extend(survey.read(&subject, &source));
+    }
+    let analysis = Analysis::of(&PostureSurvey::world(readings));
+    for gap in analysis.gaps() {
+        eprintln!("{}: {}", gap.origin.location(), gap.message);
+    }
+    Ok(analysis)
+}
+
+fn list(directory: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        match path.is_dir() {
+            true => list(&path, paths)?,
+            false => paths.push(path),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Who can reach whom in a cluster, and by which rule.
+//!
+//! ```text
+//!   posture's World ──► Cluster  {namespaces, workloads}          ┐
+//!                   ──► Policy   {tier, subject, rules}           ├──► Analysis ──► Relation: what passes
+//!                   ──► Entry    {Ingress, Route, LoadBalancer}   ┘             ──► Proof: why
+//!                   ──► Gap: what is not known, so that no answer that hangs on it is called exact
+//! ```
+//!
+//! An endpoint is a workload, the way in from outside (an ingress controller), or addresses outside of
+//! the cluster that no policy tells apart. A connection passes if the policies of its source let it go and
+//! those of its destination take it; each asks the tiers in their order (network-policy-api: Admin,
+//! NetworkPolicy, Baseline), and without a policy everything passes.
+//!
+//! The [`Relation`](relation) is computed for all endpoints at once; a [`Proof`] decides one pair anew and
+//! keeps every rule on the way, those that did not fire included. The tests hold both against each other.
+#![forbid(unsafe_code)]
+
+mod addresses;
+mod analysis;
+mod cluster;
+mod connections;
+mod diff;
+mod entry;
+mod intervals;
+mod policy;
+mod proof;
+mod relation;
+mod selector;
+mod set;
+
+pub use addresses::Addresses;
+pub use analysis::{Analysis, Edge, Endpoint, Gap};
+pub use cluster::{Cluster, ContainerPort, Labels, Namespace, Workload};
+pub use connections::{Connections, Protocol};
+pub use diff::{Change, Difference, diff};
+pub use entry::Entry;
+pub use intervals::{Intervals, Number};
+pub use policy::{Action, Direction, Policy, Rule, Tier};
+pub use proof::{Effect, Proof, Side, Step};
