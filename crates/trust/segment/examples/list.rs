@@ -4,7 +4,9 @@
 //! cargo run --release -p casemate-segment --example list -- DIR [OTHER]
 //! ```
 //!
-//! With OTHER, what is different there.
+//! With OTHER, what is different there. As other programs for this, it takes for granted that pods have their
+//! addresses in no block that a policy names, that policies hold pods on the network of their nodes, and that
+//! what is not declared has no labels. What may pass but does not surely is behind a question mark.
 
 use std::{
     env,
@@ -15,7 +17,7 @@ use std::{
 
 use casemate_core::{Digest, FileSource, PathText, Subject, Survey};
 use casemate_posture::{PostureSurvey, check::Persona};
-use casemate_segment::{Analysis, diff};
+use casemate_segment::{Addresses, Analysis, Assumptions, Bounds, Connections, diff};
 
 fn main() -> io::Result<()> {
     let mut arguments = env::args().skip(1);
@@ -24,18 +26,26 @@ fn main() -> io::Result<()> {
         Some(other) => {
             let other = self::analysis(&PathBuf::from(other))?;
             let line = |it: casemate_segment::Difference| {
-                format!("{:?} {} => {} : {} | {}", it.change, it.from, it.to, it.old, it.new)
+                let (old, new) = (shown(&it.old), shown(&it.new));
+                format!("{:?} {} => {} : {old} | {new}", it.change, it.from, it.to)
             };
             diff(&analysis, &other).into_iter().map(line).collect()
         }
         None => {
             let edges = analysis.edges();
-            edges.map(|it| format!("{} => {} : {}", it.from, it.to, it.connections)).collect()
+            edges.map(|it| format!("{} => {} : {}", it.from, it.to, shown(&it.connections))).collect()
         }
     };
     lines.sort();
     lines.iter().for_each(|line| println!("{line}"));
     Ok(())
+}
+
+fn shown(it: &Bounds<Connections>) -> String {
+    match it.is_exact() {
+        true => it.least.to_string(),
+        false => format!("{} ? {}", it.least, it.most),
+    }
 }
 
 fn analysis(root: &Path) -> io::Result<Analysis> {
@@ -50,7 +60,12 @@ fn analysis(root: &Path) -> io::Result<Analysis> {
         let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
         readings.extend(survey.read(&subject, &source));
     }
-    let analysis = Analysis::of(&PostureSurvey::world(readings));
+    let assumptions = Assumptions {
+        pod_network: Some(Addresses::default()),
+        holds_host_network: Some(true),
+        declared_only: true,
+    };
+    let analysis = Analysis::of(&PostureSurvey::world(readings), assumptions);
     for gap in analysis.gaps() {
         eprintln!("{}: {}", gap.origin.location(), gap.message);
     }

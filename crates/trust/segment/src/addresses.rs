@@ -135,7 +135,7 @@ impl fmt::Display for Addresses {
 }
 
 /// Cuts `whole` so that each of `blocks` is a union of parts of it: what no block tells apart is one part.
-pub fn parts(whole: &Addresses, blocks: &[Addresses]) -> Vec<Addresses> {
+pub(crate) fn parts(whole: &Addresses, blocks: &[Addresses]) -> Vec<Addresses> {
     let mut parts = vec![whole.clone()];
     for block in blocks {
         let cut = |part: Addresses| [part.intersection(block), part.difference(block)];

@@ -1,18 +1,18 @@
 //! The endpoints of a cluster, its policies upon them, and what is asked of both.
 
-use std::{collections::HashMap, fmt, sync::OnceLock};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc, sync::OnceLock};
 
 use casemate_posture::{Cursor, Origin, World};
 
 use crate::{
-    Addresses, Cluster, Connections, Direction, Entry, Policy, Proof, Tier, Workload,
+    Addresses, Assumptions, Bounds, Cluster, Connections, Entry, Policy, Proof, Workload,
     addresses::parts,
     entry,
-    policy::{self, Action, Peer, Ports},
-    proof,
-    relation::Relation,
-    selector::{Index, Namespaces},
-    set::Set,
+    held::Held,
+    index::Index,
+    matching::Matching,
+    policy, proof,
+    relation::{Relation, Sides},
 };
 
 /// Something that is not known, so that answers may not be exact.
@@ -31,17 +31,25 @@ impl Gap {
             message: format!("{} at {}: {message}", cursor.resource.address, cursor.path),
         }
     }
+
+    /// Adds one to `gaps`, and gives what it says.
+    pub(crate) fn tell(cursor: &Cursor<'_>, message: String, gaps: &mut Vec<Self>) -> Arc<str> {
+        let gap = Self::at(cursor, message);
+        let why = gap.message.as_str().into();
+        gaps.push(gap);
+        why
+    }
 }
 
 /// What connections come from and go to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Endpoint<'a> {
     /// A workload.
     Workload(&'a Workload),
-    /// Whatever controller serves the Ingresses and Routes: a pod of which nothing is known.
+    /// Whatever serves the Ingresses, Routes and Gateways: a pod of which nothing is known.
     Controller,
     /// Addresses outside of the cluster.
-    Outside(&'a Addresses),
+    Outside(Cow<'a, Addresses>),
 }
 
 /// `lab/notebook[Notebook]`, `{ingress-controller}`, `0.0.0.0-255.255.255.255[External]`.
@@ -62,76 +70,39 @@ pub struct Edge<'a> {
     pub from: Endpoint<'a>,
     /// The destination.
     pub to: Endpoint<'a>,
-    /// What passes; never nothing.
-    pub connections: Connections,
+    /// What passes; never surely nothing.
+    pub connections: Cow<'a, Bounds<Connections>>,
 }
 
 /// A cluster with its policies.
 #[derive(Debug)]
 pub struct Analysis {
     cluster: Cluster,
+    assumptions: Assumptions,
     outside: Vec<Addresses>,
     policies: Vec<Policy>,
-    held: Vec<Held>,
     entries: Vec<Entry>,
     gaps: Vec<Gap>,
     relation: OnceLock<Relation>,
 }
 
-/// A policy, upon the endpoints.
-#[derive(Debug)]
-pub(crate) struct Held {
-    pub(crate) tier: Tier,
-    pub(crate) subject: Set,
-    pub(crate) ingress: Option<Vec<HeldRule>>,
-    pub(crate) egress: Option<Vec<HeldRule>>,
-}
-
-/// A rule, upon the endpoints.
-#[derive(Debug)]
-pub(crate) struct HeldRule {
-    pub(crate) action: Action,
-    pub(crate) peers: Set,
-    pub(crate) ports: Ports,
-}
-
-impl Held {
-    pub(crate) fn rules(&self, direction: Direction) -> Option<&[HeldRule]> {
-        match direction {
-            Direction::Ingress => self.ingress.as_deref(),
-            Direction::Egress => self.egress.as_deref(),
-        }
-    }
-}
-
 impl Analysis {
     /// The cluster that the files describe.
-    pub fn of(world: &World) -> Self {
+    pub fn of(world: &World, assumptions: Assumptions) -> Self {
         let mut gaps = Vec::new();
         let problem = |it: &casemate_posture::Problem| Gap {
             origin: it.origin.clone(),
             message: it.message.clone(),
         };
         gaps.extend(world.problems().iter().filter(|it| it.is_partial).map(problem));
-        let cluster = Cluster::of(world, &mut gaps);
+        let cluster = Cluster::of(world, &assumptions, &mut gaps);
         let policies = policy::read(world, &mut gaps);
         let entries = entry::read(world, &cluster, &mut gaps);
-        Self::with(cluster, policies, entries, gaps)
-    }
-
-    fn with(cluster: Cluster, policies: Vec<Policy>, entries: Vec<Entry>, gaps: Vec<Gap>) -> Self {
-        let blocks: Vec<Addresses> = policies.iter().flat_map(Policy::blocks).cloned().collect();
-        let mut outside = parts(&Addresses::all_v4(), &blocks);
-        // A cluster that speaks IPv6 says so somewhere.
-        if blocks.iter().any(Addresses::has_v6) {
-            outside.extend(parts(&Addresses::all_v6(), &blocks));
-        }
-        let held = Endpoints::of(&cluster, &outside).hold(&policies);
         Self {
+            outside: outside(&policies, &assumptions),
             cluster,
-            outside,
+            assumptions,
             policies,
-            held,
             entries,
             gaps,
             relation: OnceLock::new(),
@@ -153,63 +124,108 @@ impl Analysis {
         &self.entries
     }
 
-    /// What is not known. Where there is nothing, every answer is exact.
+    /// What is not known. Which answers hang on it, the answers say.
     pub fn gaps(&self) -> &[Gap] {
         &self.gaps
     }
 
-    /// What passes from one endpoint to another by the policies alone, from first to last.
+    /// What passes from one endpoint to another, as far as policies let it: between workloads, with what is
+    /// outside, and through the ways in. Addresses outside that have the same fate are one endpoint.
     pub fn edges(&self) -> impl Iterator<Item = Edge<'_>> {
+        let relation = self.relation();
         let count = self.cluster.workloads.len();
-        let all = move || (0..count).chain(count + 1..self.bound());
-        let pairs = all().flat_map(move |from| all().map(move |to| (from, to)));
-        let inside = pairs.filter(move |(from, to)| from != to && (*from < count || *to < count));
-        inside.filter_map(|(from, to)| self.edge(from, to)).chain(self.entered())
+        let pairs = (0..count).flat_map(move |from| (0..count).map(move |to| (from, to)));
+        let inside = pairs.filter(|(from, to)| from != to).filter_map(move |(from, to)| {
+            let connections = relation.between(from, to);
+            (!connections.most.is_empty()).then(|| Edge {
+                from: self.endpoint(from),
+                to: self.endpoint(to),
+                connections: Cow::Borrowed(connections),
+            })
+        });
+        inside.chain(self.outer()).chain(self.entered())
     }
 
-    fn edge(&self, from: usize, to: usize) -> Option<Edge<'_>> {
-        let connections = self.relation().between(from, to);
-        (!connections.is_empty()).then(|| Edge {
-            from: self.endpoint(from),
-            to: self.endpoint(to),
-            connections: connections.clone(),
+    fn outer(&self) -> impl Iterator<Item = Edge<'_>> {
+        let relation = self.relation();
+        let mut kept: HashMap<(usize, bool), Vec<(Addresses, &Bounds<Connections>)>> = HashMap::new();
+        let ends = (0..self.cluster.workloads.len()).flat_map(|at| [(at, true), (at, false)]);
+        ends.flat_map(move |(at, is_to)| {
+            let fates = kept.entry((relation.class(at), is_to)).or_insert_with(|| self.fates(at, is_to));
+            let edge = |(addresses, connections): &(Addresses, &'_ Bounds<Connections>)| {
+                let outside = Endpoint::Outside(Cow::Owned(addresses.clone()));
+                let (from, to) = match is_to {
+                    true => (outside, self.endpoint(at)),
+                    false => (self.endpoint(at), outside),
+                };
+                Edge {
+                    from,
+                    to,
+                    connections: Cow::Owned((*connections).clone()),
+                }
+            };
+            fates.iter().map(edge).collect::<Vec<_>>()
         })
     }
 
-    /// What comes through Ingresses and Routes.
+    /// The addresses outside by what passes between them and a workload.
+    fn fates(&self, at: usize, is_to: bool) -> Vec<(Addresses, &Bounds<Connections>)> {
+        let first = self.cluster.workloads.len() + 1;
+        let mut fates: Vec<(Addresses, &Bounds<Connections>)> = Vec::new();
+        for (place, part) in self.outside.iter().enumerate() {
+            let (from, to) = if is_to { (first + place, at) } else { (at, first + place) };
+            let connections = self.relation().between(from, to);
+            if connections.most.is_empty() {
+                continue;
+            }
+            match fates.iter_mut().find(|(_, it)| *it == connections) {
+                Some((addresses, _)) => *addresses = addresses.union(part),
+                None => fates.push((part.clone(), connections)),
+            }
+        }
+        fates
+    }
+
+    /// What comes through Ingresses, Routes and Gateways.
     fn entered(&self) -> impl Iterator<Item = Edge<'_>> {
         let controller = self.cluster.workloads.len();
         (0..controller).filter_map(move |to| {
-            let ways = self.entries.iter().filter(|it| it.to == to);
-            let sent = ways.fold(Connections::default(), |all, it| all.union(&it.connections));
+            let ways = self.entries.iter().filter(|it| it.is_proxied && it.to == to);
+            let mut sent = ways.map(|it| &it.connections).peekable();
+            sent.peek()?;
+            let none = Bounds::<Connections>::default();
+            let sent = sent.fold(none, |all, it| all.union(it));
             let connections = sent.intersection(self.relation().between(controller, to));
-            (!connections.is_empty()).then(|| Edge {
+            (!connections.most.is_empty()).then(|| Edge {
                 from: Endpoint::Controller,
                 to: self.endpoint(to),
-                connections,
+                connections: Cow::Owned(connections),
             })
         })
     }
 
     /// The endpoints that `name` means: workloads by `name`, `namespace/name` or with `#part`,
-    /// `ingress-controller`, or an address outside.
+    /// `ingress-controller`, `cloud-metadata`, `outside`, or an address or a block of them outside.
     pub fn find(&self, name: &str) -> Vec<usize> {
         let workloads = self.cluster.workloads.iter().enumerate();
-        let mut found: Vec<usize> = workloads
+        let found: Vec<usize> = workloads
             .filter(|(_, it)| it.is_called(name))
             .map(|(at, _)| at)
             .collect();
+        if !found.is_empty() {
+            return found;
+        }
         let controller = self.cluster.workloads.len();
-        if name == "ingress-controller" && found.is_empty() {
-            found.push(controller);
-        }
-        let block = Addresses::of_address(name).or_else(|| Addresses::of_block(name));
-        if let Some(block) = block {
-            let parts = self.outside.iter().enumerate();
-            let touched = parts.filter(|(_, part)| !part.intersection(&block).is_empty());
-            found.extend(touched.map(|(at, _)| controller + 1 + at));
-        }
-        found
+        let meant = match name {
+            "ingress-controller" => return vec![controller],
+            "cloud-metadata" => Addresses::of_block(METADATA),
+            "outside" => Some(Addresses::all_v4().union(&Addresses::all_v6())),
+            _ => Addresses::of_address(name).or_else(|| Addresses::of_block(name)),
+        };
+        let meant = meant.unwrap_or_default();
+        let parts = self.outside.iter().enumerate();
+        let touched = parts.filter(|(_, part)| !part.intersection(&meant).is_empty());
+        touched.map(|(at, _)| controller + 1 + at).collect()
     }
 
     /// The endpoint at a place that [`Self::find`] gave.
@@ -218,7 +234,7 @@ impl Analysis {
         match at.checked_sub(count) {
             None => Endpoint::Workload(&self.cluster.workloads[at]),
             Some(0) => Endpoint::Controller,
-            Some(more) => Endpoint::Outside(&self.outside[more - 1]),
+            Some(more) => Endpoint::Outside(Cow::Borrowed(&self.outside[more - 1])),
         }
     }
 
@@ -227,22 +243,49 @@ impl Analysis {
         proof::prove(self, from, to)
     }
 
-    /// The policies with what they are upon the endpoints.
-    pub(crate) fn held(&self) -> impl Iterator<Item = (&Policy, &Held)> {
-        self.policies.iter().zip(&self.held)
+    /// How many endpoints there are, and into how many classes they fall.
+    pub fn classes(&self) -> (usize, usize) {
+        (self.bound(), self.relation().classes())
     }
 
-    pub(crate) fn relation(&self) -> &Relation {
+    pub(crate) fn matching(&self) -> Matching<'_> {
+        Matching {
+            cluster: &self.cluster,
+            assumptions: &self.assumptions,
+        }
+    }
+
+    fn relation(&self) -> &Relation {
         self.relation.get_or_init(|| {
-            let mut kinds = HashMap::new();
-            let mut alike = Vec::with_capacity(self.bound());
-            for at in 0..self.bound() {
-                let named = self.cluster.workloads.get(at).map(|it| &*it.ports);
-                let next = kinds.len();
-                alike.push(*kinds.entry(named.unwrap_or_default()).or_insert(next));
-            }
-            Relation::of(&self.cluster.workloads, &alike, &self.held)
+            let matching = self.matching();
+            let endpoints: Vec<Endpoint<'_>> = (0..self.bound()).map(|at| self.endpoint(at)).collect();
+            let mut index = Index::of(matching, &endpoints);
+            let held: Vec<Held> = self.policies.iter().map(|it| Held::of(it, &mut index)).collect();
+            Relation::of(&Sides {
+                workloads: &self.cluster.workloads,
+                alike: &self.alike(),
+                escape: &endpoints.iter().map(|it| matching.escapes(it)).collect::<Vec<_>>(),
+                policies: &held,
+            })
         })
+    }
+
+    /// A number for each endpoint, which those share whose ports have the same names, as far as rules ask.
+    fn alike(&self) -> Vec<usize> {
+        let rules = self.policies.iter().flat_map(Policy::each_rule);
+        let asked: Vec<&str> = rules.flat_map(|it| it.ports.names()).collect();
+        let mut kinds = HashMap::new();
+        let mut alike = Vec::with_capacity(self.bound());
+        for at in 0..self.bound() {
+            let workload = self.cluster.workloads.get(at).filter(|_| !asked.is_empty());
+            let is_asked = |name: &String| asked.contains(&name.as_str());
+            let ports = workload.into_iter().flat_map(|it| &it.ports);
+            let ports: Vec<_> = ports.filter(|it| it.name.as_ref().is_some_and(is_asked)).collect();
+            let is_open = workload.is_some_and(|it| it.more_ports.is_some());
+            let next = kinds.len();
+            alike.push(*kinds.entry((ports, is_open)).or_insert(next));
+        }
+        alike
     }
 
     fn bound(&self) -> usize {
@@ -250,84 +293,18 @@ impl Analysis {
     }
 }
 
-/// The endpoints, as policies look for them.
-struct Endpoints<'a> {
-    index: Index<'a>,
-    controller: usize,
-    outside: &'a [Addresses],
-    bound: usize,
+/// The addresses outside of the cluster, cut into those that policies tell apart.
+fn outside(policies: &[Policy], assumptions: &Assumptions) -> Vec<Addresses> {
+    let mut blocks: Vec<Addresses> = policies.iter().flat_map(Policy::blocks).cloned().collect();
+    blocks.extend(Addresses::of_block(METADATA));
+    let inside = assumptions.pod_network.clone().unwrap_or_default();
+    // A cluster that speaks IPv6 says so somewhere.
+    let whole = match blocks.iter().any(Addresses::has_v6) || inside.has_v6() {
+        true => vec![Addresses::all_v4(), Addresses::all_v6()],
+        false => vec![Addresses::all_v4()],
+    };
+    whole.iter().flat_map(|whole| parts(&whole.difference(&inside), &blocks)).collect()
 }
 
-impl<'a> Endpoints<'a> {
-    fn of(cluster: &'a Cluster, outside: &'a [Addresses]) -> Self {
-        let controller = cluster.workloads.len();
-        let bound = controller + 1 + outside.len();
-        Self {
-            index: Index::of(cluster, bound),
-            controller,
-            outside,
-            bound,
-        }
-    }
-
-    fn hold(mut self, policies: &[Policy]) -> Vec<Held> {
-        policies.iter().map(|policy| self.policy(policy)).collect()
-    }
-
-    fn policy(&mut self, policy: &Policy) -> Held {
-        let (namespaces, pods) = &policy.subject;
-        let subject = self.index.select(namespaces, pods).clone();
-        let mut rules = |direction| {
-            let rules = policy.rules(direction)?.iter();
-            let held = rules.map(|rule| HeldRule {
-                action: rule.action,
-                peers: self.peers(&rule.peers),
-                ports: rule.ports.clone(),
-            });
-            Some(held.collect())
-        };
-        Held {
-            tier: policy.tier,
-            subject,
-            ingress: rules(Direction::Ingress),
-            egress: rules(Direction::Egress),
-        }
-    }
-
-    fn peers(&mut self, peers: &[Peer]) -> Set {
-        let mut set = Set::none(self.bound);
-        for peer in peers {
-            match peer {
-                Peer::Anyone => set.add(&Set::all(self.bound)),
-                Peer::Pods(namespaces, pods) => {
-                    set.add(self.index.select(namespaces, pods));
-                    let none = crate::Labels::new();
-                    let is_any = match namespaces {
-                        Namespaces::One(_) => false,
-                        Namespaces::Selected(selector) => selector.matches(&none),
-                    };
-                    if is_any && pods.matches(&none) {
-                        set.insert(self.controller);
-                    }
-                }
-                Peer::Outside(addresses) => self.add_outside(&mut set, addresses),
-                Peer::Addressed(addresses) => {
-                    self.add_outside(&mut set, addresses);
-                    if addresses.includes(&Addresses::all_v4()) {
-                        set.add(self.index.held());
-                        set.insert(self.controller);
-                    }
-                }
-            }
-        }
-        set
-    }
-
-    fn add_outside(&self, set: &mut Set, addresses: &Addresses) {
-        for (at, part) in self.outside.iter().enumerate() {
-            if addresses.includes(part) {
-                set.insert(self.controller + 1 + at);
-            }
-        }
-    }
-}
+/// Where clouds tell instances about themselves, with credentials (AWS, Azure, Google Cloud).
+const METADATA: &str = "169.254.169.254/32";

@@ -5,12 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use casemate_posture::{Cursor, Fact, Origin, Pod, Resource, Truth, World, pods};
+use casemate_posture::{Fact, Origin, Pod, Resource, Truth, World, pods};
 
-use crate::{Gap, Protocol};
-
-/// Labels by their keys.
-pub type Labels = BTreeMap<String, String>;
+use crate::{Assumptions, Gap, Labels, Protocol, labels::Maker};
 
 /// A namespace.
 #[derive(Clone, Debug)]
@@ -36,8 +33,10 @@ pub struct Workload {
     pub labels: Labels,
     /// The ports that its containers name or declare.
     pub ports: Vec<ContainerPort>,
-    /// Whether its pods are on the network of their nodes, where no policy holds them.
-    pub is_on_host: bool,
+    /// Why there may be others.
+    pub more_ports: Option<Arc<str>>,
+    /// Whether its pods are on the network of their nodes.
+    pub is_on_host: Truth,
     /// The service account that its pods run as.
     pub account: String,
     /// Where it is declared.
@@ -90,19 +89,28 @@ impl Workload {
     }
 }
 
+impl Workload {
+    fn is_alike(&self, other: &Self) -> bool {
+        self.labels == other.labels
+            && self.ports == other.ports
+            && self.more_ports == other.more_ports
+            && self.is_on_host == other.is_on_host
+    }
+}
+
 impl Cluster {
     /// The cluster that the files describe. What of it cannot be known is added to `gaps`.
-    pub(crate) fn of(world: &World, gaps: &mut Vec<Gap>) -> Self {
+    pub(crate) fn of(world: &World, assumptions: &Assumptions, gaps: &mut Vec<Gap>) -> Self {
         let mut cluster = Self::default();
         for object in world.of_kind("Namespace") {
-            let Some(name) = known(&object.at("metadata.name"), "its name", gaps) else {
-                continue;
+            let name = name_of(object, gaps);
+            let mut labels = Labels::read(&object.at("metadata.labels"), gaps);
+            labels.add(NAME_LABEL, &name);
+            let namespace = Namespace {
+                labels,
+                origin: Some(object.body.origin.clone()),
             };
-            let labels = labels(&object.at("metadata.labels"), gaps);
-            let namespace = cluster.namespace(&name);
-            let known = &mut cluster.namespaces.get_mut(&namespace).expect("just put in");
-            known.labels.extend(labels);
-            known.origin = Some(object.body.origin.clone());
+            cluster.namespaces.insert(name.into(), namespace);
         }
         let all = pods(world);
         let mut counts: HashMap<*const Resource, usize> = HashMap::new();
@@ -116,6 +124,9 @@ impl Cluster {
             }
         }
         cluster.settle(gaps);
+        if assumptions.declared_only {
+            cluster.namespaces.values_mut().filter(|it| it.origin.is_none()).for_each(|it| it.labels.close());
+        }
         cluster
     }
 
@@ -125,7 +136,9 @@ impl Cluster {
             return name.clone();
         }
         let key: Arc<str> = name.into();
-        let labels = [(NAME_LABEL.to_owned(), name.to_owned())].into();
+        let mut labels = Labels::default();
+        labels.add(NAME_LABEL, name);
+        labels.open(&format!("Namespace {name} is not among the files"));
         let namespace = Namespace {
             labels,
             origin: None,
@@ -141,25 +154,24 @@ impl Cluster {
         gaps: &mut Vec<Gap>,
     ) -> Option<Workload> {
         let object = pod.resource();
-        let name = known(&object.at("metadata.name"), "its name", gaps)?;
+        let name = name_of(object, gaps);
         let owner = object.at("metadata.ownerReferences").items();
         let owner = owner.first().filter(|_| *object.kind == *"Pod");
         let of_owner = |key: &str| owner.and_then(|it| it.get(key).text().ok());
-        let is_on_host = match pod.get("hostNetwork").is_true() {
-            Truth::Unknown(why) => {
-                let cursor = pod.get("hostNetwork");
-                gaps.push(Gap::at(&cursor, format!("whether it is on the host's network: {why}")));
-                false
-            }
-            truth => truth.is_yes(),
-        };
+        let is_on_host = pod.get("hostNetwork").is_true();
+        if let Truth::Unknown(why) = &is_on_host {
+            let message = format!("whether it is on the network of its node is not known: {why}");
+            gaps.push(Gap::at(&pod.get("hostNetwork"), message));
+        }
+        let (ports, more_ports) = ports(pod, gaps);
         Some(Workload {
-            namespace: self.namespace(&namespace_of(object, gaps)?),
+            namespace: self.namespace(&namespace_of(object, gaps).ok()?),
             name: of_owner("name").unwrap_or(name),
             kind: of_owner("kind").unwrap_or_else(|| object.kind.to_string()),
             part: is_one_of_several.then(|| part(pod)).flatten(),
             labels: labels_of(pod, gaps),
-            ports: ports(pod, gaps),
+            ports,
+            more_ports,
             is_on_host,
             account: pod.get("serviceAccountName").text().ok().unwrap_or_else(|| "default".to_owned()),
             origin: object.body.origin.clone(),
@@ -170,78 +182,96 @@ impl Cluster {
     fn settle(&mut self, gaps: &mut Vec<Gap>) {
         let key = |it: &Workload| (it.namespace.clone(), it.name.clone(), it.kind.clone(), it.part.clone());
         self.workloads.sort_by_key(key);
-        self.workloads.dedup_by(|b, a| {
-            let is_same = key(a) == key(b);
-            let is_alike = a.labels == b.labels && a.ports == b.ports && a.is_on_host == b.is_on_host;
-            if is_same && !is_alike {
-                let message = format!("two of {a}: they differ, and what is said of {a} is said of each");
-                gaps.push(Gap { origin: b.origin.clone(), message });
+        self.workloads.dedup_by(|b, a| key(a) == key(b) && a.is_alike(b));
+        let mut seen: HashMap<_, usize> = HashMap::new();
+        for workload in &mut self.workloads {
+            let count = seen.entry(key(workload)).or_default();
+            *count += 1;
+            if *count > 1 {
+                let message = format!("{workload} is there {count} times, and they are not alike");
+                gaps.push(Gap {
+                    origin: workload.origin.clone(),
+                    message,
+                });
+                let part = workload.part.take().unwrap_or_default();
+                workload.part = Some(format!("{part}{count}"));
             }
-            is_same && is_alike
-        });
+        }
     }
 }
 
 /// The namespace of an object: where it names none, it is applied to the one that is called `default`.
-pub(crate) fn namespace_of(object: &Resource, gaps: &mut Vec<Gap>) -> Option<String> {
-    match object.at("metadata.namespace").text() {
-        Fact::Known(name) if !name.is_empty() => Some(name),
-        Fact::Known(_) | Fact::Absent => Some("default".to_owned()),
-        Fact::Unknown(why) => {
-            let cursor = object.at("metadata.namespace");
-            gaps.push(Gap::at(&cursor, format!("its namespace is not known: {why}")));
-            None
-        }
+pub(crate) fn namespace_of(object: &Resource, gaps: &mut Vec<Gap>) -> Fact<String> {
+    let cursor = object.at("metadata.namespace");
+    match cursor.text() {
+        Fact::Known(name) if !name.is_empty() => Fact::Known(name),
+        Fact::Known(_) | Fact::Absent => Fact::Known("default".to_owned()),
+        Fact::Unknown(why) => Fact::Unknown(Gap::tell(&cursor, format!("its namespace is not known: {why}"), gaps)),
     }
 }
 
-/// The text at a place that has to have one.
-pub(crate) fn known(cursor: &Cursor<'_>, what: &str, gaps: &mut Vec<Gap>) -> Option<String> {
-    let why = match cursor.text() {
-        Fact::Known(text) => return Some(text),
-        Fact::Absent => "it is not there".into(),
-        Fact::Unknown(why) => why,
-    };
-    gaps.push(Gap::at(cursor, format!("{what} is not known: {why}")));
-    None
-}
-
-fn labels(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Labels {
-    if let Fact::Unknown(why) = &cursor.fact {
-        gaps.push(Gap::at(cursor, format!("its labels are not known: {why}")));
-    }
-    let entries = cursor.entries().into_iter();
-    let label = |(key, value): (&str, Cursor<'_>)| Some((key.to_owned(), known(&value, "a label", gaps)?));
-    entries.filter_map(label).collect()
+/// The name of an object, or what to call it where that is not known.
+pub(crate) fn name_of(object: &Resource, gaps: &mut Vec<Gap>) -> String {
+    let cursor = object.at("metadata.name");
+    // One that is only made from a prefix is called by that.
+    let name = cursor.text().or_else(|| object.at("metadata.generateName").text());
+    name.ok().unwrap_or_else(|| {
+        Gap::tell(&cursor, "its name is not known".to_owned(), gaps);
+        format!("?{}", object.address)
+    })
 }
 
 fn labels_of(pod: &Pod<'_>, gaps: &mut Vec<Gap>) -> Labels {
-    let written = pod.metadata().map(|it| labels(&it.get("labels"), gaps));
-    let mut all: Labels = pod.added_labels().collect();
-    all.extend(written.unwrap_or_default());
-    all
+    let object = pod.resource();
+    let mut labels = match pod.metadata() {
+        Some(metadata) => Labels::read(&metadata.get("labels"), gaps),
+        None => {
+            let mut labels = Labels::default();
+            labels.open(&format!("the controller of {} decides of the labels of its pods", object.kind));
+            labels
+        }
+    };
+    for (key, value) in pod.added_labels() {
+        labels.add(&key, &value);
+    }
+    let version = object.at("apiVersion").text().ok().unwrap_or_default();
+    labels.maker = Some(Maker {
+        kind: object.kind.to_string(),
+        group: version.split_once('/').map_or("", |(group, _)| group).to_owned(),
+    });
+    labels
 }
 
-fn ports(pod: &Pod<'_>, gaps: &mut Vec<Gap>) -> Vec<ContainerPort> {
-    let mut ports = Vec::new();
-    for container in pod.containers() {
-        for port in container.cursor().get("ports").items() {
-            let number = port.get("containerPort").integer().ok();
-            let number = number.and_then(|it| u16::try_from(it).ok());
-            let protocol = port.get("protocol").text().ok();
-            let protocol = protocol.map_or(Some(Protocol::Tcp), |it| Protocol::of(&it));
-            let (Some(port_number), Some(protocol)) = (number, protocol) else {
+/// The ports that the containers say, and why there may be more.
+fn ports(pod: &Pod<'_>, gaps: &mut Vec<Gap>) -> (Vec<ContainerPort>, Option<Arc<str>>) {
+    let (mut ports, mut more) = (Vec::new(), None);
+    let containers = pod.containers();
+    if containers.is_empty() {
+        more = Some("its containers are not among the files".into());
+    }
+    for port in containers.iter().flat_map(|it| it.cursor().get("ports").items()) {
+        let number = port.get("containerPort").integer();
+        let number = number.ok().and_then(|it| u16::try_from(it).ok()).filter(|it| *it > 0);
+        let protocol = match port.get("protocol").text() {
+            Fact::Absent => Some(Protocol::Tcp),
+            fact => fact.ok().and_then(|it| Protocol::of(&it)),
+        };
+        let name = port.get("name").text();
+        match (number, protocol, name) {
+            (Some(port), Some(protocol), name @ (Fact::Known(_) | Fact::Absent)) => {
+                ports.push(ContainerPort {
+                    name: name.ok(),
+                    protocol,
+                    port,
+                });
+            }
+            _ => {
+                more = Some("a port of its containers is not known".into());
                 gaps.push(Gap::at(&port, "a port of its containers is not known".to_owned()));
-                continue;
-            };
-            ports.push(ContainerPort {
-                name: port.get("name").text().ok(),
-                protocol,
-                port: port_number,
-            });
+            }
         }
     }
-    ports
+    (ports, more)
 }
 
 /// What to call one of several pods of an object: the part of the path that tells it from the others.

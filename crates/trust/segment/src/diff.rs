@@ -1,13 +1,11 @@
 //! What passes in one cluster and not in another.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::Serialize;
-
-use crate::{Addresses, Analysis, Connections, Endpoint};
+use crate::{Addresses, Analysis, Bounds, Connections, Endpoint};
 
 /// A pair of endpoints between which something else passes than before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The source.
     pub from: String,
@@ -16,14 +14,13 @@ pub struct Difference {
     /// What became of the pair.
     pub change: Change,
     /// What passed before.
-    pub old: Connections,
+    pub old: Bounds<Connections>,
     /// What passes now.
-    pub new: Connections,
+    pub new: Bounds<Connections>,
 }
 
 /// What became of a pair of endpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Something passes where nothing did.
     Added,
@@ -37,7 +34,7 @@ pub enum Change {
 pub fn diff(old: &Analysis, new: &Analysis) -> Vec<Difference> {
     let (old, new) = (Passing::of(old), Passing::of(new));
     let mut differences: Vec<Difference> = Vec::new();
-    let none = Connections::default();
+    let none = Bounds::<Connections>::default();
     for pair in old.inside.keys().chain(new.inside.keys().filter(|it| !old.inside.contains_key(*it))) {
         let [a, b] = [&old, &new].map(|it| it.inside.get(pair).unwrap_or(&none));
         if a != b {
@@ -47,7 +44,7 @@ pub fn diff(old: &Analysis, new: &Analysis) -> Vec<Difference> {
     for pair in old.outside.keys().chain(new.outside.keys().filter(|it| !old.outside.contains_key(*it))) {
         let [a, b] = [&old, &new].map(|it| it.outside.get(pair).map_or(&[][..], Vec::as_slice));
         for (addresses, a, b) in joined(a, b) {
-            let name = Endpoint::Outside(&addresses).to_string();
+            let name = Endpoint::Outside(Cow::Owned(addresses)).to_string();
             let (from, to) = match pair.1 {
                 true => (&name, &pair.0),
                 false => (&pair.0, &name),
@@ -59,11 +56,11 @@ pub fn diff(old: &Analysis, new: &Analysis) -> Vec<Difference> {
     differences
 }
 
-fn difference(from: &str, to: &str, old: &Connections, new: &Connections) -> Difference {
+fn difference(from: &str, to: &str, old: &Passed, new: &Passed) -> Difference {
     Difference {
         from: from.to_owned(),
         to: to.to_owned(),
-        change: match (old.is_empty(), new.is_empty()) {
+        change: match (old.most.is_empty(), new.most.is_empty()) {
             (true, _) => Change::Added,
             (_, true) => Change::Removed,
             _ => Change::Changed,
@@ -73,28 +70,30 @@ fn difference(from: &str, to: &str, old: &Connections, new: &Connections) -> Dif
     }
 }
 
+type Passed = Bounds<Connections>;
+
 /// What passes, so that two clusters which cut the world differently can be compared.
 #[derive(Default)]
 struct Passing {
-    inside: BTreeMap<(String, String), Connections>,
+    inside: BTreeMap<(String, String), Passed>,
     /// By the endpoint inside, and whether the connections come to it.
-    outside: BTreeMap<(String, bool), Vec<(Addresses, Connections)>>,
+    outside: BTreeMap<(String, bool), Vec<(Addresses, Passed)>>,
 }
 
 impl Passing {
     fn of(analysis: &Analysis) -> Self {
         let mut passing = Self::default();
         for edge in analysis.edges() {
-            let mut outside = |name: Endpoint<'_>, is_to: bool, addresses: &Addresses| {
+            let mut outside = |name: &Endpoint<'_>, is_to: bool, addresses: &Addresses| {
                 let all = passing.outside.entry((name.to_string(), is_to)).or_default();
-                all.push((addresses.clone(), edge.connections.clone()));
+                all.push((addresses.clone(), edge.connections.as_ref().clone()));
             };
-            match (edge.from, edge.to) {
+            match (&edge.from, &edge.to) {
                 (Endpoint::Outside(from), to) => outside(to, true, from),
                 (from, Endpoint::Outside(to)) => outside(from, false, to),
                 (from, to) => {
                     let pair = (from.to_string(), to.to_string());
-                    passing.inside.insert(pair, edge.connections);
+                    passing.inside.insert(pair, edge.connections.into_owned());
                 }
             }
         }
@@ -105,16 +104,16 @@ impl Passing {
 /// The addresses of which both sides say something else, with what they say; those that have the same
 /// fate are together.
 fn joined(
-    old: &[(Addresses, Connections)],
-    new: &[(Addresses, Connections)],
-) -> Vec<(Addresses, Connections, Connections)> {
-    let none = Connections::default();
-    let rest = |all: &[(Addresses, Connections)]| {
+    old: &[(Addresses, Passed)],
+    new: &[(Addresses, Passed)],
+) -> Vec<(Addresses, Passed, Passed)> {
+    let none = Bounds::<Connections>::default();
+    let rest = |all: &[(Addresses, Passed)]| {
         let mut rest = Addresses::all_v4().union(&Addresses::all_v6());
         all.iter().for_each(|(it, _)| rest = rest.difference(it));
         [all, &[(rest, none.clone())]].concat()
     };
-    let mut joined: Vec<(Addresses, Connections, Connections)> = Vec::new();
+    let mut joined: Vec<(Addresses, Passed, Passed)> = Vec::new();
     for (here, a) in &rest(old) {
         for (there, b) in &rest(new) {
             let both = here.intersection(there);

@@ -1,117 +1,196 @@
-//! Ways in from outside: `Ingress` of Kubernetes and `Route` of OpenShift, through their Services.
+//! Ways in from outside: `Ingress`, the routes of Gateway API, `Route` of OpenShift, and Services that nodes or
+//! load balancers open.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
-use casemate_posture::{Cursor, Fact, Origin, Resource, World};
+use casemate_posture::{Cursor, Fact, Origin, Resource, Truth, World};
 
 use crate::{
-    Connections, Gap, Protocol,
-    cluster::{Cluster, Workload, known, namespace_of},
+    Bounds, Connections, Gap, Protocol,
+    cluster::{Cluster, Workload, name_of, namespace_of},
+    listed::{Listed, is_there},
     selector::Selector,
 };
 
-/// One way from a controller to a workload.
+/// One way from outside to a workload.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The kind of the object that opens it.
-    pub kind: &'static str,
+    /// The kind of the object that opens it: `Ingress`, `HTTPRoute`; of a Service, its type.
+    pub kind: Cow<'static, str>,
     /// Its `namespace/name`.
     pub name: String,
-    /// The Service behind it.
+    /// The `namespace/name` of the Service behind it.
     pub service: String,
     /// The place of the workload among all.
     pub to: usize,
-    /// What the controller sends.
-    pub connections: Connections,
+    /// What is sent there.
+    pub connections: Bounds<Connections>,
+    /// Whether a controller sends it, which is an endpoint of its own.
+    pub is_proxied: bool,
     /// Where it stands.
     pub origin: Origin,
 }
 
-/// A Service, as far as controllers look at it.
+/// A Service, as far as ways in look at it.
 struct Service<'a> {
     ports: Vec<Cursor<'a>>,
-    workloads: Vec<usize>,
+    /// Which workloads are behind it, with what may be unknown of that.
+    workloads: Vec<(usize, Truth)>,
 }
 
-type Services<'a> = HashMap<(String, String), Service<'a>>;
+/// What a route names.
+struct Backend<'a> {
+    service: Cursor<'a>,
+    /// In another namespace than that of the route.
+    namespace: Option<String>,
+    port: Option<String>,
+    protocol: Protocol,
+}
+
+type Key = (String, String);
 
 pub(crate) fn read(world: &World, cluster: &Cluster, gaps: &mut Vec<Gap>) -> Vec<Entry> {
-    let mut services = Services::new();
-    for object in world.of_kind("Service") {
+    let mut services = HashMap::new();
+    let mut entries = Vec::new();
+    for object in world.of_kind("Service").filter(|it| is_core(it)) {
         if let Some((key, service)) = service(object, cluster, gaps) {
+            entries.extend(opened(object, &key, &service, cluster));
             services.insert(key, service);
         }
     }
-    let mut entries = Vec::new();
-    let mut enter = |kind, object: &Resource, backends: Vec<(Cursor<'_>, Option<String>)>, gaps: &mut Vec<Gap>| {
-        let Some((name, namespace)) = known(&object.at("metadata.name"), "its name", gaps).zip(namespace_of(object, gaps)) else {
-            return;
-        };
-        for (backend, port) in backends {
-            let Some(service_name) = backend.get("name").text().ok() else {
-                continue;
-            };
-            let Some(service) = services.get(&(namespace.clone(), service_name.clone())) else {
-                gaps.push(Gap::at(&backend, format!("Service {service_name} is not among the files")));
-                continue;
-            };
-            for &to in &service.workloads {
-                let connections = service.sent(port.as_deref(), &cluster.workloads[to]);
-                entries.push(Entry {
-                    kind,
-                    name: format!("{namespace}/{name}"),
-                    service: service_name.clone(),
-                    to,
-                    connections,
-                    origin: backend.origin().clone(),
-                });
+    let ways: [(&str, fn(&Resource) -> Vec<Backend<'_>>); 7] = [
+        ("Ingress", of_ingress),
+        ("Route", of_route),
+        ("HTTPRoute", of_gateway),
+        ("GRPCRoute", of_gateway),
+        ("TLSRoute", of_gateway),
+        ("TCPRoute", of_gateway),
+        ("UDPRoute", of_gateway),
+    ];
+    for (kind, backends) in ways {
+        for object in world.of_kind(kind).filter(|it| is_way(it)) {
+            for backend in backends(object) {
+                entries.extend(entered(object, &backend, &services, cluster, gaps));
             }
         }
-    };
-    for object in world.of_kind("Ingress") {
-        enter("Ingress", object, of_ingress(object), gaps);
-    }
-    for object in world.of_kind("Route") {
-        enter("Route", object, of_route(object), gaps);
     }
     entries
 }
 
-fn service<'a>(
-    object: &'a Resource,
-    cluster: &Cluster,
-    gaps: &mut Vec<Gap>,
-) -> Option<((String, String), Service<'a>)> {
-    let name = known(&object.at("metadata.name"), "its name", gaps)?;
-    let namespace = namespace_of(object, gaps)?;
+/// Knative has kinds of those names.
+fn is_core(object: &Resource) -> bool {
+    object.at("apiVersion").equals("v1") != Truth::No
+}
+
+fn is_way(object: &Resource) -> bool {
+    let version = object.at("apiVersion").text().ok().unwrap_or_default();
+    let groups = ["networking.k8s.io/", "extensions/", "gateway.networking.k8s.io/", "route.openshift.io/"];
+    groups.iter().any(|it| version.starts_with(it)) || version == "v1"
+}
+
+fn service<'a>(object: &'a Resource, cluster: &Cluster, gaps: &mut Vec<Gap>) -> Option<(Key, Service<'a>)> {
+    let namespace = namespace_of(object, gaps).ok()?;
     let labels = object.at("spec.selector");
-    let selector = match Selector::of_labels(&labels) {
-        Ok(selector) => selector,
-        Err(gap) => {
-            gaps.push(gap);
-            return None;
+    // One without a selector has endpoints of its own.
+    let selector = is_there(&labels).then(|| Selector::of_labels(&labels, gaps)).filter(|it| !it.is_empty());
+    let all = cluster.workloads.iter().enumerate().filter(|(_, it)| *it.namespace == *namespace);
+    let chosen = all.filter_map(|(at, it)| match selector.as_ref()?.matches(&it.labels) {
+        Truth::No => None,
+        truth => Some((at, truth)),
+    });
+    let service = Service {
+        workloads: chosen.collect(),
+        ports: Listed::of(&object.at("spec.ports")).items(),
+    };
+    Some(((namespace, name_of(object, gaps)), service))
+}
+
+/// What a Service that is reached from outside opens.
+fn opened(object: &Resource, key: &Key, service: &Service<'_>, cluster: &Cluster) -> Vec<Entry> {
+    let kind = match object.at("spec.type").text().ok().as_deref() {
+        Some("NodePort") => "NodePort",
+        Some("LoadBalancer") => "LoadBalancer",
+        _ if is_there(&object.at("spec.externalIPs")) => "externalIPs",
+        _ => return Vec::new(),
+    };
+    let entry = |(to, truth): &(usize, Truth)| {
+        let sent = Protocol::ALL.iter().map(|it| service.sent(None, *it, &cluster.workloads[*to], truth));
+        Entry {
+            kind: kind.into(),
+            name: format!("{}/{}", key.0, key.1),
+            service: format!("{}/{}", key.0, key.1),
+            to: *to,
+            connections: sent.fold(Bounds::default(), |all: Bounds<Connections>, it| all.union(&it)),
+            is_proxied: false,
+            origin: object.at("spec.type").origin().clone(),
         }
     };
-    let all = cluster.workloads.iter().enumerate();
-    // One without a selector has endpoints of its own.
-    let selected = all.filter(|(_, it)| {
-        !labels.entries().is_empty() && *it.namespace == *namespace && selector.matches(&it.labels)
-    });
-    let workloads = selected.map(|(at, _)| at).collect();
-    let ports = object.at("spec.ports").items();
-    Some(((namespace, name), Service { ports, workloads }))
+    service.workloads.iter().map(entry).collect()
+}
+
+fn entered(
+    object: &Resource,
+    backend: &Backend<'_>,
+    services: &HashMap<Key, Service<'_>>,
+    cluster: &Cluster,
+    gaps: &mut Vec<Gap>,
+) -> Vec<Entry> {
+    let own = namespace_of(object, gaps).ok();
+    let name = match backend.service.get("name").text() {
+        Fact::Known(name) => name,
+        Fact::Absent => return Vec::new(),
+        Fact::Unknown(why) => {
+            Gap::tell(&backend.service, format!("where it leads to is not known: {why}"), gaps);
+            return Vec::new();
+        }
+    };
+    let Some(own) = own else {
+        return Vec::new();
+    };
+    let namespace = backend.namespace.clone().unwrap_or_else(|| own.clone());
+    let Some(service) = services.get(&(namespace.clone(), name.clone())) else {
+        Gap::tell(&backend.service, format!("Service {namespace}/{name} is not among the files"), gaps);
+        return Vec::new();
+    };
+    let is_granted = match namespace == own {
+        true => Truth::Yes,
+        false => {
+            let why = "whether a ReferenceGrant lets it lead to another namespace is not looked at";
+            Truth::Unknown(Gap::tell(&backend.service, why.to_owned(), gaps))
+        }
+    };
+    let entry = |(to, truth): &(usize, Truth)| Entry {
+        kind: object.kind.to_string().into(),
+        name: format!("{own}/{}", name_of(object, &mut Vec::new())),
+        service: format!("{namespace}/{name}"),
+        to: *to,
+        connections: service.sent(
+            backend.port.as_deref(),
+            backend.protocol,
+            &cluster.workloads[*to],
+            &is_granted.clone().and(|| truth.clone()),
+        ),
+        is_proxied: true,
+        origin: backend.service.origin().clone(),
+    };
+    service.workloads.iter().map(entry).collect()
 }
 
 impl Service<'_> {
     /// What arrives at a workload that is asked for at a port of the Service; at all, where none is named.
-    fn sent(&self, port: Option<&str>, workload: &Workload) -> Connections {
+    fn sent(&self, port: Option<&str>, protocol: Protocol, workload: &Workload, truth: &Truth) -> Bounds<Connections> {
         let is_asked = |it: &&Cursor<'_>| {
             port.is_none_or(|port| {
                 let keys = ["name", "port", "targetPort"].into_iter();
                 keys.map(|key| it.get(key)).any(|it| it.equals(port).is_yes())
             })
         };
-        let asked = self.ports.iter().filter(is_asked);
+        let is_spoken = |it: &&Cursor<'_>| match it.get("protocol").text() {
+            Fact::Absent => protocol == Protocol::Tcp,
+            Fact::Known(name) => name == protocol.as_str(),
+            Fact::Unknown(_) => true,
+        };
+        let asked = self.ports.iter().filter(is_spoken).filter(is_asked);
         let asked: Vec<_> = match port {
             Some(_) => asked.take(1).collect(),
             None => asked.collect(),
@@ -119,45 +198,87 @@ impl Service<'_> {
         let targets = asked.into_iter().map(|it| {
             let target = it.get("targetPort");
             match target.fact {
-                Fact::Absent => arriving(&it.get("port"), workload),
-                _ => arriving(&target, workload),
+                Fact::Absent => arriving(&it.get("port"), protocol, workload),
+                _ => arriving(&target, protocol, workload),
             }
         });
-        targets.fold(Connections::default(), |all, it| all.union(&it))
+        let mut sent = targets.fold(Bounds::default(), |all: Bounds<Connections>, it| all.union(&it));
+        if !truth.is_yes() {
+            sent.least = Connections::default();
+        }
+        sent
     }
 }
 
-/// What a controller sends to a port of a workload: HTTP, over TCP.
-fn arriving(target: &Cursor<'_>, workload: &Workload) -> Connections {
-    let to = |port: u16| Connections::of(Protocol::Tcp, port, port);
+/// What is sent to a port of a workload.
+fn arriving(target: &Cursor<'_>, protocol: Protocol, workload: &Workload) -> Bounds<Connections> {
+    let to = |port: u16| Bounds::exact(Connections::of(protocol, port, port));
+    let somewhere = Bounds {
+        least: Connections::default(),
+        most: Connections::of_protocol(protocol),
+    };
     if let Some(number) = target.integer().ok() {
         return u16::try_from(number).map(to).unwrap_or_default();
     }
-    let name = target.text().ok();
+    let Some(name) = target.text().ok() else {
+        return somewhere;
+    };
     let mut ports = workload.ports.iter();
-    let named = ports.find(|it| it.name == name && it.protocol == Protocol::Tcp);
-    named.map(|it| to(it.port)).unwrap_or_default()
+    let named = ports.find(|it| it.name.as_ref() == Some(&name) && it.protocol == protocol);
+    match named {
+        Some(port) => to(port.port),
+        None if workload.more_ports.is_some() => somewhere,
+        None => Bounds::default(),
+    }
 }
 
 /// The Services that an Ingress sends to, with the port that it asks them for.
-fn of_ingress<'a>(object: &'a Resource) -> Vec<(Cursor<'a>, Option<String>)> {
+fn of_ingress(object: &Resource) -> Vec<Backend<'_>> {
     let spec = object.at("spec");
     let mut backends = vec![spec.get("defaultBackend")];
     backends.extend(spec.walk("rules[].http.paths[].backend"));
-    let service = |backend: Cursor<'a>| {
+    backends
+        .into_iter()
+        .map(|backend| {
         let service = backend.get("service");
         let port = service.get("port");
         let port = port.get("name").text().or_else(|| port.get("number").text());
-        (service, port.ok())
-    };
-    backends.into_iter().map(service).collect()
+        Backend {
+            service,
+            namespace: None,
+            port: port.ok(),
+            protocol: Protocol::Tcp,
+        }
+    }).collect()
 }
 
-fn of_route(object: &Resource) -> Vec<(Cursor<'_>, Option<String>)> {
+fn of_route(object: &Resource) -> Vec<Backend<'_>> {
     let spec = object.at("spec");
     let port = spec.at("port.targetPort").text().ok();
     let mut backends = vec![spec.get("to")];
-    backends.extend(spec.get("alternateBackends").items());
+    backends.extend(Listed::of(&spec.get("alternateBackends")).items());
     backends.retain(|it| it.get("kind").is_absent().is_yes() || it.get("kind").equals("Service").is_yes());
-    backends.into_iter().map(|it| (it, port.clone())).collect()
+    let backend = |service| Backend {
+        service,
+        namespace: None,
+        port: port.clone(),
+        protocol: Protocol::Tcp,
+    };
+    backends.into_iter().map(backend).collect()
+}
+
+fn of_gateway<'a>(object: &'a Resource) -> Vec<Backend<'a>> {
+    let mut backends = object.at("spec").walk("rules[].backendRefs[]");
+    backends.retain(|it| it.get("kind").is_absent().is_yes() || it.get("kind").equals("Service").is_yes());
+    let protocol = match &*object.kind {
+        "UDPRoute" => Protocol::Udp,
+        _ => Protocol::Tcp,
+    };
+    let backend = |service: Cursor<'a>| Backend {
+        namespace: service.get("namespace").text().ok(),
+        port: service.get("port").text().ok(),
+        protocol,
+        service,
+    };
+    backends.into_iter().map(backend).collect()
 }

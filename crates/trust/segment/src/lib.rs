@@ -12,17 +12,27 @@
 //! those of its destination take it; each asks the tiers in their order (network-policy-api: Admin,
 //! NetworkPolicy, Baseline), and without a policy everything passes.
 //!
-//! The [`Relation`](relation) is computed for all endpoints at once; a [`Proof`] decides one pair anew and
+//! What is unknown is carried through: of each pair it is said what surely passes and what may
+//! ([`Bounds`]), and the proof names the rule and the reason.
+//!
+//! The relation is computed for all endpoints at once, upon sets; a [`Proof`] decides one pair anew and
 //! keeps every rule on the way, those that did not fire included. The tests hold both against each other.
 #![forbid(unsafe_code)]
 
 mod addresses;
 mod analysis;
+mod assumptions;
+mod bounds;
 mod cluster;
 mod connections;
 mod diff;
 mod entry;
+mod held;
+mod index;
 mod intervals;
+mod labels;
+mod listed;
+mod matching;
 mod policy;
 mod proof;
 mod relation;
@@ -31,10 +41,13 @@ mod set;
 
 pub use addresses::Addresses;
 pub use analysis::{Analysis, Edge, Endpoint, Gap};
-pub use cluster::{Cluster, ContainerPort, Labels, Namespace, Workload};
+pub use assumptions::Assumptions;
+pub use bounds::Bounds;
+pub use cluster::{Cluster, ContainerPort, Namespace, Workload};
 pub use connections::{Connections, Protocol};
 pub use diff::{Change, Difference, diff};
 pub use entry::Entry;
+pub use labels::Labels;
 pub use intervals::{Intervals, Number};
 pub use policy::{Action, Direction, Policy, Rule, Tier};
 pub use proof::{Effect, Proof, Side, Step};

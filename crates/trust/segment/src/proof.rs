@@ -1,11 +1,13 @@
 //! Why something passes, or does not: every rule on the way, with where it stands.
 
-use casemate_posture::Origin;
+use std::sync::Arc;
+
+use casemate_posture::{Origin, Truth};
 
 use crate::{
-    Analysis, Connections, Endpoint,
-    analysis::HeldRule,
-    policy::{Action, Direction, Policy, Rule, Tier},
+    Analysis, Bounds, Connections, Endpoint,
+    matching::Matching,
+    policy::{Action, Direction, Policy, Rule, Tier, unordered},
 };
 
 /// What passes from one endpoint to another, and why.
@@ -25,7 +27,7 @@ pub struct Proof<'a> {
 #[derive(Debug)]
 pub struct Side<'a> {
     /// What it lets pass.
-    pub connections: Connections,
+    pub connections: Bounds<Connections>,
     /// How it came to that, in the order of the tiers.
     pub steps: Vec<Step<'a>>,
 }
@@ -37,9 +39,11 @@ pub struct Step<'a> {
     pub rule: Option<(&'a Policy, Option<&'a Rule>)>,
     /// What it did.
     pub effect: Effect,
+    /// Why it is not known whether it did, or of what.
+    pub unsure: Option<Arc<str>>,
 }
 
-/// What a step does to the connections that are still open.
+/// What a step does to the connections that get as far as it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// These pass.
@@ -48,12 +52,16 @@ pub enum Effect {
     Denies(Connections),
     /// Of these the next tier decides.
     Passes(Connections),
+    /// Of these nobody knows what becomes.
+    Unknown(Connections),
     /// The rule is about others.
     OtherPeers,
     /// The rule is about other connections, or about some that were decided before it.
     OtherConnections,
     /// Policies select the pods, so that what none of them allows does not pass.
     Isolates(Connections),
+    /// The pods may be on one node, whose network one of them is on: there nothing is held.
+    Escapes,
     /// No policy decides of these: they pass.
     Default(Connections),
 }
@@ -68,146 +76,212 @@ impl Step<'_> {
 
 impl Proof<'_> {
     /// What passes.
-    pub fn connections(&self) -> Connections {
+    pub fn connections(&self) -> Bounds<Connections> {
         self.egress.connections.intersection(&self.ingress.connections)
     }
 }
 
 pub(crate) fn prove(analysis: &Analysis, from: usize, to: usize) -> Proof<'_> {
+    let (from, to) = (analysis.endpoint(from), analysis.endpoint(to));
     let side = |subject, peer, direction| {
         let mut decision = Decision {
             analysis,
+            matching: analysis.matching(),
             subject,
             peer,
             direction,
+            allow: Connections::default(),
+            deny: Connections::default(),
+            reach: Connections::all(),
             steps: Vec::new(),
         };
-        let connections = decision.decide();
+        decision.decide();
         Side {
-            connections,
+            connections: Bounds {
+                least: Connections::all().difference(&decision.deny),
+                most: decision.allow,
+            },
             steps: decision.steps,
         }
     };
     Proof {
-        from: analysis.endpoint(from),
-        to: analysis.endpoint(to),
-        egress: side(from, to, Direction::Egress),
-        ingress: side(to, from, Direction::Ingress),
+        egress: side(&from, &to, Direction::Egress),
+        ingress: side(&to, &from, Direction::Ingress),
+        from,
+        to,
     }
 }
 
-struct Decision<'a> {
+struct Decision<'a, 'e> {
     analysis: &'a Analysis,
-    subject: usize,
-    peer: usize,
+    matching: Matching<'a>,
+    subject: &'e Endpoint<'a>,
+    peer: &'e Endpoint<'a>,
     direction: Direction,
+    /// What may be allowed.
+    allow: Connections,
+    /// What may be denied.
+    deny: Connections,
+    /// What may get as far as here.
+    reach: Connections,
     steps: Vec<Step<'a>>,
 }
 
-impl<'a> Decision<'a> {
-    fn decide(&mut self) -> Connections {
-        let mut allowed = Connections::default();
-        let mut open = self.ordered(Tier::Admin, Connections::all(), &mut allowed);
-        if self.isolate(&open, &mut allowed) {
-            return allowed;
+/// A policy that may select the pods, and why that it does, or when, is not known.
+type Asked<'a> = (&'a Policy, Option<Arc<str>>);
+
+/// What a rule is about, of the connections that get as far as it.
+struct Hit {
+    connections: Bounds<Connections>,
+    unsure: Option<Arc<str>>,
+}
+
+impl<'a> Decision<'a, '_> {
+    fn decide(&mut self) {
+        if self.matching.escapes(self.subject) || self.matching.escapes(self.peer) {
+            self.allow = Connections::all();
+            let why = "whether both are on one node is not known".into();
+            self.step(None, Effect::Escapes, Some(why));
         }
-        open = self.ordered(Tier::Baseline, open, &mut allowed);
-        if !open.is_empty() {
-            self.step(None, Effect::Default(open.clone()));
+        self.ordered(Tier::Admin);
+        self.isolate();
+        self.ordered(Tier::Baseline);
+        if !self.reach.is_empty() {
+            self.allow = self.allow.union(&self.reach);
+            self.step(None, Effect::Default(self.reach.clone()), None);
         }
-        allowed.union(&open)
     }
 
-    /// Asks a tier whose rules have an order; gives what it leaves to the next.
-    fn ordered(&mut self, tier: Tier, mut open: Connections, allowed: &mut Connections) -> Connections {
-        let mut passed = Connections::default();
-        for (policy, rule, held) in self.rules(tier) {
-            let Some(here) = self.fires(policy, rule, held, &open) else {
-                continue;
-            };
-            open = open.difference(&here);
-            let effect = match held.action {
-                Action::Allow => {
-                    *allowed = allowed.union(&here);
-                    Effect::Allows(here)
-                }
-                Action::Deny => Effect::Denies(here),
-                Action::Pass => {
-                    passed = passed.union(&here);
-                    Effect::Passes(here)
-                }
-            };
-            self.step(Some((policy, Some(rule))), effect);
+    /// Asks a tier whose rules have an order.
+    fn ordered(&mut self, tier: Tier) {
+        let mut next = Connections::default();
+        for (policy, unsure) in self.asked(tier) {
+            for rule in policy.rules(self.direction) {
+                let Some(hit) = self.hit(policy, rule, unsure.as_ref()) else {
+                    continue;
+                };
+                let here = hit.connections.most;
+                let effect = match rule.action {
+                    Some(Action::Allow) => {
+                        self.allow = self.allow.union(&here);
+                        Effect::Allows(here)
+                    }
+                    Some(Action::Deny) => {
+                        self.deny = self.deny.union(&here);
+                        Effect::Denies(here)
+                    }
+                    Some(Action::Pass) => {
+                        next = next.union(&here);
+                        Effect::Passes(here)
+                    }
+                    None => {
+                        self.allow = self.allow.union(&here);
+                        self.deny = self.deny.union(&here);
+                        next = next.union(&here);
+                        Effect::Unknown(here)
+                    }
+                };
+                self.reach = self.reach.difference(&hit.connections.least);
+                self.step(Some((policy, Some(rule))), effect, hit.unsure);
+            }
         }
-        open.union(&passed)
+        self.reach = self.reach.union(&next);
     }
 
     /// Asks the policies that select the pods, if some do.
-    fn isolate(&mut self, open: &Connections, allowed: &mut Connections) -> bool {
-        let policies = self.policies(Tier::Network);
-        let Some(first) = policies.first() else {
-            return false;
+    fn isolate(&mut self) {
+        let asked = self.asked(Tier::Network);
+        // That surely does tells more than one that may.
+        let surely = asked.iter().find(|(_, unsure)| unsure.is_none());
+        let Some((first, unsure)) = surely.or_else(|| asked.first()).cloned() else {
+            return;
         };
-        let mut left = open.clone();
-        for (policy, rule, held) in self.rules(Tier::Network) {
-            if let Some(here) = self.fires(policy, rule, held, open) {
-                *allowed = allowed.union(&here);
-                left = left.difference(&here);
-                self.step(Some((policy, Some(rule))), Effect::Allows(here));
+        let mut granted = Connections::default();
+        for (policy, unsure) in &asked {
+            for rule in policy.rules(self.direction) {
+                if let Some(hit) = self.hit(policy, rule, unsure.as_ref()) {
+                    self.allow = self.allow.union(&hit.connections.most);
+                    granted = granted.union(&hit.connections.least);
+                    let effect = Effect::Allows(hit.connections.most);
+                    self.step(Some((policy, Some(rule))), effect, hit.unsure);
+                }
             }
         }
-        if !left.is_empty() {
-            self.step(Some((first, None)), Effect::Isolates(left));
+        let left = self.reach.difference(&granted);
+        if unsure.is_none() {
+            self.reach = Connections::default();
         }
-        true
+        if !left.is_empty() {
+            self.deny = self.deny.union(&left);
+            self.step(Some((first, None)), Effect::Isolates(left), unsure);
+        }
     }
 
-    /// The connections among `open` that the rule is about; says so where there are none.
-    fn fires(
-        &mut self,
-        policy: &'a Policy,
-        rule: &'a Rule,
-        held: &HeldRule,
-        open: &Connections,
-    ) -> Option<Connections> {
-        let rule = Some((policy, Some(rule)));
-        if !held.peers.has(self.peer) {
-            self.step(rule, Effect::OtherPeers);
-            return None;
+    /// The policies of a tier that may select the pods, in their order.
+    fn asked(&self, tier: Tier) -> Vec<Asked<'a>> {
+        let all = self.analysis.policies().iter().filter(|it| it.tier == tier);
+        let asked = all.filter_map(|policy| {
+            let holds = policy.directed(self.direction).hold.clone();
+            match holds.and(|| self.matching.pods(&policy.subject, self.subject)) {
+                Truth::Yes => Some((policy, None)),
+                Truth::Unknown(why) => Some((policy, Some(why))),
+                Truth::No => None,
+            }
+        });
+        let mut asked: Vec<Asked<'a>> = asked.collect();
+        if tier != Tier::Network {
+            let priorities: Vec<_> = asked.iter().map(|(it, _)| it.priority).collect();
+            for ((_, unsure), is_unordered) in asked.iter_mut().zip(unordered(&priorities)) {
+                if is_unordered && unsure.is_none() {
+                    *unsure = Some("which of the policies of its priority is asked first is not said".into());
+                }
+            }
         }
+        asked
+    }
+
+    /// The connections that the rule is about; says so where there are none.
+    fn hit(&mut self, policy: &'a Policy, rule: &'a Rule, unsure: Option<&Arc<str>>) -> Option<Hit> {
+        let named = Some((policy, Some(rule)));
+        let of_peer = match self.matching.any(&rule.peers, self.peer) {
+            Truth::No => {
+                self.step(named, Effect::OtherPeers, None);
+                return None;
+            }
+            Truth::Yes => None,
+            Truth::Unknown(why) => Some(why),
+        };
         let destination = match self.direction {
             Direction::Ingress => self.subject,
             Direction::Egress => self.peer,
         };
-        let destination = self.analysis.cluster().workloads.get(destination);
-        let here = held.ports.of(destination).intersection(open);
-        if here.is_empty() {
-            self.step(rule, Effect::OtherConnections);
+        let destination = match destination {
+            Endpoint::Workload(it) => Some(*it),
+            Endpoint::Controller | Endpoint::Outside(_) => None,
+        };
+        let ports = rule.ports.of(destination);
+        let most = ports.most.intersection(&self.reach);
+        if most.is_empty() {
+            self.step(named, Effect::OtherConnections, None);
             return None;
         }
-        Some(here)
+        let of_action = rule.action.is_none().then(|| "its action is not known".into());
+        let of_rule = unsure.cloned().or(of_peer).or(of_action);
+        let least = match of_rule {
+            Some(_) => Connections::default(),
+            None => ports.least.intersection(&self.reach),
+        };
+        Some(Hit {
+            connections: Bounds { least, most },
+            unsure: of_rule.or_else(|| rule.ports.why(destination)),
+        })
     }
 
-    fn policies(&self, tier: Tier) -> Vec<&'a Policy> {
-        let analysis = self.analysis;
-        let own = analysis.held().filter(|(_, held)| {
-            held.tier == tier && held.subject.has(self.subject) && held.rules(self.direction).is_some()
+    fn step(&mut self, rule: Option<(&'a Policy, Option<&'a Rule>)>, effect: Effect, unsure: Option<Arc<str>>) {
+        self.steps.push(Step {
+            rule,
+            effect,
+            unsure,
         });
-        own.map(|(policy, _)| policy).collect()
-    }
-
-    fn rules(&self, tier: Tier) -> Vec<(&'a Policy, &'a Rule, &'a HeldRule)> {
-        let (direction, subject) = (self.direction, self.subject);
-        let own = self.analysis.held().filter(|(_, held)| held.tier == tier && held.subject.has(subject));
-        let rules = own.flat_map(|(policy, held)| {
-            let written = policy.rules(direction).unwrap_or_default();
-            let held = held.rules(direction).unwrap_or_default();
-            written.iter().zip(held).map(move |(rule, held)| (policy, rule, held))
-        });
-        rules.collect()
-    }
-
-    fn step(&mut self, rule: Option<(&'a Policy, Option<&'a Rule>)>, effect: Effect) {
-        self.steps.push(Step { rule, effect });
     }
 }

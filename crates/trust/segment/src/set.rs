@@ -27,6 +27,26 @@ impl Set {
         self.words[number / BITS] |= 1 << (number % BITS);
     }
 
+    pub(crate) fn set(&mut self, number: usize, is_in: bool) {
+        match is_in {
+            true => self.insert(number),
+            false => self.words[number / BITS] &= !(1 << (number % BITS)),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
+    /// The places of those among `numbers` that are in it.
+    pub(crate) fn of_each(&self, numbers: &[usize]) -> Self {
+        let mut set = Self::none(numbers.len());
+        for (at, number) in numbers.iter().enumerate() {
+            set.set(at, self.has(*number));
+        }
+        set
+    }
+
     pub(crate) fn has(&self, number: usize) -> bool {
         self.words[number / BITS] >> (number % BITS) & 1 == 1
     }

@@ -1,6 +1,6 @@
 //! What policies mean, said as manifests and what passes under them.
 
-use casemate_core::{Digest, PathText, Subject, Survey};
+use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
 use casemate_posture::{PostureSurvey, check::Persona};
 use casemate_segment::{Analysis, Connections, Effect, Endpoint};
 
@@ -9,7 +9,7 @@ pub fn cluster(manifests: &str) -> Analysis {
     let name = PathText::from("all.yaml");
     let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
     let survey = PostureSurvey::new(Persona::Auditor);
-    let reading = survey.read(&subject, &manifests.as_bytes());
+    let reading = survey.read(&subject, &MemorySource::new(manifests.as_bytes().to_vec()));
     Analysis::of(&PostureSurvey::world(reading.into_iter().collect()))
 }
 

@@ -1,12 +1,13 @@
 //! Policies for a whole cluster, of `policy.networking.k8s.io`: `ClusterNetworkPolicy` (v1alpha2), and
 //! `AdminNetworkPolicy` and `BaselineAdminNetworkPolicy` (v1alpha1) that were before it.
 
-use casemate_posture::{Cursor, Fact, Resource, World};
+use casemate_posture::{Cursor, Fact, Resource, Truth, World};
 
-use super::{Action, Direction, Peer, Policy, Ports, Rule, Tier, is_there, range};
+use super::{Action, Direction, Peer, Pods, Policy, Ports, Rule, Rules, Tier, range};
 use crate::{
     Addresses, Connections, Gap, Protocol,
-    cluster::known,
+    cluster::name_of,
+    listed::{Listed, is_there},
     selector::{Namespaces, Selector},
 };
 
@@ -46,96 +47,100 @@ const KINDS: &[Kind] = &[
 
 pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
     let objects = KINDS.iter().flat_map(|kind| world.of_kind(kind.name).map(move |it| (kind, it)));
-    objects.filter_map(|(kind, object)| kind.policy(object, gaps)).collect()
+    objects.flat_map(|(kind, object)| kind.policies(object, gaps)).collect()
 }
 
 impl Kind {
-    fn policy(&self, object: &Resource, gaps: &mut Vec<Gap>) -> Option<Policy> {
-        let name = known(&object.at("metadata.name"), "its name", gaps)?;
+    /// The policy that an object is; where its tier is not known, it may be of each.
+    fn policies(&self, object: &Resource, gaps: &mut Vec<Gap>) -> Vec<Policy> {
         let spec = object.at("spec");
-        let tier = match self.tier {
-            Some(tier) => tier,
-            None => match &*known(&spec.get("tier"), "its tier", gaps)? {
-                "Admin" => Tier::Admin,
-                "Baseline" => Tier::Baseline,
-                _ => {
-                    gaps.push(Gap::at(&spec.get("tier"), "a tier that there is not".to_owned()));
-                    return None;
-                }
+        let mut rules = |direction| self.rules(&spec, direction, gaps);
+        let (ingress, egress) = (rules(Direction::Ingress), rules(Direction::Egress));
+        let tier = self.tier.or_else(|| match spec.get("tier").text().ok().as_deref() {
+            Some("Admin") => Some(Tier::Admin),
+            Some("Baseline") => Some(Tier::Baseline),
+            _ => None,
+        });
+        if tier.is_none() {
+            Gap::tell(&spec.get("tier"), "its tier is not known".to_owned(), gaps);
+        }
+        let priority = match (spec.get("priority").integer(), self.name) {
+            (Fact::Known(priority), _) => Some(priority),
+            // There is one of them.
+            (Fact::Absent, "BaselineAdminNetworkPolicy") => Some(0),
+            _ => {
+                Gap::tell(&spec.get("priority"), "its priority is not known".to_owned(), gaps);
+                None
+            }
+        };
+        let subject = match pods(&spec.get("subject"), gaps) {
+            Ok(subject) => subject,
+            Err(why) => Pods {
+                namespaces: Namespaces::Unknown(Gap::tell(&spec.get("subject"), why, gaps)),
+                selector: Selector::default(),
             },
         };
-        let priority = spec.get("priority").integer();
-        let priority = match (priority, self.name) {
-            (Fact::Known(priority), _) => priority,
-            // There is one of them.
-            (Fact::Absent, "BaselineAdminNetworkPolicy") => 0,
-            _ => {
-                gaps.push(Gap::at(&spec.get("priority"), "its priority is not known".to_owned()));
-                return None;
-            }
-        };
-        let subject = match pods(&spec.get("subject")) {
-            Ok(subject) => subject,
-            Err(gap) => {
-                gaps.push(gap);
-                return None;
-            }
-        };
-        let mut rules = |direction| self.rules(&spec, direction, gaps);
-        Some(Policy {
+        let name = name_of(object, gaps);
+        let of = |of: Tier| Policy {
             kind: self.name,
-            name,
-            tier,
-            priority,
+            name: name.clone(),
+            tier: of,
+            priority: priority.filter(|_| tier.is_some()),
             origin: object.body.origin.clone(),
-            subject,
-            ingress: rules(Direction::Ingress),
-            egress: rules(Direction::Egress),
-        })
+            subject: subject.clone(),
+            ingress: ingress.clone(),
+            egress: egress.clone(),
+        };
+        match tier {
+            Some(tier) => vec![of(tier)],
+            None => vec![of(Tier::Admin), of(Tier::Baseline)],
+        }
     }
 
-    fn rules(&self, spec: &Cursor<'_>, direction: Direction, gaps: &mut Vec<Gap>) -> Option<Vec<Rule>> {
+    fn rules(&self, spec: &Cursor<'_>, direction: Direction, gaps: &mut Vec<Gap>) -> Rules {
         let (list, peers) = match direction {
             Direction::Ingress => ("ingress", "from"),
             Direction::Egress => ("egress", "to"),
         };
-        let items = spec.get(list).items();
-        let rules = items.iter().enumerate().filter_map(|(at, item)| {
-            let name = match item.get("name").text().ok() {
+        let items = Listed::of(&spec.get(list)).items();
+        let rule = |(at, item): (usize, &Cursor<'_>)| Rule {
+            name: match item.get("name").text().ok() {
                 Some(name) => format!("{list}[{at}] {name:?}"),
                 None => format!("{list}[{at}]"),
-            };
-            let action = item.get("action").text().ok();
-            let action = match action.as_deref() {
-                Some("Deny") => Action::Deny,
-                Some("Pass") => Action::Pass,
-                Some(word) if word == self.allow => Action::Allow,
-                _ => {
-                    gaps.push(Gap::at(&item.get("action"), "an action that there is not".to_owned()));
-                    return None;
-                }
-            };
-            Some(Rule {
-                name,
-                action,
-                origin: item.origin().clone(),
-                peers: all_peers(&item.get(peers), gaps),
-                ports: self.ports(&item.get(self.ports), gaps),
-            })
-        });
-        let rules: Vec<_> = rules.collect();
-        (!rules.is_empty()).then_some(rules)
+            },
+            action: self.action(&item.get("action"), gaps),
+            origin: item.origin().clone(),
+            peers: all_peers(&item.get(peers), gaps),
+            ports: self.ports(&item.get(self.ports), gaps),
+        };
+        Rules {
+            hold: Truth::Yes,
+            all: items.iter().enumerate().map(rule).collect(),
+        }
+    }
+
+    fn action(&self, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Action> {
+        match cursor.text().ok().as_deref() {
+            Some("Deny") => Some(Action::Deny),
+            Some("Pass") => Some(Action::Pass),
+            Some(word) if word == self.allow => Some(Action::Allow),
+            _ => {
+                Gap::tell(cursor, "an action that is not known".to_owned(), gaps);
+                None
+            }
+        }
     }
 
     fn ports(&self, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Ports {
-        let items = cursor.items();
-        if items.is_empty() {
-            return Ports::all();
-        }
+        let items = match Listed::of(cursor) {
+            Listed::Nothing => return Ports::all(),
+            other => other.items(),
+        };
         let mut ports = Ports::none();
         for item in &items {
             if (self.port)(item, &mut ports).is_none() {
-                gaps.push(Gap::at(item, "a port that is not understood".to_owned()));
+                let message = "a port that is not understood".to_owned();
+                ports.unknown = Some(Gap::tell(item, message, gaps));
             }
         }
         ports
@@ -143,47 +148,55 @@ impl Kind {
 }
 
 fn all_peers(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {
-    let mut peers = Vec::new();
-    for item in cursor.items() {
-        match peer(&item) {
-            Ok(peer) => peers.push(peer),
-            Err(gap) => gaps.push(gap),
-        }
-    }
-    peers
+    let items = Listed::of(cursor).items();
+    items.iter().map(|it| peer(it, gaps)).collect()
 }
 
-fn peer(cursor: &Cursor<'_>) -> Result<Peer, Gap> {
-    let networks = cursor.get("networks");
-    if !is_there(&networks) {
-        return pods(cursor).map(|(namespaces, pods)| Peer::Pods(namespaces, pods));
+fn peer(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Peer {
+    if is_there(&cursor.get("networks")) {
+        return match networks(&cursor.get("networks")) {
+            Ok(addresses) => Peer::Networks(addresses),
+            Err(why) => Peer::Unknown(Gap::tell(cursor, why, gaps)),
+        };
     }
+    let outside = [("nodes", "the addresses of nodes"), ("domainNames", "the addresses of names")];
+    for (key, what) in outside {
+        if matches!(cursor.get(key).fact, Fact::Known(_)) {
+            return Peer::Outside(Gap::tell(&cursor.get(key), format!("{what} are not known"), gaps));
+        }
+    }
+    match pods(cursor, gaps) {
+        Ok(pods) => Peer::Pods(pods),
+        Err(why) => Peer::Unknown(Gap::tell(cursor, why, gaps)),
+    }
+}
+
+fn networks(cursor: &Cursor<'_>) -> Result<Addresses, String> {
     let mut all = Addresses::default();
-    for network in networks.items() {
-        let block = network.text().ok().and_then(|text| Addresses::of_block(&text));
-        let block = block.ok_or_else(|| Gap::at(&network, "what is no block of addresses".to_owned()))?;
+    for network in Listed::of(cursor).items() {
+        let block = match network.text() {
+            Fact::Known(text) => Addresses::of_block(&text).ok_or_else(|| format!("{text:?} is no block of addresses"))?,
+            Fact::Absent => return Err("a block of addresses is missing".to_owned()),
+            Fact::Unknown(why) => return Err(format!("a block of addresses is not known: {why}")),
+        };
         all = all.union(&block);
     }
-    Ok(Peer::Addressed(all))
+    Ok(all)
 }
 
 /// A subject or a peer that is pods: exactly one of the ways to say it.
-fn pods(cursor: &Cursor<'_>) -> Result<(Namespaces, Selector), Gap> {
+fn pods(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Result<Pods, String> {
     let (namespaces, pods) = (cursor.get("namespaces"), cursor.get("pods"));
     match (is_there(&namespaces), is_there(&pods)) {
-        (true, false) => {
-            let namespaces = Selector::read(&namespaces)?;
-            Ok((Namespaces::Selected(namespaces), Selector::default()))
-        }
-        (false, true) => {
-            let namespaces = Selector::read(&pods.get("namespaceSelector"))?;
-            let pods = Selector::read(&pods.get("podSelector"))?;
-            Ok((Namespaces::Selected(namespaces), pods))
-        }
-        _ => {
-            let message = "neither pods nor networks, of which alone is known who they are";
-            Err(Gap::at(cursor, message.to_owned()))
-        }
+        (true, false) => Ok(Pods {
+            namespaces: Namespaces::Selected(Selector::read(&namespaces, gaps)),
+            selector: Selector::default(),
+        }),
+        (false, true) => Ok(Pods {
+            namespaces: Namespaces::Selected(Selector::read(&pods.get("namespaceSelector"), gaps)),
+            selector: Selector::read(&pods.get("podSelector"), gaps),
+        }),
+        _ => Err("who is meant is said in no way, or in several".to_owned()),
     }
 }
 

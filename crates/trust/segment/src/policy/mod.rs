@@ -5,10 +5,12 @@
 mod cluster_wide;
 mod network;
 
-use casemate_posture::{Cursor, Fact, Origin, World};
+use std::sync::Arc;
+
+use casemate_posture::{Origin, Truth, World};
 
 use crate::{
-    Addresses, Connections, Gap, Protocol,
+    Addresses, Bounds, Connections, Gap, Protocol,
     cluster::Workload,
     selector::{Namespaces, Selector},
 };
@@ -53,13 +55,28 @@ pub struct Policy {
     pub name: String,
     /// When it is asked.
     pub tier: Tier,
-    /// Its place in its tier.
-    pub priority: i64,
+    /// Its place in its tier, if it is known.
+    pub priority: Option<i64>,
     /// Where it stands.
     pub origin: Origin,
-    pub(crate) subject: (Namespaces, Selector),
-    pub(crate) ingress: Option<Vec<Rule>>,
-    pub(crate) egress: Option<Vec<Rule>>,
+    pub(crate) subject: Pods,
+    pub(crate) ingress: Rules,
+    pub(crate) egress: Rules,
+}
+
+/// Pods of some namespaces.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Pods {
+    pub(crate) namespaces: Namespaces,
+    pub(crate) selector: Selector,
+}
+
+/// What a policy says of a direction.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// Whether it says anything of it.
+    pub(crate) hold: Truth,
+    pub(crate) all: Vec<Rule>,
 }
 
 /// One rule of a policy.
@@ -67,8 +84,8 @@ pub struct Policy {
 pub struct Rule {
     /// What to call it: `ingress[0]`, or by its name.
     pub name: String,
-    /// What it does.
-    pub action: Action,
+    /// What it does, if that is known.
+    pub action: Option<Action>,
     /// Where it stands.
     pub origin: Origin,
     pub(crate) peers: Vec<Peer>,
@@ -79,11 +96,15 @@ pub struct Rule {
 #[derive(Clone, Debug)]
 pub(crate) enum Peer {
     Anyone,
-    Pods(Namespaces, Selector),
-    /// Whoever has one of the addresses, outside of the cluster.
-    Outside(Addresses),
-    /// Whoever has one of the addresses, pods as well.
-    Addressed(Addresses),
+    Pods(Pods),
+    /// Addresses, which are said to be outside of the cluster.
+    Block(Addresses),
+    /// Addresses, of pods as well.
+    Networks(Addresses),
+    /// Somebody outside of the cluster; nobody knows at which addresses, and why.
+    Outside(Arc<str>),
+    /// Somebody, and why nobody knows whom.
+    Unknown(Arc<str>),
 }
 
 /// Which connections a rule is about.
@@ -93,13 +114,15 @@ pub(crate) struct Ports {
     numbered: Connections,
     /// And those to ports of the destination that have such names.
     named: Vec<(Option<Protocol>, String)>,
+    /// Why it may be about others.
+    unknown: Option<Arc<str>>,
 }
 
 impl Ports {
     pub(crate) fn all() -> Self {
         Self {
             numbered: Connections::all(),
-            named: Vec::new(),
+            ..Self::none()
         }
     }
 
@@ -107,6 +130,7 @@ impl Ports {
         Self {
             numbered: Connections::default(),
             named: Vec::new(),
+            unknown: None,
         }
     }
 
@@ -114,42 +138,60 @@ impl Ports {
         self.numbered = self.numbered.union(connections);
     }
 
-    /// Whether it means the same for every destination.
-    pub(crate) fn is_numbered(&self) -> bool {
-        self.named.is_empty()
+    /// The names of ports that it asks destinations for.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.named.iter().map(|(_, name)| name.as_str())
     }
 
     /// What it means for a destination, which is no workload where it is outside.
-    pub(crate) fn of(&self, destination: Option<&Workload>) -> Connections {
-        let mut connections = self.numbered.clone();
+    pub(crate) fn of(&self, destination: Option<&Workload>) -> Bounds<Connections> {
+        let mut least = self.numbered.clone();
         for (protocol, name) in &self.named {
             let ports = destination.map_or(&[][..], |it| &it.ports);
             let meant = ports.iter().filter(|port| {
                 port.name.as_ref() == Some(name) && protocol.is_none_or(|it| it == port.protocol)
             });
             for port in meant {
-                connections = connections.union(&Connections::of(port.protocol, port.port, port.port));
+                least = least.union(&Connections::of(port.protocol, port.port, port.port));
             }
         }
-        connections
+        let most = match self.why(destination) {
+            Some(_) => Connections::all(),
+            None => least.clone(),
+        };
+        Bounds { least, most }
+    }
+
+    /// Why it may mean more than is known.
+    pub(crate) fn why(&self, destination: Option<&Workload>) -> Option<Arc<str>> {
+        let more = destination.and_then(|it| it.more_ports.clone());
+        self.unknown.clone().or(more.filter(|_| !self.named.is_empty()))
     }
 }
 
 impl Policy {
-    /// The rules for a direction, if it says anything of that.
-    pub fn rules(&self, direction: Direction) -> Option<&[Rule]> {
+    /// Its rules for a direction.
+    pub fn rules(&self, direction: Direction) -> &[Rule] {
+        &self.directed(direction).all
+    }
+
+    pub(crate) fn directed(&self, direction: Direction) -> &Rules {
         match direction {
-            Direction::Ingress => self.ingress.as_deref(),
-            Direction::Egress => self.egress.as_deref(),
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
         }
+    }
+
+    /// All of its rules.
+    pub(crate) fn each_rule(&self) -> impl Iterator<Item = &Rule> {
+        self.ingress.all.iter().chain(&self.egress.all)
     }
 
     /// The blocks of addresses that its rules name.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &Addresses> {
-        let rules = self.ingress.iter().chain(&self.egress).flatten();
-        rules.flat_map(|rule| &rule.peers).filter_map(|peer| match peer {
-            Peer::Outside(addresses) | Peer::Addressed(addresses) => Some(addresses),
-            Peer::Anyone | Peer::Pods(..) => None,
+        self.each_rule().flat_map(|rule| &rule.peers).filter_map(|peer| match peer {
+            Peer::Block(addresses) | Peer::Networks(addresses) => Some(addresses),
+            Peer::Anyone | Peer::Pods(_) | Peer::Outside(_) | Peer::Unknown(_) => None,
         })
     }
 }
@@ -160,18 +202,17 @@ pub(crate) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
     let mut policies = network::read(world, gaps);
     policies.extend(cluster_wide::read(world, gaps));
     policies.sort_by(|a, b| (a.tier, a.priority, &a.name).cmp(&(b.tier, b.priority, &b.name)));
-    for pair in policies.windows(2) {
-        let [a, b] = pair else { continue };
-        let is_ordered = a.tier == Tier::Network || (a.tier, a.priority) != (b.tier, b.priority);
-        if !is_ordered {
-            let message = format!(
-                "{} {} and {} {} have one priority: which is asked first is not said",
-                a.kind, a.name, b.kind, b.name
-            );
-            gaps.push(Gap { origin: b.origin.clone(), message });
-        }
-    }
     policies
+}
+
+/// Marks the policies among those of one tier that select one pod, in their order, whose turn is not known.
+pub(crate) fn unordered(priorities: &[Option<i64>]) -> Vec<bool> {
+    let is_shared = |at: usize| {
+        let here = priorities[at];
+        let before = at.checked_sub(1).is_some_and(|before| priorities[before] == here);
+        here.is_none() || before || priorities.get(at + 1) == Some(&here)
+    };
+    (0..priorities.len()).map(is_shared).collect()
 }
 
 /// The ports from `first` to `last` of a protocol, which have to be ports.
@@ -179,9 +220,4 @@ fn range(protocol: Protocol, first: i64, last: i64) -> Option<Connections> {
     let port = |number: i64| u16::try_from(number).ok().filter(|it| *it > 0);
     let (first, last) = (port(first)?, port(last)?);
     (first <= last).then(|| Connections::of(protocol, first, last))
-}
-
-/// Whether there is something at a place; what is not known is there.
-fn is_there(cursor: &Cursor<'_>) -> bool {
-    !matches!(cursor.fact, Fact::Absent)
 }

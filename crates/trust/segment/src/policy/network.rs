@@ -1,11 +1,12 @@
 //! `NetworkPolicy` of `networking.k8s.io/v1`.
 
-use casemate_posture::{Cursor, Fact, Resource, World};
+use casemate_posture::{Cursor, Fact, Resource, Truth, World};
 
-use super::{Action, Direction, Peer, Policy, Ports, Rule, Tier, is_there, range};
+use super::{Action, Direction, Peer, Pods, Policy, Ports, Rule, Rules, Tier, range};
 use crate::{
     Addresses, Connections, Gap, Protocol,
-    cluster::{known, namespace_of},
+    cluster::{name_of, namespace_of},
+    listed::{Listed, is_there},
     selector::{Namespaces, Selector},
 };
 
@@ -15,131 +16,149 @@ pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
         // Calico has a kind of that name.
         version.is_none_or(|it| it.starts_with("networking.k8s.io/") || it.starts_with("extensions/"))
     });
-    let read = |object: &Resource| policy(object, gaps);
-    objects.filter_map(read).collect()
+    objects.map(|object| policy(object, gaps)).collect()
 }
 
-fn policy(object: &Resource, gaps: &mut Vec<Gap>) -> Option<Policy> {
-    let name = known(&object.at("metadata.name"), "its name", gaps)?;
-    let namespace = namespace_of(object, gaps)?;
+fn policy(object: &Resource, gaps: &mut Vec<Gap>) -> Policy {
+    let namespace = match namespace_of(object, gaps) {
+        Fact::Unknown(why) => Namespaces::Unknown(why),
+        Fact::Known(name) => Namespaces::One(name.into()),
+        Fact::Absent => Namespaces::One("default".into()),
+    };
     let spec = object.at("spec");
-    let subject = match Selector::read(&spec.get("podSelector")) {
-        Ok(selector) => selector,
-        Err(gap) => {
-            gaps.push(gap);
-            return None;
-        }
-    };
-    let types = spec.get("policyTypes");
-    let has = |word: &str| types.has(word).is_yes();
-    let (ingress, egress) = match types.items().is_empty() {
-        // Without types it is about egress only where it has rules for it.
-        true => (true, !spec.get("egress").items().is_empty()),
-        false => (has("Ingress"), has("Egress")),
-    };
     let mut rules = |direction| rules(&spec, direction, &namespace, gaps);
-    Some(Policy {
+    let (ingress, egress) = (rules(Direction::Ingress), rules(Direction::Egress));
+    let name = name_of(object, gaps);
+    Policy {
         kind: "NetworkPolicy",
-        ingress: ingress.then(|| rules(Direction::Ingress)),
-        egress: egress.then(|| rules(Direction::Egress)),
-        name: format!("{namespace}/{name}"),
+        ingress,
+        egress,
+        name: match &namespace {
+            Namespaces::One(namespace) => format!("{namespace}/{name}"),
+            _ => name,
+        },
         tier: Tier::Network,
-        priority: 0,
+        // Those of one namespace and of many are all asked at once.
+        priority: Some(0),
         origin: object.body.origin.clone(),
-        subject: (Namespaces::One(namespace), subject),
-    })
+        subject: Pods {
+            selector: Selector::read(&spec.get("podSelector"), gaps),
+            namespaces: namespace,
+        },
+    }
 }
 
-fn rules(spec: &Cursor<'_>, direction: Direction, namespace: &str, gaps: &mut Vec<Gap>) -> Vec<Rule> {
-    let (list, peers) = match direction {
-        Direction::Ingress => ("ingress", "from"),
-        Direction::Egress => ("egress", "to"),
+fn rules(spec: &Cursor<'_>, direction: Direction, namespace: &Namespaces, gaps: &mut Vec<Gap>) -> Rules {
+    let (list, peers, word) = match direction {
+        Direction::Ingress => ("ingress", "from", "Ingress"),
+        Direction::Egress => ("egress", "to", "Egress"),
     };
-    let items = spec.get(list).items().into_iter().enumerate();
-    let rule = |(at, rule): (usize, Cursor<'_>)| Rule {
+    let items = Listed::of(&spec.get(list)).items();
+    let types = spec.get("policyTypes");
+    let is_said = match types.items().is_empty() {
+        // Without types it is about egress only where it has rules for it.
+        true => Truth::from(direction == Direction::Ingress || !items.is_empty()),
+        false => types.has(word),
+    };
+    if let Truth::Unknown(why) = &is_said {
+        gaps.push(Gap::at(&types, format!("what it is about is not known: {why}")));
+    }
+    let rule = |(at, rule): (usize, &Cursor<'_>)| Rule {
         name: format!("{list}[{at}]"),
-        action: Action::Allow,
+        action: Some(Action::Allow),
         origin: rule.origin().clone(),
         peers: all_peers(&rule.get(peers), namespace, gaps),
         ports: ports(&rule.get("ports"), gaps),
     };
-    items.map(rule).collect()
+    let all = match is_said {
+        Truth::No => Vec::new(),
+        _ => items.iter().enumerate().map(rule).collect(),
+    };
+    Rules { hold: is_said, all }
 }
 
-fn all_peers(cursor: &Cursor<'_>, namespace: &str, gaps: &mut Vec<Gap>) -> Vec<Peer> {
-    let items = cursor.items();
-    if items.is_empty() {
-        return vec![Peer::Anyone];
+fn all_peers(cursor: &Cursor<'_>, namespace: &Namespaces, gaps: &mut Vec<Gap>) -> Vec<Peer> {
+    match Listed::of(cursor) {
+        Listed::Nothing => vec![Peer::Anyone],
+        Listed::Wrong(at) => vec![unknown(&at, "peers are not a list", gaps)],
+        Listed::Items(items) => items.iter().map(|it| peer(it, namespace, gaps)).collect(),
     }
-    let mut peers = Vec::with_capacity(items.len());
-    for item in &items {
-        match peer(item, namespace) {
-            Ok(it) => peers.push(it),
-            Err(gap) => gaps.push(gap),
-        }
-    }
-    peers
 }
 
-fn peer(cursor: &Cursor<'_>, namespace: &str) -> Result<Peer, Gap> {
+fn peer(cursor: &Cursor<'_>, namespace: &Namespaces, gaps: &mut Vec<Gap>) -> Peer {
+    if let Fact::Unknown(why) = &cursor.fact {
+        return unknown(cursor, &format!("a peer is not known: {why}"), gaps);
+    }
     let (block, namespaces, pods) = (
         cursor.get("ipBlock"),
         cursor.get("namespaceSelector"),
         cursor.get("podSelector"),
     );
     match (is_there(&block), is_there(&namespaces) || is_there(&pods)) {
-        (true, false) => outside(&block).map(Peer::Outside),
-        (false, true) => {
-            let namespaces = match is_there(&namespaces) {
-                true => Namespaces::Selected(Selector::read(&namespaces)?),
-                false => Namespaces::One(namespace.to_owned()),
-            };
-            Ok(Peer::Pods(namespaces, Selector::read(&pods)?))
-        }
-        (true, true) => Err(Gap::at(cursor, "a peer is a block of addresses or pods, not both".to_owned())),
-        (false, false) => Err(Gap::at(cursor, "a peer that says neither addresses nor pods".to_owned())),
+        (true, false) => match outside(&block) {
+            Ok(addresses) => Peer::Block(addresses),
+            Err(message) => unknown(&block, &message, gaps),
+        },
+        (false, true) => Peer::Pods(Pods {
+            namespaces: match is_there(&namespaces) {
+                true => Namespaces::Selected(Selector::read(&namespaces, gaps)),
+                false => namespace.clone(),
+            },
+            selector: Selector::read(&pods, gaps),
+        }),
+        (true, true) => unknown(cursor, "a peer is a block of addresses or pods, not both", gaps),
+        (false, false) => unknown(cursor, "a peer that says neither addresses nor pods", gaps),
     }
 }
 
-fn outside(block: &Cursor<'_>) -> Result<Addresses, Gap> {
+fn outside(block: &Cursor<'_>) -> Result<Addresses, String> {
     let one = |cursor: &Cursor<'_>| match cursor.text() {
-        Fact::Known(text) => Addresses::of_block(&text)
-            .ok_or_else(|| Gap::at(cursor, format!("{text:?} is no block of addresses"))),
-        _ => Err(Gap::at(cursor, "a block of addresses is not known".to_owned())),
+        Fact::Known(text) => {
+            Addresses::of_block(&text).ok_or_else(|| format!("{text:?} is no block of addresses"))
+        }
+        Fact::Absent => Err("a block of addresses is missing".to_owned()),
+        Fact::Unknown(why) => Err(format!("a block of addresses is not known: {why}")),
     };
     let whole = one(&block.get("cidr"))?;
-    block.get("except").items().iter().try_fold(whole, |left, except| Ok(left.difference(&one(except)?)))
+    let excepted = Listed::of(&block.get("except")).items();
+    excepted.iter().try_fold(whole, |left, except| Ok(left.difference(&one(except)?)))
+}
+
+fn unknown(cursor: &Cursor<'_>, message: &str, gaps: &mut Vec<Gap>) -> Peer {
+    Peer::Unknown(Gap::tell(cursor, message.to_owned(), gaps))
 }
 
 fn ports(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Ports {
-    let items = cursor.items();
-    if items.is_empty() {
-        return Ports::all();
-    }
+    let items = match Listed::of(cursor) {
+        Listed::Nothing => return Ports::all(),
+        other => other.items(),
+    };
     let mut ports = Ports::none();
     for item in &items {
-        if let Err(gap) = port(item, &mut ports) {
-            gaps.push(gap);
+        if let Err(message) = port(item, &mut ports) {
+            ports.unknown = Some(Gap::tell(item, message, gaps));
         }
     }
     ports
 }
 
-fn port(cursor: &Cursor<'_>, ports: &mut Ports) -> Result<(), Gap> {
-    let wrong = |message: &str| Gap::at(cursor, message.to_owned());
+fn port(cursor: &Cursor<'_>, ports: &mut Ports) -> Result<(), String> {
     let protocol = match cursor.get("protocol").text() {
         Fact::Absent => Protocol::Tcp,
-        Fact::Known(name) => Protocol::of(&name).ok_or_else(|| wrong("a protocol that policies do not know"))?,
-        Fact::Unknown(_) => return Err(wrong("a protocol is not known")),
+        Fact::Known(name) => {
+            Protocol::of(&name).ok_or_else(|| format!("{name:?} is no protocol that policies know"))?
+        }
+        Fact::Unknown(why) => return Err(format!("a protocol is not known: {why}")),
     };
     let (port, last) = (cursor.get("port"), cursor.get("endPort"));
     let first = match port.text() {
+        Fact::Absent if is_there(&last) => return Err("an endPort without a port".to_owned()),
         Fact::Absent => {
             ports.add(&Connections::of_protocol(protocol));
             return Ok(());
         }
         Fact::Known(text) => text,
-        Fact::Unknown(_) => return Err(wrong("a port is not known")),
+        Fact::Unknown(why) => return Err(format!("a port is not known: {why}")),
     };
     let Some(number) = port.integer().ok() else {
         ports.named.push((Some(protocol), first));
@@ -150,6 +169,6 @@ fn port(cursor: &Cursor<'_>, ports: &mut Ports) -> Result<(), Gap> {
         _ => last.integer().ok(),
     };
     let connections = last.and_then(|last| range(protocol, number, last));
-    ports.add(&connections.ok_or_else(|| wrong("what is no range of ports"))?);
+    ports.add(&connections.ok_or("what is no range of ports")?);
     Ok(())
 }

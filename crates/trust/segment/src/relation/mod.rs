@@ -1,0 +1,289 @@
+//! The relation: which connections pass between each two endpoints.
+//!
+//! Endpoints that nothing tells apart are one class. For each class and direction the tiers decide in
+//! their order for all peers at once; a connection passes where its source may send it and its
+//! destination may take it. What is unknown is carried along: a connection may be both allowed and denied.
+
+mod table;
+
+use std::collections::HashMap;
+
+use self::table::{ALL, Id, NONE, Table};
+use crate::{
+    Bounds, Connections,
+    held::{Held, HeldRule},
+    cluster::Workload,
+    policy::{Action, Direction, Tier, unordered},
+    set::Set,
+};
+
+/// What passes between classes of endpoints.
+#[derive(Debug)]
+pub(crate) struct Relation {
+    /// The class of each endpoint.
+    class: Vec<usize>,
+    classes: usize,
+    /// Where in `kinds` is what passes from each class to each, row by row.
+    passing: Vec<Id>,
+    kinds: Vec<Bounds<Connections>>,
+}
+
+/// What the relation is made from.
+pub(crate) struct Sides<'a> {
+    /// The endpoints that are workloads are the first.
+    pub(crate) workloads: &'a [Workload],
+    /// What tells each endpoint from others beside policies: the ports that its containers name.
+    pub(crate) alike: &'a [usize],
+    /// Whether nothing holds what comes from and goes to each endpoint on one node.
+    pub(crate) escape: &'a [bool],
+    pub(crate) policies: &'a [Held],
+}
+
+impl Relation {
+    pub(crate) fn of(sides: &Sides<'_>) -> Self {
+        let (class, members) = classes(sides);
+        let policies: Vec<Held> = sides.policies.iter().map(|it| it.of_each(&members)).collect();
+        let classes = members.len();
+        let mut deciders = Deciders {
+            members: &members,
+            sides,
+            policies: &policies,
+            table: Table::default(),
+            ports: HashMap::new(),
+        };
+        let ingress: Vec<Decided> = (0..classes)
+            .map(|to| deciders.decide(to, Direction::Ingress))
+            .collect();
+        let (mut passing, mut kinds, mut places) = (Vec::with_capacity(classes * classes), Vec::new(), HashMap::new());
+        for from in 0..classes {
+            let egress = deciders.decide(from, Direction::Egress);
+            for (to, taken) in ingress.iter().enumerate() {
+                let table = &mut deciders.table;
+                let least = table.one(egress.deny[to], taken.deny[from]);
+                let least = table.without(ALL, least);
+                let most = table.both(egress.allow[to], taken.allow[from]);
+                let place = *places.entry((least, most)).or_insert_with(|| {
+                    kinds.push(Bounds {
+                        least: table.get(least).clone(),
+                        most: table.get(most).clone(),
+                    });
+                    // As many as there are sets of connections, two of which are a number.
+                    Id::try_from(kinds.len() - 1).expect("fewer than pairs of ids")
+                });
+                passing.push(place);
+            }
+        }
+        Self {
+            class,
+            classes,
+            passing,
+            kinds,
+        }
+    }
+
+    /// The connections that pass from one endpoint to another.
+    pub(crate) fn between(&self, from: usize, to: usize) -> &Bounds<Connections> {
+        let place = self.passing[self.class[from] * self.classes + self.class[to]];
+        &self.kinds[place as usize]
+    }
+
+    /// The class of an endpoint.
+    pub(crate) fn class(&self, endpoint: usize) -> usize {
+        self.class[endpoint]
+    }
+
+    /// How many classes there are.
+    pub(crate) fn classes(&self) -> usize {
+        self.classes
+    }
+}
+
+/// The class of each endpoint, and one endpoint of each class.
+fn classes(sides: &Sides<'_>) -> (Vec<usize>, Vec<usize>) {
+    let mut sets: Vec<&Set> = Vec::new();
+    for side in sides.policies.iter().flat_map(|it| [&it.ingress, &it.egress]) {
+        let peers = side.rules.iter().map(|rule| &rule.peers);
+        for bounds in peers.chain([&side.subject]) {
+            sets.extend([&bounds.least, &bounds.most]);
+        }
+    }
+    sets.sort_unstable_by_key(|set| set.words());
+    sets.dedup();
+    let mut class = Vec::with_capacity(sides.alike.len());
+    let mut members = Vec::new();
+    let mut seen = HashMap::new();
+    for (endpoint, (alike, escapes)) in sides.alike.iter().zip(sides.escape).enumerate() {
+        let mut signature = vec![(*alike as u64) << 1 | u64::from(*escapes)];
+        let word = |sets: &[&Set]| sets.iter().fold(0, |word, set| word << 1 | u64::from(set.has(endpoint)));
+        signature.extend(sets.chunks(64).map(word));
+        let number = *seen.entry(signature).or_insert_with(|| {
+            members.push(endpoint);
+            members.len() - 1
+        });
+        class.push(number);
+    }
+    (class, members)
+}
+
+/// Decides for one class and all its peers.
+struct Deciders<'a> {
+    /// An endpoint of each class.
+    members: &'a [usize],
+    sides: &'a Sides<'a>,
+    /// The policies, upon the classes.
+    policies: &'a [Held],
+    table: Table,
+    /// What the ports of a rule are, by the rule and the class of the destination.
+    ports: HashMap<(*const HeldRule, usize), Bounds<Id>>,
+}
+
+/// What may be allowed and what may be denied between a class and each of its peers.
+struct Decided {
+    allow: Vec<Id>,
+    deny: Vec<Id>,
+    /// What may get as far as here.
+    reach: Vec<Id>,
+    /// What may be left to the next tier.
+    next: Vec<Id>,
+}
+
+/// One class with the policies that may select it, in their order, and whether each surely does.
+struct Asked<'p> {
+    class: usize,
+    direction: Direction,
+    tier: Tier,
+    policies: Vec<(&'p Held, bool)>,
+}
+
+impl<'a> Deciders<'a> {
+    /// What the endpoints of a class may take from, or send to, each class.
+    fn decide(&mut self, class: usize, direction: Direction) -> Decided {
+        let count = self.members.len();
+        let mut decided = Decided {
+            allow: vec![NONE; count],
+            deny: vec![NONE; count],
+            reach: vec![ALL; count],
+            next: vec![NONE; count],
+        };
+        for tier in [Tier::Admin, Tier::Network, Tier::Baseline] {
+            let asked = self.asked(class, direction, tier);
+            match tier {
+                Tier::Network => self.isolate(&mut decided, &asked),
+                Tier::Admin | Tier::Baseline => self.ordered(&mut decided, &asked),
+            }
+        }
+        for peer in 0..count {
+            let escapes = [class, peer].iter().any(|it| self.sides.escape[self.members[*it]]);
+            decided.allow[peer] = match escapes {
+                true => ALL,
+                false => self.table.one(decided.allow[peer], decided.reach[peer]),
+            };
+        }
+        decided
+    }
+
+    fn asked(&self, class: usize, direction: Direction, tier: Tier) -> Asked<'a> {
+        let policies = self.policies;
+        let own = policies.iter().filter(|it| it.tier == tier);
+        let own = own.filter(|it| it.side(direction).subject.most.has(class));
+        let own: Vec<&Held> = own.collect();
+        let priorities: Vec<_> = own.iter().map(|it| it.priority).collect();
+        let unordered = match tier {
+            Tier::Network => vec![false; own.len()],
+            Tier::Admin | Tier::Baseline => unordered(&priorities),
+        };
+        let surely = |(it, unordered): (&'a Held, bool)| {
+            (it, !unordered && it.side(direction).subject.least.has(class))
+        };
+        Asked {
+            class,
+            direction,
+            tier,
+            policies: own.into_iter().zip(unordered).map(surely).collect(),
+        }
+    }
+
+    /// A tier whose rules are asked one after the other.
+    fn ordered(&mut self, decided: &mut Decided, asked: &Asked<'a>) {
+        for (policy, is_sure) in &asked.policies {
+            for rule in &policy.side(asked.direction).rules {
+                self.each_peer(asked, rule, *is_sure, |table, peer, ports| {
+                    let hit = table.both(decided.reach[peer], ports.most);
+                    let into: &mut [&mut Vec<Id>] = match rule.action {
+                        Some(Action::Allow) => &mut [&mut decided.allow],
+                        Some(Action::Deny) => &mut [&mut decided.deny],
+                        Some(Action::Pass) => &mut [&mut decided.next],
+                        None => &mut [&mut decided.allow, &mut decided.deny, &mut decided.next],
+                    };
+                    for ids in into {
+                        ids[peer] = table.one(ids[peer], hit);
+                    }
+                    decided.reach[peer] = table.without(decided.reach[peer], ports.least);
+                });
+            }
+        }
+        for (reach, next) in decided.reach.iter_mut().zip(&mut decided.next) {
+            *reach = self.table.one(*reach, std::mem::replace(next, NONE));
+        }
+    }
+
+    /// The tier whose policies allow, and isolate whom they select.
+    fn isolate(&mut self, decided: &mut Decided, asked: &Asked<'a>) {
+        if asked.policies.is_empty() {
+            return;
+        }
+        let mut granted = vec![NONE; self.members.len()];
+        for (policy, is_sure) in &asked.policies {
+            for rule in &policy.side(asked.direction).rules {
+                self.each_peer(asked, rule, *is_sure, |table, peer, ports| {
+                    let hit = table.both(decided.reach[peer], ports.most);
+                    decided.allow[peer] = table.one(decided.allow[peer], hit);
+                    granted[peer] = table.one(granted[peer], ports.least);
+                });
+            }
+        }
+        let is_isolated = asked.policies.iter().any(|(_, is_sure)| *is_sure);
+        for (peer, granted) in granted.into_iter().enumerate() {
+            let left = self.table.without(decided.reach[peer], granted);
+            decided.deny[peer] = self.table.one(decided.deny[peer], left);
+            if is_isolated {
+                decided.reach[peer] = NONE;
+            }
+        }
+    }
+
+    /// Calls `f` with each peer that the rule may be about, and the connections that it is about.
+    fn each_peer(
+        &mut self,
+        asked: &Asked<'_>,
+        rule: &HeldRule,
+        is_sure: bool,
+        mut f: impl FnMut(&mut Table, usize, &Bounds<Id>),
+    ) {
+        debug_assert!(asked.tier != Tier::Network || rule.action == Some(Action::Allow));
+        for peer in rule.peers.most.iter() {
+            let destination = match asked.direction {
+                Direction::Ingress => asked.class,
+                Direction::Egress => peer,
+            };
+            let key = (std::ptr::from_ref(rule), destination);
+            let mut ports = match self.ports.get(&key) {
+                Some(ports) => ports.clone(),
+                None => {
+                    let workload = self.sides.workloads.get(self.members[destination]);
+                    let ports = rule.ports.of(workload);
+                    let ports = Bounds {
+                        least: self.table.id(ports.least),
+                        most: self.table.id(ports.most),
+                    };
+                    self.ports.insert(key, ports.clone());
+                    ports
+                }
+            };
+            if !is_sure || rule.action.is_none() || !rule.peers.least.has(peer) {
+                ports.least = NONE;
+            }
+            f(&mut self.table, peer, &ports);
+        }
+    }
+}
