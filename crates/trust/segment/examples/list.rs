@@ -7,6 +7,11 @@
 //! With OTHER, what is different there. As other programs for this, it takes for granted that pods have their
 //! addresses in no block that a policy names, that policies hold pods on the network of their nodes, and that
 //! what is not declared has no labels. What may pass but does not surely is behind a question mark.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example talks to its reader"
+)]
 
 use std::{
     env,
@@ -21,7 +26,9 @@ use casemate_segment::{Addresses, Analysis, Assumptions, Bounds, Connections, di
 
 fn main() -> io::Result<()> {
     let mut arguments = env::args().skip(1);
-    let analysis = analysis(&PathBuf::from(arguments.next().unwrap_or_else(|| ".".to_owned())))?;
+    let analysis = analysis(&PathBuf::from(
+        arguments.next().unwrap_or_else(|| ".".to_owned()),
+    ))?;
     let mut lines: Vec<String> = match arguments.next() {
         Some(other) => {
             let other = self::analysis(&PathBuf::from(other))?;
@@ -33,7 +40,9 @@ fn main() -> io::Result<()> {
         }
         None => {
             let edges = analysis.edges();
-            edges.map(|it| format!("{} => {} : {}", it.from, it.to, shown(&it.connections))).collect()
+            edges
+                .map(|it| format!("{} => {} : {}", it.from, it.to, shown(&it.connections)))
+                .collect()
         }
     };
     lines.sort();
@@ -56,7 +65,12 @@ fn analysis(root: &Path) -> io::Result<Analysis> {
     let mut readings = Vec::new();
     for path in &paths {
         let source = FileSource::new(File::open(path)?)?;
-        let name: PathText = path.strip_prefix(root).unwrap_or(path).to_string_lossy().as_ref().into();
+        let name: PathText = path
+            .strip_prefix(root)
+            .unwrap_or(path)
+            .to_string_lossy()
+            .as_ref()
+            .into();
         let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
         readings.extend(survey.read(&subject, &source));
     }

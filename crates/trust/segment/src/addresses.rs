@@ -1,6 +1,9 @@
 //! Sets of IP addresses.
 
-use std::{fmt, net::{IpAddr, Ipv4Addr, Ipv6Addr}};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use crate::Intervals;
 
@@ -159,7 +162,15 @@ mod tests {
         assert_eq!(block("192.0.2.1/32"), "192.0.2.1");
         assert_eq!(block("2001:db8::/127"), "2001:db8::-2001:db8::1");
         assert_eq!(block("::/0"), Addresses::all_v6().to_string());
-        for wrong in ["10.0.0.0", "10.0.0.0/33", "10.0.0/8", "::/129", "a/8", "1.2.3.4/+8", "/"] {
+        for wrong in [
+            "10.0.0.0",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "::/129",
+            "a/8",
+            "1.2.3.4/+8",
+            "/",
+        ] {
             assert_eq!(shown(wrong), None, "{wrong}");
         }
     }

@@ -25,7 +25,7 @@ pub struct Gap {
 }
 
 impl Gap {
-    pub(crate) fn at(cursor: &Cursor<'_>, message: String) -> Self {
+    pub(crate) fn at(cursor: &Cursor<'_>, message: &str) -> Self {
         Self {
             origin: cursor.origin().clone(),
             message: format!("{} at {}: {message}", cursor.resource.address, cursor.path),
@@ -33,7 +33,7 @@ impl Gap {
     }
 
     /// Adds one to `gaps`, and gives what it says.
-    pub(crate) fn tell(cursor: &Cursor<'_>, message: String, gaps: &mut Vec<Self>) -> Arc<str> {
+    pub(crate) fn tell(cursor: &Cursor<'_>, message: &str, gaps: &mut Vec<Self>) -> Arc<str> {
         let gap = Self::at(cursor, message);
         let why = gap.message.as_str().into();
         gaps.push(gap);
@@ -94,7 +94,13 @@ impl Analysis {
             origin: it.origin.clone(),
             message: it.message.clone(),
         };
-        gaps.extend(world.problems().iter().filter(|it| it.is_partial).map(problem));
+        gaps.extend(
+            world
+                .problems()
+                .iter()
+                .filter(|it| it.is_partial)
+                .map(problem),
+        );
         let cluster = Cluster::of(world, &assumptions, &mut gaps);
         let policies = policy::read(world, &mut gaps);
         let entries = entry::read(world, &cluster, &mut gaps);
@@ -135,23 +141,27 @@ impl Analysis {
         let relation = self.relation();
         let count = self.cluster.workloads.len();
         let pairs = (0..count).flat_map(move |from| (0..count).map(move |to| (from, to)));
-        let inside = pairs.filter(|(from, to)| from != to).filter_map(move |(from, to)| {
-            let connections = relation.between(from, to);
-            (!connections.most.is_empty()).then(|| Edge {
-                from: self.endpoint(from),
-                to: self.endpoint(to),
-                connections: Cow::Borrowed(connections),
-            })
-        });
+        let inside = pairs
+            .filter(|(from, to)| from != to)
+            .filter_map(move |(from, to)| {
+                let connections = relation.between(from, to);
+                (!connections.most.is_empty()).then(|| Edge {
+                    from: self.endpoint(from),
+                    to: self.endpoint(to),
+                    connections: Cow::Borrowed(connections),
+                })
+            });
         inside.chain(self.outer()).chain(self.entered())
     }
 
     fn outer(&self) -> impl Iterator<Item = Edge<'_>> {
         let relation = self.relation();
-        let mut kept: HashMap<(usize, bool), Vec<(Addresses, &Bounds<Connections>)>> = HashMap::new();
+        let mut kept: HashMap<(usize, bool), Fates<'_>> = HashMap::new();
         let ends = (0..self.cluster.workloads.len()).flat_map(|at| [(at, true), (at, false)]);
         ends.flat_map(move |(at, is_to)| {
-            let fates = kept.entry((relation.class(at), is_to)).or_insert_with(|| self.fates(at, is_to));
+            let fates = kept
+                .entry((relation.class(at), is_to))
+                .or_insert_with(|| self.fates(at, is_to));
             let edge = |(addresses, connections): &(Addresses, &'_ Bounds<Connections>)| {
                 let outside = Endpoint::Outside(Cow::Owned(addresses.clone()));
                 let (from, to) = match is_to {
@@ -169,11 +179,15 @@ impl Analysis {
     }
 
     /// The addresses outside by what passes between them and a workload.
-    fn fates(&self, at: usize, is_to: bool) -> Vec<(Addresses, &Bounds<Connections>)> {
+    fn fates(&self, at: usize, is_to: bool) -> Fates<'_> {
         let first = self.cluster.workloads.len() + 1;
-        let mut fates: Vec<(Addresses, &Bounds<Connections>)> = Vec::new();
+        let mut fates = Fates::new();
         for (place, part) in self.outside.iter().enumerate() {
-            let (from, to) = if is_to { (first + place, at) } else { (at, first + place) };
+            let (from, to) = if is_to {
+                (first + place, at)
+            } else {
+                (at, first + place)
+            };
             let connections = self.relation().between(from, to);
             if connections.most.is_empty() {
                 continue;
@@ -190,7 +204,10 @@ impl Analysis {
     fn entered(&self) -> impl Iterator<Item = Edge<'_>> {
         let controller = self.cluster.workloads.len();
         (0..controller).filter_map(move |to| {
-            let ways = self.entries.iter().filter(|it| it.is_proxied && it.to == to);
+            let ways = self
+                .entries
+                .iter()
+                .filter(|it| it.is_proxied && it.to == to);
             let mut sent = ways.map(|it| &it.connections).peekable();
             sent.peek()?;
             let none = Bounds::<Connections>::default();
@@ -258,13 +275,21 @@ impl Analysis {
     fn relation(&self) -> &Relation {
         self.relation.get_or_init(|| {
             let matching = self.matching();
-            let endpoints: Vec<Endpoint<'_>> = (0..self.bound()).map(|at| self.endpoint(at)).collect();
+            let endpoints: Vec<Endpoint<'_>> =
+                (0..self.bound()).map(|at| self.endpoint(at)).collect();
             let mut index = Index::of(matching, &endpoints);
-            let held: Vec<Held> = self.policies.iter().map(|it| Held::of(it, &mut index)).collect();
+            let held: Vec<Held> = self
+                .policies
+                .iter()
+                .map(|it| Held::of(it, &mut index))
+                .collect();
             Relation::of(&Sides {
                 workloads: &self.cluster.workloads,
                 alike: &self.alike(),
-                escape: &endpoints.iter().map(|it| matching.escapes(it)).collect::<Vec<_>>(),
+                escape: &endpoints
+                    .iter()
+                    .map(|it| matching.escapes(it))
+                    .collect::<Vec<_>>(),
                 policies: &held,
             })
         })
@@ -280,7 +305,9 @@ impl Analysis {
             let workload = self.cluster.workloads.get(at).filter(|_| !asked.is_empty());
             let is_asked = |name: &String| asked.contains(&name.as_str());
             let ports = workload.into_iter().flat_map(|it| &it.ports);
-            let ports: Vec<_> = ports.filter(|it| it.name.as_ref().is_some_and(is_asked)).collect();
+            let ports: Vec<_> = ports
+                .filter(|it| it.name.as_ref().is_some_and(is_asked))
+                .collect();
             let is_open = workload.is_some_and(|it| it.more_ports.is_some());
             let next = kinds.len();
             alike.push(*kinds.entry((ports, is_open)).or_insert(next));
@@ -293,6 +320,9 @@ impl Analysis {
     }
 }
 
+/// Addresses outside by what passes.
+type Fates<'a> = Vec<(Addresses, &'a Bounds<Connections>)>;
+
 /// The addresses outside of the cluster, cut into those that policies tell apart.
 fn outside(policies: &[Policy], assumptions: &Assumptions) -> Vec<Addresses> {
     let mut blocks: Vec<Addresses> = policies.iter().flat_map(Policy::blocks).cloned().collect();
@@ -303,7 +333,10 @@ fn outside(policies: &[Policy], assumptions: &Assumptions) -> Vec<Addresses> {
         true => vec![Addresses::all_v4(), Addresses::all_v6()],
         false => vec![Addresses::all_v4()],
     };
-    whole.iter().flat_map(|whole| parts(&whole.difference(&inside), &blocks)).collect()
+    whole
+        .iter()
+        .flat_map(|whole| parts(&whole.difference(&inside), &blocks))
+        .collect()
 }
 
 /// Where clouds tell instances about themselves, with credentials (AWS, Azure, Google Cloud).

@@ -115,7 +115,9 @@ impl Cluster {
         let all = pods(world);
         let mut counts: HashMap<*const Resource, usize> = HashMap::new();
         for pod in &all {
-            *counts.entry(std::ptr::from_ref(pod.resource())).or_default() += 1;
+            *counts
+                .entry(std::ptr::from_ref(pod.resource()))
+                .or_default() += 1;
         }
         for pod in &all {
             let is_one_of_several = counts[&std::ptr::from_ref(pod.resource())] > 1;
@@ -125,7 +127,11 @@ impl Cluster {
         }
         cluster.settle(gaps);
         if assumptions.declared_only {
-            cluster.namespaces.values_mut().filter(|it| it.origin.is_none()).for_each(|it| it.labels.close());
+            cluster
+                .namespaces
+                .values_mut()
+                .filter(|it| it.origin.is_none())
+                .for_each(|it| it.labels.close());
         }
         cluster
     }
@@ -157,11 +163,13 @@ impl Cluster {
         let name = name_of(object, gaps);
         let owner = object.at("metadata.ownerReferences").items();
         let owner = owner.first().filter(|_| *object.kind == *"Pod");
+        // A node owns what its kubelet makes, and makes nothing else alike.
+        let owner = owner.filter(|it| !it.get("kind").equals("Node").is_yes());
         let of_owner = |key: &str| owner.and_then(|it| it.get(key).text().ok());
         let is_on_host = pod.get("hostNetwork").is_true();
         if let Truth::Unknown(why) = &is_on_host {
             let message = format!("whether it is on the network of its node is not known: {why}");
-            gaps.push(Gap::at(&pod.get("hostNetwork"), message));
+            gaps.push(Gap::at(&pod.get("hostNetwork"), &message));
         }
         let (ports, more_ports) = ports(pod, gaps);
         Some(Workload {
@@ -173,16 +181,28 @@ impl Cluster {
             ports,
             more_ports,
             is_on_host,
-            account: pod.get("serviceAccountName").text().ok().unwrap_or_else(|| "default".to_owned()),
+            account: pod
+                .get("serviceAccountName")
+                .text()
+                .ok()
+                .unwrap_or_else(|| "default".to_owned()),
             origin: object.body.origin.clone(),
         })
     }
 
     /// In order; of pods that one object owns and that are alike, one stands for all.
     fn settle(&mut self, gaps: &mut Vec<Gap>) {
-        let key = |it: &Workload| (it.namespace.clone(), it.name.clone(), it.kind.clone(), it.part.clone());
+        let key = |it: &Workload| {
+            (
+                it.namespace.clone(),
+                it.name.clone(),
+                it.kind.clone(),
+                it.part.clone(),
+            )
+        };
         self.workloads.sort_by_key(key);
-        self.workloads.dedup_by(|b, a| key(a) == key(b) && a.is_alike(b));
+        self.workloads
+            .dedup_by(|b, a| key(a) == key(b) && a.is_alike(b));
         let mut seen: HashMap<_, usize> = HashMap::new();
         for workload in &mut self.workloads {
             let count = seen.entry(key(workload)).or_default();
@@ -206,7 +226,11 @@ pub(crate) fn namespace_of(object: &Resource, gaps: &mut Vec<Gap>) -> Fact<Strin
     match cursor.text() {
         Fact::Known(name) if !name.is_empty() => Fact::Known(name),
         Fact::Known(_) | Fact::Absent => Fact::Known("default".to_owned()),
-        Fact::Unknown(why) => Fact::Unknown(Gap::tell(&cursor, format!("its namespace is not known: {why}"), gaps)),
+        Fact::Unknown(why) => Fact::Unknown(Gap::tell(
+            &cursor,
+            &format!("its namespace is not known: {why}"),
+            gaps,
+        )),
     }
 }
 
@@ -214,9 +238,11 @@ pub(crate) fn namespace_of(object: &Resource, gaps: &mut Vec<Gap>) -> Fact<Strin
 pub(crate) fn name_of(object: &Resource, gaps: &mut Vec<Gap>) -> String {
     let cursor = object.at("metadata.name");
     // One that is only made from a prefix is called by that.
-    let name = cursor.text().or_else(|| object.at("metadata.generateName").text());
+    let name = cursor
+        .text()
+        .or_else(|| object.at("metadata.generateName").text());
     name.ok().unwrap_or_else(|| {
-        Gap::tell(&cursor, "its name is not known".to_owned(), gaps);
+        Gap::tell(&cursor, "its name is not known", gaps);
         format!("?{}", object.address)
     })
 }
@@ -227,7 +253,10 @@ fn labels_of(pod: &Pod<'_>, gaps: &mut Vec<Gap>) -> Labels {
         Some(metadata) => Labels::read(&metadata.get("labels"), gaps),
         None => {
             let mut labels = Labels::default();
-            labels.open(&format!("the controller of {} decides of the labels of its pods", object.kind));
+            labels.open(&format!(
+                "the controller of {} decides of the labels of its pods",
+                object.kind
+            ));
             labels
         }
     };
@@ -237,7 +266,10 @@ fn labels_of(pod: &Pod<'_>, gaps: &mut Vec<Gap>) -> Labels {
     let version = object.at("apiVersion").text().ok().unwrap_or_default();
     labels.maker = Some(Maker {
         kind: object.kind.to_string(),
-        group: version.split_once('/').map_or("", |(group, _)| group).to_owned(),
+        group: version
+            .split_once('/')
+            .map_or("", |(group, _)| group)
+            .to_owned(),
     });
     labels
 }
@@ -249,9 +281,15 @@ fn ports(pod: &Pod<'_>, gaps: &mut Vec<Gap>) -> (Vec<ContainerPort>, Option<Arc<
     if containers.is_empty() {
         more = Some("its containers are not among the files".into());
     }
-    for port in containers.iter().flat_map(|it| it.cursor().get("ports").items()) {
+    for port in containers
+        .iter()
+        .flat_map(|it| it.cursor().get("ports").items())
+    {
         let number = port.get("containerPort").integer();
-        let number = number.ok().and_then(|it| u16::try_from(it).ok()).filter(|it| *it > 0);
+        let number = number
+            .ok()
+            .and_then(|it| u16::try_from(it).ok())
+            .filter(|it| *it > 0);
         let protocol = match port.get("protocol").text() {
             Fact::Absent => Some(Protocol::Tcp),
             fact => fact.ok().and_then(|it| Protocol::of(&it)),
@@ -267,7 +305,7 @@ fn ports(pod: &Pod<'_>, gaps: &mut Vec<Gap>) -> (Vec<ContainerPort>, Option<Arc<
             }
             _ => {
                 more = Some("a port of its containers is not known".into());
-                gaps.push(Gap::at(&port, "a port of its containers is not known".to_owned()));
+                gaps.push(Gap::at(&port, "a port of its containers is not known"));
             }
         }
     }

@@ -35,13 +35,21 @@ pub fn diff(old: &Analysis, new: &Analysis) -> Vec<Difference> {
     let (old, new) = (Passing::of(old), Passing::of(new));
     let mut differences: Vec<Difference> = Vec::new();
     let none = Bounds::<Connections>::default();
-    for pair in old.inside.keys().chain(new.inside.keys().filter(|it| !old.inside.contains_key(*it))) {
+    for pair in old
+        .inside
+        .keys()
+        .chain(new.inside.keys().filter(|it| !old.inside.contains_key(*it)))
+    {
         let [a, b] = [&old, &new].map(|it| it.inside.get(pair).unwrap_or(&none));
         if a != b {
             differences.push(difference(&pair.0, &pair.1, a, b));
         }
     }
-    for pair in old.outside.keys().chain(new.outside.keys().filter(|it| !old.outside.contains_key(*it))) {
+    for pair in old.outside.keys().chain(
+        new.outside
+            .keys()
+            .filter(|it| !old.outside.contains_key(*it)),
+    ) {
         let [a, b] = [&old, &new].map(|it| it.outside.get(pair).map_or(&[][..], Vec::as_slice));
         for (addresses, a, b) in joined(a, b) {
             let name = Endpoint::Outside(Cow::Owned(addresses)).to_string();
@@ -85,7 +93,10 @@ impl Passing {
         let mut passing = Self::default();
         for edge in analysis.edges() {
             let mut outside = |name: &Endpoint<'_>, is_to: bool, addresses: &Addresses| {
-                let all = passing.outside.entry((name.to_string(), is_to)).or_default();
+                let all = passing
+                    .outside
+                    .entry((name.to_string(), is_to))
+                    .or_default();
                 all.push((addresses.clone(), edge.connections.as_ref().clone()));
             };
             match (&edge.from, &edge.to) {

@@ -8,7 +8,7 @@ use casemate_posture::{Cursor, Fact, Origin, Resource, Truth, World};
 use crate::{
     Bounds, Connections, Gap, Protocol,
     cluster::{Cluster, Workload, name_of, namespace_of},
-    listed::{Listed, is_there},
+    listed::{is_there, listed},
     selector::Selector,
 };
 
@@ -47,7 +47,11 @@ struct Backend<'a> {
     protocol: Protocol,
 }
 
+/// A namespace and a name in it.
 type Key = (String, String);
+
+/// What an object of a kind leads to.
+type Backends = fn(&Resource) -> Vec<Backend<'_>>;
 
 pub(crate) fn read(world: &World, cluster: &Cluster, gaps: &mut Vec<Gap>) -> Vec<Entry> {
     let mut services = HashMap::new();
@@ -58,7 +62,7 @@ pub(crate) fn read(world: &World, cluster: &Cluster, gaps: &mut Vec<Gap>) -> Vec
             services.insert(key, service);
         }
     }
-    let ways: [(&str, fn(&Resource) -> Vec<Backend<'_>>); 7] = [
+    let ways: [(&str, Backends); 7] = [
         ("Ingress", of_ingress),
         ("Route", of_route),
         ("HTTPRoute", of_gateway),
@@ -84,23 +88,38 @@ fn is_core(object: &Resource) -> bool {
 
 fn is_way(object: &Resource) -> bool {
     let version = object.at("apiVersion").text().ok().unwrap_or_default();
-    let groups = ["networking.k8s.io/", "extensions/", "gateway.networking.k8s.io/", "route.openshift.io/"];
+    let groups = [
+        "networking.k8s.io/",
+        "extensions/",
+        "gateway.networking.k8s.io/",
+        "route.openshift.io/",
+    ];
     groups.iter().any(|it| version.starts_with(it)) || version == "v1"
 }
 
-fn service<'a>(object: &'a Resource, cluster: &Cluster, gaps: &mut Vec<Gap>) -> Option<(Key, Service<'a>)> {
+fn service<'a>(
+    object: &'a Resource,
+    cluster: &Cluster,
+    gaps: &mut Vec<Gap>,
+) -> Option<(Key, Service<'a>)> {
     let namespace = namespace_of(object, gaps).ok()?;
     let labels = object.at("spec.selector");
     // One without a selector has endpoints of its own.
-    let selector = is_there(&labels).then(|| Selector::of_labels(&labels, gaps)).filter(|it| !it.is_empty());
-    let all = cluster.workloads.iter().enumerate().filter(|(_, it)| *it.namespace == *namespace);
+    let selector = is_there(&labels)
+        .then(|| Selector::of_labels(&labels, gaps))
+        .filter(|it| !it.is_empty());
+    let all = cluster
+        .workloads
+        .iter()
+        .enumerate()
+        .filter(|(_, it)| *it.namespace == *namespace);
     let chosen = all.filter_map(|(at, it)| match selector.as_ref()?.matches(&it.labels) {
         Truth::No => None,
         truth => Some((at, truth)),
     });
     let service = Service {
         workloads: chosen.collect(),
-        ports: Listed::of(&object.at("spec.ports")).items(),
+        ports: listed(&object.at("spec.ports")),
     };
     Some(((namespace, name_of(object, gaps)), service))
 }
@@ -114,13 +133,17 @@ fn opened(object: &Resource, key: &Key, service: &Service<'_>, cluster: &Cluster
         _ => return Vec::new(),
     };
     let entry = |(to, truth): &(usize, Truth)| {
-        let sent = Protocol::ALL.iter().map(|it| service.sent(None, *it, &cluster.workloads[*to], truth));
+        let sent = Protocol::ALL
+            .iter()
+            .map(|it| service.sent(None, *it, &cluster.workloads[*to], truth));
         Entry {
             kind: kind.into(),
             name: format!("{}/{}", key.0, key.1),
             service: format!("{}/{}", key.0, key.1),
             to: *to,
-            connections: sent.fold(Bounds::default(), |all: Bounds<Connections>, it| all.union(&it)),
+            connections: sent.fold(Bounds::default(), |all: Bounds<Connections>, it| {
+                all.union(&it)
+            }),
             is_proxied: false,
             origin: object.at("spec.type").origin().clone(),
         }
@@ -140,7 +163,11 @@ fn entered(
         Fact::Known(name) => name,
         Fact::Absent => return Vec::new(),
         Fact::Unknown(why) => {
-            Gap::tell(&backend.service, format!("where it leads to is not known: {why}"), gaps);
+            Gap::tell(
+                &backend.service,
+                &format!("where it leads to is not known: {why}"),
+                gaps,
+            );
             return Vec::new();
         }
     };
@@ -149,14 +176,18 @@ fn entered(
     };
     let namespace = backend.namespace.clone().unwrap_or_else(|| own.clone());
     let Some(service) = services.get(&(namespace.clone(), name.clone())) else {
-        Gap::tell(&backend.service, format!("Service {namespace}/{name} is not among the files"), gaps);
+        Gap::tell(
+            &backend.service,
+            &format!("Service {namespace}/{name} is not among the files"),
+            gaps,
+        );
         return Vec::new();
     };
     let is_granted = match namespace == own {
         true => Truth::Yes,
         false => {
             let why = "whether a ReferenceGrant lets it lead to another namespace is not looked at";
-            Truth::Unknown(Gap::tell(&backend.service, why.to_owned(), gaps))
+            Truth::Unknown(Gap::tell(&backend.service, why, gaps))
         }
     };
     let entry = |(to, truth): &(usize, Truth)| Entry {
@@ -178,11 +209,18 @@ fn entered(
 
 impl Service<'_> {
     /// What arrives at a workload that is asked for at a port of the Service; at all, where none is named.
-    fn sent(&self, port: Option<&str>, protocol: Protocol, workload: &Workload, truth: &Truth) -> Bounds<Connections> {
+    fn sent(
+        &self,
+        port: Option<&str>,
+        protocol: Protocol,
+        workload: &Workload,
+        truth: &Truth,
+    ) -> Bounds<Connections> {
         let is_asked = |it: &&Cursor<'_>| {
             port.is_none_or(|port| {
                 let keys = ["name", "port", "targetPort"].into_iter();
-                keys.map(|key| it.get(key)).any(|it| it.equals(port).is_yes())
+                keys.map(|key| it.get(key))
+                    .any(|it| it.equals(port).is_yes())
             })
         };
         let is_spoken = |it: &&Cursor<'_>| match it.get("protocol").text() {
@@ -202,7 +240,9 @@ impl Service<'_> {
                 _ => arriving(&target, protocol, workload),
             }
         });
-        let mut sent = targets.fold(Bounds::default(), |all: Bounds<Connections>, it| all.union(&it));
+        let mut sent = targets.fold(Bounds::default(), |all: Bounds<Connections>, it| {
+            all.union(&it)
+        });
         if !truth.is_yes() {
             sent.least = Connections::default();
         }
@@ -240,24 +280,30 @@ fn of_ingress(object: &Resource) -> Vec<Backend<'_>> {
     backends
         .into_iter()
         .map(|backend| {
-        let service = backend.get("service");
-        let port = service.get("port");
-        let port = port.get("name").text().or_else(|| port.get("number").text());
-        Backend {
-            service,
-            namespace: None,
-            port: port.ok(),
-            protocol: Protocol::Tcp,
-        }
-    }).collect()
+            let service = backend.get("service");
+            let port = service.get("port");
+            let port = port
+                .get("name")
+                .text()
+                .or_else(|| port.get("number").text());
+            Backend {
+                service,
+                namespace: None,
+                port: port.ok(),
+                protocol: Protocol::Tcp,
+            }
+        })
+        .collect()
 }
 
 fn of_route(object: &Resource) -> Vec<Backend<'_>> {
     let spec = object.at("spec");
     let port = spec.at("port.targetPort").text().ok();
     let mut backends = vec![spec.get("to")];
-    backends.extend(Listed::of(&spec.get("alternateBackends")).items());
-    backends.retain(|it| it.get("kind").is_absent().is_yes() || it.get("kind").equals("Service").is_yes());
+    backends.extend(listed(&spec.get("alternateBackends")));
+    backends.retain(|it| {
+        it.get("kind").is_absent().is_yes() || it.get("kind").equals("Service").is_yes()
+    });
     let backend = |service| Backend {
         service,
         namespace: None,
@@ -269,7 +315,9 @@ fn of_route(object: &Resource) -> Vec<Backend<'_>> {
 
 fn of_gateway<'a>(object: &'a Resource) -> Vec<Backend<'a>> {
     let mut backends = object.at("spec").walk("rules[].backendRefs[]");
-    backends.retain(|it| it.get("kind").is_absent().is_yes() || it.get("kind").equals("Service").is_yes());
+    backends.retain(|it| {
+        it.get("kind").is_absent().is_yes() || it.get("kind").equals("Service").is_yes()
+    });
     let protocol = match &*object.kind {
         "UDPRoute" => Protocol::Udp,
         _ => Protocol::Tcp,

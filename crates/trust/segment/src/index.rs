@@ -53,7 +53,11 @@ impl<'a> Index<'a> {
                 index.vague.insert(at);
                 continue;
             }
-            index.by_namespace.entry(&workload.namespace).or_insert_with(none).insert(at);
+            index
+                .by_namespace
+                .entry(&workload.namespace)
+                .or_insert_with(none)
+                .insert(at);
             if let Some(maker) = &workload.labels.maker {
                 index.by_maker.entry(maker).or_insert_with(none).insert(at);
             }
@@ -111,7 +115,11 @@ impl<'a> Index<'a> {
     fn block(&self, peer: &Peer, block: &Addresses) -> Bounds<Set> {
         let mut all = Bounds::exact(Set::none(self.endpoints.len()));
         let is_of_all = matches!(peer, Peer::Networks(_)) && block.includes(&Addresses::all_v4());
-        match if is_of_all { Truth::Yes } else { self.matching.block(block) } {
+        match if is_of_all {
+            Truth::Yes
+        } else {
+            self.matching.block(block)
+        } {
             Truth::Yes => self.by_namespace.values().for_each(|it| {
                 all.least.add(it);
                 all.most.add(it);
@@ -120,7 +128,9 @@ impl<'a> Index<'a> {
             Truth::No => {}
         }
         let outside = self.endpoints.iter().enumerate();
-        let outside = outside.filter(|(_, it)| matches!(it, Endpoint::Outside(_))).map(|(at, _)| at);
+        let outside = outside
+            .filter(|(_, it)| matches!(it, Endpoint::Outside(_)))
+            .map(|(at, _)| at);
         for at in self.vague.iter().chain(outside) {
             all.put(at, &self.matching.peer(peer, &self.endpoints[at]));
         }
@@ -169,9 +179,15 @@ impl<'a> Index<'a> {
         match values {
             Some(values) => {
                 let of_value = |value: &String| of_key?.get(&**value);
-                values.iter().filter_map(of_value).for_each(|it| set.add(it));
+                values
+                    .iter()
+                    .filter_map(of_value)
+                    .for_each(|it| set.add(it));
             }
-            None => of_key.into_iter().flat_map(HashMap::values).for_each(|it| set.add(it)),
+            None => of_key
+                .into_iter()
+                .flat_map(HashMap::values)
+                .for_each(|it| set.add(it)),
         }
         set
     }

@@ -32,7 +32,10 @@ impl Labels {
             labels.open = Some(why);
         }
         if let Some(why) = &labels.open {
-            gaps.push(Gap::at(cursor, format!("not all of its labels are known: {why}")));
+            gaps.push(Gap::at(
+                cursor,
+                &format!("not all of its labels are known: {why}"),
+            ));
         }
         for (key, value) in cursor.entries() {
             let value_fact = match value.text() {
@@ -41,7 +44,7 @@ impl Labels {
                 fact => fact,
             };
             if let Fact::Unknown(why) = &value_fact {
-                gaps.push(Gap::at(&value, format!("a label is not known: {why}")));
+                gaps.push(Gap::at(&value, &format!("a label is not known: {why}")));
             }
             labels.written.insert(key.to_owned(), value_fact);
         }
@@ -52,12 +55,6 @@ impl Labels {
     pub(crate) fn add(&mut self, key: &str, value: &str) {
         let value = || Fact::Known(value.to_owned());
         self.written.entry(key.to_owned()).or_insert_with(value);
-    }
-
-    /// Takes what `other` says as well.
-    pub(crate) fn extend(&mut self, other: Self) {
-        self.written.extend(other.written);
-        self.open = self.open.take().or(other.open);
     }
 
     /// Says that there may be others.
@@ -146,7 +143,10 @@ const OWN_KEYS: &[(&str, &[&str])] = &[
     ("ReplicationController", &[]),
     ("ReplicaSet", &["pod-template-hash"]),
     ("Deployment", &["pod-template-hash"]),
-    ("DaemonSet", &["controller-revision-hash", "pod-template-generation"]),
+    (
+        "DaemonSet",
+        &["controller-revision-hash", "pod-template-generation"],
+    ),
     (
         "StatefulSet",
         &[
@@ -180,8 +180,16 @@ mod tests {
             };
             maker.adds(key)
         };
-        assert!(adds("PyTorchJob", "kubeflow.org", "training.kubeflow.org/job-name"));
-        assert!(adds("JobSet", "jobset.x-k8s.io", "jobset.sigs.k8s.io/jobset-name"));
+        assert!(adds(
+            "PyTorchJob",
+            "kubeflow.org",
+            "training.kubeflow.org/job-name"
+        ));
+        assert!(adds(
+            "JobSet",
+            "jobset.x-k8s.io",
+            "jobset.sigs.k8s.io/jobset-name"
+        ));
         assert!(adds("RayCluster", "ray.io", "ray.io/group"));
         assert!(adds("Job", "batch", "job-name"));
         assert!(!adds("JobSet", "jobset.x-k8s.io", "app.kubernetes.io/name"));

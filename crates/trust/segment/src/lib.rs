@@ -47,7 +47,7 @@ pub use cluster::{Cluster, ContainerPort, Namespace, Workload};
 pub use connections::{Connections, Protocol};
 pub use diff::{Change, Difference, diff};
 pub use entry::Entry;
-pub use labels::Labels;
 pub use intervals::{Intervals, Number};
+pub use labels::Labels;
 pub use policy::{Action, Direction, Policy, Rule, Tier};
 pub use proof::{Effect, Proof, Side, Step};

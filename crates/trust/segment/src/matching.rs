@@ -46,9 +46,10 @@ impl Matching<'_> {
             }
             (Peer::Block(_) | Peer::Networks(_), Endpoint::Controller) => self.controller(),
             (Peer::Outside(why), Endpoint::Outside(_)) => Truth::Unknown(why.clone()),
-            (Peer::Outside(_), Endpoint::Workload(workload)) => workload.is_on_host.clone().and(|| {
-                Truth::Unknown("the addresses of nodes are not known".into())
-            }),
+            (Peer::Outside(_), Endpoint::Workload(workload)) => workload
+                .is_on_host
+                .clone()
+                .and(|| Truth::Unknown("the addresses of nodes are not known".into())),
             (Peer::Outside(_), Endpoint::Controller) => self.controller(),
         }
     }
@@ -123,9 +124,12 @@ impl Matching<'_> {
     fn controller(self) -> Truth {
         match self.assumptions.declared_only {
             true => Truth::No,
-            false => Truth::Unknown("where the ingress controller runs is not among the files".into()),
+            false => {
+                Truth::Unknown("where the ingress controller runs is not among the files".into())
+            }
         }
     }
 }
 
-const ON_HOST: &str = "whether policies hold a pod on the network of its node is up to the network plugin";
+const ON_HOST: &str =
+    "whether policies hold a pod on the network of its node is up to the network plugin";

@@ -77,7 +77,9 @@ impl Step<'_> {
 impl Proof<'_> {
     /// What passes.
     pub fn connections(&self) -> Bounds<Connections> {
-        self.egress.connections.intersection(&self.ingress.connections)
+        self.egress
+            .connections
+            .intersection(&self.ingress.connections)
     }
 }
 
@@ -233,7 +235,9 @@ impl<'a> Decision<'a, '_> {
             let priorities: Vec<_> = asked.iter().map(|(it, _)| it.priority).collect();
             for ((_, unsure), is_unordered) in asked.iter_mut().zip(unordered(&priorities)) {
                 if is_unordered && unsure.is_none() {
-                    *unsure = Some("which of the policies of its priority is asked first is not said".into());
+                    *unsure = Some(
+                        "which of the policies of its priority is asked first is not said".into(),
+                    );
                 }
             }
         }
@@ -241,7 +245,12 @@ impl<'a> Decision<'a, '_> {
     }
 
     /// The connections that the rule is about; says so where there are none.
-    fn hit(&mut self, policy: &'a Policy, rule: &'a Rule, unsure: Option<&Arc<str>>) -> Option<Hit> {
+    fn hit(
+        &mut self,
+        policy: &'a Policy,
+        rule: &'a Rule,
+        unsure: Option<&Arc<str>>,
+    ) -> Option<Hit> {
         let named = Some((policy, Some(rule)));
         let of_peer = match self.matching.any(&rule.peers, self.peer) {
             Truth::No => {
@@ -265,7 +274,10 @@ impl<'a> Decision<'a, '_> {
             self.step(named, Effect::OtherConnections, None);
             return None;
         }
-        let of_action = rule.action.is_none().then(|| "its action is not known".into());
+        let of_action = rule
+            .action
+            .is_none()
+            .then(|| "its action is not known".into());
         let of_rule = unsure.cloned().or(of_peer).or(of_action);
         let least = match of_rule {
             Some(_) => Connections::default(),
@@ -277,7 +289,12 @@ impl<'a> Decision<'a, '_> {
         })
     }
 
-    fn step(&mut self, rule: Option<(&'a Policy, Option<&'a Rule>)>, effect: Effect, unsure: Option<Arc<str>>) {
+    fn step(
+        &mut self,
+        rule: Option<(&'a Policy, Option<&'a Rule>)>,
+        effect: Effect,
+        unsure: Option<Arc<str>>,
+    ) {
         self.steps.push(Step {
             rule,
             effect,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use casemate_posture::{Cursor, Fact, Truth, Value};
 
-use crate::{Gap, Labels, listed::Listed};
+use crate::{Gap, Labels, listed::listed};
 
 /// A selector of labels, as `metav1.LabelSelector`: all of its requirements hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -34,18 +34,21 @@ impl Selector {
         for (key, value) in labels.entries() {
             all.push(Requirement::is(key, &value, gaps));
         }
-        match Listed::of(&cursor.get("matchExpressions")) {
-            Listed::Items(items) => all.extend(items.iter().map(|it| Requirement::read(it, gaps))),
-            Listed::Wrong(at) => all.push(Requirement::unknown(&at, "requirements are not a list", gaps)),
-            Listed::Nothing => {}
-        }
+        let expressions = match all.iter().any(|it| matches!(it, Requirement::Unknown(_))) {
+            // Of a selector that is not known, they are not either, which was told.
+            true if !cursor.get("").is_absent().is_yes() => Vec::new(),
+            _ => listed(&cursor.get("matchExpressions")),
+        };
+        all.extend(expressions.iter().map(|it| Requirement::read(it, gaps)));
         Self(all)
     }
 
     /// One of labels alone, as Services have.
     pub(crate) fn of_labels(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Self {
         let entries = cursor.entries().into_iter();
-        let mut all: Vec<_> = entries.map(|(key, value)| Requirement::is(key, &value, gaps)).collect();
+        let mut all: Vec<_> = entries
+            .map(|(key, value)| Requirement::is(key, &value, gaps))
+            .collect();
         if let Some((at, why)) = hole(cursor) {
             all.push(Requirement::unknown(&at, &why, gaps));
         }
@@ -78,10 +81,13 @@ impl Selector {
 fn hole<'a>(cursor: &Cursor<'a>) -> Option<(Cursor<'a>, String)> {
     match (&cursor.fact, cursor.get("").fact) {
         // A key that nobody writes is unknown where a template may have written others.
-        (_, Fact::Unknown(why)) => Some((cursor.clone(), format!("a selector is not known: {why}"))),
-        (Fact::Known(attr), _) if !matches!(attr.value, Value::Map(_)) => {
-            Some((cursor.clone(), "a selector has no keys and values".to_owned()))
+        (_, Fact::Unknown(why)) => {
+            Some((cursor.clone(), format!("a selector is not known: {why}")))
         }
+        (Fact::Known(attr), _) if !matches!(attr.value, Value::Map(_)) => Some((
+            cursor.clone(),
+            "a selector has no keys and values".to_owned(),
+        )),
         _ => None,
     }
 }
@@ -91,24 +97,23 @@ impl Requirement {
         match value.text() {
             Fact::Known(text) => Self::In(key.to_owned(), vec![text]),
             Fact::Absent => Self::In(key.to_owned(), vec![String::new()]),
-            Fact::Unknown(why) => Self::unknown(value, &format!("a selector is not known: {why}"), gaps),
+            Fact::Unknown(why) => {
+                Self::unknown(value, &format!("a selector is not known: {why}"), gaps)
+            }
         }
     }
 
     fn read(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Self {
         let mut wrong = |message: &str| Self::unknown(cursor, message, gaps);
-        let values = match Listed::of(&cursor.get("values")) {
-            Listed::Nothing => Vec::new(),
-            Listed::Wrong(_) => return wrong("the values of a requirement are not a list"),
-            Listed::Items(items) => {
-                let texts: Option<Vec<_>> = items.iter().map(|it| it.text().ok()).collect();
-                match texts {
-                    Some(texts) => texts,
-                    None => return wrong("a value of a requirement is not known"),
-                }
-            }
+        let values = listed(&cursor.get("values"));
+        let values: Option<Vec<_>> = values.iter().map(|it| it.text().ok()).collect();
+        let Some(values) = values else {
+            return wrong("a value of a requirement is not known");
         };
-        let (key, operator) = (cursor.get("key").text().ok(), cursor.get("operator").text().ok());
+        let (key, operator) = (
+            cursor.get("key").text().ok(),
+            cursor.get("operator").text().ok(),
+        );
         let (Some(key), Some(operator)) = (key, operator) else {
             return wrong("a requirement whose key or operator is not known");
         };
@@ -124,7 +129,7 @@ impl Requirement {
     }
 
     fn unknown(cursor: &Cursor<'_>, message: &str, gaps: &mut Vec<Gap>) -> Self {
-        let gap = Gap::at(cursor, message.to_owned());
+        let gap = Gap::at(cursor, message);
         let why = gap.message.as_str().into();
         gaps.push(gap);
         Self::Unknown(why)
@@ -132,8 +137,12 @@ impl Requirement {
 
     pub(crate) fn holds(&self, labels: &Labels) -> Truth {
         match self {
-            Self::In(key, values) => labels.get(key).is(|it| values.iter().any(|value| value == it)),
-            Self::NotIn(key, values) => !labels.get(key).is(|it| values.iter().any(|value| value == it)),
+            Self::In(key, values) => labels
+                .get(key)
+                .is(|it| values.iter().any(|value| value == it)),
+            Self::NotIn(key, values) => !labels
+                .get(key)
+                .is(|it| values.iter().any(|value| value == it)),
             Self::Exists(key) => labels.has(key),
             Self::Absent(key) => !labels.has(key),
             Self::Unknown(why) => Truth::Unknown(why.clone()),

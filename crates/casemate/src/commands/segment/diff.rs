@@ -43,17 +43,19 @@ struct Difference {
 
 pub(super) fn run(global: &Global, arguments: &Diff) -> Result<ExitCode> {
     let (old, new) = (read(global, &arguments.old)?, read(global, &arguments.new)?);
-    let differences = diff(&old.analysis, &new.analysis).into_iter().map(|it| Difference {
-        change: match it.change {
-            Change::Added => "added",
-            Change::Removed => "removed",
-            Change::Changed => "changed",
-        },
-        from: it.from,
-        to: it.to,
-        old: it.old.to_string(),
-        new: it.new.to_string(),
-    });
+    let differences = diff(&old.analysis, &new.analysis)
+        .into_iter()
+        .map(|it| Difference {
+            change: match it.change {
+                Change::Added => "added",
+                Change::Removed => "removed",
+                Change::Changed => "changed",
+            },
+            from: it.from,
+            to: it.to,
+            old: it.old.to_string(),
+            new: it.new.to_string(),
+        });
     let gaps = [old.gaps, new.gaps].concat();
     let report = Report {
         schema: "casemate.segment-diff/1",

@@ -42,14 +42,18 @@ pub(super) fn run(global: &Global, arguments: &List) -> Result<ExitCode> {
     let cluster = read.analysis.cluster();
     for name in &arguments.of {
         if !cluster.workloads.iter().any(|it| it.is_called(name)) {
-            bail!("there is no workload {name:?} in {}", arguments.path.display());
+            bail!(
+                "there is no workload {name:?} in {}",
+                arguments.path.display()
+            );
         }
     }
     let is_meant = |end: &Endpoint<'_>| match end {
         Endpoint::Workload(it) => arguments.of.iter().any(|name| it.is_called(name)),
         Endpoint::Controller | Endpoint::Outside(_) => false,
     };
-    let is_listed = |it: &Edge<'_>| arguments.of.is_empty() || is_meant(&it.from) || is_meant(&it.to);
+    let is_listed =
+        |it: &Edge<'_>| arguments.of.is_empty() || is_meant(&it.from) || is_meant(&it.to);
     let edges = read.analysis.edges().filter(is_listed).map(|it| Passing {
         from: it.from.to_string(),
         to: it.to.to_string(),
@@ -80,7 +84,11 @@ fn text(report: &Report) -> String {
     let mut text = String::new();
     for edge in &report.edges {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{:from$}  {:to$}  {}", edge.from, edge.to, edge.connections);
+        let _ = writeln!(
+            text,
+            "{:from$}  {:to$}  {}",
+            edge.from, edge.to, edge.connections
+        );
     }
     if report.edges.is_empty() {
         text.push_str("nothing passes\n");

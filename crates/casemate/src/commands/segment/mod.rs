@@ -67,10 +67,16 @@ fn read(global: &Global, root: &Path) -> Result<Read> {
 /// Says on standard error what is not known.
 fn tell(global: &Global, gaps: &[String]) {
     for gap in gaps.iter().take(MAX_GAPS) {
-        output::hint(global, &format!("not known: {}", casemate_report::sanitise(gap)));
+        output::hint(
+            global,
+            &format!("not known: {}", casemate_report::sanitise(gap)),
+        );
     }
     if let Some(more) = gaps.len().checked_sub(MAX_GAPS).filter(|more| *more > 0) {
-        output::hint(global, &format!("not known: {more} more; --format json has all"));
+        output::hint(
+            global,
+            &format!("not known: {more} more; --format json has all"),
+        );
     }
 }
 

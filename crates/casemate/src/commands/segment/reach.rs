@@ -68,7 +68,9 @@ pub(super) fn run(global: &Global, arguments: &Reach) -> Result<ExitCode> {
         }
     };
     let (from, to) = (find(&arguments.from)?, find(&arguments.to)?);
-    let pairs = from.iter().flat_map(|from| to.iter().map(move |to| (*from, *to)));
+    let pairs = from
+        .iter()
+        .flat_map(|from| to.iter().map(move |to| (*from, *to)));
     let proofs: Vec<Proof<'_>> = pairs
         .filter(|(from, to)| from != to)
         .map(|(from, to)| analysis.prove(from, to))
@@ -99,12 +101,17 @@ pub(super) fn run(global: &Global, arguments: &Reach) -> Result<ExitCode> {
 fn known(analysis: &Analysis) -> String {
     let workloads = analysis.cluster().workloads.iter().take(MAX_KNOWN);
     let names: Vec<String> = workloads.map(ToString::to_string).collect();
-    format!("there are {}, ingress-controller, and addresses such as 192.0.2.1", names.join(", "))
+    format!(
+        "there are {}, ingress-controller, and addresses such as 192.0.2.1",
+        names.join(", ")
+    )
 }
 
 fn told(proof: &Proof<'_>) -> Vec<Told> {
     let sides = [("egress", &proof.egress), ("ingress", &proof.ingress)];
-    let steps = sides.into_iter().flat_map(|(name, side)| side.steps.iter().map(move |it| (name, it)));
+    let steps = sides
+        .into_iter()
+        .flat_map(|(name, side)| side.steps.iter().map(move |it| (name, it)));
     let told = |(side, step): (&'static str, &Step<'_>)| {
         let location = step.origin().map(casemate_posture::Origin::location);
         let (effect, connections) = effect(&step.effect);
@@ -131,7 +138,9 @@ fn line(location: &casemate_core::Location) -> Option<u64> {
 
 fn name(step: &Step<'_>) -> Option<String> {
     let (policy, rule) = step.rule?;
-    let rule = rule.map(|rule| format!(" {}", rule.name)).unwrap_or_default();
+    let rule = rule
+        .map(|rule| format!(" {}", rule.name))
+        .unwrap_or_default();
     Some(format!("{} {}{rule}", policy.kind, policy.name))
 }
 
@@ -151,10 +160,20 @@ fn text(report: &Report, proofs: &[Proof<'_>]) -> String {
     let mut text = String::new();
     for proof in proofs {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{} => {}: {}", proof.from, proof.to, proof.connections());
+        let _ = writeln!(
+            text,
+            "{} => {}: {}",
+            proof.from,
+            proof.to,
+            proof.connections()
+        );
         for (name, side) in [("egress", &proof.egress), ("ingress", &proof.ingress)] {
             let _ = writeln!(text, "  {name}: {}", side.connections);
-            text.extend(side.steps.iter().map(|step| format!("    {}\n", sentence(step, side))));
+            text.extend(
+                side.steps
+                    .iter()
+                    .map(|step| format!("    {}\n", sentence(step, side))),
+            );
         }
     }
     if !report.exact {
@@ -165,16 +184,23 @@ fn text(report: &Report, proofs: &[Proof<'_>]) -> String {
 
 fn sentence(step: &Step<'_>, side: &Side<'_>) -> String {
     let rule = name(step).unwrap_or_else(|| "no policy decides".to_owned());
-    let place = step.origin().map(|it| format!(" ({})", it.location())).unwrap_or_default();
+    let place = step
+        .origin()
+        .map(|it| format!(" ({})", it.location()))
+        .unwrap_or_default();
     let what = match &step.effect {
         Effect::Allows(it) => format!("allows {it}"),
         Effect::Denies(it) => format!("denies {it}"),
         Effect::Passes(it) => format!("leaves {it} to the next tier"),
-        Effect::Isolates(_) if side.connections.is_empty() => "selects the pods, and no rule allows this".to_owned(),
+        Effect::Isolates(_) if side.connections.is_empty() => {
+            "selects the pods, and no rule allows this".to_owned()
+        }
         Effect::Isolates(it) => format!("selects the pods, and no rule allows {it}"),
         Effect::Default(it) => format!("so {it} pass"),
         Effect::OtherPeers => "is about other peers".to_owned(),
-        Effect::OtherConnections => "is about other ports, or such as were decided before".to_owned(),
+        Effect::OtherConnections => {
+            "is about other ports, or such as were decided before".to_owned()
+        }
     };
     format!("{rule} {what}{place}")
 }

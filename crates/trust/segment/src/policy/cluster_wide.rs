@@ -7,7 +7,7 @@ use super::{Action, Direction, Peer, Pods, Policy, Ports, Rule, Rules, Tier, ran
 use crate::{
     Addresses, Connections, Gap, Protocol,
     cluster::name_of,
-    listed::{Listed, is_there},
+    listed::{is_there, listed},
     selector::{Namespaces, Selector},
 };
 
@@ -46,8 +46,12 @@ const KINDS: &[Kind] = &[
 ];
 
 pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
-    let objects = KINDS.iter().flat_map(|kind| world.of_kind(kind.name).map(move |it| (kind, it)));
-    objects.flat_map(|(kind, object)| kind.policies(object, gaps)).collect()
+    let objects = KINDS
+        .iter()
+        .flat_map(|kind| world.of_kind(kind.name).map(move |it| (kind, it)));
+    objects
+        .flat_map(|(kind, object)| kind.policies(object, gaps))
+        .collect()
 }
 
 impl Kind {
@@ -56,27 +60,29 @@ impl Kind {
         let spec = object.at("spec");
         let mut rules = |direction| self.rules(&spec, direction, gaps);
         let (ingress, egress) = (rules(Direction::Ingress), rules(Direction::Egress));
-        let tier = self.tier.or_else(|| match spec.get("tier").text().ok().as_deref() {
-            Some("Admin") => Some(Tier::Admin),
-            Some("Baseline") => Some(Tier::Baseline),
-            _ => None,
-        });
+        let tier = self
+            .tier
+            .or_else(|| match spec.get("tier").text().ok().as_deref() {
+                Some("Admin") => Some(Tier::Admin),
+                Some("Baseline") => Some(Tier::Baseline),
+                _ => None,
+            });
         if tier.is_none() {
-            Gap::tell(&spec.get("tier"), "its tier is not known".to_owned(), gaps);
+            Gap::tell(&spec.get("tier"), "its tier is not known", gaps);
         }
         let priority = match (spec.get("priority").integer(), self.name) {
             (Fact::Known(priority), _) => Some(priority),
             // There is one of them.
             (Fact::Absent, "BaselineAdminNetworkPolicy") => Some(0),
             _ => {
-                Gap::tell(&spec.get("priority"), "its priority is not known".to_owned(), gaps);
+                Gap::tell(&spec.get("priority"), "its priority is not known", gaps);
                 None
             }
         };
         let subject = match pods(&spec.get("subject"), gaps) {
             Ok(subject) => subject,
             Err(why) => Pods {
-                namespaces: Namespaces::Unknown(Gap::tell(&spec.get("subject"), why, gaps)),
+                namespaces: Namespaces::Unknown(Gap::tell(&spec.get("subject"), &why, gaps)),
                 selector: Selector::default(),
             },
         };
@@ -102,7 +108,7 @@ impl Kind {
             Direction::Ingress => ("ingress", "from"),
             Direction::Egress => ("egress", "to"),
         };
-        let items = Listed::of(&spec.get(list)).items();
+        let items = listed(&spec.get(list));
         let rule = |(at, item): (usize, &Cursor<'_>)| Rule {
             name: match item.get("name").text().ok() {
                 Some(name) => format!("{list}[{at}] {name:?}"),
@@ -125,22 +131,22 @@ impl Kind {
             Some("Pass") => Some(Action::Pass),
             Some(word) if word == self.allow => Some(Action::Allow),
             _ => {
-                Gap::tell(cursor, "an action that is not known".to_owned(), gaps);
+                Gap::tell(cursor, "an action that is not known", gaps);
                 None
             }
         }
     }
 
     fn ports(&self, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Ports {
-        let items = match Listed::of(cursor) {
-            Listed::Nothing => return Ports::all(),
-            other => other.items(),
-        };
+        let items = listed(cursor);
+        if items.is_empty() {
+            return Ports::all();
+        }
         let mut ports = Ports::none();
         for item in &items {
             if (self.port)(item, &mut ports).is_none() {
                 let message = "a port that is not understood".to_owned();
-                ports.unknown = Some(Gap::tell(item, message, gaps));
+                ports.unknown = Some(Gap::tell(item, &message, gaps));
             }
         }
         ports
@@ -148,7 +154,7 @@ impl Kind {
 }
 
 fn all_peers(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {
-    let items = Listed::of(cursor).items();
+    let items = listed(cursor);
     items.iter().map(|it| peer(it, gaps)).collect()
 }
 
@@ -156,26 +162,34 @@ fn peer(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Peer {
     if is_there(&cursor.get("networks")) {
         return match networks(&cursor.get("networks")) {
             Ok(addresses) => Peer::Networks(addresses),
-            Err(why) => Peer::Unknown(Gap::tell(cursor, why, gaps)),
+            Err(why) => Peer::Unknown(Gap::tell(cursor, &why, gaps)),
         };
     }
-    let outside = [("nodes", "the addresses of nodes"), ("domainNames", "the addresses of names")];
+    let outside = [
+        ("nodes", "the addresses of nodes"),
+        ("domainNames", "the addresses of names"),
+    ];
     for (key, what) in outside {
         if matches!(cursor.get(key).fact, Fact::Known(_)) {
-            return Peer::Outside(Gap::tell(&cursor.get(key), format!("{what} are not known"), gaps));
+            return Peer::Outside(Gap::tell(
+                &cursor.get(key),
+                &format!("{what} are not known"),
+                gaps,
+            ));
         }
     }
     match pods(cursor, gaps) {
         Ok(pods) => Peer::Pods(pods),
-        Err(why) => Peer::Unknown(Gap::tell(cursor, why, gaps)),
+        Err(why) => Peer::Unknown(Gap::tell(cursor, &why, gaps)),
     }
 }
 
 fn networks(cursor: &Cursor<'_>) -> Result<Addresses, String> {
     let mut all = Addresses::default();
-    for network in Listed::of(cursor).items() {
+    for network in listed(cursor) {
         let block = match network.text() {
-            Fact::Known(text) => Addresses::of_block(&text).ok_or_else(|| format!("{text:?} is no block of addresses"))?,
+            Fact::Known(text) => Addresses::of_block(&text)
+                .ok_or_else(|| format!("{text:?} is no block of addresses"))?,
             Fact::Absent => return Err("a block of addresses is missing".to_owned()),
             Fact::Unknown(why) => return Err(format!("a block of addresses is not known: {why}")),
         };
@@ -214,7 +228,9 @@ fn port_v1alpha1(cursor: &Cursor<'_>, ports: &mut Ports) -> Option<()> {
         let [first, last] = ["start", "end"].map(|key| between.get(key).integer().ok());
         ports.add(&range(protocol(&between)?, first?, last?)?);
     } else {
-        ports.named.push((None, cursor.get("namedPort").text().ok()?));
+        ports
+            .named
+            .push((None, cursor.get("namedPort").text().ok()?));
     }
     Some(())
 }

@@ -165,7 +165,9 @@ impl Ports {
     /// Why it may mean more than is known.
     pub(crate) fn why(&self, destination: Option<&Workload>) -> Option<Arc<str>> {
         let more = destination.and_then(|it| it.more_ports.clone());
-        self.unknown.clone().or(more.filter(|_| !self.named.is_empty()))
+        self.unknown
+            .clone()
+            .or(more.filter(|_| !self.named.is_empty()))
     }
 }
 
@@ -189,10 +191,12 @@ impl Policy {
 
     /// The blocks of addresses that its rules name.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &Addresses> {
-        self.each_rule().flat_map(|rule| &rule.peers).filter_map(|peer| match peer {
-            Peer::Block(addresses) | Peer::Networks(addresses) => Some(addresses),
-            Peer::Anyone | Peer::Pods(_) | Peer::Outside(_) | Peer::Unknown(_) => None,
-        })
+        self.each_rule()
+            .flat_map(|rule| &rule.peers)
+            .filter_map(|peer| match peer {
+                Peer::Block(addresses) | Peer::Networks(addresses) => Some(addresses),
+                Peer::Anyone | Peer::Pods(_) | Peer::Outside(_) | Peer::Unknown(_) => None,
+            })
     }
 }
 
@@ -209,7 +213,9 @@ pub(crate) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
 pub(crate) fn unordered(priorities: &[Option<i64>]) -> Vec<bool> {
     let is_shared = |at: usize| {
         let here = priorities[at];
-        let before = at.checked_sub(1).is_some_and(|before| priorities[before] == here);
+        let before = at
+            .checked_sub(1)
+            .is_some_and(|before| priorities[before] == here);
         here.is_none() || before || priorities.get(at + 1) == Some(&here)
     };
     (0..priorities.len()).map(is_shared).collect()

@@ -6,7 +6,7 @@ use super::{Action, Direction, Peer, Pods, Policy, Ports, Rule, Rules, Tier, ran
 use crate::{
     Addresses, Connections, Gap, Protocol,
     cluster::{name_of, namespace_of},
-    listed::{Listed, is_there},
+    listed::{is_there, listed},
     selector::{Namespaces, Selector},
 };
 
@@ -14,7 +14,8 @@ pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
     let objects = world.of_kind("NetworkPolicy").filter(|object| {
         let version = object.at("apiVersion").text().ok();
         // Calico has a kind of that name.
-        version.is_none_or(|it| it.starts_with("networking.k8s.io/") || it.starts_with("extensions/"))
+        version
+            .is_none_or(|it| it.starts_with("networking.k8s.io/") || it.starts_with("extensions/"))
     });
     objects.map(|object| policy(object, gaps)).collect()
 }
@@ -48,20 +49,26 @@ fn policy(object: &Resource, gaps: &mut Vec<Gap>) -> Policy {
     }
 }
 
-fn rules(spec: &Cursor<'_>, direction: Direction, namespace: &Namespaces, gaps: &mut Vec<Gap>) -> Rules {
+fn rules(
+    spec: &Cursor<'_>,
+    direction: Direction,
+    namespace: &Namespaces,
+    gaps: &mut Vec<Gap>,
+) -> Rules {
     let (list, peers, word) = match direction {
         Direction::Ingress => ("ingress", "from", "Ingress"),
         Direction::Egress => ("egress", "to", "Egress"),
     };
-    let items = Listed::of(&spec.get(list)).items();
-    let types = spec.get("policyTypes");
-    let is_said = match types.items().is_empty() {
+    let items = listed(&spec.get(list));
+    let types = listed(&spec.get("policyTypes"));
+    let is_said = match types.is_empty() {
         // Without types it is about egress only where it has rules for it.
         true => Truth::from(direction == Direction::Ingress || !items.is_empty()),
-        false => types.has(word),
+        false => Truth::any(types.iter().map(|it| it.equals(word))),
     };
     if let Truth::Unknown(why) = &is_said {
-        gaps.push(Gap::at(&types, format!("what it is about is not known: {why}")));
+        let message = format!("what it is about is not known: {why}");
+        Gap::tell(&spec.get("policyTypes"), &message, gaps);
     }
     let rule = |(at, rule): (usize, &Cursor<'_>)| Rule {
         name: format!("{list}[{at}]"),
@@ -78,10 +85,9 @@ fn rules(spec: &Cursor<'_>, direction: Direction, namespace: &Namespaces, gaps: 
 }
 
 fn all_peers(cursor: &Cursor<'_>, namespace: &Namespaces, gaps: &mut Vec<Gap>) -> Vec<Peer> {
-    match Listed::of(cursor) {
-        Listed::Nothing => vec![Peer::Anyone],
-        Listed::Wrong(at) => vec![unknown(&at, "peers are not a list", gaps)],
-        Listed::Items(items) => items.iter().map(|it| peer(it, namespace, gaps)).collect(),
+    match listed(cursor) {
+        items if items.is_empty() => vec![Peer::Anyone],
+        items => items.iter().map(|it| peer(it, namespace, gaps)).collect(),
     }
 }
 
@@ -106,7 +112,11 @@ fn peer(cursor: &Cursor<'_>, namespace: &Namespaces, gaps: &mut Vec<Gap>) -> Pee
             },
             selector: Selector::read(&pods, gaps),
         }),
-        (true, true) => unknown(cursor, "a peer is a block of addresses or pods, not both", gaps),
+        (true, true) => unknown(
+            cursor,
+            "a peer is a block of addresses or pods, not both",
+            gaps,
+        ),
         (false, false) => unknown(cursor, "a peer that says neither addresses nor pods", gaps),
     }
 }
@@ -120,23 +130,25 @@ fn outside(block: &Cursor<'_>) -> Result<Addresses, String> {
         Fact::Unknown(why) => Err(format!("a block of addresses is not known: {why}")),
     };
     let whole = one(&block.get("cidr"))?;
-    let excepted = Listed::of(&block.get("except")).items();
-    excepted.iter().try_fold(whole, |left, except| Ok(left.difference(&one(except)?)))
+    let excepted = listed(&block.get("except"));
+    excepted
+        .iter()
+        .try_fold(whole, |left, except| Ok(left.difference(&one(except)?)))
 }
 
 fn unknown(cursor: &Cursor<'_>, message: &str, gaps: &mut Vec<Gap>) -> Peer {
-    Peer::Unknown(Gap::tell(cursor, message.to_owned(), gaps))
+    Peer::Unknown(Gap::tell(cursor, message, gaps))
 }
 
 fn ports(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Ports {
-    let items = match Listed::of(cursor) {
-        Listed::Nothing => return Ports::all(),
-        other => other.items(),
-    };
+    let items = listed(cursor);
+    if items.is_empty() {
+        return Ports::all();
+    }
     let mut ports = Ports::none();
     for item in &items {
         if let Err(message) = port(item, &mut ports) {
-            ports.unknown = Some(Gap::tell(item, message, gaps));
+            ports.unknown = Some(Gap::tell(item, &message, gaps));
         }
     }
     ports
@@ -145,9 +157,8 @@ fn ports(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Ports {
 fn port(cursor: &Cursor<'_>, ports: &mut Ports) -> Result<(), String> {
     let protocol = match cursor.get("protocol").text() {
         Fact::Absent => Protocol::Tcp,
-        Fact::Known(name) => {
-            Protocol::of(&name).ok_or_else(|| format!("{name:?} is no protocol that policies know"))?
-        }
+        Fact::Known(name) => Protocol::of(&name)
+            .ok_or_else(|| format!("{name:?} is no protocol that policies know"))?,
         Fact::Unknown(why) => return Err(format!("a protocol is not known: {why}")),
     };
     let (port, last) = (cursor.get("port"), cursor.get("endPort"));

@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use self::table::{ALL, Id, NONE, Table};
 use crate::{
     Bounds, Connections,
-    held::{Held, HeldRule},
     cluster::Workload,
+    held::{Held, HeldRule},
     policy::{Action, Direction, Tier, unordered},
     set::Set,
 };
@@ -42,7 +42,11 @@ pub(crate) struct Sides<'a> {
 impl Relation {
     pub(crate) fn of(sides: &Sides<'_>) -> Self {
         let (class, members) = classes(sides);
-        let policies: Vec<Held> = sides.policies.iter().map(|it| it.of_each(&members)).collect();
+        let policies: Vec<Held> = sides
+            .policies
+            .iter()
+            .map(|it| it.of_each(&members))
+            .collect();
         let classes = members.len();
         let mut deciders = Deciders {
             members: &members,
@@ -54,7 +58,11 @@ impl Relation {
         let ingress: Vec<Decided> = (0..classes)
             .map(|to| deciders.decide(to, Direction::Ingress))
             .collect();
-        let (mut passing, mut kinds, mut places) = (Vec::with_capacity(classes * classes), Vec::new(), HashMap::new());
+        let (mut passing, mut kinds, mut places) = (
+            Vec::with_capacity(classes * classes),
+            Vec::new(),
+            HashMap::new(),
+        );
         for from in 0..classes {
             let egress = deciders.decide(from, Direction::Egress);
             for (to, taken) in ingress.iter().enumerate() {
@@ -101,7 +109,11 @@ impl Relation {
 /// The class of each endpoint, and one endpoint of each class.
 fn classes(sides: &Sides<'_>) -> (Vec<usize>, Vec<usize>) {
     let mut sets: Vec<&Set> = Vec::new();
-    for side in sides.policies.iter().flat_map(|it| [&it.ingress, &it.egress]) {
+    for side in sides
+        .policies
+        .iter()
+        .flat_map(|it| [&it.ingress, &it.egress])
+    {
         let peers = side.rules.iter().map(|rule| &rule.peers);
         for bounds in peers.chain([&side.subject]) {
             sets.extend([&bounds.least, &bounds.most]);
@@ -114,7 +126,10 @@ fn classes(sides: &Sides<'_>) -> (Vec<usize>, Vec<usize>) {
     let mut seen = HashMap::new();
     for (endpoint, (alike, escapes)) in sides.alike.iter().zip(sides.escape).enumerate() {
         let mut signature = vec![(*alike as u64) << 1 | u64::from(*escapes)];
-        let word = |sets: &[&Set]| sets.iter().fold(0, |word, set| word << 1 | u64::from(set.has(endpoint)));
+        let word = |sets: &[&Set]| {
+            sets.iter()
+                .fold(0, |word, set| word << 1 | u64::from(set.has(endpoint)))
+        };
         signature.extend(sets.chunks(64).map(word));
         let number = *seen.entry(signature).or_insert_with(|| {
             members.push(endpoint);
@@ -173,7 +188,9 @@ impl<'a> Deciders<'a> {
             }
         }
         for peer in 0..count {
-            let escapes = [class, peer].iter().any(|it| self.sides.escape[self.members[*it]]);
+            let escapes = [class, peer]
+                .iter()
+                .any(|it| self.sides.escape[self.members[*it]]);
             decided.allow[peer] = match escapes {
                 true => ALL,
                 false => self.table.one(decided.allow[peer], decided.reach[peer]),
@@ -193,7 +210,10 @@ impl<'a> Deciders<'a> {
             Tier::Admin | Tier::Baseline => unordered(&priorities),
         };
         let surely = |(it, unordered): (&'a Held, bool)| {
-            (it, !unordered && it.side(direction).subject.least.has(class))
+            (
+                it,
+                !unordered && it.side(direction).subject.least.has(class),
+            )
         };
         Asked {
             class,
