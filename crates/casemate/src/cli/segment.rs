@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 /// Ask who can reach whom in a cluster.
 #[derive(Debug, Subcommand)]
@@ -11,13 +11,45 @@ pub(crate) enum Segment {
     List(List),
     /// Say whether one can reach another, and by which rules.
     Reach(Reach),
+    /// Say it with every rule that was asked, those that did not fire included.
+    Explain(Reach),
     /// Say what passes now and did not before, and the other way round.
     Diff(Diff),
+    /// Fail if one can reach another, or if that is not known.
+    Forbid(Reach),
+    /// Draw who reaches whom.
+    Graph(Graph),
+}
+
+/// The manifests, and what they do not say.
+#[derive(Args, Debug)]
+pub(crate) struct Known {
+    /// The addresses of pods, as a block; may be repeated. `none`: in no block that a policy names. Without
+    /// it, whether a block of addresses is about pods is undetermined.
+    #[arg(long, value_name = "CIDR", value_parser = pod_network)]
+    pub(crate) pod_network: Vec<casemate_segment::Addresses>,
+
+    /// Whether policies hold pods on the network of their nodes, which is up to the network plugin.
+    #[arg(long, value_name = "HOW")]
+    pub(crate) host_network: Option<HostNetwork>,
+
+    /// Take namespaces that are not among the files, and the ingress controller, as having no labels.
+    #[arg(long)]
+    pub(crate) declared_only: bool,
+}
+
+/// What a network plugin does with pods on the network of their nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HostNetwork {
+    /// Policies hold them as others.
+    Held,
+    /// No policy holds them, and no selector means them.
+    Free,
 }
 
 /// List what passes.
 #[derive(Args, Debug)]
-#[command(after_help = "Exit status: 0 when it can be answered, whatever the answer; 2 when not.")]
+#[command(after_help = EXIT)]
 pub(crate) struct List {
     /// The manifests, charts and overlays of the cluster.
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
@@ -26,28 +58,35 @@ pub(crate) struct List {
     /// Only what comes from or goes to this workload: `notebook` or `lab/notebook`; may be repeated.
     #[arg(long, value_name = "WORKLOAD")]
     pub(crate) of: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) known: Known,
 }
 
 /// Ask about two.
 #[derive(Args, Debug)]
-#[command(after_help = "Exit status: 0 when it can be answered, whatever the answer; 2 when not.")]
+#[command(after_help = EXIT)]
 pub(crate) struct Reach {
     /// The manifests, charts and overlays of the cluster.
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) path: PathBuf,
 
-    /// The source: `notebook` or `lab/notebook`; `ingress-controller`; an address outside.
+    /// The source: `notebook` or `lab/notebook`; `ingress-controller`, `cloud-metadata`, `outside`, or an
+    /// address or a block outside.
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) from: String,
 
     /// The destination, said in the same way.
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) to: String,
+
+    #[command(flatten)]
+    pub(crate) known: Known,
 }
 
 /// Compare two clusters.
 #[derive(Args, Debug)]
-#[command(after_help = "Exit status: 0 when it can be answered, whatever the answer; 2 when not.")]
+#[command(after_help = EXIT)]
 pub(crate) struct Diff {
     /// What was.
     #[arg(value_hint = ValueHint::AnyPath)]
@@ -56,4 +95,42 @@ pub(crate) struct Diff {
     /// What is.
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) new: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) known: Known,
 }
+
+/// Draw who reaches whom.
+#[derive(Args, Debug)]
+pub(crate) struct Graph {
+    /// The manifests, charts and overlays of the cluster.
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: PathBuf,
+
+    /// A graph for Graphviz, or a table that a browser shows.
+    #[arg(long = "as", value_name = "DRAWING", default_value = "svg")]
+    pub(crate) drawing: Drawing,
+
+    #[command(flatten)]
+    pub(crate) known: Known,
+}
+
+/// How to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Drawing {
+    /// DOT, of Graphviz.
+    Dot,
+    /// A table of sources and destinations, as SVG.
+    Svg,
+}
+
+fn pod_network(text: &str) -> Result<casemate_segment::Addresses, String> {
+    match text {
+        "none" => Ok(casemate_segment::Addresses::default()),
+        _ => casemate_segment::Addresses::of_block(text)
+            .ok_or_else(|| "a block is written as 10.128.0.0/14, or none".to_owned()),
+    }
+}
+
+const EXIT: &str = "Exit status: `forbid` 0 when nothing passes for sure, else 1; the others 0 when they can \
+                    answer, whatever the answer; 2 when they cannot.";

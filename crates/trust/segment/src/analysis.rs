@@ -202,23 +202,37 @@ impl Analysis {
 
     /// What comes through Ingresses, Routes and Gateways.
     fn entered(&self) -> impl Iterator<Item = Edge<'_>> {
-        let controller = self.cluster.workloads.len();
-        (0..controller).filter_map(move |to| {
-            let ways = self
-                .entries
-                .iter()
-                .filter(|it| it.is_proxied && it.to == to);
-            let mut sent = ways.map(|it| &it.connections).peekable();
-            sent.peek()?;
-            let none = Bounds::<Connections>::default();
-            let sent = sent.fold(none, |all, it| all.union(it));
-            let connections = sent.intersection(self.relation().between(controller, to));
-            (!connections.most.is_empty()).then(|| Edge {
+        (0..self.cluster.workloads.len()).filter_map(move |to| {
+            Some(Edge {
                 from: Endpoint::Controller,
                 to: self.endpoint(to),
-                connections: Cow::Owned(connections),
+                connections: Cow::Owned(self.entered_at(to)?),
             })
         })
+    }
+
+    /// What comes to a workload in that way, if something may.
+    pub(crate) fn entered_at(&self, to: usize) -> Option<Bounds<Connections>> {
+        let sent = entry::sent(&self.ways_to(to).collect::<Vec<_>>());
+        let connections = sent.intersection(self.between(self.cluster.workloads.len(), to));
+        (!connections.most.is_empty()).then_some(connections)
+    }
+
+    /// What tells the ingress controller to send something to a workload.
+    pub(crate) fn ways_to(&self, to: usize) -> impl Iterator<Item = &Entry> {
+        self.entries
+            .iter()
+            .filter(move |it| it.is_proxied && it.to == to)
+    }
+
+    /// What policies let pass from one endpoint to another, by their places among all.
+    pub fn between(&self, from: usize, to: usize) -> &Bounds<Connections> {
+        self.relation().between(from, to)
+    }
+
+    /// The class of an endpoint: those of one are told apart by nothing.
+    pub(crate) fn class(&self, endpoint: usize) -> usize {
+        self.relation().class(endpoint)
     }
 
     /// The endpoints that `name` means: workloads by `name`, `namespace/name` or with `#part`,

@@ -31,6 +31,12 @@ pub struct Entry {
     pub origin: Origin,
 }
 
+/// What all of the ways send together.
+pub(crate) fn sent(ways: &[&Entry]) -> Bounds<Connections> {
+    let all = Bounds::<Connections>::default();
+    ways.iter().fold(all, |all, it| all.union(&it.connections))
+}
+
 /// A Service, as far as ways in look at it.
 struct Service<'a> {
     ports: Vec<Cursor<'a>>,

@@ -26,6 +26,7 @@ mod bounds;
 mod cluster;
 mod connections;
 mod diff;
+pub mod draw;
 mod entry;
 mod held;
 mod index;

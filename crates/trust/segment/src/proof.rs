@@ -5,7 +5,8 @@ use std::sync::Arc;
 use casemate_posture::{Origin, Truth};
 
 use crate::{
-    Analysis, Bounds, Connections, Endpoint,
+    Analysis, Bounds, Connections, Endpoint, Entry,
+    entry::sent,
     matching::Matching,
     policy::{Action, Direction, Policy, Rule, Tier, unordered},
 };
@@ -21,6 +22,8 @@ pub struct Proof<'a> {
     pub egress: Side<'a>,
     /// What the destination may take from the source.
     pub ingress: Side<'a>,
+    /// Where the source is the ingress controller: what tells it to send something there. It sends nothing else.
+    pub ways: Option<Vec<&'a Entry>>,
 }
 
 /// What one end decides.
@@ -77,14 +80,17 @@ impl Step<'_> {
 impl Proof<'_> {
     /// What passes.
     pub fn connections(&self) -> Bounds<Connections> {
-        self.egress
-            .connections
-            .intersection(&self.ingress.connections)
+        let (sent_out, taken) = (&self.egress.connections, &self.ingress.connections);
+        let passing = sent_out.intersection(taken);
+        match &self.ways {
+            Some(ways) => passing.intersection(&sent(ways)),
+            None => passing,
+        }
     }
 }
 
-pub(crate) fn prove(analysis: &Analysis, from: usize, to: usize) -> Proof<'_> {
-    let (from, to) = (analysis.endpoint(from), analysis.endpoint(to));
+pub(crate) fn prove(analysis: &Analysis, from: usize, at: usize) -> Proof<'_> {
+    let (from, to) = (analysis.endpoint(from), analysis.endpoint(at));
     let side = |subject, peer, direction| {
         let mut decision = Decision {
             analysis,
@@ -106,7 +112,9 @@ pub(crate) fn prove(analysis: &Analysis, from: usize, to: usize) -> Proof<'_> {
             steps: decision.steps,
         }
     };
+    let is_controller = matches!(from, Endpoint::Controller);
     Proof {
+        ways: is_controller.then(|| analysis.ways_to(at).collect()),
         egress: side(&from, &to, Direction::Egress),
         ingress: side(&to, &from, Direction::Ingress),
         from,

@@ -7,7 +7,7 @@ use casemate_segment::{Change, diff};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{read, tell};
+use super::{possible, read, shown, tell};
 use crate::{
     cli::{Format, Global, segment::Diff},
     output,
@@ -18,8 +18,8 @@ use crate::{
 pub(crate) struct Report {
     /// `casemate.segment-diff/1`.
     schema: &'static str,
-    /// Whether nothing is unknown that an answer hangs on.
-    exact: bool,
+    /// Whether everything in the files was understood.
+    complete: bool,
     /// Each pair between which something else passes.
     differences: Vec<Difference>,
     /// What is not known, with the files and lines.
@@ -35,56 +35,75 @@ struct Difference {
     from: String,
     /// The destination.
     to: String,
-    /// What passed.
+    /// What surely passed: `All Connections`, `No Connections`, or `TCP 80,8000-8080,UDP 53`.
     old: String,
-    /// What passes.
+    /// What may have passed at most, where that is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_possible: Option<String>,
+    /// What surely passes.
     new: String,
+    /// What may pass at most, where that is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_possible: Option<String>,
 }
 
 pub(super) fn run(global: &Global, arguments: &Diff) -> Result<ExitCode> {
-    let (old, new) = (read(global, &arguments.old)?, read(global, &arguments.new)?);
-    let differences = diff(&old.analysis, &new.analysis)
-        .into_iter()
-        .map(|it| Difference {
-            change: match it.change {
-                Change::Added => "added",
-                Change::Removed => "removed",
-                Change::Changed => "changed",
-            },
-            from: it.from,
-            to: it.to,
-            old: it.old.to_string(),
-            new: it.new.to_string(),
-        });
+    let known = &arguments.known;
+    let (old, new) = (
+        read(global, &arguments.old, known)?,
+        read(global, &arguments.new, known)?,
+    );
+    let differences = diff(&old.analysis, &new.analysis);
     let gaps = [old.gaps, new.gaps].concat();
-    let report = Report {
-        schema: "casemate.segment-diff/1",
-        exact: gaps.is_empty(),
-        differences: differences.collect(),
-        gaps,
-    };
-    match global.format {
-        Format::Json => output::print_json(&report)?,
-        _ => {
-            output::print_lines(&text(&report))?;
-            tell(global, &report.gaps);
-        }
+    if global.format != Format::Json {
+        output::print_lines(&text(&differences))?;
+        tell(global, &gaps);
+        return Ok(ExitCode::SUCCESS);
     }
+    let difference = |it: &casemate_segment::Difference| Difference {
+        change: word(it.change),
+        from: it.from.clone(),
+        to: it.to.clone(),
+        old: it.old.least.to_string(),
+        old_possible: possible(&it.old),
+        new: it.new.least.to_string(),
+        new_possible: possible(&it.new),
+    };
+    output::print_json(&Report {
+        schema: "casemate.segment-diff/1",
+        complete: gaps.is_empty(),
+        differences: differences.iter().map(difference).collect(),
+        gaps,
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(report: &Report) -> String {
+fn word(change: Change) -> &'static str {
+    match change {
+        Change::Added => "added",
+        Change::Removed => "removed",
+        Change::Changed => "changed",
+    }
+}
+
+fn text(differences: &[casemate_segment::Difference]) -> String {
     let mut text = String::new();
-    for it in &report.differences {
+    for it in differences {
         let what = match it.change {
-            "added" => it.new.clone(),
-            "removed" => it.old.clone(),
-            _ => format!("{} -> {}", it.old, it.new),
+            Change::Added => shown(&it.new),
+            Change::Removed => shown(&it.old),
+            Change::Changed => format!("{} -> {}", shown(&it.old), shown(&it.new)),
         };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{:7}  {} => {}: {what}", it.change, it.from, it.to);
+        let _ = writeln!(
+            text,
+            "{:7}  {} => {}: {what}",
+            word(it.change),
+            it.from,
+            it.to
+        );
     }
-    if report.differences.is_empty() {
+    if differences.is_empty() {
         text.push_str("the same passes\n");
     }
     text

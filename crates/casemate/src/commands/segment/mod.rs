@@ -1,6 +1,7 @@
 //! `casemate segment`.
 
 pub(crate) mod diff;
+mod graph;
 pub(crate) mod list;
 pub(crate) mod reach;
 
@@ -10,10 +11,13 @@ use anyhow::{Result, bail};
 use casemate_core::{Digest, Source, Subject, Survey};
 use casemate_inventory::{Entry, Options, each_file};
 use casemate_posture::{PostureSurvey, check::Persona};
-use casemate_segment::Analysis;
+use casemate_segment::{Addresses, Analysis, Assumptions, Bounds, Connections};
 
 use crate::{
-    cli::{Format, Global, segment::Segment},
+    cli::{
+        Format, Global,
+        segment::{HostNetwork, Known, Segment},
+    },
     output,
     progress::Ticker,
 };
@@ -25,18 +29,21 @@ pub(crate) fn run(global: &Global, command: &Segment) -> Result<ExitCode> {
     }
     match command {
         Segment::List(arguments) => list::run(global, arguments),
-        Segment::Reach(arguments) => reach::run(global, arguments),
+        Segment::Reach(arguments) => reach::run(global, arguments, reach::Asked::Reach),
+        Segment::Explain(arguments) => reach::run(global, arguments, reach::Asked::Explain),
+        Segment::Forbid(arguments) => reach::run(global, arguments, reach::Asked::Forbid),
         Segment::Diff(arguments) => diff::run(global, arguments),
+        Segment::Graph(arguments) => graph::run(global, arguments),
     }
 }
 
-/// A cluster that was read, and what of it is not known: where something is said, it may be otherwise.
+/// A cluster that was read, and what of its files is not known.
 struct Read {
     analysis: Analysis,
     gaps: Vec<String>,
 }
 
-fn read(global: &Global, root: &Path) -> Result<Read> {
+fn read(global: &Global, root: &Path, known: &Known) -> Result<Read> {
     let survey = PostureSurvey::new(Persona::Auditor);
     let ticker = Ticker::new(global.quiet);
     let file = |entry: &Entry, source: &dyn Source| {
@@ -55,13 +62,38 @@ fn read(global: &Global, root: &Path) -> Result<Read> {
             Err(why) => gaps.push(format!("{}: {why}", entry.file)),
         }
     }
-    let analysis = Analysis::of(&PostureSurvey::world(readings));
+    let analysis = Analysis::of(&PostureSurvey::world(readings), assumptions(known));
     if analysis.cluster().workloads.is_empty() {
         bail!("{} has no workload of Kubernetes", root.display());
     }
     let told = |gap: &casemate_segment::Gap| format!("{}: {}", gap.origin.location(), gap.message);
     gaps.extend(analysis.gaps().iter().map(told));
     Ok(Read { analysis, gaps })
+}
+
+fn assumptions(known: &Known) -> Assumptions {
+    let networks = known.pod_network.iter();
+    let together = |all: Addresses, it: &Addresses| all.union(it);
+    Assumptions {
+        pod_network: (!known.pod_network.is_empty())
+            .then(|| networks.fold(Addresses::default(), together)),
+        holds_host_network: known.host_network.map(|it| it == HostNetwork::Held),
+        declared_only: known.declared_only,
+    }
+}
+
+/// What passes, in a line.
+fn shown(connections: &Bounds<Connections>) -> String {
+    match (connections.is_exact(), connections.least.is_empty()) {
+        (true, _) => connections.least.to_string(),
+        (false, true) => format!("perhaps {}", connections.most),
+        (false, false) => format!("{}, perhaps {}", connections.least, connections.most),
+    }
+}
+
+/// What may pass beside what surely does, if something may.
+fn possible(connections: &Bounds<Connections>) -> Option<String> {
+    (!connections.is_exact()).then(|| connections.most.to_string())
 }
 
 /// Says on standard error what is not known.

@@ -3,11 +3,11 @@
 use std::{fmt::Write as _, process::ExitCode};
 
 use anyhow::{Result, bail};
-use casemate_segment::{Analysis, Connections, Effect, Proof, Side, Step};
+use casemate_segment::{Analysis, Bounds, Connections, Effect, Endpoint, Entry, Proof, Step};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{read, tell};
+use super::{Read, possible, read, shown, tell};
 use crate::{
     cli::{Format, Global, segment::Reach},
     output,
@@ -18,12 +18,15 @@ use crate::{
 pub(crate) struct Report {
     /// `casemate.segment-reach/1`.
     schema: &'static str,
-    /// Whether something passes.
-    reachable: bool,
-    /// Whether nothing is unknown that the answer hangs on.
-    exact: bool,
-    /// What passes: `All Connections`, `No Connections`, or `TCP 80,8000-8080,UDP 53`.
+    /// Whether something passes; null where that is not known.
+    reachable: Option<bool>,
+    /// Whether everything in the files was understood.
+    complete: bool,
+    /// What surely passes: `All Connections`, `No Connections`, or `TCP 80,8000-8080,UDP 53`.
     connections: String,
+    /// What may pass at most, where that is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    possible: Option<String>,
     /// Every rule on the way, in the order in which they are asked: those of the source, then those of the
     /// destination.
     proof: Vec<Told>,
@@ -38,7 +41,8 @@ struct Told {
     from: String,
     /// The destination.
     to: String,
-    /// Whose rule it is: `egress` of the source, `ingress` of the destination.
+    /// Whose rule it is: `way-in` of what tells the ingress controller where to send, `egress` of the source,
+    /// `ingress` of the destination.
     side: &'static str,
     /// The policy and its rule: `NetworkPolicy lab/open egress[0]`; nothing where no policy decides.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,17 +53,45 @@ struct Told {
     /// The line, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
-    /// `allows`, `denies`, `passes-on`, `isolates`, `default`; `other-peers` and `other-connections` of a rule
-    /// that did not fire.
+    /// `allows`, `denies`, `passes-on`, `isolates`, `default`, `escapes`; `unknown` of a rule that is not
+    /// understood; `other-peers` and `other-connections` of one that did not fire.
     effect: &'static str,
     /// Of what.
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<String>,
+    /// Why it is not known whether it did that, or of what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsure: Option<String>,
 }
 
-pub(super) fn run(global: &Global, arguments: &Reach) -> Result<ExitCode> {
-    let read = read(global, &arguments.path)?;
-    let analysis = &read.analysis;
+/// What is asked of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Reach,
+    Explain,
+    Forbid,
+}
+
+pub(super) fn run(global: &Global, arguments: &Reach, asked: Asked) -> Result<ExitCode> {
+    let read = read(global, &arguments.path, &arguments.known)?;
+    let proofs = prove(&read.analysis, arguments)?;
+    let connections = proofs.iter().map(Proof::connections);
+    let connections = connections
+        .reduce(|all, it| all.union(&it))
+        .unwrap_or_default();
+    match global.format {
+        Format::Json => output::print_json(&report(&read, &connections, &proofs))?,
+        _ => {
+            let answers = proofs.iter().map(|it| text(it, asked)).collect::<String>();
+            output::print_lines(&answers)?;
+            tell(global, &read.gaps);
+        }
+    }
+    let is_refused = asked == Asked::Forbid && !connections.most.is_empty();
+    Ok(ExitCode::from(u8::from(is_refused)))
+}
+
+fn prove<'a>(analysis: &'a Analysis, arguments: &Reach) -> Result<Vec<Proof<'a>>> {
     let find = |name: &str| {
         let found = analysis.find(name);
         match found.is_empty() {
@@ -68,41 +100,47 @@ pub(super) fn run(global: &Global, arguments: &Reach) -> Result<ExitCode> {
         }
     };
     let (from, to) = (find(&arguments.from)?, find(&arguments.to)?);
+    let is_inside = |at: usize| matches!(analysis.endpoint(at), Endpoint::Workload(_));
     let pairs = from
         .iter()
         .flat_map(|from| to.iter().map(move |to| (*from, *to)));
-    let proofs: Vec<Proof<'_>> = pairs
-        .filter(|(from, to)| from != to)
-        .map(|(from, to)| analysis.prove(from, to))
-        .collect();
+    let pairs = pairs.filter(|(from, to)| is_inside(*from) || is_inside(*to));
+    let proofs: Vec<_> = pairs.map(|(from, to)| analysis.prove(from, to)).collect();
     if proofs.is_empty() {
-        bail!("{} always reaches itself", arguments.from);
+        bail!("one of both has to be a workload: {}", known(analysis));
     }
-    let connections = proofs.iter().map(Proof::connections);
-    let connections = connections.fold(Connections::default(), |all, it| all.union(&it));
-    let report = Report {
+    Ok(proofs)
+}
+
+fn report(read: &Read, connections: &Bounds<Connections>, proofs: &[Proof<'_>]) -> Report {
+    Report {
         schema: "casemate.segment-reach/1",
-        reachable: !connections.is_empty(),
-        exact: read.gaps.is_empty(),
-        connections: connections.to_string(),
+        reachable: match (connections.least.is_empty(), connections.most.is_empty()) {
+            (false, _) => Some(true),
+            (true, true) => Some(false),
+            (true, false) => None,
+        },
+        complete: read.gaps.is_empty(),
+        connections: connections.least.to_string(),
+        possible: possible(connections),
         proof: proofs.iter().flat_map(told).collect(),
         gaps: read.gaps.clone(),
-    };
-    match global.format {
-        Format::Json => output::print_json(&report)?,
-        _ => {
-            output::print_lines(&text(&report, &proofs))?;
-            tell(global, &report.gaps);
-        }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn known(analysis: &Analysis) -> String {
     let workloads = analysis.cluster().workloads.iter().take(MAX_KNOWN);
-    let names: Vec<String> = workloads.map(ToString::to_string).collect();
+    let mut names: Vec<String> = workloads.map(ToString::to_string).collect();
+    if let Some(more) = analysis
+        .cluster()
+        .workloads
+        .len()
+        .checked_sub(MAX_KNOWN + 1)
+    {
+        names.push(format!("{} others", more + 1));
+    }
     format!(
-        "there are {}, ingress-controller, and addresses such as 192.0.2.1",
+        "there are {}, ingress-controller, cloud-metadata, outside, and addresses such as 192.0.2.1",
         names.join(", ")
     )
 }
@@ -124,9 +162,27 @@ fn told(proof: &Proof<'_>) -> Vec<Told> {
             file: location.map(|it| it.file.to_string()),
             effect,
             connections: connections.map(ToString::to_string),
+            unsure: step.unsure.as_deref().map(str::to_owned),
         }
     };
-    steps.map(told).collect()
+    let ways = proof.ways.iter().flatten().map(|way| way_in(proof, way));
+    ways.chain(steps.map(told)).collect()
+}
+
+fn way_in(proof: &Proof<'_>, way: &Entry) -> Told {
+    let location = way.origin.location();
+    Told {
+        from: proof.from.to_string(),
+        to: proof.to.to_string(),
+        side: "way-in",
+        rule: Some(format!("{} {}", way.kind, way.name)),
+        line: line(&location),
+        file: Some(location.file.to_string()),
+        effect: "allows",
+        connections: Some(way.connections.most.to_string()),
+        unsure: possible(&way.connections)
+            .map(|_| "whether it leads there is not known".to_owned()),
+    }
 }
 
 fn line(location: &casemate_core::Location) -> Option<u64> {
@@ -151,39 +207,50 @@ fn effect(effect: &Effect) -> (&'static str, Option<&Connections>) {
         Effect::Passes(it) => ("passes-on", Some(it)),
         Effect::Isolates(it) => ("isolates", Some(it)),
         Effect::Default(it) => ("default", Some(it)),
+        Effect::Unknown(it) => ("unknown", Some(it)),
+        Effect::Escapes => ("escapes", None),
         Effect::OtherPeers => ("other-peers", None),
         Effect::OtherConnections => ("other-connections", None),
     }
 }
 
-fn text(report: &Report, proofs: &[Proof<'_>]) -> String {
-    let mut text = String::new();
-    for proof in proofs {
+fn text(proof: &Proof<'_>, asked: Asked) -> String {
+    let mut text = format!(
+        "{} => {}: {}\n",
+        proof.from,
+        proof.to,
+        shown(&proof.connections())
+    );
+    let sides = [
+        ("egress", &proof.from, &proof.egress),
+        ("ingress", &proof.to, &proof.ingress),
+    ];
+    for (name, of, side) in sides {
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{} => {}: {}",
-            proof.from,
-            proof.to,
-            proof.connections()
-        );
-        for (name, side) in [("egress", &proof.egress), ("ingress", &proof.ingress)] {
-            let _ = writeln!(text, "  {name}: {}", side.connections);
-            text.extend(
-                side.steps
-                    .iter()
-                    .map(|step| format!("    {}\n", sentence(step, side))),
-            );
+        let _ = writeln!(text, "  {name} of {of}: {}", shown(&side.connections));
+        let fired =
+            |it: &&Step<'_>| !matches!(it.effect, Effect::OtherPeers | Effect::OtherConnections);
+        let told: Vec<&Step<'_>> = match asked {
+            Asked::Explain => side.steps.iter().collect(),
+            Asked::Reach | Asked::Forbid => side.steps.iter().filter(fired).collect(),
+        };
+        text.extend(told.iter().map(|step| format!("    {}\n", sentence(step))));
+        match side.steps.len() - told.len() {
+            0 => {}
+            1 => text.push_str("    1 rule is about others (segment explain tells it)\n"),
+            more => {
+                let _ = writeln!(
+                    text,
+                    "    {more} rules are about others (segment explain tells them)"
+                );
+            }
         }
-    }
-    if !report.exact {
-        text.push_str("This may be otherwise: something is not known.\n");
     }
     text
 }
 
-fn sentence(step: &Step<'_>, side: &Side<'_>) -> String {
-    let rule = name(step).unwrap_or_else(|| "no policy decides".to_owned());
+fn sentence(step: &Step<'_>) -> String {
+    let rule = name(step).unwrap_or_else(|| "no policy".to_owned());
     let place = step
         .origin()
         .map(|it| format!(" ({})", it.location()))
@@ -192,17 +259,21 @@ fn sentence(step: &Step<'_>, side: &Side<'_>) -> String {
         Effect::Allows(it) => format!("allows {it}"),
         Effect::Denies(it) => format!("denies {it}"),
         Effect::Passes(it) => format!("leaves {it} to the next tier"),
-        Effect::Isolates(_) if side.connections.is_empty() => {
-            "selects the pods, and no rule allows this".to_owned()
-        }
+        Effect::Unknown(it) => format!("does nobody knows what with {it}"),
         Effect::Isolates(it) => format!("selects the pods, and no rule allows {it}"),
-        Effect::Default(it) => format!("so {it} pass"),
+        Effect::Escapes => "holds what stays on one node".to_owned(),
+        Effect::Default(it) => format!("decides of {it}, which pass"),
         Effect::OtherPeers => "is about other peers".to_owned(),
         Effect::OtherConnections => {
             "is about other ports, or such as were decided before".to_owned()
         }
     };
-    format!("{rule} {what}{place}")
+    let unsure = step
+        .unsure
+        .as_ref()
+        .map(|why| format!("; not sure: {why}"))
+        .unwrap_or_default();
+    format!("{rule} {what}{place}{unsure}")
 }
 
 const MAX_KNOWN: usize = 12;
