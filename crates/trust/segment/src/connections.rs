@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
-
 use crate::Intervals;
 
 /// A protocol that policies of Kubernetes know.
@@ -135,12 +133,6 @@ impl fmt::Display for Connections {
             "" => f.write_str("No Connections"),
             _ => Ok(()),
         }
-    }
-}
-
-impl Serialize for Connections {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

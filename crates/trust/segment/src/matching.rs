@@ -110,6 +110,15 @@ impl Matching<'_> {
     /// Whether pods have their addresses in a block.
     pub(crate) fn block(self, block: &Addresses) -> Truth {
         let Some(network) = &self.assumptions.pod_network else {
+            let never = NEVER_OF_PODS
+                .iter()
+                .filter_map(|it| Addresses::of_block(it));
+            if never
+                .fold(block.clone(), |left, it| left.difference(&it))
+                .is_empty()
+            {
+                return Truth::No;
+            }
             return Truth::Unknown("pods may have addresses in the block, or not".into());
         };
         if network.intersection(block).is_empty() {
@@ -133,3 +142,14 @@ impl Matching<'_> {
 
 const ON_HOST: &str =
     "whether policies hold a pod on the network of its node is up to the network plugin";
+
+/// No network gives such addresses to pods: link-local ones, where metadata services are, loopback, and
+/// multicast (RFC 6890, RFC 5771, RFC 4291).
+const NEVER_OF_PODS: &[&str] = &[
+    "169.254.0.0/16",
+    "127.0.0.0/8",
+    "224.0.0.0/4",
+    "fe80::/10",
+    "::1/128",
+    "ff00::/8",
+];

@@ -377,6 +377,8 @@ spec: {{podSelector: {{}}, ingress: [{{from: [{{ipBlock: {{cidr: {block}}}}}]}}]
         (passing.least.is_all(), passing.most.is_all())
     };
     assert_eq!(from("10.0.0.0/8", None), (false, true));
+    // Link-local addresses are those of nobody's pods.
+    assert_eq!(from("169.254.169.254/32", None), (false, false));
     assert_eq!(from("10.0.0.0/8", Some("10.4.0.0/14")), (true, true));
     assert_eq!(from("10.0.0.0/8", Some("100.64.0.0/10")), (false, false));
     assert_eq!(from("10.5.0.0/16", Some("10.4.0.0/14")), (false, true));
