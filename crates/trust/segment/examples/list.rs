@@ -36,10 +36,14 @@ fn main() -> io::Result<()> {
                 let (old, new) = (shown(&it.old), shown(&it.new));
                 format!("{:?} {} => {} : {old} | {new}", it.change, it.from, it.to)
             };
-            diff(&analysis, &other).into_iter().map(line).collect()
+            diff(&analysis, &other)
+                .map_err(io::Error::other)?
+                .into_iter()
+                .map(line)
+                .collect()
         }
         None => {
-            let edges = analysis.edges();
+            let edges = analysis.edges().map_err(io::Error::other)?;
             edges
                 .map(|it| format!("{} => {} : {}", it.from, it.to, shown(&it.connections)))
                 .collect()

@@ -35,11 +35,16 @@ fn main() -> io::Result<()> {
             .sum::<usize>()
     });
 
-    let ((endpoints, classes), related) = timed(|| analysis.classes());
+    let (classes, related) = timed(|| analysis.classes());
+    let (endpoints, classes) = classes.map_err(io::Error::other)?;
     let (open, walked) = timed(|| {
         let pairs = (0..count).flat_map(|from| (0..count).map(move |to| (from, to)));
         pairs
-            .filter(|(from, to)| !analysis.between(*from, *to).most.is_empty())
+            .filter(|(from, to)| {
+                analysis
+                    .between(*from, *to)
+                    .is_ok_and(|it| !it.most.is_empty())
+            })
             .count()
     });
     let question = asked / f64::from(u32::try_from(QUESTIONS).expect("few"));

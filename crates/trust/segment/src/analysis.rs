@@ -1,6 +1,12 @@
 //! The endpoints of a cluster, its policies upon them, and what is asked of both.
 
-use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+    sync::OnceLock,
+};
 
 use casemate_posture::{Cursor, Origin, World};
 
@@ -12,7 +18,7 @@ use crate::{
     index::Index,
     matching::Matching,
     policy, proof,
-    relation::{Relation, Sides},
+    relation::{Relation, Sides, TooLarge},
 };
 
 /// Something that is not known, so that answers may not be exact.
@@ -83,7 +89,7 @@ pub struct Analysis {
     policies: Vec<Policy>,
     entries: Vec<Entry>,
     gaps: Vec<Gap>,
-    relation: OnceLock<Relation>,
+    relation: OnceLock<Result<Relation, TooLarge>>,
 }
 
 impl Analysis {
@@ -137,8 +143,12 @@ impl Analysis {
 
     /// What passes from one endpoint to another, as far as policies let it: between workloads, with what is
     /// outside, and through the ways in. Addresses outside that have the same fate are one endpoint.
-    pub fn edges(&self) -> impl Iterator<Item = Edge<'_>> {
-        let relation = self.relation();
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`].
+    pub fn edges(&self) -> Result<impl Iterator<Item = Edge<'_>>, TooLarge> {
+        let relation = self.relation()?;
         let count = self.cluster.workloads.len();
         let pairs = (0..count).flat_map(move |from| (0..count).map(move |to| (from, to)));
         let inside = pairs
@@ -151,17 +161,18 @@ impl Analysis {
                     connections: Cow::Borrowed(connections),
                 })
             });
-        inside.chain(self.outer()).chain(self.entered())
+        Ok(inside
+            .chain(self.outer(relation))
+            .chain(self.entered(relation)))
     }
 
-    fn outer(&self) -> impl Iterator<Item = Edge<'_>> {
-        let relation = self.relation();
+    fn outer<'a>(&'a self, relation: &'a Relation) -> impl Iterator<Item = Edge<'a>> {
         let mut kept: HashMap<(usize, bool), Fates<'_>> = HashMap::new();
         let ends = (0..self.cluster.workloads.len()).flat_map(|at| [(at, true), (at, false)]);
         ends.flat_map(move |(at, is_to)| {
             let fates = kept
                 .entry((relation.class(at), is_to))
-                .or_insert_with(|| self.fates(at, is_to));
+                .or_insert_with(|| self.fates(relation, at, is_to));
             let edge = |(addresses, connections): &(Addresses, &'_ Bounds<Connections>)| {
                 let outside = Endpoint::Outside(Cow::Owned(addresses.clone()));
                 let (from, to) = match is_to {
@@ -179,7 +190,7 @@ impl Analysis {
     }
 
     /// The addresses outside by what passes between them and a workload.
-    fn fates(&self, at: usize, is_to: bool) -> Fates<'_> {
+    fn fates<'a>(&self, relation: &'a Relation, at: usize, is_to: bool) -> Fates<'a> {
         let first = self.cluster.workloads.len() + 1;
         let mut fates = Fates::new();
         for (place, part) in self.outside.iter().enumerate() {
@@ -188,7 +199,7 @@ impl Analysis {
             } else {
                 (at, first + place)
             };
-            let connections = self.relation().between(from, to);
+            let connections = relation.between(from, to);
             if connections.most.is_empty() {
                 continue;
             }
@@ -201,20 +212,20 @@ impl Analysis {
     }
 
     /// What comes through Ingresses, Routes and Gateways.
-    fn entered(&self) -> impl Iterator<Item = Edge<'_>> {
+    fn entered<'a>(&'a self, relation: &'a Relation) -> impl Iterator<Item = Edge<'a>> {
         (0..self.cluster.workloads.len()).filter_map(move |to| {
             Some(Edge {
                 from: Endpoint::Controller,
                 to: self.endpoint(to),
-                connections: Cow::Owned(self.entered_at(to)?),
+                connections: Cow::Owned(self.entered_at(relation, to)?),
             })
         })
     }
 
     /// What comes to a workload in that way, if something may.
-    pub(crate) fn entered_at(&self, to: usize) -> Option<Bounds<Connections>> {
+    pub(crate) fn entered_at(&self, relation: &Relation, to: usize) -> Option<Bounds<Connections>> {
         let sent = entry::sent(&self.ways_to(to).collect::<Vec<_>>());
-        let connections = sent.intersection(self.between(self.cluster.workloads.len(), to));
+        let connections = sent.intersection(relation.between(self.cluster.workloads.len(), to));
         (!connections.most.is_empty()).then_some(connections)
     }
 
@@ -226,13 +237,12 @@ impl Analysis {
     }
 
     /// What policies let pass from one endpoint to another, by their places among all.
-    pub fn between(&self, from: usize, to: usize) -> &Bounds<Connections> {
-        self.relation().between(from, to)
-    }
-
-    /// The class of an endpoint: those of one are told apart by nothing.
-    pub(crate) fn class(&self, endpoint: usize) -> usize {
-        self.relation().class(endpoint)
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`].
+    pub fn between(&self, from: usize, to: usize) -> Result<&Bounds<Connections>, TooLarge> {
+        Ok(self.relation()?.between(from, to))
     }
 
     /// The endpoints that `name` means: workloads by `name`, `namespace/name` or with `#part`,
@@ -275,8 +285,12 @@ impl Analysis {
     }
 
     /// How many endpoints there are, and into how many classes they fall.
-    pub fn classes(&self) -> (usize, usize) {
-        (self.bound(), self.relation().classes())
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`].
+    pub fn classes(&self) -> Result<(usize, usize), TooLarge> {
+        Ok((self.bound(), self.relation()?.classes()))
     }
 
     pub(crate) fn matching(&self) -> Matching<'_> {
@@ -286,27 +300,30 @@ impl Analysis {
         }
     }
 
-    fn relation(&self) -> &Relation {
-        self.relation.get_or_init(|| {
-            let matching = self.matching();
-            let endpoints: Vec<Endpoint<'_>> =
-                (0..self.bound()).map(|at| self.endpoint(at)).collect();
-            let mut index = Index::of(matching, &endpoints);
-            let held: Vec<Held> = self
+    pub(crate) fn relation(&self) -> Result<&Relation, TooLarge> {
+        let relation = self.relation.get_or_init(|| {
+            let rules: usize = self
                 .policies
                 .iter()
-                .map(|it| Held::of(it, &mut index))
-                .collect();
+                .map(|it| it.each_rule().count() + 1)
+                .sum();
+            if rules.saturating_mul(self.bound()) > MAX_HELD {
+                return Err(TooLarge);
+            }
+            let matching = self.matching();
+            let places = 0..self.bound();
+            let endpoints: Vec<Endpoint<'_>> = places.map(|at| self.endpoint(at)).collect();
+            let mut index = Index::of(matching, &endpoints);
+            let held = self.policies.iter().map(|it| Held::of(it, &mut index));
+            let escapes = endpoints.iter().map(|it| matching.escapes(it));
             Relation::of(&Sides {
+                policies: &held.collect::<Vec<_>>(),
                 workloads: &self.cluster.workloads,
                 alike: &self.alike(),
-                escape: &endpoints
-                    .iter()
-                    .map(|it| matching.escapes(it))
-                    .collect::<Vec<_>>(),
-                policies: &held,
+                escape: &escapes.collect::<Vec<_>>(),
             })
-        })
+        });
+        relation.as_ref().map_err(|it| *it)
     }
 
     /// A number for each endpoint, which those share whose ports have the same names, as far as rules ask.
@@ -334,12 +351,23 @@ impl Analysis {
     }
 }
 
+/// Whom each rule is about is two bits for each endpoint, and as much again for some of them.
+const MAX_HELD: usize = 1 << 30;
+
 /// Addresses outside by what passes.
 type Fates<'a> = Vec<(Addresses, &'a Bounds<Connections>)>;
 
 /// The addresses outside of the cluster, cut into those that policies tell apart.
 fn outside(policies: &[Policy], assumptions: &Assumptions) -> Vec<Addresses> {
-    let mut blocks: Vec<Addresses> = policies.iter().flat_map(Policy::blocks).cloned().collect();
+    let mut blocks: Vec<Addresses> = Vec::new();
+    let mut seen = HashSet::new();
+    blocks.extend(
+        policies
+            .iter()
+            .flat_map(Policy::blocks)
+            .filter(|it| seen.insert(*it))
+            .cloned(),
+    );
     blocks.extend(Addresses::of_block(METADATA));
     let inside = assumptions.pod_network.clone().unwrap_or_default();
     // A cluster that speaks IPv6 says so somewhere.

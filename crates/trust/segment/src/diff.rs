@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use crate::{Addresses, Analysis, Bounds, Connections, Endpoint};
+use crate::{Addresses, Analysis, Bounds, Connections, Endpoint, TooLarge};
 
 /// A pair of endpoints between which something else passes than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +31,12 @@ pub enum Change {
 }
 
 /// What is different between the two, in the order of the endpoints' names.
-pub fn diff(old: &Analysis, new: &Analysis) -> Vec<Difference> {
-    let (old, new) = (Passing::of(old), Passing::of(new));
+///
+/// # Errors
+///
+/// [`TooLarge`].
+pub fn diff(old: &Analysis, new: &Analysis) -> Result<Vec<Difference>, TooLarge> {
+    let (old, new) = (Passing::of(old)?, Passing::of(new)?);
     let mut differences: Vec<Difference> = Vec::new();
     let none = Bounds::<Connections>::default();
     for pair in old
@@ -61,7 +65,7 @@ pub fn diff(old: &Analysis, new: &Analysis) -> Vec<Difference> {
         }
     }
     differences.sort_by(|a, b| (&a.from, &a.to).cmp(&(&b.from, &b.to)));
-    differences
+    Ok(differences)
 }
 
 fn difference(from: &str, to: &str, old: &Passed, new: &Passed) -> Difference {
@@ -89,9 +93,9 @@ struct Passing {
 }
 
 impl Passing {
-    fn of(analysis: &Analysis) -> Self {
+    fn of(analysis: &Analysis) -> Result<Self, TooLarge> {
         let mut passing = Self::default();
-        for edge in analysis.edges() {
+        for edge in analysis.edges()? {
             let mut outside = |name: &Endpoint<'_>, is_to: bool, addresses: &Addresses| {
                 let all = passing
                     .outside
@@ -108,7 +112,7 @@ impl Passing {
                 }
             }
         }
-        passing
+        Ok(passing)
     }
 }
 

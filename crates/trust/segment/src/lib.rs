@@ -52,3 +52,4 @@ pub use intervals::{Intervals, Number};
 pub use labels::Labels;
 pub use policy::{Action, Direction, Policy, Rule, Tier};
 pub use proof::{Effect, Proof, Side, Step};
+pub use relation::TooLarge;

@@ -57,7 +57,7 @@ fn passing(policies: &str) -> String {
 fn one(analysis: &Analysis, from: &str, to: &str) -> Bounds<Connections> {
     let (from, to) = (analysis.find(from)[0], analysis.find(to)[0]);
     let proof = analysis.prove(from, to);
-    let edge = analysis.edges().find(|it| {
+    let edge = analysis.edges().expect("small").find(|it| {
         it.from.to_string() == proof.from.to_string() && it.to.to_string() == proof.to.to_string()
     });
     let listed = edge
@@ -523,6 +523,7 @@ spec: {{podSelector: {{}}, ingress: [{{from: [{from}]}}]}}
         let analysis = assumed(&objects(from), assumptions);
         let edges = analysis
             .edges()
+            .expect("small")
             .filter(|it| matches!(it.from, Endpoint::Controller));
         let shown = |it: &Bounds<Connections>| format!("{} to {}", it.least, it.most);
         edges

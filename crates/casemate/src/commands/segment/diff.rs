@@ -53,7 +53,7 @@ pub(super) fn run(global: &Global, arguments: &Diff) -> Result<ExitCode> {
         read(global, &arguments.old, known)?,
         read(global, &arguments.new, known)?,
     );
-    let differences = diff(&old.analysis, &new.analysis);
+    let differences = diff(&old.analysis, &new.analysis)?;
     let gaps = [old.gaps, new.gaps].concat();
     if global.format != Format::Json {
         output::print_lines(&text(&differences))?;

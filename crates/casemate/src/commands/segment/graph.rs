@@ -20,8 +20,8 @@ pub(super) fn run(global: &Global, arguments: &Graph) -> Result<ExitCode> {
     }
     let read = read(global, &arguments.path, &arguments.known)?;
     let drawing = match arguments.drawing {
-        Drawing::Dot => draw::dot(&read.analysis),
-        Drawing::Svg => draw::svg(&read.analysis),
+        Drawing::Dot => draw::dot(&read.analysis)?,
+        Drawing::Svg => draw::svg(&read.analysis)?,
     };
     output::print(&drawing)?;
     tell(global, &read.gaps);

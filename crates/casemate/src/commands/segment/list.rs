@@ -79,7 +79,7 @@ pub(super) fn run(global: &Global, arguments: &List) -> Result<ExitCode> {
     };
     let is_listed =
         |it: &Edge<'_>| arguments.of.is_empty() || is_meant(&it.from) || is_meant(&it.to);
-    let edges = read.analysis.edges().filter(is_listed);
+    let edges = read.analysis.edges()?.filter(is_listed);
     if global.format != Format::Json {
         let lines = edges.map(|it| {
             [

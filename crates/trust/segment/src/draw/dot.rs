@@ -3,12 +3,16 @@
 use std::fmt::Write as _;
 
 use super::Picture;
-use crate::{Analysis, Bounds, Connections};
+use crate::{Analysis, Bounds, Connections, TooLarge};
 
 /// Who reaches whom, as a directed graph: an edge for each pair between which something passes or may, a box
 /// for each namespace.
-pub fn dot(analysis: &Analysis) -> String {
-    let picture = Picture::of(analysis);
+///
+/// # Errors
+///
+/// [`TooLarge`].
+pub fn dot(analysis: &Analysis) -> Result<String, TooLarge> {
+    let picture = Picture::of(analysis)?;
     let mut text = String::from(
         "digraph reach {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n",
     );
@@ -50,7 +54,7 @@ pub fn dot(analysis: &Analysis) -> String {
         );
     }
     text.push_str("}\n");
-    text
+    Ok(text)
 }
 
 fn style(connections: &Bounds<Connections>) -> String {

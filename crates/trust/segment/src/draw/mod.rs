@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 pub use self::{dot::dot, svg::svg};
 
-use crate::{Analysis, Bounds, Connections, Endpoint};
+use crate::{Analysis, Bounds, Connections, Endpoint, TooLarge, relation::Relation};
 
 /// Workloads of one namespace that nothing tells apart, or what is outside.
 struct Group {
@@ -41,19 +41,22 @@ impl Group {
 }
 
 impl Picture {
-    fn of(analysis: &Analysis) -> Self {
-        let mut all = groups(analysis);
+    fn of(analysis: &Analysis) -> Result<Self, TooLarge> {
+        let relation = analysis.relation()?;
+        let mut all = groups(analysis, relation);
         let left_out = all.len().saturating_sub(MAX_GROUPS);
         all.truncate(MAX_GROUPS);
         let pairs = all
             .iter()
             .flat_map(|from| all.iter().map(move |to| (from, to)));
-        let cells = pairs.map(|(from, to)| cell(analysis, from, to)).collect();
-        Self {
+        let cells = pairs
+            .map(|(from, to)| cell(analysis, relation, from, to))
+            .collect();
+        Ok(Self {
             groups: all,
             cells,
             left_out,
-        }
+        })
     }
 
     /// What passes from each group to each, where something is to be said.
@@ -64,7 +67,7 @@ impl Picture {
     }
 }
 
-fn groups(analysis: &Analysis) -> Vec<Group> {
+fn groups(analysis: &Analysis, relation: &Relation) -> Vec<Group> {
     let outside = Group {
         namespace: None,
         names: vec!["outside".to_owned()],
@@ -83,7 +86,7 @@ fn groups(analysis: &Analysis) -> Vec<Group> {
     for (at, workload) in analysis.cluster().workloads.iter().enumerate() {
         let namespace = workload.namespace.to_string();
         let group = by_class
-            .entry((namespace.clone(), analysis.class(at)))
+            .entry((namespace.clone(), relation.class(at)))
             .or_insert_with(|| Group {
                 namespace: Some(namespace),
                 names: Vec::new(),
@@ -104,7 +107,12 @@ fn groups(analysis: &Analysis) -> Vec<Group> {
 
 /// What passes between some endpoints of both; nothing between two that are outside, or for a group of one with
 /// itself.
-fn cell(analysis: &Analysis, from: &Group, to: &Group) -> Option<Bounds<Connections>> {
+fn cell(
+    analysis: &Analysis,
+    relation: &Relation,
+    from: &Group,
+    to: &Group,
+) -> Option<Bounds<Connections>> {
     let is_one = from.endpoints == to.endpoints && from.names.len() == 1;
     if is_one || (from.namespace.is_none() && to.namespace.is_none()) {
         return None;
@@ -114,8 +122,8 @@ fn cell(analysis: &Analysis, from: &Group, to: &Group) -> Option<Bounds<Connecti
         .iter()
         .flat_map(|from| to.endpoints.iter().map(move |to| (*from, *to)));
     let passing = pairs.filter_map(|(from, to)| match analysis.endpoint(from) {
-        Endpoint::Controller => analysis.entered_at(to),
-        _ => Some(analysis.between(from, to).clone()),
+        Endpoint::Controller => analysis.entered_at(relation, to),
+        _ => Some(relation.between(from, to).clone()),
     });
     match analysis.endpoint(to.endpoints[0]) {
         // Nothing asks for the ingress controller.

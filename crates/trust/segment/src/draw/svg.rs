@@ -3,12 +3,16 @@
 use std::fmt::Write as _;
 
 use super::Picture;
-use crate::{Analysis, Bounds, Connections};
+use crate::{Analysis, Bounds, Connections, TooLarge};
 
 /// Who reaches whom, as a table: sources down, destinations across, a square for each pair. What a square says
 /// in words stands beside the pointer.
-pub fn svg(analysis: &Analysis) -> String {
-    Page::of(&Picture::of(analysis)).text
+///
+/// # Errors
+///
+/// [`TooLarge`].
+pub fn svg(analysis: &Analysis) -> Result<String, TooLarge> {
+    Ok(Page::of(&Picture::of(analysis)?).text)
 }
 
 /// How large things are, in pixels.

@@ -6,9 +6,9 @@
 
 mod table;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
-use self::table::{ALL, Id, NONE, Table};
+use self::table::{ALL, Id, NONE, Numbered, Table};
 use crate::{
     Bounds, Connections,
     cluster::Workload,
@@ -39,54 +39,60 @@ pub(crate) struct Sides<'a> {
     pub(crate) policies: &'a [Held],
 }
 
+/// Why there is no relation: it would take more memory than a question about two is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("policies tell more endpoints apart than can be compared all at once: ask about two, or name a part of the tree")
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
 impl Relation {
-    pub(crate) fn of(sides: &Sides<'_>) -> Self {
+    pub(crate) fn of(sides: &Sides<'_>) -> Result<Self, TooLarge> {
         let (class, members) = classes(sides);
-        let policies: Vec<Held> = sides
-            .policies
-            .iter()
-            .map(|it| it.of_each(&members))
-            .collect();
         let classes = members.len();
+        if classes > MAX_CLASSES {
+            return Err(TooLarge);
+        }
+        let each = sides.policies.iter().map(|it| it.of_each(&members));
+        let policies: Vec<Held> = each.collect();
         let mut deciders = Deciders {
             members: &members,
             sides,
             policies: &policies,
             table: Table::default(),
+            fates: Numbered::default(),
             ports: HashMap::new(),
         };
-        let ingress: Vec<Decided> = (0..classes)
+        let ingress: Vec<Vec<Id>> = (0..classes)
             .map(|to| deciders.decide(to, Direction::Ingress))
             .collect();
-        let (mut passing, mut kinds, mut places) = (
-            Vec::with_capacity(classes * classes),
-            Vec::new(),
-            HashMap::new(),
-        );
+        let mut passing = Vec::with_capacity(classes * classes);
+        let mut kinds = Numbered::default();
+        let mut made = HashMap::new();
         for from in 0..classes {
             let egress = deciders.decide(from, Direction::Egress);
-            for (to, taken) in ingress.iter().enumerate() {
-                let table = &mut deciders.table;
-                let least = table.one(egress.deny[to], taken.deny[from]);
-                let least = table.without(ALL, least);
-                let most = table.both(egress.allow[to], taken.allow[from]);
-                let place = *places.entry((least, most)).or_insert_with(|| {
-                    kinds.push(Bounds {
-                        least: table.get(least).clone(),
-                        most: table.get(most).clone(),
-                    });
-                    // As many as there are sets of connections, two of which are a number.
-                    Id::try_from(kinds.len() - 1).expect("fewer than pairs of ids")
-                });
-                passing.push(place);
+            if deciders.table.is_full() {
+                return Err(TooLarge);
+            }
+            for (sent, taken) in egress.into_iter().zip(&ingress) {
+                let fates = (sent, taken[from]);
+                let kind = made
+                    .entry(fates)
+                    .or_insert_with(|| kinds.number(deciders.both(fates)));
+                passing.push(*kind);
             }
         }
-        Self {
+        Ok(Self {
             class,
             classes,
             passing,
-            kinds,
-        }
+            kinds: kinds.items,
+        })
     }
 
     /// The connections that pass from one endpoint to another.
@@ -140,6 +146,12 @@ fn classes(sides: &Sides<'_>) -> (Vec<usize>, Vec<usize>) {
     (class, members)
 }
 
+/// More take more than 300 MB: two numbers for each pair.
+const MAX_CLASSES: usize = 6_000;
+
+/// What may be allowed and what may be denied between two, as one end decides.
+type Fate = (Id, Id);
+
 /// Decides for one class and all its peers.
 struct Deciders<'a> {
     /// An endpoint of each class.
@@ -148,6 +160,7 @@ struct Deciders<'a> {
     /// The policies, upon the classes.
     policies: &'a [Held],
     table: Table,
+    fates: Numbered<Fate>,
     /// What the ports of a rule are, by the rule and the class of the destination.
     ports: HashMap<(*const HeldRule, usize), Bounds<Id>>,
 }
@@ -171,8 +184,20 @@ struct Asked<'p> {
 }
 
 impl<'a> Deciders<'a> {
-    /// What the endpoints of a class may take from, or send to, each class.
-    fn decide(&mut self, class: usize, direction: Direction) -> Decided {
+    /// What passes where both ends have decided.
+    fn both(&mut self, (sent, taken): (Id, Id)) -> Bounds<Connections> {
+        let [sent, taken] = [sent, taken].map(|it| self.fates.items[it as usize]);
+        let most = self.table.both(sent.0, taken.0);
+        let denied = self.table.one(sent.1, taken.1);
+        let least = self.table.without(ALL, denied);
+        Bounds {
+            least: self.table.get(least).clone(),
+            most: self.table.get(most).clone(),
+        }
+    }
+
+    /// The fate of what the endpoints of a class may take from, or send to, each class.
+    fn decide(&mut self, class: usize, direction: Direction) -> Vec<Id> {
         let count = self.members.len();
         let mut decided = Decided {
             allow: vec![NONE; count],
@@ -187,16 +212,17 @@ impl<'a> Deciders<'a> {
                 Tier::Admin | Tier::Baseline => self.ordered(&mut decided, &asked),
             }
         }
-        for peer in 0..count {
+        let fate = |peer: usize| {
             let escapes = [class, peer]
                 .iter()
                 .any(|it| self.sides.escape[self.members[*it]]);
-            decided.allow[peer] = match escapes {
+            let allow = match escapes {
                 true => ALL,
                 false => self.table.one(decided.allow[peer], decided.reach[peer]),
             };
-        }
-        decided
+            self.fates.number((allow, decided.deny[peer]))
+        };
+        (0..count).map(fate).collect()
     }
 
     fn asked(&self, class: usize, direction: Direction, tier: Tier) -> Asked<'a> {
@@ -282,6 +308,10 @@ impl<'a> Deciders<'a> {
     ) {
         debug_assert!(asked.tier != Tier::Network || rule.action == Some(Action::Allow));
         for peer in rule.peers.most.iter() {
+            if self.table.is_full() {
+                // Whoever asks finds it full as well, and throws away what was decided.
+                return;
+            }
             let destination = match asked.direction {
                 Direction::Ingress => asked.class,
                 Direction::Egress => peer,

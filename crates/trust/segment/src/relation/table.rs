@@ -1,18 +1,26 @@
 //! Sets of connections by numbers, so that what two of them make together is made once.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::Hash};
 
 use crate::Connections;
 
-/// A set of connections in the table.
+/// What something is called in a table.
 pub(super) type Id = u32;
 
-/// Sets of connections, each once, with what they make together.
+/// Things by numbers, each once.
+#[derive(Debug)]
+pub(super) struct Numbered<T> {
+    pub(super) items: Vec<T>,
+    ids: HashMap<T, Id>,
+}
+
+/// Sets of connections, with what they make together.
 #[derive(Debug)]
 pub(super) struct Table {
-    sets: Vec<Connections>,
-    ids: HashMap<Connections, Id>,
+    sets: Numbered<Connections>,
     made: HashMap<(Operation, Id, Id), Id>,
+    /// How many ranges of ports all sets have.
+    ranges: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,31 +33,63 @@ enum Operation {
 pub(super) const NONE: Id = 0;
 pub(super) const ALL: Id = 1;
 
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            ids: HashMap::new(),
+        }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Numbered<T> {
+    /// The number of one.
+    pub(super) fn number(&mut self, item: T) -> Id {
+        if let Some(id) = self.ids.get(&item) {
+            return *id;
+        }
+        // Tables are found to be full long before.
+        let id = Id::try_from(self.items.len()).expect("fewer than there are numbers");
+        self.items.push(item.clone());
+        self.ids.insert(item, id);
+        id
+    }
+}
+
 impl Default for Table {
     fn default() -> Self {
-        let sets = vec![Connections::default(), Connections::all()];
-        Self {
-            ids: sets.iter().cloned().zip(0..).collect(),
-            sets,
+        let mut table = Self {
+            sets: Numbered::default(),
             made: HashMap::new(),
-        }
+            ranges: 0,
+        };
+        let fixed = [Connections::default(), Connections::all()].map(|it| table.id(it));
+        debug_assert_eq!(fixed, [NONE, ALL]);
+        table
     }
 }
 
 impl Table {
     pub(super) fn id(&mut self, set: Connections) -> Id {
-        if let Some(id) = self.ids.get(&set) {
-            return *id;
+        let before = self.sets.items.len();
+        let ranges = set
+            .ports()
+            .map(|(_, ports)| ports.ranges().len())
+            .sum::<usize>();
+        let id = self.sets.number(set);
+        if self.sets.items.len() > before {
+            self.ranges += ranges;
         }
-        // Each is made by an operation that takes longer than counting to it.
-        let id = Id::try_from(self.sets.len()).expect("fewer sets than memory has room for");
-        self.sets.push(set.clone());
-        self.ids.insert(set, id);
         id
     }
 
     pub(super) fn get(&self, id: Id) -> &Connections {
-        &self.sets[id as usize]
+        &self.sets.items[id as usize]
+    }
+
+    /// Whether there is more in it than anybody means: policies made to fill it.
+    pub(super) fn is_full(&self) -> bool {
+        self.ranges > MAX_RANGES || self.made.len() > MAX_MADE
     }
 
     fn make(&mut self, operation: Operation, a: Id, b: Id) -> Id {
@@ -94,3 +134,8 @@ impl Table {
         }
     }
 }
+
+/// 32 MB of ranges, twice.
+const MAX_RANGES: usize = 1 << 23;
+/// 400 MB at most.
+const MAX_MADE: usize = 1 << 24;
