@@ -1,4 +1,4 @@
-//! How long a cluster takes, in milliseconds: to read its files, to decide the relation, to look at each pair of
+//! How long a cluster takes, in milliseconds of one processor: to read its files, to decide the relation, to look at each pair of
 //! it, and to answer one question without it. As `bench/segment/scale` asks.
 //!
 //! ```sh
@@ -6,6 +6,7 @@
 //! ```
 
 #![expect(clippy::print_stdout, reason = "an example talks to its reader")]
+#![expect(clippy::disallowed_methods, reason = "what the kernel tells is short")]
 
 use std::{
     env,
@@ -59,10 +60,23 @@ fn main() -> io::Result<()> {
 
 const QUESTIONS: usize = 100;
 
+/// What `f` gives, and its milliseconds: of the processor, where Linux tells them, so that what else a machine does
+/// counts less.
 fn timed<T>(f: impl FnOnce() -> T) -> (T, f64) {
-    let start = Instant::now();
+    let start = (Instant::now(), on_processor());
     let value = f();
-    (value, start.elapsed().as_secs_f64() * 1e3)
+    let elapsed = match (start.1, on_processor()) {
+        (Some(before), Some(after)) => after - before,
+        _ => start.0.elapsed().as_secs_f64(),
+    };
+    (value, elapsed * 1e3)
+}
+
+/// The seconds that this thread was on a processor.
+fn on_processor() -> Option<f64> {
+    let told = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds: f64 = told.split_whitespace().next()?.parse().ok()?;
+    Some(nanoseconds / 1e9)
 }
 
 fn world(directory: &Path) -> io::Result<World> {

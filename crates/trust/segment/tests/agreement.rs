@@ -182,7 +182,7 @@ fn proofs(analysis: &Analysis) -> Vec<(String, String, Bounds<Connections>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn all_at_once_is_each_pair(

@@ -6,9 +6,9 @@
 
 mod table;
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, rc::Rc};
 
-use self::table::{ALL, Id, NONE, Numbered, Table};
+use self::table::{ALL, Id, NONE, Numbered, Recent, Table};
 use crate::{
     Bounds, Connections,
     cluster::Workload,
@@ -66,25 +66,31 @@ impl Relation {
             policies: &policies,
             table: Table::default(),
             fates: Numbered::default(),
+            numbers: Recent::default(),
             ports: HashMap::new(),
+            rows: HashMap::new(),
         };
-        let ingress: Vec<Vec<Id>> = (0..classes)
-            .map(|to| deciders.decide(to, Direction::Ingress))
+        let ingress: Vec<Rc<[Id]>> = (0..classes)
+            .map(|to| deciders.row(to, Direction::Ingress))
             .collect();
         let mut passing = Vec::with_capacity(classes * classes);
         let mut kinds = Numbered::default();
-        let mut made = HashMap::new();
+        let (mut made, mut recent) = (HashMap::new(), Recent::default());
         for from in 0..classes {
-            let egress = deciders.decide(from, Direction::Egress);
+            let egress = deciders.row(from, Direction::Egress);
             if deciders.table.is_full() {
                 return Err(TooLarge);
             }
-            for (sent, taken) in egress.into_iter().zip(&ingress) {
+            for (&sent, taken) in egress.iter().zip(&ingress) {
                 let fates = (sent, taken[from]);
-                let kind = made
-                    .entry(fates)
-                    .or_insert_with(|| kinds.number(deciders.both(fates)));
-                passing.push(*kind);
+                let key = [0, fates.0, fates.1];
+                let kind = recent.get(key).unwrap_or_else(|| {
+                    let both = || kinds.number(deciders.both(fates));
+                    let kind = *made.entry(fates).or_insert_with(both);
+                    recent.put(key, kind);
+                    kind
+                });
+                passing.push(kind);
             }
         }
         Ok(Self {
@@ -161,9 +167,17 @@ struct Deciders<'a> {
     policies: &'a [Held],
     table: Table,
     fates: Numbered<Fate>,
-    /// What the ports of a rule are, by the rule and the class of the destination.
+    numbers: Recent,
+    /// What the ports of a rule are, by the rule and what tells destinations apart; for a rule without names of
+    /// ports the same for all.
     ports: HashMap<(*const HeldRule, usize), Bounds<Id>>,
+    /// What was decided, by who decided: classes that the same policies select differ only for others.
+    rows: HashMap<Decider, Rc<[Id]>>,
 }
+
+/// What a row depends on: the direction, the policies of each tier and whether each is sure, the names of the ports, and
+/// whether nothing may hold the class.
+type Decider = (Direction, Vec<(usize, bool)>, usize, bool);
 
 /// What may be allowed and what may be denied between a class and each of its peers.
 struct Decided {
@@ -197,7 +211,32 @@ impl<'a> Deciders<'a> {
     }
 
     /// The fate of what the endpoints of a class may take from, or send to, each class.
-    fn decide(&mut self, class: usize, direction: Direction) -> Vec<Id> {
+    fn row(&mut self, class: usize, direction: Direction) -> Rc<[Id]> {
+        let tiers = [Tier::Admin, Tier::Network, Tier::Baseline];
+        let asked = tiers.map(|tier| self.asked(class, direction, tier));
+        let policies = asked.iter().flat_map(|it| &it.policies);
+        let policies = policies.map(|(it, is_sure)| (std::ptr::from_ref(*it).addr(), *is_sure));
+        let member = self.members[class];
+        // Only where it is the destination its own ports count.
+        let alike = match direction {
+            Direction::Ingress => self.sides.alike[member],
+            Direction::Egress => 0,
+        };
+        let decider = (
+            direction,
+            policies.collect(),
+            alike,
+            self.sides.escape[member],
+        );
+        if let Some(row) = self.rows.get(&decider) {
+            return row.clone();
+        }
+        let row: Rc<[Id]> = self.decide(&asked).into();
+        self.rows.insert(decider, row.clone());
+        row
+    }
+
+    fn decide(&mut self, asked: &[Asked<'a>; 3]) -> Vec<Id> {
         let count = self.members.len();
         let mut decided = Decided {
             allow: vec![NONE; count],
@@ -205,13 +244,13 @@ impl<'a> Deciders<'a> {
             reach: vec![ALL; count],
             next: vec![NONE; count],
         };
-        for tier in [Tier::Admin, Tier::Network, Tier::Baseline] {
-            let asked = self.asked(class, direction, tier);
-            match tier {
-                Tier::Network => self.isolate(&mut decided, &asked),
-                Tier::Admin | Tier::Baseline => self.ordered(&mut decided, &asked),
+        for asked in asked {
+            match asked.tier {
+                Tier::Network => self.isolate(&mut decided, asked),
+                Tier::Admin | Tier::Baseline => self.ordered(&mut decided, asked),
             }
         }
+        let class = asked[0].class;
         let fate = |peer: usize| {
             let escapes = [class, peer]
                 .iter()
@@ -220,7 +259,12 @@ impl<'a> Deciders<'a> {
                 true => ALL,
                 false => self.table.one(decided.allow[peer], decided.reach[peer]),
             };
-            self.fates.number((allow, decided.deny[peer]))
+            let key = [0, allow, decided.deny[peer]];
+            self.numbers.get(key).unwrap_or_else(|| {
+                let number = self.fates.number((allow, decided.deny[peer]));
+                self.numbers.put(key, number);
+                number
+            })
         };
         (0..count).map(fate).collect()
     }
@@ -307,6 +351,8 @@ impl<'a> Deciders<'a> {
         mut f: impl FnMut(&mut Table, usize, &Bounds<Id>),
     ) {
         debug_assert!(asked.tier != Tier::Network || rule.action == Some(Action::Allow));
+        let is_named = rule.ports.names().next().is_some();
+        let of_all = (!is_named).then(|| self.ports_of(rule, asked.class));
         for peer in rule.peers.most.iter() {
             if self.table.is_full() {
                 // Whoever asks finds it full as well, and throws away what was decided.
@@ -316,24 +362,36 @@ impl<'a> Deciders<'a> {
                 Direction::Ingress => asked.class,
                 Direction::Egress => peer,
             };
-            let key = (std::ptr::from_ref(rule), destination);
-            let mut ports = match self.ports.get(&key) {
+            let mut ports = match &of_all {
                 Some(ports) => ports.clone(),
-                None => {
-                    let workload = self.sides.workloads.get(self.members[destination]);
-                    let ports = rule.ports.of(workload);
-                    let ports = Bounds {
-                        least: self.table.id(ports.least),
-                        most: self.table.id(ports.most),
-                    };
-                    self.ports.insert(key, ports.clone());
-                    ports
-                }
+                None => self.ports_of(rule, destination),
             };
             if !is_sure || rule.action.is_none() || !rule.peers.least.has(peer) {
                 ports.least = NONE;
             }
             f(&mut self.table, peer, &ports);
         }
+    }
+
+    /// What the ports of a rule are at a destination.
+    fn ports_of(&mut self, rule: &HeldRule, destination: usize) -> Bounds<Id> {
+        let member = self.members[destination];
+        let is_named = rule.ports.names().next().is_some();
+        let alike = if is_named {
+            self.sides.alike[member]
+        } else {
+            0
+        };
+        let key = (std::ptr::from_ref(rule), alike);
+        if let Some(ports) = self.ports.get(&key) {
+            return ports.clone();
+        }
+        let ports = rule.ports.of(self.sides.workloads.get(member));
+        let ports = Bounds {
+            least: self.table.id(ports.least),
+            most: self.table.id(ports.most),
+        };
+        self.ports.insert(key, ports.clone());
+        ports
     }
 }

@@ -19,6 +19,7 @@ pub(super) struct Numbered<T> {
 pub(super) struct Table {
     sets: Numbered<Connections>,
     made: HashMap<(Operation, Id, Id), Id>,
+    recent: Recent,
     /// How many ranges of ports all sets have.
     ranges: usize,
 }
@@ -32,6 +33,37 @@ enum Operation {
 
 pub(super) const NONE: Id = 0;
 pub(super) const ALL: Id = 1;
+
+/// What was looked up last, which is asked for again many times and found without hashing.
+#[derive(Debug)]
+pub(super) struct Recent(Vec<([Id; 3], Id)>);
+
+impl Default for Recent {
+    fn default() -> Self {
+        // No table has that many, so that nobody looks for it.
+        Self(vec![([Id::MAX; 3], 0); RECENT])
+    }
+}
+
+impl Recent {
+    pub(super) fn get(&self, key: [Id; 3]) -> Option<Id> {
+        let (there, id) = self.0[Self::place(key)];
+        (there == key).then_some(id)
+    }
+
+    pub(super) fn put(&mut self, key: [Id; 3], id: Id) {
+        self.0[Self::place(key)] = (key, id);
+    }
+
+    fn place([a, b, c]: [Id; 3]) -> usize {
+        // Odd numbers spread neighbours (Knuth's multiplicative hashing).
+        let mixed =
+            a.wrapping_mul(0x9e37_79b1) ^ b.wrapping_mul(0x85eb_ca6b) ^ c.wrapping_mul(0xc2b2_ae35);
+        (mixed >> 16) as usize % RECENT
+    }
+}
+
+const RECENT: usize = 1 << 14;
 
 impl<T> Default for Numbered<T> {
     fn default() -> Self {
@@ -61,6 +93,7 @@ impl Default for Table {
         let mut table = Self {
             sets: Numbered::default(),
             made: HashMap::new(),
+            recent: Recent::default(),
             ranges: 0,
         };
         let fixed = [Connections::default(), Connections::all()].map(|it| table.id(it));
@@ -93,7 +126,12 @@ impl Table {
     }
 
     fn make(&mut self, operation: Operation, a: Id, b: Id) -> Id {
+        let key = [operation as Id, a, b];
+        if let Some(id) = self.recent.get(key) {
+            return id;
+        }
         if let Some(id) = self.made.get(&(operation, a, b)) {
+            self.recent.put(key, *id);
             return *id;
         }
         let (x, y) = (self.get(a), self.get(b));
@@ -104,6 +142,7 @@ impl Table {
         };
         let id = self.id(set);
         self.made.insert((operation, a, b), id);
+        self.recent.put(key, id);
         id
     }
 
