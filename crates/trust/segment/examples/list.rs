@@ -82,6 +82,7 @@ fn analysis(root: &Path) -> io::Result<Analysis> {
         pod_network: Some(Addresses::default()),
         holds_host_network: Some(true),
         declared_only: true,
+        ..Assumptions::default()
     };
     let analysis = Analysis::of(&PostureSurvey::world(readings), assumptions);
     for gap in analysis.gaps() {

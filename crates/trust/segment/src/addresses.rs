@@ -71,6 +71,23 @@ impl Addresses {
         })
     }
 
+    /// The fewest blocks that have them all: `10.0.0.0/8`.
+    pub fn blocks(&self) -> Vec<String> {
+        let v4 = self.v4.ranges().iter().flat_map(|(first, last)| {
+            let blocks = blocks(u128::from(*first), u128::from(*last), 32).into_iter();
+            // They are of 32 bits because both ends are.
+            blocks.map(|(first, length)| (u32::try_from(first).unwrap_or_default(), length))
+        });
+        let v4 = v4.map(|(first, length)| format!("{}/{length}", Ipv4Addr::from(first)));
+        let v6 = self
+            .v6
+            .ranges()
+            .iter()
+            .flat_map(|(first, last)| blocks(*first, *last, 128));
+        let v6 = v6.map(|(first, length)| format!("{}/{length}", Ipv6Addr::from(first)));
+        v4.chain(v6).collect()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()
@@ -137,6 +154,22 @@ impl fmt::Display for Addresses {
     }
 }
 
+/// The blocks of a range, each with its first address and the length of its prefix, out of `bits`.
+fn blocks(first: u128, last: u128, bits: u32) -> Vec<(u128, u32)> {
+    let mut blocks = Vec::new();
+    let mut next = Some(first);
+    while let Some(first) = next.filter(|first| *first <= last) {
+        let mut free = first.trailing_zeros().min(bits);
+        let end = |free: u32| first | 1_u128.checked_shl(free).map_or(u128::MAX, |size| size - 1);
+        while end(free) > last {
+            free -= 1;
+        }
+        blocks.push((first, bits - free));
+        next = end(free).checked_add(1);
+    }
+    blocks
+}
+
 /// Cuts `whole` so that each of `blocks` is a union of parts of it: what no block tells apart is one part.
 pub(crate) fn parts(whole: &Addresses, blocks: &[Addresses]) -> Vec<Addresses> {
     let mut parts = vec![whole.clone()];
@@ -173,6 +206,23 @@ mod tests {
         ] {
             assert_eq!(shown(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn they_are_the_fewest_blocks() {
+        for blocks in [
+            &["0.0.0.0/0", "::/0"][..],
+            &["10.0.0.0/9", "192.0.2.1/32"],
+            &["2001:db8::/32", "2001:db9::1/128"],
+            &["255.255.255.254/31"],
+        ] {
+            let all = blocks.iter().filter_map(|it| Addresses::of_block(it));
+            let all = all.fold(Addresses::default(), |all, it| all.union(&it));
+            assert_eq!(all.blocks(), blocks);
+        }
+        let odd =
+            Addresses::all_v4().difference(&Addresses::of_address("169.254.169.254").expect("one"));
+        assert_eq!(odd.blocks().len(), 32);
     }
 
     #[test]

@@ -13,11 +13,13 @@ use casemate_posture::{Cursor, Origin, World};
 use crate::{
     Addresses, Assumptions, Bounds, Cluster, Connections, Entry, Policy, Proof, Workload,
     addresses::parts,
+    calls::Calls,
     entry,
     held::Held,
     index::Index,
     matching::Matching,
-    policy, proof,
+    policy::{self, Direction, Peer, Tier},
+    proof,
     relation::{Relation, Sides, TooLarge},
 };
 
@@ -88,6 +90,7 @@ pub struct Analysis {
     outside: Vec<Addresses>,
     policies: Vec<Policy>,
     entries: Vec<Entry>,
+    calls: Calls,
     gaps: Vec<Gap>,
     relation: OnceLock<Result<Relation, TooLarge>>,
 }
@@ -109,13 +112,16 @@ impl Analysis {
         );
         let cluster = Cluster::of(world, &assumptions, &mut gaps);
         let policies = policy::read(world, &mut gaps);
-        let entries = entry::read(world, &cluster, &mut gaps);
+        let services = entry::services(world, &cluster, &mut gaps);
+        let entries = entry::read(world, &cluster, &services, &mut gaps);
+        let calls = Calls::of(&cluster, &services);
         Self {
             outside: outside(&policies, &assumptions),
             cluster,
             assumptions,
             policies,
             entries,
+            calls,
             gaps,
             relation: OnceLock::new(),
         }
@@ -134,6 +140,11 @@ impl Analysis {
     /// The ways in from outside.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Whom workloads are configured to call.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
     }
 
     /// What is not known. Which answers hang on it, the answers say.
@@ -245,6 +256,33 @@ impl Analysis {
         Ok(self.relation()?.between(from, to))
     }
 
+    /// The places of all endpoints.
+    pub fn places(&self) -> impl Iterator<Item = usize> + use<> {
+        0..self.bound()
+    }
+
+    /// What passes between all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`].
+    pub(crate) fn passing(&self) -> Result<Passing<'_>, TooLarge> {
+        Ok(Passing {
+            analysis: self,
+            relation: self.relation()?,
+        })
+    }
+
+    /// Whether NetworkPolicies hold an endpoint, so that what none of them allows does not pass.
+    pub(crate) fn is_isolated(&self, at: usize, direction: Direction) -> bool {
+        let (matching, endpoint) = (self.matching(), self.endpoint(at));
+        let mut policies = self.policies.iter().filter(|it| it.tier == Tier::Network);
+        policies.any(|it| {
+            let holds = it.directed(direction).hold.clone();
+            holds.and(|| matching.pods(&it.subject, &endpoint)).is_yes()
+        })
+    }
+
     /// The endpoints that `name` means: workloads by `name`, `namespace/name` or with `#part`,
     /// `ingress-controller`, `cloud-metadata`, `outside`, or an address or a block of them outside.
     pub fn find(&self, name: &str) -> Vec<usize> {
@@ -269,7 +307,7 @@ impl Analysis {
         touched.map(|(at, _)| controller + 1 + at).collect()
     }
 
-    /// The endpoint at a place that [`Self::find`] gave.
+    /// The endpoint at a place that [`Self::find`] or [`Self::places`] gave.
     pub fn endpoint(&self, at: usize) -> Endpoint<'_> {
         let count = self.cluster.workloads.len();
         match at.checked_sub(count) {
@@ -282,6 +320,40 @@ impl Analysis {
     /// What passes from one endpoint to another, and why.
     pub fn prove(&self, from: usize, to: usize) -> Proof<'_> {
         proof::prove(self, from, to)
+    }
+
+    /// Every peer of every rule.
+    pub(crate) fn peers(&self) -> Vec<PeerPlace> {
+        let mut places = Vec::new();
+        for (policy, it) in self.policies.iter().enumerate() {
+            for direction in [Direction::Ingress, Direction::Egress] {
+                for (rule, it) in it.rules(direction).iter().enumerate() {
+                    places.extend((0..it.peers.len()).map(|peer| PeerPlace {
+                        policy,
+                        direction,
+                        rule,
+                        peer,
+                    }));
+                }
+            }
+        }
+        places
+    }
+
+    /// Takes a peer out of its rule, which is about nobody without peers.
+    pub(crate) fn remove_peer(&mut self, place: &PeerPlace) -> Peer {
+        self.relation = OnceLock::new();
+        self.policies[place.policy].rules_mut(place.direction)[place.rule]
+            .peers
+            .remove(place.peer)
+    }
+
+    /// Puts it back.
+    pub(crate) fn insert_peer(&mut self, place: &PeerPlace, peer: Peer) {
+        self.relation = OnceLock::new();
+        self.policies[place.policy].rules_mut(place.direction)[place.rule]
+            .peers
+            .insert(place.peer, peer);
     }
 
     /// How many endpoints there are, and into how many classes they fall.
@@ -351,8 +423,9 @@ impl Analysis {
     }
 }
 
-/// Whom each rule is about is two bits for each endpoint, and as much again for some of them.
-const MAX_HELD: usize = 1 << 30;
+    policy::{self, Direction, Peer, Tier},
+    proof,
+    relation::{Relation, Sides, TooLarge},
 
 /// Addresses outside by what passes.
 type Fates<'a> = Vec<(Addresses, &'a Bounds<Connections>)>;
@@ -369,6 +442,7 @@ fn outside(policies: &[Policy], assumptions: &Assumptions) -> Vec<Addresses> {
             .cloned(),
     );
     blocks.extend(Addresses::of_block(METADATA));
+    blocks.extend(assumptions.told_apart.iter().cloned());
     let inside = assumptions.pod_network.clone().unwrap_or_default();
     // A cluster that speaks IPv6 says so somewhere.
     let whole = match blocks.iter().any(Addresses::has_v6) || inside.has_v6() {

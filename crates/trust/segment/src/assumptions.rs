@@ -13,4 +13,6 @@ pub struct Assumptions {
     /// Whether namespaces that are not among the files, and the pods of the ingress controller, have no
     /// labels but those that Kubernetes adds.
     pub declared_only: bool,
+    /// Addresses outside that are told from others, whether or not policies do.
+    pub told_apart: Vec<Addresses>,
 }

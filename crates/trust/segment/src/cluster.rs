@@ -7,7 +7,11 @@ use std::{
 
 use casemate_posture::{Fact, Origin, Pod, Resource, Truth, World, pods};
 
-use crate::{Assumptions, Gap, Labels, Protocol, labels::Maker};
+use crate::{
+    Assumptions, Gap, Labels, Protocol,
+    labels::Maker,
+    mention::{self, Mention},
+};
 
 /// A namespace.
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ pub struct Workload {
     pub is_on_host: Truth,
     /// The service account that its pods run as.
     pub account: String,
+    /// The hosts that its own configuration names.
+    pub mentions: Vec<Mention>,
     /// Where it is declared.
     pub origin: Origin,
 }
@@ -186,6 +192,7 @@ impl Cluster {
                 .text()
                 .ok()
                 .unwrap_or_else(|| "default".to_owned()),
+            mentions: mention::of(pod),
             origin: object.body.origin.clone(),
         })
     }

@@ -38,11 +38,15 @@ pub(crate) fn sent(ways: &[&Entry]) -> Bounds<Connections> {
 }
 
 /// A Service, as far as ways in look at it.
-struct Service<'a> {
+pub(crate) struct Service<'a> {
+    object: &'a Resource,
     ports: Vec<Cursor<'a>>,
     /// Which workloads are behind it, with what may be unknown of that.
-    workloads: Vec<(usize, Truth)>,
+    pub(crate) workloads: Vec<(usize, Truth)>,
 }
+
+/// By their namespaces and names.
+pub(crate) type Services<'a> = HashMap<Key, Service<'a>>;
 
 /// What a route names.
 struct Backend<'a> {
@@ -54,20 +58,33 @@ struct Backend<'a> {
 }
 
 /// A namespace and a name in it.
-type Key = (String, String);
+pub(crate) type Key = (String, String);
 
 /// What an object of a kind leads to.
 type Backends = fn(&Resource) -> Vec<Backend<'_>>;
 
-pub(crate) fn read(world: &World, cluster: &Cluster, gaps: &mut Vec<Gap>) -> Vec<Entry> {
-    let mut services = HashMap::new();
-    let mut entries = Vec::new();
-    for object in world.of_kind("Service").filter(|it| is_core(it)) {
-        if let Some((key, service)) = service(object, cluster, gaps) {
-            entries.extend(opened(object, &key, &service, cluster));
-            services.insert(key, service);
-        }
-    }
+/// The Services of the files.
+pub(crate) fn services<'a>(
+    world: &'a World,
+    cluster: &Cluster,
+    gaps: &mut Vec<Gap>,
+) -> Services<'a> {
+    let objects = world.of_kind("Service").filter(|it| is_core(it));
+    objects
+        .filter_map(|object| service(object, cluster, gaps))
+        .collect()
+}
+
+pub(crate) fn read(
+    world: &World,
+    cluster: &Cluster,
+    services: &Services<'_>,
+    gaps: &mut Vec<Gap>,
+) -> Vec<Entry> {
+    let mut keys: Vec<&Key> = services.keys().collect();
+    keys.sort_unstable();
+    let opened = |key: &Key| opened(key, &services[key], cluster);
+    let mut entries: Vec<Entry> = keys.into_iter().flat_map(opened).collect();
     let ways: [(&str, Backends); 7] = [
         ("Ingress", of_ingress),
         ("Route", of_route),
@@ -80,7 +97,7 @@ pub(crate) fn read(world: &World, cluster: &Cluster, gaps: &mut Vec<Gap>) -> Vec
     for (kind, backends) in ways {
         for object in world.of_kind(kind).filter(|it| is_way(it)) {
             for backend in backends(object) {
-                entries.extend(entered(object, &backend, &services, cluster, gaps));
+                entries.extend(entered(object, &backend, services, cluster, gaps));
             }
         }
     }
@@ -124,6 +141,7 @@ fn service<'a>(
         truth => Some((at, truth)),
     });
     let service = Service {
+        object,
         workloads: chosen.collect(),
         ports: listed(&object.at("spec.ports")),
     };
@@ -131,7 +149,8 @@ fn service<'a>(
 }
 
 /// What a Service that is reached from outside opens.
-fn opened(object: &Resource, key: &Key, service: &Service<'_>, cluster: &Cluster) -> Vec<Entry> {
+fn opened(key: &Key, service: &Service<'_>, cluster: &Cluster) -> Vec<Entry> {
+    let object = service.object;
     let kind = match object.at("spec.type").text().ok().as_deref() {
         Some("NodePort") => "NodePort",
         Some("LoadBalancer") => "LoadBalancer",
@@ -160,7 +179,7 @@ fn opened(object: &Resource, key: &Key, service: &Service<'_>, cluster: &Cluster
 fn entered(
     object: &Resource,
     backend: &Backend<'_>,
-    services: &HashMap<Key, Service<'_>>,
+    services: &Services<'_>,
     cluster: &Cluster,
     gaps: &mut Vec<Gap>,
 ) -> Vec<Entry> {
@@ -215,7 +234,7 @@ fn entered(
 
 impl Service<'_> {
     /// What arrives at a workload that is asked for at a port of the Service; at all, where none is named.
-    fn sent(
+    pub(crate) fn sent(
         &self,
         port: Option<&str>,
         protocol: Protocol,

@@ -184,6 +184,13 @@ impl Policy {
         }
     }
 
+    pub(crate) fn rules_mut(&mut self, direction: Direction) -> &mut [Rule] {
+        match direction {
+            Direction::Ingress => &mut self.ingress.all,
+            Direction::Egress => &mut self.egress.all,
+        }
+    }
+
     /// All of its rules.
     pub(crate) fn each_rule(&self) -> impl Iterator<Item = &Rule> {
         self.ingress.all.iter().chain(&self.egress.all)
