@@ -19,6 +19,12 @@ pub(crate) enum Segment {
     Forbid(Reach),
     /// Draw who reaches whom.
     Graph(Graph),
+    /// Begin a declaration of zones and flows from what is there.
+    Zones(Zones),
+    /// Hold what passes against a declaration.
+    Check(Check),
+    /// Write the policies of a declaration, and prove them.
+    Generate(Generate),
 }
 
 /// The manifests, and what they do not say.
@@ -110,6 +116,64 @@ pub(crate) struct Graph {
     /// A graph for Graphviz, or a table that a browser shows.
     #[arg(long = "as", value_name = "DRAWING", default_value = "svg")]
     pub(crate) drawing: Drawing,
+
+    #[command(flatten)]
+    pub(crate) known: Known,
+}
+
+/// Begin a declaration.
+#[derive(Args, Debug)]
+pub(crate) struct Zones {
+    /// The manifests, charts and overlays of the cluster.
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) known: Known,
+}
+
+/// Hold what passes against a declaration.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 0 when what passes is what is declared, 1 when it is not or that is not \
+                        known, 2 when there is no answer."
+)]
+pub(crate) struct Check {
+    /// The manifests, charts and overlays of the cluster.
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: PathBuf,
+
+    /// The declaration.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) zones: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) known: Known,
+}
+
+/// Write policies.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 0 when the policies are proved, and with PATH when under them what passes \
+                        there is what is declared; 1 when it is not; 2 when they cannot be written."
+)]
+pub(crate) struct Generate {
+    /// The manifests that they are for: they are judged with them as well.
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) path: Option<PathBuf>,
+
+    /// The declaration.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) zones: PathBuf,
+
+    /// Write `network-policies.yaml` and `cluster-network-policies.yaml` into this directory, instead of all to
+    /// standard output.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Without ClusterNetworkPolicies, which few clusters have yet.
+    #[arg(long)]
+    pub(crate) no_guards: bool,
 
     #[command(flatten)]
     pub(crate) known: Known,

@@ -1,23 +1,27 @@
 //! `casemate segment`.
 
+pub(crate) mod check;
 pub(crate) mod diff;
+mod generate;
 mod graph;
 pub(crate) mod list;
 pub(crate) mod reach;
+mod zones;
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Result, bail};
-use casemate_core::{Digest, Source, Subject, Survey};
+use anyhow::{Context, Result, bail};
+use casemate_core::{Digest, MemorySource, PathText, Source, Subject, Survey};
 use casemate_inventory::{Entry, Options, each_file};
 use casemate_posture::{PostureSurvey, check::Persona};
-use casemate_segment::{Addresses, Analysis, Assumptions, Bounds, Connections};
+use casemate_segment::{Addresses, Analysis, Assumptions, Bounds, Connections, intent::Intent};
 
 use crate::{
     cli::{
         Format, Global,
         segment::{HostNetwork, Known, Segment},
     },
+    config::read_bounded,
     output,
     progress::Ticker,
 };
@@ -34,6 +38,9 @@ pub(crate) fn run(global: &Global, command: &Segment) -> Result<ExitCode> {
         Segment::Forbid(arguments) => reach::run(global, arguments, reach::Asked::Forbid),
         Segment::Diff(arguments) => diff::run(global, arguments),
         Segment::Graph(arguments) => graph::run(global, arguments),
+        Segment::Zones(arguments) => zones::run(global, arguments),
+        Segment::Check(arguments) => check::run(global, arguments),
+        Segment::Generate(arguments) => generate::run(global, arguments),
     }
 }
 
@@ -44,14 +51,24 @@ struct Read {
 }
 
 fn read(global: &Global, root: &Path, known: &Known) -> Result<Read> {
+    read_with(global, root, assumptions(known), None)
+}
+
+/// The same with some manifests that are in no file yet.
+fn read_with(
+    global: &Global,
+    root: &Path,
+    assumptions: Assumptions,
+    more: Option<&str>,
+) -> Result<Read> {
     let survey = PostureSurvey::new(Persona::Auditor);
     let ticker = Ticker::new(global.quiet);
+    // Nobody asks for digests here.
+    let digest = || Digest::of(b"");
+    let repository = Options::default().repository;
     let file = |entry: &Entry, source: &dyn Source| {
-        let repository = Options::default().repository;
-        // Nobody asks for the digest here.
-        let digest = Digest::of(b"");
-        let subject = Subject::of_file(&repository, entry.path.clone(), entry.file.clone(), digest);
-        survey.read(&subject, source)
+        let (path, file) = (entry.path.clone(), entry.file.clone());
+        survey.read(&Subject::of_file(&repository, path, file, digest()), source)
     };
     let roots = [root.to_owned()];
     let seen = each_file(&roots, &Options::default(), file, Ticker::progress(&ticker))?;
@@ -62,13 +79,35 @@ fn read(global: &Global, root: &Path, known: &Known) -> Result<Read> {
             Err(why) => gaps.push(format!("{}: {why}", entry.file)),
         }
     }
-    let analysis = Analysis::of(&PostureSurvey::world(readings), assumptions(known));
+    if let Some(text) = more {
+        let name = PathText::from("generated.yaml");
+        let subject = Subject::of_file(&repository, name.clone(), name, digest());
+        let source = MemorySource(text.as_bytes().to_vec());
+        readings.extend(survey.read(&subject, &source));
+    }
+    let analysis = Analysis::of(&PostureSurvey::world(readings), assumptions);
     if analysis.cluster().workloads.is_empty() {
         bail!("{} has no workload of Kubernetes", root.display());
     }
     let told = |gap: &casemate_segment::Gap| format!("{}: {}", gap.origin.location(), gap.message);
     gaps.extend(analysis.gaps().iter().map(told));
     Ok(Read { analysis, gaps })
+}
+
+/// The declaration in a file.
+fn intent(file: &Path) -> Result<Intent> {
+    let text = read_bounded(file)?;
+    Intent::read(text.as_bytes()).with_context(|| format!("{} declares no zones", file.display()))
+}
+
+/// What to assume where a declaration says something of it as well.
+fn assumed(intent: &Intent, known: &Known) -> Assumptions {
+    let (declared, given) = (intent.assumptions(), assumptions(known));
+    Assumptions {
+        pod_network: given.pod_network.or(declared.pod_network),
+        told_apart: declared.told_apart,
+        ..given
+    }
 }
 
 fn assumptions(known: &Known) -> Assumptions {
@@ -79,6 +118,7 @@ fn assumptions(known: &Known) -> Assumptions {
             .then(|| networks.fold(Addresses::default(), together)),
         holds_host_network: known.host_network.map(|it| it == HostNetwork::Held),
         declared_only: known.declared_only,
+        told_apart: Vec::new(),
     }
 }
 

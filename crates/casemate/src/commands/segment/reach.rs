@@ -36,7 +36,7 @@ pub(crate) struct Report {
 
 /// One policy or rule that was asked, or what holds where none was.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Told {
+pub(crate) struct Told {
     /// The source.
     from: String,
     /// The destination.
@@ -145,7 +145,7 @@ fn known(analysis: &Analysis) -> String {
     )
 }
 
-fn told(proof: &Proof<'_>) -> Vec<Told> {
+pub(super) fn told(proof: &Proof<'_>) -> Vec<Told> {
     let sides = [("egress", &proof.egress), ("ingress", &proof.ingress)];
     let steps = sides
         .into_iter()
@@ -214,7 +214,7 @@ fn effect(effect: &Effect) -> (&'static str, Option<&Connections>) {
     }
 }
 
-fn text(proof: &Proof<'_>, asked: Asked) -> String {
+pub(super) fn text(proof: &Proof<'_>, asked: Asked) -> String {
     let mut text = format!(
         "{} => {}: {}\n",
         proof.from,
