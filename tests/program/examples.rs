@@ -13,7 +13,7 @@ fn the_readme_of_one_policy_at_four_gates_shows_what_is_printed() {
 
 #[test]
 fn the_readme_of_segmentation_shows_what_is_printed() {
-    shows_what_is_printed("examples/04-segmentation/README.md", 5);
+    shows_what_is_printed("examples/04-zero-trust/README.md", 5);
 }
 
 fn shows_what_is_printed(readme: &str, least: usize) {

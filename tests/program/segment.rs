@@ -2,7 +2,7 @@
 
 use crate::run::{casemate, tree};
 
-const CLUSTER: &str = "examples/04-segmentation/cluster";
+const CLUSTER: &str = "examples/04-zero-trust/cluster";
 
 #[test]
 fn an_answer_has_every_rule_on_its_way_with_file_and_line() {
@@ -120,7 +120,7 @@ spec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {tea
 
 #[test]
 fn a_change_is_what_passes_now_and_did_not() {
-    let change = "examples/04-segmentation/change";
+    let change = "examples/04-zero-trust/change";
     let told = casemate(["segment", "diff", CLUSTER, change])
         .ended_with(0)
         .out;

@@ -86,6 +86,10 @@ pub(crate) struct Reach {
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) to: String,
 
+    /// Of `forbid`: fail on a way through other workloads as well.
+    #[arg(long)]
+    pub(crate) through: bool,
+
     #[command(flatten)]
     pub(crate) known: Known,
 }
@@ -127,6 +131,11 @@ pub(crate) struct Zones {
     /// The manifests, charts and overlays of the cluster.
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) path: PathBuf,
+
+    /// Take as flows what was seen, and nothing else: of Hubble, one JSON object a line, as `hubble observe -o
+    /// json` writes it; may be repeated.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) observed: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) known: Known,

@@ -5,7 +5,8 @@ use casemate_posture::{PostureSurvey, check::Persona};
 use casemate_segment::{
     Analysis, Assumptions,
     generate::{self, Flaw, Policies},
-    intent::{Intent, Violation, check, derive, to_yaml},
+    intent::{Intent, Violation, check, derive, observe, to_yaml},
+    observed::hubble,
 };
 use proptest::prelude::*;
 
@@ -219,6 +220,71 @@ flows:
   - {from: lab, to: outside, ports: [TCP 443]}
 "
     );
+}
+
+#[test]
+fn what_was_seen_becomes_a_declaration() {
+    let flow = |from: &str, to: &str, port: u16| {
+        format!(
+            r#"{{"verdict":"FORWARDED","IP":{{"source":"10.0.0.1","destination":"192.0.2.7"}},"l4":{{"TCP":{{"destination_port":{port}}}}},"source":{from},"destination":{to}}}"#
+        )
+    };
+    let notebook = r#"{"namespace":"lab","labels":["k8s:app=notebook"]}"#;
+    let registry = r#"{"namespace":"models","labels":["k8s:app=registry"]}"#;
+    let text = [
+        flow(notebook, registry, 5001),
+        flow(registry, "{}", 443),
+        flow(r#"{"namespace":"old"}"#, registry, 5001),
+    ]
+    .join("\n");
+    let analysis = cluster(LAB, Assumptions::default());
+    let (seen, strangers) = observe(&analysis, &hubble(&text).seen);
+    assert_eq!(strangers.len(), 1);
+    assert_eq!(
+        to_yaml(&seen),
+        "zones:
+  lab: {namespaces: [lab]}
+  models: {namespaces: [models]}
+flows:
+  - {from: lab, to: models, ports: [TCP 5001]}
+  - {from: models, to: outside, ports: [TCP 443]}
+"
+    );
+}
+
+#[test]
+fn a_way_through_others_is_found() {
+    let pod = |name: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: ns, labels: {{app: {name}}}}}\nspec: {{containers: [{{name: c, image: i}}]}}\n"
+        )
+    };
+    let only = |to: &str, from: &str| {
+        format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {to}, namespace: ns}}\nspec: {{podSelector: {{matchLabels: {{app: {to}}}}}, ingress: [{{from: [{{podSelector: {{matchLabels: {{app: {from}}}}}}}], ports: [{{port: 80}}]}}]}}\n"
+        )
+    };
+    let text = ["a", "b", "c"].map(pod).concat() + &only("c", "b") + &only("a", "c");
+    let analysis = cluster(&text, Assumptions::default());
+    let chain = |from: &str, to: &str| {
+        let steps = analysis.chain(&analysis.find(from), &analysis.find(to));
+        let shown = |it: &casemate_segment::Edge<'_>| {
+            format!("{} => {}: {}", it.from, it.to, it.connections.least)
+        };
+        steps
+            .map(|it| it.iter().map(shown).collect::<Vec<_>>())
+            .unwrap_or_default()
+    };
+    assert_eq!(
+        chain("a", "c"),
+        [
+            "ns/a[Pod] => ns/b[Pod]: All Connections",
+            "ns/b[Pod] => ns/c[Pod]: TCP 80"
+        ]
+    );
+    assert_eq!(chain("c", "a").len(), 1);
+    assert_eq!(chain("outside", "a").len(), 3);
+    assert!(chain("a", "a").is_empty());
 }
 
 /// A declaration of up to six zones in four namespaces with whatever flows.

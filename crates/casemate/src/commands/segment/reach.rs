@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, process::ExitCode};
 
 use anyhow::{Result, bail};
-use casemate_segment::{Analysis, Bounds, Connections, Effect, Endpoint, Entry, Proof, Step};
+use casemate_segment::{Analysis, Bounds, Connections, Edge, Effect, Endpoint, Entry, Proof, Step};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -30,8 +30,22 @@ pub(crate) struct Report {
     /// Every rule on the way, in the order in which they are asked: those of the source, then those of the
     /// destination.
     proof: Vec<Told>,
+    /// Where nothing passes directly: the steps of a shortest way through other workloads, if there is one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    through: Vec<Hop>,
     /// What is not known, with the files and lines.
     gaps: Vec<String>,
+}
+
+/// A step of a way through several workloads.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Hop {
+    /// Who sends.
+    from: String,
+    /// Who takes.
+    to: String,
+    /// What surely passes.
+    connections: String,
 }
 
 /// One policy or rule that was asked, or what holds where none was.
@@ -74,24 +88,49 @@ pub(super) enum Asked {
 
 pub(super) fn run(global: &Global, arguments: &Reach, asked: Asked) -> Result<ExitCode> {
     let read = read(global, &arguments.path, &arguments.known)?;
-    let proofs = prove(&read.analysis, arguments)?;
+    let (from, to) = ends(&read.analysis, arguments)?;
+    let proofs = prove(&read.analysis, &from, &to)?;
     let connections = proofs.iter().map(Proof::connections);
     let connections = connections
         .reduce(|all, it| all.union(&it))
         .unwrap_or_default();
+    let through = match connections.least.is_empty() {
+        true => read.analysis.chain(&from, &to).unwrap_or_default(),
+        false => Vec::new(),
+    };
     match global.format {
-        Format::Json => output::print_json(&report(&read, &connections, &proofs))?,
+        Format::Json => output::print_json(&report(&read, &connections, &proofs, &through))?,
         _ => {
-            let answers = proofs.iter().map(|it| text(it, asked)).collect::<String>();
+            let mut answers = proofs.iter().map(|it| text(it, asked)).collect::<String>();
+            answers.push_str(&steps(&through));
             output::print_lines(&answers)?;
             tell(global, &read.gaps);
         }
     }
-    let is_refused = asked == Asked::Forbid && !connections.most.is_empty();
+    let is_reached = !connections.most.is_empty() || (arguments.through && !through.is_empty());
+    let is_refused = asked == Asked::Forbid && is_reached;
     Ok(ExitCode::from(u8::from(is_refused)))
 }
 
-fn prove<'a>(analysis: &'a Analysis, arguments: &Reach) -> Result<Vec<Proof<'a>>> {
+/// A way through other workloads, a line for each step.
+fn steps(through: &[Edge<'_>]) -> String {
+    if through.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("not directly, but in {} steps:\n", through.len());
+    for step in through {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "  {} => {}: {}",
+            step.from, step.to, step.connections.least
+        );
+    }
+    text
+}
+
+/// The places of both ends.
+fn ends(analysis: &Analysis, arguments: &Reach) -> Result<(Vec<usize>, Vec<usize>)> {
     let find = |name: &str| {
         let found = analysis.find(name);
         match found.is_empty() {
@@ -99,7 +138,10 @@ fn prove<'a>(analysis: &'a Analysis, arguments: &Reach) -> Result<Vec<Proof<'a>>
             false => Ok(found),
         }
     };
-    let (from, to) = (find(&arguments.from)?, find(&arguments.to)?);
+    Ok((find(&arguments.from)?, find(&arguments.to)?))
+}
+
+fn prove<'a>(analysis: &'a Analysis, from: &[usize], to: &[usize]) -> Result<Vec<Proof<'a>>> {
     let is_inside = |at: usize| matches!(analysis.endpoint(at), Endpoint::Workload(_));
     let pairs = from
         .iter()
@@ -112,7 +154,17 @@ fn prove<'a>(analysis: &'a Analysis, arguments: &Reach) -> Result<Vec<Proof<'a>>
     Ok(proofs)
 }
 
-fn report(read: &Read, connections: &Bounds<Connections>, proofs: &[Proof<'_>]) -> Report {
+fn report(
+    read: &Read,
+    connections: &Bounds<Connections>,
+    proofs: &[Proof<'_>],
+    through: &[Edge<'_>],
+) -> Report {
+    let hop = |it: &Edge<'_>| Hop {
+        from: it.from.to_string(),
+        to: it.to.to_string(),
+        connections: it.connections.least.to_string(),
+    };
     Report {
         schema: "casemate.segment-reach/1",
         reachable: match (connections.least.is_empty(), connections.most.is_empty()) {
@@ -124,6 +176,7 @@ fn report(read: &Read, connections: &Bounds<Connections>, proofs: &[Proof<'_>]) 
         connections: connections.least.to_string(),
         possible: possible(connections),
         proof: proofs.iter().flat_map(told).collect(),
+        through: through.iter().map(hop).collect(),
         gaps: read.gaps.clone(),
     }
 }

@@ -3,25 +3,79 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{DNS, Flow, Intent, Members, OUTSIDE, Zone, read};
-use crate::{Analysis, Connections, Direction, Endpoint, Workload};
+use crate::{
+    Analysis, Connections, Direction, Endpoint, Workload,
+    observed::{Party, Seen},
+};
 
 /// The zones and flows that a cluster seems to mean: workloads of one namespace with one name are a zone;
 /// a flow is what policies allow by name, what an Ingress leads to, and what a workload's own configuration
 /// calls. What passes only because nothing forbids it is not declared.
 pub fn derive(analysis: &Analysis) -> Intent {
+    let intent = zoned(analysis);
+    let flows = configured(&intent, analysis);
+    with_flows(intent, flows)
+}
+
+/// The same zones, and as flows what was seen and nothing else; with those who were seen and are in no zone.
+pub fn observe(analysis: &Analysis, seen: &[Seen]) -> (Intent, BTreeSet<Party>) {
+    let intent = zoned(analysis);
+    let mut flows = Flows::new();
+    let mut strangers = BTreeSet::new();
+    for it in seen {
+        let mut zone = |party: &Party| {
+            let zone = intent.zone_of_party(party);
+            if zone.is_none() {
+                strangers.insert(party.clone());
+            }
+            zone
+        };
+        let (from, to) = (zone(&it.from), zone(&it.to));
+        if let Some(ends) = from.zip(to) {
+            let here = flows.entry(ends).or_default();
+            *here = here.union(&it.connections);
+        }
+    }
+    (with_flows(intent, flows), strangers)
+}
+
+type Flows = BTreeMap<(usize, usize), Connections>;
+
+/// The zones of a cluster, without flows.
+fn zoned(analysis: &Analysis) -> Intent {
     let mut intent = Intent {
         zones: zones(&analysis.cluster().workloads),
         ..Intent::default()
     };
-    if let Some(dns) = intent
+    let dns = read::dns();
+    if let Some(zone) = intent
         .zones
         .iter_mut()
-        .find(|it| read::shared(it, &read::dns()).is_some())
+        .find(|it| read::shared(it, &dns).is_some())
     {
-        dns.name = DNS.to_owned();
+        zone.name = DNS.to_owned();
     }
     read::always(&mut intent);
-    let mut flows: BTreeMap<(usize, usize), Connections> = BTreeMap::new();
+    intent
+}
+
+fn with_flows(mut intent: Intent, flows: Flows) -> Intent {
+    let flow = |((from, to), connections)| Flow {
+        from,
+        to,
+        connections,
+        accounts: Vec::new(),
+        line: 0,
+    };
+    intent.flows = flows.into_iter().map(flow).collect();
+    // It is only refused where DNS is in some zone, which has that name then.
+    let _ = read::names(&mut intent);
+    intent
+}
+
+/// What is allowed by name, entered, or configured.
+fn configured(intent: &Intent, analysis: &Analysis) -> Flows {
+    let mut flows = Flows::new();
     let zones: Vec<Option<usize>> = analysis
         .places()
         .map(|at| intent.zone_of(&analysis.endpoint(at)))
@@ -63,17 +117,7 @@ pub fn derive(analysis: &Analysis) -> Intent {
         }
     }
     flows.retain(|_, connections| !connections.is_empty());
-    let flow = |((from, to), connections)| Flow {
-        from,
-        to,
-        connections,
-        accounts: Vec::new(),
-        line: 0,
-    };
-    intent.flows = flows.into_iter().map(flow).collect();
-    // It is only refused where DNS is in some zone, which has that name then.
-    let _ = read::names(&mut intent);
-    intent
+    flows
 }
 
 /// The zones of some workloads: in each namespace by the first label that all of its workloads have; without

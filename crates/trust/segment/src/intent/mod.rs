@@ -23,14 +23,14 @@ mod derive;
 mod read;
 mod write;
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use casemate_posture::{Fact, Truth};
 
-use crate::{Addresses, Assumptions, Connections, Endpoint, Workload};
+use crate::{Addresses, Assumptions, Connections, Endpoint, Workload, observed::Party};
 
 pub use check::{Violation, ViolationKind, check};
-pub use derive::derive;
+pub use derive::{derive, observe};
 pub use read::IntentError;
 pub use write::to_yaml;
 
@@ -103,6 +103,28 @@ impl Intent {
                 .position(move |zone| outside(zone) == is_rest && zone.has(endpoint))
         };
         of(false).or_else(|| of(true))
+    }
+
+    /// The place of the zone of somebody who was seen, if there is one.
+    pub fn zone_of_party(&self, party: &Party) -> Option<usize> {
+        match party {
+            Party::Pod {
+                namespace,
+                labels: own,
+            } => self.zones.iter().position(|zone| match &zone.members {
+                Members::Pods { namespaces, labels } => {
+                    namespaces.contains(namespace)
+                        && labels
+                            .iter()
+                            .all(|(key, value)| own.get(key) == Some(value))
+                }
+                Members::Addresses(_) | Members::Outside | Members::Controller => false,
+            }),
+            Party::Address(address) => {
+                let address = Addresses::of_address(address)?;
+                self.zone_of(&Endpoint::Outside(Cow::Owned(address)))
+            }
+        }
     }
 
     /// What may pass from one zone to another; the places are those of the zones.
