@@ -423,9 +423,49 @@ impl Analysis {
     }
 }
 
-    policy::{self, Direction, Peer, Tier},
-    proof,
-    relation::{Relation, Sides, TooLarge},
+/// Whom each rule is about is two bits for each endpoint, and as much again for some of them.
+const MAX_HELD: usize = 1 << 30;
+
+/// What passes between endpoints, by their places.
+#[derive(Clone, Copy)]
+pub(crate) struct Passing<'a> {
+    analysis: &'a Analysis,
+    relation: &'a Relation,
+}
+
+impl<'a> Passing<'a> {
+    /// What passes from one to another. Nothing is said of two that are the same or both outside, nor of what
+    /// goes to the controller; from it comes what something sends through it.
+    pub(crate) fn between(self, from: usize, to: usize) -> Option<Cow<'a, Bounds<Connections>>> {
+        let controller = self.analysis.cluster.workloads.len();
+        if from == to || to == controller || (from >= controller && to > controller) {
+            return None;
+        }
+        Some(match from == controller {
+            true => {
+                let entered = self.analysis.entered_at(self.relation, to);
+                Cow::Owned(entered.unwrap_or_default())
+            }
+            false => Cow::Borrowed(self.relation.between(from, to)),
+        })
+    }
+
+    /// The class of an endpoint: nothing tells it from others of the same but names and ways in.
+    pub(crate) fn class(self, at: usize) -> usize {
+        self.relation.class(at)
+    }
+}
+
+/// Where a peer stands.
+pub(crate) struct PeerPlace {
+    /// The place of the policy among all.
+    pub(crate) policy: usize,
+    pub(crate) direction: Direction,
+    /// The place of the rule among those of the direction.
+    pub(crate) rule: usize,
+    /// Its place in the rule.
+    pub(crate) peer: usize,
+}
 
 /// Addresses outside by what passes.
 type Fates<'a> = Vec<(Addresses, &'a Bounds<Connections>)>;

@@ -61,7 +61,7 @@ pub(super) fn run(global: &Global, arguments: &Check) -> Result<ExitCode> {
     let intent = intent(&arguments.zones)?;
     let assumptions = assumed(&intent, &arguments.known);
     let read = read_with(global, &arguments.path, assumptions, None)?;
-    let violations = check(&intent, &read.analysis);
+    let violations = check(&intent, &read.analysis)?;
     match global.format {
         Format::Json => output::print_json(&report(&intent, &read, &violations))?,
         _ => {

@@ -29,7 +29,7 @@ pub(super) fn run(global: &Global, arguments: &Generate) -> Result<ExitCode> {
     if arguments.no_guards {
         policies.guards.clear();
     }
-    let flaws = generate::prove(&intent, &policies);
+    let flaws = generate::prove(&intent, &policies)?;
     if !flaws.is_empty() {
         bail!(
             "the policies of {} do not say what it declares, and are not written:{}",
@@ -58,7 +58,7 @@ pub(super) fn run(global: &Global, arguments: &Generate) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let read = read_with(global, path, assumed(&intent, &arguments.known), Some(&all))?;
-    let violations = check(&intent, &read.analysis);
+    let violations = check(&intent, &read.analysis)?;
     let found = text(&intent, &read.analysis, &violations);
     for line in found.lines() {
         output::hint(global, &casemate_report::sanitise(line));

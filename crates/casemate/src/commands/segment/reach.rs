@@ -95,7 +95,7 @@ pub(super) fn run(global: &Global, arguments: &Reach, asked: Asked) -> Result<Ex
         .reduce(|all, it| all.union(&it))
         .unwrap_or_default();
     let through = match connections.least.is_empty() {
-        true => read.analysis.chain(&from, &to).unwrap_or_default(),
+        true => read.analysis.chain(&from, &to)?,
         false => Vec::new(),
     };
     match global.format {

@@ -25,7 +25,7 @@ pub(super) fn run(global: &Global, arguments: &Zones) -> Result<ExitCode> {
     }
     let read = read(global, &arguments.path, &arguments.known)?;
     let intent = match arguments.observed.is_empty() {
-        true => derive(&read.analysis),
+        true => derive(&read.analysis)?,
         false => {
             let (intent, strangers) = observe(&read.analysis, &seen(global, &arguments.observed)?);
             for party in strangers.iter().take(MAX_TOLD) {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Policies, to_yaml};
 use crate::{
-    Analysis, Assumptions, Direction,
+    Analysis, Assumptions, Direction, TooLarge,
     intent::{Intent, Members, Violation, ViolationKind, check},
 };
 
@@ -25,7 +25,11 @@ pub enum Flaw {
 
 /// Judges policies by the engine, upon pods that stand for the zones: what passes has to be what is declared,
 /// and each peer of each rule has to be needed for that.
-pub fn prove(intent: &Intent, policies: &Policies) -> Vec<Flaw> {
+///
+/// # Errors
+///
+/// [`TooLarge`].
+pub fn prove(intent: &Intent, policies: &Policies) -> Result<Vec<Flaw>, TooLarge> {
     let stage = Stage::of(intent);
     let all = [&*policies.network, &*policies.guards].concat();
     let (all, mut alone) = match (
@@ -34,11 +38,13 @@ pub fn prove(intent: &Intent, policies: &Policies) -> Vec<Flaw> {
     ) {
         (Ok(all), Ok(alone)) => (all, alone),
         (Err(unread), _) | (_, Err(unread)) => {
-            return unread.into_iter().map(Flaw::Unread).collect();
+            return Ok(unread.into_iter().map(Flaw::Unread).collect());
         }
     };
-    let mut flaws: Vec<Flaw> = differences(intent, &all).map(Flaw::Differs).collect();
-    flaws.extend(needless(intent, &mut alone).into_iter().map(Flaw::Needless));
+    let differs = differences(intent, &all)?.into_iter();
+    let mut flaws: Vec<Flaw> = differs.map(Flaw::Differs).collect();
+    let needless = needless(intent, &mut alone)?.into_iter();
+    flaws.extend(needless.map(Flaw::Needless));
     if let (Ok(guards), false) = (
         stage.under(intent, &policies.guards),
         policies.guards.is_empty(),
@@ -47,27 +53,25 @@ pub fn prove(intent: &Intent, policies: &Policies) -> Vec<Flaw> {
         let is_pods = |at: usize| matches!(intent.zones[at].members, Members::Pods { .. });
         let passes =
             |it: &Violation| it.kind == ViolationKind::Undeclared && it.from.is_some_and(is_pods);
-        flaws.extend(
-            differences(intent, &guards)
-                .filter(passes)
-                .map(Flaw::Unguarded),
-        );
+        let differs = differences(intent, &guards)?.into_iter();
+        flaws.extend(differs.filter(passes).map(Flaw::Unguarded));
     }
-    flaws
+    Ok(flaws)
 }
 
 /// What is not as declared. Whoever stands for a zone runs as nobody in particular.
-fn differences(intent: &Intent, analysis: &Analysis) -> impl Iterator<Item = Violation> + use<> {
-    let violations = check(intent, analysis).into_iter();
-    violations.filter(|it| it.kind != ViolationKind::Account)
+fn differences(intent: &Intent, analysis: &Analysis) -> Result<Vec<Violation>, TooLarge> {
+    let mut violations = check(intent, analysis)?;
+    violations.retain(|it| it.kind != ViolationKind::Account);
+    Ok(violations)
 }
 
 /// The peers without which the same passes.
-fn needless(intent: &Intent, analysis: &mut Analysis) -> Vec<String> {
+fn needless(intent: &Intent, analysis: &mut Analysis) -> Result<Vec<String>, TooLarge> {
     let mut needless = Vec::new();
     for place in analysis.peers() {
         let peer = analysis.remove_peer(&place);
-        if differences(intent, analysis).next().is_none() {
+        if differences(intent, analysis)?.is_empty() {
             let policy = &analysis.policies()[place.policy];
             let rule = &policy.rules(place.direction)[place.rule].name;
             let key = match place.direction {
@@ -78,7 +82,7 @@ fn needless(intent: &Intent, analysis: &mut Analysis) -> Vec<String> {
         }
         analysis.insert_peer(&place, peer);
     }
-    needless
+    Ok(needless)
 }
 
 /// The namespaces of the zones, and in each two pods of each zone.

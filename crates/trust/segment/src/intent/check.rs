@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use casemate_posture::Truth;
 
 use super::Intent;
-use crate::{Analysis, Bounds, Connections, Endpoint};
+use crate::{Analysis, Bounds, Connections, Endpoint, TooLarge};
 
 /// Something that is not as it is declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,11 @@ impl ViolationKind {
 
 /// What is not as declared, by kind and zones. The analysis has to tell the addresses of the zones apart: see
 /// [`Intent::assumptions`].
-pub fn check(intent: &Intent, analysis: &Analysis) -> Vec<Violation> {
+///
+/// # Errors
+///
+/// [`TooLarge`].
+pub fn check(intent: &Intent, analysis: &Analysis) -> Result<Vec<Violation>, TooLarge> {
     let zones = analysis
         .places()
         .map(|at| intent.zone_of(&analysis.endpoint(at)));
@@ -70,18 +74,24 @@ pub fn check(intent: &Intent, analysis: &Analysis) -> Vec<Violation> {
             found.add(way, &Connections::default(), (at, at));
         }
     }
-    passing(intent, analysis, &zones, &mut found);
+    passing(intent, analysis, &zones, &mut found)?;
     accounts(intent, analysis, &zones, &mut found);
-    found.violations(intent)
+    Ok(found.violations(intent))
 }
 
 /// What passes and is not declared, and the other way round.
-fn passing(intent: &Intent, analysis: &Analysis, zones: &[Option<usize>], found: &mut Found) {
+fn passing(
+    intent: &Intent,
+    analysis: &Analysis,
+    zones: &[Option<usize>],
+    found: &mut Found,
+) -> Result<(), TooLarge> {
+    let all = analysis.passing()?;
     // Endpoints of one class and zone have the same fate.
     let mut groups = HashMap::new();
     let of = |at| {
         let controller = matches!(analysis.endpoint(at), Endpoint::Controller);
-        (analysis.class(at), zones[at], controller)
+        (all.class(at), zones[at], controller)
     };
     let group: Vec<usize> = analysis
         .places()
@@ -99,7 +109,7 @@ fn passing(intent: &Intent, analysis: &Analysis, zones: &[Option<usize>], found:
             if !is_governed(zones[from]) && !is_governed(zones[to]) {
                 continue;
             }
-            let Some(passing) = analysis.passing(from, to) else {
+            let Some(passing) = all.between(from, to) else {
                 continue;
             };
             let compare = || {
@@ -119,6 +129,7 @@ fn passing(intent: &Intent, analysis: &Analysis, zones: &[Option<usize>], found:
             }
         }
     }
+    Ok(())
 }
 
 fn compare(

@@ -4,17 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{DNS, Flow, Intent, Members, OUTSIDE, Zone, read};
 use crate::{
-    Analysis, Connections, Direction, Endpoint, Workload,
+    Analysis, Connections, Direction, Endpoint, TooLarge, Workload,
     observed::{Party, Seen},
 };
 
 /// The zones and flows that a cluster seems to mean: workloads of one namespace with one name are a zone;
 /// a flow is what policies allow by name, what an Ingress leads to, and what a workload's own configuration
 /// calls. What passes only because nothing forbids it is not declared.
-pub fn derive(analysis: &Analysis) -> Intent {
+///
+/// # Errors
+///
+/// [`TooLarge`].
+pub fn derive(analysis: &Analysis) -> Result<Intent, TooLarge> {
     let intent = zoned(analysis);
-    let flows = configured(&intent, analysis);
-    with_flows(intent, flows)
+    let flows = configured(&intent, analysis)?;
+    Ok(with_flows(intent, flows))
 }
 
 /// The same zones, and as flows what was seen and nothing else; with those who were seen and are in no zone.
@@ -74,7 +78,8 @@ fn with_flows(mut intent: Intent, flows: Flows) -> Intent {
 }
 
 /// What is allowed by name, entered, or configured.
-fn configured(intent: &Intent, analysis: &Analysis) -> Flows {
+fn configured(intent: &Intent, analysis: &Analysis) -> Result<Flows, TooLarge> {
+    let all = analysis.passing()?;
     let mut flows = Flows::new();
     let zones: Vec<Option<usize>> = analysis
         .places()
@@ -101,7 +106,7 @@ fn configured(intent: &Intent, analysis: &Analysis) -> Flows {
             let is_said = matches!(analysis.endpoint(from), Endpoint::Controller)
                 || is_held[from][1]
                 || is_held[to][0];
-            if let Some(passing) = analysis.passing(from, to).filter(|_| is_said) {
+            if let Some(passing) = all.between(from, to).filter(|_| is_said) {
                 add(from, to, &passing.least);
             }
         }
@@ -117,7 +122,7 @@ fn configured(intent: &Intent, analysis: &Analysis) -> Flows {
         }
     }
     flows.retain(|_, connections| !connections.is_empty());
-    flows
+    Ok(flows)
 }
 
 /// The zones of some workloads: in each namespace by the first label that all of its workloads have; without
