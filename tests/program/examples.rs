@@ -12,8 +12,8 @@ fn the_readme_of_one_policy_at_four_gates_shows_what_is_printed() {
 }
 
 #[test]
-fn the_readme_of_segmentation_shows_what_is_printed() {
-    shows_what_is_printed("examples/04-zero-trust/README.md", 5);
+fn the_readme_of_zero_trust_shows_what_is_printed() {
+    shows_what_is_printed("examples/04-zero-trust/README.md", 9);
 }
 
 fn shows_what_is_printed(readme: &str, least: usize) {

@@ -1,6 +1,6 @@
 //! What `casemate segment` promises: an answer with its proof, and no answer where it does not know.
 
-use crate::run::{casemate, tree};
+use crate::run::{casemate, read_text, root, tree};
 
 const CLUSTER: &str = "examples/04-zero-trust/cluster";
 
@@ -165,4 +165,102 @@ fn who_is_not_there_is_told_with_those_who_are() {
     let path = none.path().to_str().expect("UTF-8");
     let error = casemate(["segment", "list", path]).ended_with(2).err;
     assert!(error.contains("has no workload of Kubernetes"), "{error}");
+}
+
+const ZONES: &str = "examples/04-zero-trust/zones.yaml";
+const FIXED: &str = "examples/04-zero-trust/fixed";
+
+#[test]
+fn what_is_declared_is_held_against_what_passes() {
+    let check = |cluster: &'static str| ["segment", "check", cluster, "--zones", ZONES];
+    let wrong = casemate(check(CLUSTER).into_iter().chain(["--format", "json"]));
+    let wrong = wrong.ended_with(1).json();
+    assert_eq!(wrong["holds"], false);
+    let violations = wrong["violations"].as_array().expect("violations");
+    let path = violations
+        .iter()
+        .find(|it| it["from"] == "training" && it["to"] == "registry");
+    let path = path.expect("who trains asks the registry");
+    assert_eq!(
+        (&path["kind"], &path["connections"]),
+        (&"undeclared".into(), &"TCP 5000".into())
+    );
+    let places: Vec<_> = path["proof"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .map(|it| &it["line"])
+        .collect();
+    assert!(places.contains(&&11.into()), "{places:?}");
+
+    let held = casemate(check(FIXED)).ended_with(0).out;
+    assert!(held.contains("is what is declared"), "{held}");
+}
+
+#[test]
+fn the_policies_that_are_written_are_those_of_the_example() {
+    let place = tree(&[]);
+    let out = place.path().join("policies");
+    let out = out.to_str().expect("UTF-8");
+    casemate(["segment", "generate", "--zones", ZONES, "--out", out]).ended_with(0);
+    for name in ["network-policies.yaml", "cluster-network-policies.yaml"] {
+        let written = read_text(&place.path().join("policies").join(name));
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(root().join(FIXED).join(name), &written).expect("written");
+        }
+        assert_eq!(read_text(&root().join(FIXED).join(name)), written, "{name}");
+    }
+    // Policies add up: with those that are there, more passes.
+    let both = casemate(["segment", "generate", CLUSTER, "--zones", ZONES]);
+    both.ended_with(1);
+}
+
+#[test]
+fn a_declaration_begins_with_what_is_there_and_can_be_read() {
+    let place = tree(&[(
+        b"flows.json",
+        br#"{"flow":{"verdict":"FORWARDED","IP":{"source":"10.0.0.1","destination":"10.0.0.2"},"l4":{"TCP":{"destination_port":5000}},"source":{"namespace":"serving","labels":[]},"destination":{"namespace":"models","labels":["k8s:app=registry"]}}}"#,
+    )]);
+    let flows = place.path().join("flows.json");
+    let begun = casemate(["segment", "zones", CLUSTER]).ended_with(0).out;
+    assert!(
+        begun.contains("{from: serving, to: vectors, ports: [TCP 6333]}"),
+        "{begun}"
+    );
+    let seen = [
+        "segment",
+        "zones",
+        CLUSTER,
+        "--observed",
+        flows.to_str().expect("UTF-8"),
+    ];
+    let seen = casemate(seen).ended_with(0).out;
+    let declared = place.path().join("zones.yaml");
+    std::fs::write(&declared, &seen).expect("written");
+    assert!(
+        seen.ends_with("flows:\n  - {from: serving, to: models, ports: [TCP 5000]}\n"),
+        "{seen}"
+    );
+    casemate([
+        "segment",
+        "generate",
+        "--zones",
+        declared.to_str().expect("UTF-8"),
+    ])
+    .ended_with(0);
+}
+
+#[test]
+fn what_is_no_declaration_is_told_with_its_line() {
+    let place = tree(&[(b"zones.yaml", b"zones:\n  a: {namespaces: [x], pod: {}}\n")]);
+    let file = place.path().join("zones.yaml");
+    let told = casemate([
+        "segment",
+        "check",
+        CLUSTER,
+        "--zones",
+        file.to_str().expect("UTF-8"),
+    ]);
+    let told = told.ended_with(2).err;
+    assert!(told.contains("line 2: `pod` is not known here"), "{told}");
 }

@@ -317,7 +317,7 @@ fn declaration() -> impl Strategy<Value = String> {
         let ends = [&names[..], &outer].concat();
         for (from, to, ports) in flows {
             let (from, to) = (from.get(&ends), to.get(&ends));
-            if !names.contains(from) && !names.contains(to) {
+            if from == "metadata" || (!names.contains(from) && !names.contains(to)) {
                 continue;
             }
             let ports = if ports.is_empty() {

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, process::ExitCode};
 
 use anyhow::Result;
 use casemate_segment::{
-    Analysis,
+    Analysis, Connections, Effect, Step,
     intent::{Intent, Violation, ViolationKind, check},
 };
 use schemars::JsonSchema;
@@ -161,12 +161,27 @@ fn between(analysis: &Analysis, violation: &Violation) -> String {
         let name = |(at, _): &(usize, usize)| format!("  {}\n", analysis.endpoint(*at));
         return violation.pairs.iter().map(name).collect();
     };
-    let text = reach::text(&proof, reach::Asked::Reach);
-    let mut text: String = text.lines().map(|line| format!("  {line}\n")).collect();
-    if violation.pairs.len() > 1 {
-        let more = violation.pairs.len() - 1;
-        let pairs = if more == 1 { "pair" } else { "pairs" };
-        text.push_str(&format!("  and between {more} more {pairs}\n"));
+    let more = match violation.pairs.len() - 1 {
+        0 => String::new(),
+        1 => ", and one more pair".to_owned(),
+        more => format!(", and {more} more pairs"),
+    };
+    let mut text = format!("  {} => {}{more}\n", proof.from, proof.to);
+    for (name, side) in [("egress", &proof.egress), ("ingress", &proof.ingress)] {
+        let decides = side.steps.iter().filter(|it| decides(it, violation));
+        text.extend(decides.map(|it| format!("    {name}: {}\n", reach::sentence(it))));
     }
     text
+}
+
+/// Whether a step is why something passes that should not, or the other way round.
+fn decides(step: &Step<'_>, violation: &Violation) -> bool {
+    let is_about = |it: &Connections| !it.intersection(&violation.connections).is_empty();
+    match (&step.effect, violation.kind) {
+        (Effect::Allows(it) | Effect::Default(it), ViolationKind::Undeclared)
+        | (Effect::Denies(it) | Effect::Isolates(it), ViolationKind::Blocked)
+        | (Effect::Unknown(it), _) => is_about(it),
+        (Effect::Escapes, ViolationKind::Undeclared) => true,
+        _ => false,
+    }
 }

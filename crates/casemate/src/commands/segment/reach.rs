@@ -267,7 +267,7 @@ fn effect(effect: &Effect) -> (&'static str, Option<&Connections>) {
     }
 }
 
-pub(super) fn text(proof: &Proof<'_>, asked: Asked) -> String {
+fn text(proof: &Proof<'_>, asked: Asked) -> String {
     let mut text = format!(
         "{} => {}: {}\n",
         proof.from,
@@ -302,7 +302,7 @@ pub(super) fn text(proof: &Proof<'_>, asked: Asked) -> String {
     text
 }
 
-fn sentence(step: &Step<'_>) -> String {
+pub(super) fn sentence(step: &Step<'_>) -> String {
     let rule = name(step).unwrap_or_else(|| "no policy".to_owned());
     let place = step
         .origin()

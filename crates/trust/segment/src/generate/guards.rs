@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{MANAGED, network::called};
+use super::{
+    MANAGED,
+    network::{called, labelled},
+};
 use crate::intent::{Intent, METADATA, Members};
 
 /// Nobody who is not declared to asks the cloud who it is; and where no NetworkPolicy holds pods, nothing
@@ -26,7 +29,8 @@ pub(super) fn policies(intent: &Intent) -> Vec<Value> {
         let Members::Addresses(addresses) = &intent.zones[metadata].members else {
             continue;
         };
-        let pods = json!({"namespaceSelector": called(namespaces), "podSelector": {"matchLabels": labels}});
+        let pods =
+            json!({"namespaceSelector": called(namespaces), "podSelector": labelled(labels)});
         let name = format!("no-metadata-{}", intent.zones[zone].name);
         let deny =
             json!({"name": "metadata", "action": "Deny", "to": [{"networks": addresses.blocks()}]});

@@ -1,6 +1,6 @@
 //! NetworkPolicies: one for each zone in each of its namespaces, and a default for what is in no zone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -21,10 +21,7 @@ pub(super) fn policies(intent: &Intent) -> Result<Vec<Value>, GenerateError> {
         let egress = rules(intent, zone, Direction::Egress)?;
         for namespace in namespaces {
             held.insert(namespace);
-            let selector = match labels.is_empty() {
-                true => json!({}),
-                false => json!({"matchLabels": labels}),
-            };
+            let selector = labelled(labels);
             let name = format!("zone-{}", intent.zones[zone].name);
             policies.push(policy(&name, namespace, &selector, &ingress, &egress));
         }
@@ -89,7 +86,7 @@ fn peers(intent: &Intent, zone: usize) -> Option<Vec<Value>> {
         Members::Pods { namespaces, labels } => {
             let mut peer = json!({"namespaceSelector": called(namespaces)});
             if !labels.is_empty() {
-                peer["podSelector"] = json!({"matchLabels": labels});
+                peer["podSelector"] = labelled(labels);
             }
             Some(vec![peer])
         }
@@ -99,6 +96,14 @@ fn peers(intent: &Intent, zone: usize) -> Option<Vec<Value>> {
         }
         Members::Outside => Some(outside(intent)),
         Members::Controller => None,
+    }
+}
+
+/// The pods that have all of the labels.
+pub(super) fn labelled(labels: &BTreeMap<String, String>) -> Value {
+    match labels.is_empty() {
+        true => json!({}),
+        false => json!({"matchLabels": labels}),
     }
 }
 

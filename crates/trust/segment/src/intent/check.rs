@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use casemate_posture::Truth;
 
-use super::Intent;
+use super::{Intent, METADATA};
 use crate::{Analysis, Bounds, Connections, Endpoint, TooLarge};
 
 /// Something that is not as it is declared.
@@ -101,12 +101,15 @@ fn passing(
         })
         .collect();
     let governed: Vec<usize> = intent.governed().collect();
+    // It answers, and opens no connection.
+    let metadata = intent.zone(METADATA);
     let is_governed = |zone: Option<usize>| zone.is_some_and(|it| governed.contains(&it));
     let mut kept: HashMap<(usize, usize), Vec<(ViolationKind, bool, Connections)>> = HashMap::new();
     for from in analysis.places() {
         let is_sent = matches!(analysis.endpoint(from), Endpoint::Controller);
         for to in analysis.places() {
-            if !is_governed(zones[from]) && !is_governed(zones[to]) {
+            let is_silent = metadata.is_some() && zones[from] == metadata;
+            if is_silent || (!is_governed(zones[from]) && !is_governed(zones[to])) {
                 continue;
             }
             let Some(passing) = all.between(from, to) else {

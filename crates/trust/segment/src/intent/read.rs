@@ -271,6 +271,9 @@ fn flows(node: &Node, line: u64, intent: &mut Intent) -> Result<()> {
     for &from in &from {
         for &to in &to {
             let is_inside = |at: usize| matches!(intent.zones[at].members, Members::Pods { .. });
+            if intent.zones[from].name == METADATA {
+                return Err(wrong(node, "`metadata` answers, and opens no connection"));
+            }
             if !is_inside(from) && !is_inside(to) {
                 return Err(wrong(node, "neither end of this flow is in the cluster"));
             }
@@ -512,7 +515,11 @@ mod tests {
                 "a flow of no ports",
             ),
             (
-                "zones: {a: {namespaces: [x]}}\nflows: [{from: metadata, to: outside}]",
+                "zones: {a: {namespaces: [x]}}\nflows: [{from: metadata, to: a}]",
+                "opens no connection",
+            ),
+            (
+                "zones: {a: {namespaces: [x]}}\nflows: [{from: outside, to: metadata}]",
                 "neither end",
             ),
             (
