@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("imports", &["document"]),
     ("attest", &[]),
     ("policy", &["attest", "container", "document"]),
+    ("segment", &["document", "posture"]),
     ("token", &["attest"]),
     ("ledger", &["attest"]),
     ("report", &[]),

@@ -48,6 +48,7 @@ targets! {
     pt2: "The graph of an exported program.",
     safetensors: "safetensors headers.",
     secrets: "Secret detectors.",
+    segment: "Reachability, from manifests to answers.",
     sevenz: "7z archives.",
     signature: "Bundles of model signatures.",
     sniff: "What content is.",

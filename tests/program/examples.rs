@@ -8,7 +8,16 @@ use crate::run::{casemate, path_with_the_program, read_text, root, tree};
 
 #[test]
 fn the_readme_of_one_policy_at_four_gates_shows_what_is_printed() {
-    let path = root().join("examples/03-policy/README.md");
+    shows_what_is_printed("examples/03-policy/README.md", 7);
+}
+
+#[test]
+fn the_readme_of_zero_trust_shows_what_is_printed() {
+    shows_what_is_printed("examples/04-zero-trust/README.md", 9);
+}
+
+fn shows_what_is_printed(readme: &str, least: usize) {
+    let path = root().join(readme);
     let readme = read_text(&path);
     let place = tree(&[]);
     let at = format!("{}/", place.path().display());
@@ -33,7 +42,7 @@ fn the_readme_of_one_policy_at_four_gates_shows_what_is_printed() {
         rest = after;
     }
     told.push_str(rest);
-    assert!(runs >= 7, "{runs}");
+    assert!(runs >= least, "{runs}");
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&path, &told).expect("written");
     }

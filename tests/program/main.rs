@@ -23,6 +23,7 @@ mod pypi;
 mod reference;
 mod run;
 mod scan;
+mod segment;
 mod signing;
 #[cfg(feature = "pkcs11")]
 mod token;

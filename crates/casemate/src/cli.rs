@@ -4,6 +4,7 @@ pub(crate) mod attest;
 pub(crate) mod cluster;
 mod log;
 pub(crate) mod policy;
+pub(crate) mod segment;
 pub(crate) mod signing;
 
 use std::path::PathBuf;
@@ -145,6 +146,9 @@ pub(crate) enum Command {
     /// Work with gate policies (Rego).
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Ask who can reach whom in a cluster, and by which rule.
+    #[command(subcommand)]
+    Segment(segment::Segment),
     /// Keep evidence in a transparency log, and verify one offline.
     #[command(subcommand)]
     Log(Log),

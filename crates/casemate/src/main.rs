@@ -44,6 +44,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Assess(arguments) => commands::assess::run(global, configuration, arguments),
         Command::Fix(arguments) => commands::fix::run(global, configuration, arguments),
+        Command::Segment(command) => commands::segment::run(global, command),
         Command::Scan(arguments) => commands::scan::run(global, arguments),
         Command::Model(command) => commands::model::run(global, command),
         Command::Keygen(arguments) => commands::signing::keygen::run(global, arguments),

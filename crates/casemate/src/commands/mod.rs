@@ -11,5 +11,6 @@ pub(crate) mod policy;
 pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod schema;
+pub(crate) mod segment;
 pub(crate) mod shell;
 pub(crate) mod signing;

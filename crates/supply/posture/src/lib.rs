@@ -24,6 +24,7 @@ mod model;
 mod read;
 mod survey;
 
+pub use check::workload::{Container, Pod, pods};
 pub use model::{
     Attr, Cursor, Fact, File, Item, Language, Link, Map, Origin, Problem, Resource, Role, Step,
     Truth, Value, World,

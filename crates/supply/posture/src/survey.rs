@@ -52,6 +52,12 @@ impl PostureSurvey {
         self.judge_kept(kept.map(|kept| *kept).collect()).0.report
     }
 
+    /// What the readings declare together.
+    pub fn world(readings: Vec<Reading>) -> World {
+        let kept = readings.into_iter().filter_map(|it| it.downcast().ok());
+        gather(kept.map(|kept| *kept).collect()).0
+    }
+
     /// The file, if there is a reader for it: what [`crate::fix::fix()`] takes.
     pub fn file(&self, subject: &Subject, source: &dyn Source) -> Option<Arc<File>> {
         let (file, unread) = text(subject, source)?;

@@ -3,8 +3,10 @@
 mod build;
 mod scalar;
 pub mod style;
+mod write;
 
 pub use scalar::Schema;
+pub use write::write;
 
 use granit_parser::{ErrorKind, Parser, ScanError};
 

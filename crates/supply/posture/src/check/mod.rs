@@ -21,7 +21,7 @@ mod report;
 mod script;
 mod selection;
 mod user;
-mod workload;
+pub mod workload;
 
 use casemate_core::Rule;
 

@@ -8,7 +8,7 @@ use crate::{Attr, Cursor, Fact, Language, Resource, Truth, Value, World, read::v
 
 /// A pod that some object asks for.
 #[derive(Clone, Debug)]
-pub(crate) struct Pod<'a> {
+pub struct Pod<'a> {
     /// What has the fields of its `spec`.
     pub(crate) spec: Cursor<'a>,
     /// Its labels and annotations, where the object says them.
@@ -19,7 +19,7 @@ pub(crate) struct Pod<'a> {
 
 /// A container of a pod.
 #[derive(Clone, Debug)]
-pub(crate) struct Container<'a> {
+pub struct Container<'a> {
     /// It.
     pub(crate) cursor: Cursor<'a>,
     /// Its name, for messages.
@@ -29,12 +29,12 @@ pub(crate) struct Container<'a> {
 
 impl<'a> Pod<'a> {
     /// The object that asks for it.
-    pub(crate) fn resource(&self) -> &'a Resource {
+    pub fn resource(&self) -> &'a Resource {
         self.spec.resource
     }
 
     /// A field of its spec, or of what all pods of the object share.
-    pub(crate) fn get(&self, key: &str) -> Cursor<'a> {
+    pub fn get(&self, key: &str) -> Cursor<'a> {
         let own = self.spec.get(key);
         match &self.shared {
             Some(shared) if own.is_absent().is_yes() => shared.get(key),
@@ -43,7 +43,7 @@ impl<'a> Pod<'a> {
     }
 
     /// Every container, those that run first and those that debug included.
-    pub(crate) fn containers(&self) -> Vec<Container<'a>> {
+    pub fn containers(&self) -> Vec<Container<'a>> {
         let cursors = self.containers.iter().flat_map(|way| self.spec.walk(way));
         let container = |cursor: Cursor<'a>| {
             let name = cursor.get("name").text().ok();
@@ -80,6 +80,22 @@ impl<'a> Pod<'a> {
     /// parts of one, and name no image.
     pub(crate) fn is_whole(&self) -> bool {
         self.containers().iter().any(Container::is_whole)
+    }
+
+    /// Its spec.
+    pub fn spec(&self) -> &Cursor<'a> {
+        &self.spec
+    }
+
+    /// Its labels and annotations, where the object says them.
+    pub fn metadata(&self) -> Option<&Cursor<'a>> {
+        self.metadata.as_ref()
+    }
+
+    /// The labels that the controller of the object is known to add.
+    pub fn added_labels(&self) -> impl Iterator<Item = (String, String)> {
+        let keys = ADDED_LABELS.iter();
+        keys.filter_map(|key| Some(((*key).to_owned(), self.added_label(key)?)))
     }
 
     /// A label: one that is written, or that the controller of the object is known to add.
@@ -119,6 +135,11 @@ impl<'a> Pod<'a> {
 }
 
 impl<'a> Container<'a> {
+    /// What has its fields.
+    pub fn cursor(&self) -> &Cursor<'a> {
+        &self.cursor
+    }
+
     /// A field of its security context, or else of its pod's.
     pub(crate) fn security(&self, key: &str) -> Cursor<'a> {
         let own = self.cursor.get("securityContext").get(key);
@@ -221,7 +242,7 @@ pub(crate) fn objects(world: &World) -> impl Iterator<Item = &Resource> {
 }
 
 /// The pods of all objects.
-pub(crate) fn pods(world: &World) -> Vec<Pod<'_>> {
+pub fn pods(world: &World) -> Vec<Pod<'_>> {
     objects(world).flat_map(pods_of).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use casemate_document::{
     Limits,
-    yaml::{self, Dialect, style},
+    yaml::{self, Dialect},
 };
 use regorus::Value;
 use serde_json::Value as Json;
@@ -66,87 +66,10 @@ fn marshal(arguments: &[Value], _: Moment) -> Answer {
         return Err("expects a value".into());
     };
     let json = serde_json::to_value(value).map_err(|error| Fault::NoAnswer(error.to_string()))?;
-    let mut text = String::new();
-    write(&json, 0, &mut text);
-    if text.len() > MAX_TEXT {
-        return Err(Fault::refuse("would make more than 16 MiB"));
+    match yaml::write(&json, MAX_TEXT) {
+        Some(text) => Ok(Value::from(text)),
+        None => Err(Fault::refuse("would make more than 16 MiB")),
     }
-    Ok(Value::from(text))
-}
-
-/// Writes `value` behind what stands there, to the end of its line; what takes lines of its own is indented
-/// by `indent`.
-/// Recurses as deep as the value, which is bounded. What is too long is not gone on with: indented, many
-/// lines can be a thousand times as long as what they hold.
-fn write(value: &Json, indent: usize, text: &mut String) {
-    if text.len() > MAX_TEXT {
-        return;
-    }
-    match value {
-        Json::Array(items) if !items.is_empty() => {
-            for item in items {
-                begin_line(indent, text);
-                text.push_str("- ");
-                write(item, indent + 2, text);
-            }
-        }
-        Json::Object(fields) if !fields.is_empty() => {
-            let mut fields: Vec<_> = fields.iter().collect();
-            fields.sort_unstable_by_key(|(key, _)| *key);
-            for (key, value) in fields {
-                begin_line(indent, text);
-                text.push_str(&style::key(key));
-                text.push(':');
-                match value {
-                    // A list stands as far in as the key it is the value of.
-                    Json::Array(items) if !items.is_empty() => {
-                        text.push('\n');
-                        write(value, indent, text);
-                    }
-                    value if is_block(value) => {
-                        text.push('\n');
-                        write(value, indent + 2, text);
-                    }
-                    value => {
-                        text.push(' ');
-                        write(value, indent + 2, text);
-                    }
-                }
-            }
-        }
-        Json::Array(_) => text.push_str("[]\n"),
-        Json::Object(_) => text.push_str("{}\n"),
-        Json::String(value) => {
-            let line = text.rsplit('\n').next().unwrap_or_default();
-            let column = line.chars().count();
-            // It ends its line even where it ends with empty ones, which are its own.
-            text.push_str(&style::scalar(value, indent, column));
-            text.push('\n');
-        }
-        Json::Null | Json::Bool(_) | Json::Number(_) => text.push_str(&format!("{value}\n")),
-    }
-}
-
-fn is_block(value: &Json) -> bool {
-    match value {
-        Json::Array(items) => !items.is_empty(),
-        Json::Object(fields) => !fields.is_empty(),
-        _ => false,
-    }
-}
-
-/// A line of its own, unless one was begun by `- `.
-fn begin_line(indent: usize, text: &mut String) {
-    if text.ends_with("- ") && text.len() >= 2 {
-        let start = text.rfind('\n').map_or(0, |at| at + 1);
-        let is_begun = text[start..]
-            .bytes()
-            .all(|byte| byte == b' ' || byte == b'-');
-        if is_begun && text.len() - start == indent {
-            return;
-        }
-    }
-    text.extend(std::iter::repeat_n(' ', indent));
 }
 
 const LIMITS: Limits = Limits {
@@ -219,23 +142,6 @@ mod tests {
             }
         }
         assert_eq!(is_valid(&["a: [".into()], moment), Ok(false.into()));
-    }
-
-    #[test]
-    fn empty_lines_at_the_end_of_a_text_are_its_own() {
-        for (value, text) in [
-            (serde_json::json!({"a": "!\n\n"}), "a: |+\n  !\n\n"),
-            (serde_json::json!(["!\n\n\n", 1]), "- |+\n  !\n\n\n- 1\n"),
-            (
-                serde_json::json!([[{"": "!\n\n"}]]),
-                "- - \"\": |+\n      !\n\n",
-            ),
-        ] {
-            let value: Value = serde_json::from_value(value).expect("a value");
-            let written = marshal(std::slice::from_ref(&value), Moment::new(now(), true));
-            assert_eq!(written, Ok(text.into()));
-            assert_eq!(round(&value), Ok(value));
-        }
     }
 
     proptest! {

@@ -1,0 +1,155 @@
+//! `casemate segment`.
+
+pub(crate) mod check;
+pub(crate) mod diff;
+mod generate;
+mod graph;
+pub(crate) mod list;
+pub(crate) mod reach;
+mod zones;
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use casemate_core::{Digest, MemorySource, PathText, Source, Subject, Survey};
+use casemate_inventory::{Entry, Options, each_file};
+use casemate_posture::{PostureSurvey, check::Persona};
+use casemate_segment::{Addresses, Analysis, Assumptions, Bounds, Connections, intent::Intent};
+
+use crate::{
+    cli::{
+        Format, Global,
+        segment::{HostNetwork, Known, Segment},
+    },
+    config::read_bounded,
+    output,
+    progress::Ticker,
+};
+
+/// Answers.
+pub(crate) fn run(global: &Global, command: &Segment) -> Result<ExitCode> {
+    if matches!(global.format, Format::Sarif | Format::Markdown) {
+        bail!("who reaches whom is told as text or as json");
+    }
+    match command {
+        Segment::List(arguments) => list::run(global, arguments),
+        Segment::Reach(arguments) => reach::run(global, arguments, reach::Asked::Reach),
+        Segment::Explain(arguments) => reach::run(global, arguments, reach::Asked::Explain),
+        Segment::Forbid(arguments) => reach::run(global, arguments, reach::Asked::Forbid),
+        Segment::Diff(arguments) => diff::run(global, arguments),
+        Segment::Graph(arguments) => graph::run(global, arguments),
+        Segment::Zones(arguments) => zones::run(global, arguments),
+        Segment::Check(arguments) => check::run(global, arguments),
+        Segment::Generate(arguments) => generate::run(global, arguments),
+    }
+}
+
+/// A cluster that was read, and what of its files is not known.
+struct Read {
+    analysis: Analysis,
+    gaps: Vec<String>,
+}
+
+fn read(global: &Global, root: &Path, known: &Known) -> Result<Read> {
+    read_with(global, root, assumptions(known), None)
+}
+
+/// The same with some manifests that are in no file yet.
+fn read_with(
+    global: &Global,
+    root: &Path,
+    assumptions: Assumptions,
+    more: Option<&str>,
+) -> Result<Read> {
+    let survey = PostureSurvey::new(Persona::Auditor);
+    let ticker = Ticker::new(global.quiet);
+    // Nobody asks for digests here.
+    let digest = || Digest::of(b"");
+    let repository = Options::default().repository;
+    let file = |entry: &Entry, source: &dyn Source| {
+        let (path, file) = (entry.path.clone(), entry.file.clone());
+        survey.read(&Subject::of_file(&repository, path, file, digest()), source)
+    };
+    let roots = [root.to_owned()];
+    let seen = each_file(&roots, &Options::default(), file, Ticker::progress(&ticker))?;
+    let (mut readings, mut gaps) = (Vec::new(), Vec::new());
+    for (entry, reading) in seen {
+        match reading {
+            Ok(reading) => readings.extend(reading),
+            Err(why) => gaps.push(format!("{}: {why}", entry.file)),
+        }
+    }
+    if let Some(text) = more {
+        let name = PathText::from("generated.yaml");
+        let subject = Subject::of_file(&repository, name.clone(), name, digest());
+        let source = MemorySource(text.as_bytes().to_vec());
+        readings.extend(survey.read(&subject, &source));
+    }
+    let analysis = Analysis::of(&PostureSurvey::world(readings), assumptions);
+    if analysis.cluster().workloads.is_empty() {
+        bail!("{} has no workload of Kubernetes", root.display());
+    }
+    let told = |gap: &casemate_segment::Gap| format!("{}: {}", gap.origin.location(), gap.message);
+    gaps.extend(analysis.gaps().iter().map(told));
+    Ok(Read { analysis, gaps })
+}
+
+/// The declaration in a file.
+fn intent(file: &Path) -> Result<Intent> {
+    let text = read_bounded(file)?;
+    Intent::read(text.as_bytes()).with_context(|| format!("{} declares no zones", file.display()))
+}
+
+/// What to assume where a declaration says something of it as well.
+fn assumed(intent: &Intent, known: &Known) -> Assumptions {
+    let (declared, given) = (intent.assumptions(), assumptions(known));
+    Assumptions {
+        pod_network: given.pod_network.or(declared.pod_network),
+        told_apart: declared.told_apart,
+        ..given
+    }
+}
+
+fn assumptions(known: &Known) -> Assumptions {
+    let networks = known.pod_network.iter();
+    let together = |all: Addresses, it: &Addresses| all.union(it);
+    Assumptions {
+        pod_network: (!known.pod_network.is_empty())
+            .then(|| networks.fold(Addresses::default(), together)),
+        holds_host_network: known.host_network.map(|it| it == HostNetwork::Held),
+        declared_only: known.declared_only,
+        told_apart: Vec::new(),
+    }
+}
+
+/// What passes, in a line.
+fn shown(connections: &Bounds<Connections>) -> String {
+    match (connections.is_exact(), connections.least.is_empty()) {
+        (true, _) => connections.least.to_string(),
+        (false, true) => format!("perhaps {}", connections.most),
+        (false, false) => format!("{}, perhaps {}", connections.least, connections.most),
+    }
+}
+
+/// What may pass beside what surely does, if something may.
+fn possible(connections: &Bounds<Connections>) -> Option<String> {
+    (!connections.is_exact()).then(|| connections.most.to_string())
+}
+
+/// Says on standard error what is not known.
+fn tell(global: &Global, gaps: &[String]) {
+    for gap in gaps.iter().take(MAX_GAPS) {
+        output::hint(
+            global,
+            &format!("not known: {}", casemate_report::sanitise(gap)),
+        );
+    }
+    if let Some(more) = gaps.len().checked_sub(MAX_GAPS).filter(|more| *more > 0) {
+        output::hint(
+            global,
+            &format!("not known: {more} more; --format json has all"),
+        );
+    }
+}
+
+const MAX_GAPS: usize = 10;

@@ -1,0 +1,332 @@
+//! `casemate segment reach`.
+
+use std::{fmt::Write as _, process::ExitCode};
+
+use anyhow::{Result, bail};
+use casemate_segment::{Analysis, Bounds, Connections, Edge, Effect, Endpoint, Entry, Proof, Step};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Read, possible, read, shown, tell};
+use crate::{
+    cli::{Format, Global, segment::Reach},
+    output,
+};
+
+/// Whether one can reach another, and why.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Report {
+    /// `casemate.segment-reach/1`.
+    schema: &'static str,
+    /// Whether something passes; null where that is not known.
+    reachable: Option<bool>,
+    /// Whether everything in the files was understood.
+    complete: bool,
+    /// What surely passes: `All Connections`, `No Connections`, or `TCP 80,8000-8080,UDP 53`.
+    connections: String,
+    /// What may pass at most, where that is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    possible: Option<String>,
+    /// Every rule on the way, in the order in which they are asked: those of the source, then those of the
+    /// destination.
+    proof: Vec<Told>,
+    /// Where nothing passes directly: the steps of a shortest way through other workloads, if there is one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    through: Vec<Hop>,
+    /// What is not known, with the files and lines.
+    gaps: Vec<String>,
+}
+
+/// A step of a way through several workloads.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Hop {
+    /// Who sends.
+    from: String,
+    /// Who takes.
+    to: String,
+    /// What surely passes.
+    connections: String,
+}
+
+/// One policy or rule that was asked, or what holds where none was.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Told {
+    /// The source.
+    from: String,
+    /// The destination.
+    to: String,
+    /// Whose rule it is: `way-in` of what tells the ingress controller where to send, `egress` of the source,
+    /// `ingress` of the destination.
+    side: &'static str,
+    /// The policy and its rule: `NetworkPolicy lab/open egress[0]`; nothing where no policy decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    /// The file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    /// The line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    /// `allows`, `denies`, `passes-on`, `isolates`, `default`, `escapes`; `unknown` of a rule that is not
+    /// understood; `other-peers` and `other-connections` of one that did not fire.
+    effect: &'static str,
+    /// Of what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections: Option<String>,
+    /// Why it is not known whether it did that, or of what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsure: Option<String>,
+}
+
+/// What is asked of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Reach,
+    Explain,
+    Forbid,
+}
+
+pub(super) fn run(global: &Global, arguments: &Reach, asked: Asked) -> Result<ExitCode> {
+    let read = read(global, &arguments.path, &arguments.known)?;
+    let (from, to) = ends(&read.analysis, arguments)?;
+    let proofs = prove(&read.analysis, &from, &to)?;
+    let connections = proofs.iter().map(Proof::connections);
+    let connections = connections
+        .reduce(|all, it| all.union(&it))
+        .unwrap_or_default();
+    let through = match connections.least.is_empty() {
+        true => read.analysis.chain(&from, &to)?,
+        false => Vec::new(),
+    };
+    match global.format {
+        Format::Json => output::print_json(&report(&read, &connections, &proofs, &through))?,
+        _ => {
+            let mut answers = proofs.iter().map(|it| text(it, asked)).collect::<String>();
+            answers.push_str(&steps(&through));
+            output::print_lines(&answers)?;
+            tell(global, &read.gaps);
+        }
+    }
+    let is_reached = !connections.most.is_empty() || (arguments.through && !through.is_empty());
+    let is_refused = asked == Asked::Forbid && is_reached;
+    Ok(ExitCode::from(u8::from(is_refused)))
+}
+
+/// A way through other workloads, a line for each step.
+fn steps(through: &[Edge<'_>]) -> String {
+    if through.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("not directly, but in {} steps:\n", through.len());
+    for step in through {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "  {} => {}: {}",
+            step.from, step.to, step.connections.least
+        );
+    }
+    text
+}
+
+/// The places of both ends.
+fn ends(analysis: &Analysis, arguments: &Reach) -> Result<(Vec<usize>, Vec<usize>)> {
+    let find = |name: &str| {
+        let found = analysis.find(name);
+        match found.is_empty() {
+            true => bail!("there is no endpoint {name:?}: {}", known(analysis)),
+            false => Ok(found),
+        }
+    };
+    Ok((find(&arguments.from)?, find(&arguments.to)?))
+}
+
+fn prove<'a>(analysis: &'a Analysis, from: &[usize], to: &[usize]) -> Result<Vec<Proof<'a>>> {
+    let is_inside = |at: usize| matches!(analysis.endpoint(at), Endpoint::Workload(_));
+    let pairs = from
+        .iter()
+        .flat_map(|from| to.iter().map(move |to| (*from, *to)));
+    let pairs = pairs.filter(|(from, to)| is_inside(*from) || is_inside(*to));
+    let proofs: Vec<_> = pairs.map(|(from, to)| analysis.prove(from, to)).collect();
+    if proofs.is_empty() {
+        bail!("one of both has to be a workload: {}", known(analysis));
+    }
+    Ok(proofs)
+}
+
+fn report(
+    read: &Read,
+    connections: &Bounds<Connections>,
+    proofs: &[Proof<'_>],
+    through: &[Edge<'_>],
+) -> Report {
+    let hop = |it: &Edge<'_>| Hop {
+        from: it.from.to_string(),
+        to: it.to.to_string(),
+        connections: it.connections.least.to_string(),
+    };
+    Report {
+        schema: "casemate.segment-reach/1",
+        reachable: match (connections.least.is_empty(), connections.most.is_empty()) {
+            (false, _) => Some(true),
+            (true, true) => Some(false),
+            (true, false) => None,
+        },
+        complete: read.gaps.is_empty(),
+        connections: connections.least.to_string(),
+        possible: possible(connections),
+        proof: proofs.iter().flat_map(told).collect(),
+        through: through.iter().map(hop).collect(),
+        gaps: read.gaps.clone(),
+    }
+}
+
+fn known(analysis: &Analysis) -> String {
+    let workloads = analysis.cluster().workloads.iter().take(MAX_KNOWN);
+    let mut names: Vec<String> = workloads.map(ToString::to_string).collect();
+    if let Some(more) = analysis
+        .cluster()
+        .workloads
+        .len()
+        .checked_sub(MAX_KNOWN + 1)
+    {
+        names.push(format!("{} others", more + 1));
+    }
+    format!(
+        "there are {}, ingress-controller, cloud-metadata, outside, and addresses such as 192.0.2.1",
+        names.join(", ")
+    )
+}
+
+pub(super) fn told(proof: &Proof<'_>) -> Vec<Told> {
+    let sides = [("egress", &proof.egress), ("ingress", &proof.ingress)];
+    let steps = sides
+        .into_iter()
+        .flat_map(|(name, side)| side.steps.iter().map(move |it| (name, it)));
+    let told = |(side, step): (&'static str, &Step<'_>)| {
+        let location = step.origin().map(casemate_posture::Origin::location);
+        let (effect, connections) = effect(&step.effect);
+        Told {
+            from: proof.from.to_string(),
+            to: proof.to.to_string(),
+            side,
+            rule: name(step),
+            line: location.as_ref().and_then(line),
+            file: location.map(|it| it.file.to_string()),
+            effect,
+            connections: connections.map(ToString::to_string),
+            unsure: step.unsure.as_deref().map(str::to_owned),
+        }
+    };
+    let ways = proof.ways.iter().flatten().map(|way| way_in(proof, way));
+    ways.chain(steps.map(told)).collect()
+}
+
+fn way_in(proof: &Proof<'_>, way: &Entry) -> Told {
+    let location = way.origin.location();
+    Told {
+        from: proof.from.to_string(),
+        to: proof.to.to_string(),
+        side: "way-in",
+        rule: Some(format!("{} {}", way.kind, way.name)),
+        line: line(&location),
+        file: Some(location.file.to_string()),
+        effect: "allows",
+        connections: Some(way.connections.most.to_string()),
+        unsure: possible(&way.connections)
+            .map(|_| "whether it leads there is not known".to_owned()),
+    }
+}
+
+fn line(location: &casemate_core::Location) -> Option<u64> {
+    match location.region.as_ref()? {
+        casemate_core::Region::Text { line, .. } => Some(*line),
+        _ => None,
+    }
+}
+
+fn name(step: &Step<'_>) -> Option<String> {
+    let (policy, rule) = step.rule?;
+    let rule = rule
+        .map(|rule| format!(" {}", rule.name))
+        .unwrap_or_default();
+    Some(format!("{} {}{rule}", policy.kind, policy.name))
+}
+
+fn effect(effect: &Effect) -> (&'static str, Option<&Connections>) {
+    match effect {
+        Effect::Allows(it) => ("allows", Some(it)),
+        Effect::Denies(it) => ("denies", Some(it)),
+        Effect::Passes(it) => ("passes-on", Some(it)),
+        Effect::Isolates(it) => ("isolates", Some(it)),
+        Effect::Default(it) => ("default", Some(it)),
+        Effect::Unknown(it) => ("unknown", Some(it)),
+        Effect::Escapes => ("escapes", None),
+        Effect::OtherPeers => ("other-peers", None),
+        Effect::OtherConnections => ("other-connections", None),
+    }
+}
+
+fn text(proof: &Proof<'_>, asked: Asked) -> String {
+    let mut text = format!(
+        "{} => {}: {}\n",
+        proof.from,
+        proof.to,
+        shown(&proof.connections())
+    );
+    let sides = [
+        ("egress", &proof.from, &proof.egress),
+        ("ingress", &proof.to, &proof.ingress),
+    ];
+    for (name, of, side) in sides {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {name} of {of}: {}", shown(&side.connections));
+        let fired =
+            |it: &&Step<'_>| !matches!(it.effect, Effect::OtherPeers | Effect::OtherConnections);
+        let told: Vec<&Step<'_>> = match asked {
+            Asked::Explain => side.steps.iter().collect(),
+            Asked::Reach | Asked::Forbid => side.steps.iter().filter(fired).collect(),
+        };
+        text.extend(told.iter().map(|step| format!("    {}\n", sentence(step))));
+        match side.steps.len() - told.len() {
+            0 => {}
+            1 => text.push_str("    1 rule is about others (segment explain tells it)\n"),
+            more => {
+                let _ = writeln!(
+                    text,
+                    "    {more} rules are about others (segment explain tells them)"
+                );
+            }
+        }
+    }
+    text
+}
+
+pub(super) fn sentence(step: &Step<'_>) -> String {
+    let rule = name(step).unwrap_or_else(|| "no policy".to_owned());
+    let place = step
+        .origin()
+        .map(|it| format!(" ({})", it.location()))
+        .unwrap_or_default();
+    let what = match &step.effect {
+        Effect::Allows(it) => format!("allows {it}"),
+        Effect::Denies(it) => format!("denies {it}"),
+        Effect::Passes(it) => format!("leaves {it} to the next tier"),
+        Effect::Unknown(it) => format!("does nobody knows what with {it}"),
+        Effect::Isolates(it) => format!("selects the pods, and no rule allows {it}"),
+        Effect::Escapes => "holds what stays on one node".to_owned(),
+        Effect::Default(it) => format!("decides of {it}, which pass"),
+        Effect::OtherPeers => "is about other peers".to_owned(),
+        Effect::OtherConnections => {
+            "is about other ports, or such as were decided before".to_owned()
+        }
+    };
+    let unsure = step
+        .unsure
+        .as_ref()
+        .map(|why| format!("; not sure: {why}"))
+        .unwrap_or_default();
+    format!("{rule} {what}{place}{unsure}")
+}
+
+const MAX_KNOWN: usize = 12;

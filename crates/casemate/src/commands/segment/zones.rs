@@ -1,0 +1,93 @@
+//! `casemate segment zones`.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+use casemate_core::{FileSource, Source};
+use casemate_segment::{
+    intent::{derive, observe, to_yaml},
+    observed::{Party, Seen, hubble},
+};
+
+use super::{read, tell};
+use crate::{
+    cli::{Format, Global, segment::Zones},
+    output,
+};
+
+pub(super) fn run(global: &Global, arguments: &Zones) -> Result<ExitCode> {
+    if global.format == Format::Json {
+        bail!("a declaration is YAML, and written as that");
+    }
+    let read = read(global, &arguments.path, &arguments.known)?;
+    let intent = match arguments.observed.is_empty() {
+        true => derive(&read.analysis)?,
+        false => {
+            let (intent, strangers) = observe(&read.analysis, &seen(global, &arguments.observed)?);
+            for party in strangers.iter().take(MAX_TOLD) {
+                let what = format!("{} was seen and is in no zone", name(party));
+                output::hint(global, &casemate_report::sanitise(&what));
+            }
+            intent
+        }
+    };
+    output::print(&to_yaml(&intent))?;
+    tell(global, &read.gaps);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was seen, by all files.
+fn seen(global: &Global, files: &[PathBuf]) -> Result<Vec<Seen>> {
+    let mut seen = Vec::new();
+    for file in files {
+        let observed = hubble(&text(file)?);
+        let named = file.display();
+        for (line, why) in &observed.gaps {
+            let told = format!("{named}:{line} is no flow of Hubble: {why}");
+            output::hint(global, &casemate_report::sanitise(&told));
+        }
+        if observed.seen.is_empty() {
+            bail!("{named} has no flow of Hubble that was forwarded");
+        }
+        seen.extend(observed.seen);
+    }
+    Ok(seen)
+}
+
+/// A file of flows may be much longer than what somebody writes by hand.
+fn text(file: &Path) -> Result<String> {
+    let named = file.display();
+    let source = File::open(file).and_then(FileSource::new);
+    let source = source.with_context(|| format!("cannot read {named}"))?;
+    let length = usize::try_from(source.len()).unwrap_or(usize::MAX);
+    if length > MAX_FLOWS {
+        bail!(
+            "{named} is longer than {} MiB; split it and name each part",
+            MAX_FLOWS >> 20
+        );
+    }
+    let bytes = source.read_vec(0, length);
+    let bytes = bytes.with_context(|| format!("cannot read {named}"))?;
+    String::from_utf8(bytes).with_context(|| format!("{named} is no text"))
+}
+
+fn name(party: &Party) -> String {
+    match party {
+        Party::Pod { namespace, labels } => {
+            let labels: Vec<String> = labels
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
+            format!("a pod of {namespace} ({})", labels.join(", "))
+        }
+        Party::Address(address) => address.clone(),
+    }
+}
+
+/// In bytes.
+const MAX_FLOWS: usize = 256 << 20;
+const MAX_TOLD: usize = 20;

@@ -1,0 +1,499 @@
+//! The endpoints of a cluster, its policies upon them, and what is asked of both.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+    sync::OnceLock,
+};
+
+use casemate_posture::{Cursor, Origin, World};
+
+use crate::{
+    Addresses, Assumptions, Bounds, Cluster, Connections, Entry, Policy, Proof, Workload,
+    addresses::parts,
+    calls::Calls,
+    entry,
+    held::Held,
+    index::Index,
+    matching::Matching,
+    policy::{self, Direction, Peer, Tier},
+    proof,
+    relation::{Relation, Sides, TooLarge},
+};
+
+/// Something that is not known, so that answers may not be exact.
+#[derive(Clone, Debug)]
+pub struct Gap {
+    /// Where.
+    pub origin: Origin,
+    /// What.
+    pub message: String,
+}
+
+impl Gap {
+    pub(crate) fn at(cursor: &Cursor<'_>, message: &str) -> Self {
+        Self {
+            origin: cursor.origin().clone(),
+            message: format!("{} at {}: {message}", cursor.resource.address, cursor.path),
+        }
+    }
+
+    /// Adds one to `gaps`, and gives what it says.
+    pub(crate) fn tell(cursor: &Cursor<'_>, message: &str, gaps: &mut Vec<Self>) -> Arc<str> {
+        let gap = Self::at(cursor, message);
+        let why = gap.message.as_str().into();
+        gaps.push(gap);
+        why
+    }
+}
+
+/// What connections come from and go to.
+#[derive(Clone, Debug)]
+pub enum Endpoint<'a> {
+    /// A workload.
+    Workload(&'a Workload),
+    /// Whatever serves the Ingresses, Routes and Gateways: a pod of which nothing is known.
+    Controller,
+    /// Addresses outside of the cluster.
+    Outside(Cow<'a, Addresses>),
+}
+
+/// `lab/notebook[Notebook]`, `{ingress-controller}`, `0.0.0.0-255.255.255.255[External]`.
+impl fmt::Display for Endpoint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workload(workload) => write!(f, "{workload}[{}]", workload.kind),
+            Self::Controller => f.write_str("{ingress-controller}"),
+            Self::Outside(addresses) => write!(f, "{addresses}[External]"),
+        }
+    }
+}
+
+/// What passes from one endpoint to another.
+#[derive(Clone, Debug)]
+pub struct Edge<'a> {
+    /// The source.
+    pub from: Endpoint<'a>,
+    /// The destination.
+    pub to: Endpoint<'a>,
+    /// What passes; never surely nothing.
+    pub connections: Cow<'a, Bounds<Connections>>,
+}
+
+/// A cluster with its policies.
+#[derive(Debug)]
+pub struct Analysis {
+    cluster: Cluster,
+    assumptions: Assumptions,
+    outside: Vec<Addresses>,
+    policies: Vec<Policy>,
+    entries: Vec<Entry>,
+    calls: Calls,
+    gaps: Vec<Gap>,
+    relation: OnceLock<Result<Relation, TooLarge>>,
+}
+
+impl Analysis {
+    /// The cluster that the files describe.
+    pub fn of(world: &World, assumptions: Assumptions) -> Self {
+        let mut gaps = Vec::new();
+        let problem = |it: &casemate_posture::Problem| Gap {
+            origin: it.origin.clone(),
+            message: it.message.clone(),
+        };
+        gaps.extend(
+            world
+                .problems()
+                .iter()
+                .filter(|it| it.is_partial)
+                .map(problem),
+        );
+        let cluster = Cluster::of(world, &assumptions, &mut gaps);
+        let policies = policy::read(world, &mut gaps);
+        let services = entry::services(world, &cluster, &mut gaps);
+        let entries = entry::read(world, &cluster, &services, &mut gaps);
+        let calls = Calls::of(&cluster, &services);
+        Self {
+            outside: outside(&policies, &assumptions),
+            cluster,
+            assumptions,
+            policies,
+            entries,
+            calls,
+            gaps,
+            relation: OnceLock::new(),
+        }
+    }
+
+    /// Who is in the cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The policies, in the order in which they are asked.
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// The ways in from outside.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Whom workloads are configured to call.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// What is not known. Which answers hang on it, the answers say.
+    pub fn gaps(&self) -> &[Gap] {
+        &self.gaps
+    }
+
+    /// What passes from one endpoint to another, as far as policies let it: between workloads, with what is
+    /// outside, and through the ways in. Addresses outside that have the same fate are one endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`].
+    pub fn edges(&self) -> Result<impl Iterator<Item = Edge<'_>>, TooLarge> {
+        let relation = self.relation()?;
+        let count = self.cluster.workloads.len();
+        let pairs = (0..count).flat_map(move |from| (0..count).map(move |to| (from, to)));
+        let inside = pairs
+            .filter(|(from, to)| from != to)
+            .filter_map(move |(from, to)| {
+                let connections = relation.between(from, to);
+                (!connections.most.is_empty()).then(|| Edge {
+                    from: self.endpoint(from),
+                    to: self.endpoint(to),
+                    connections: Cow::Borrowed(connections),
+                })
+            });
+        Ok(inside
+            .chain(self.outer(relation))
+            .chain(self.entered(relation)))
+    }
+
+    fn outer<'a>(&'a self, relation: &'a Relation) -> impl Iterator<Item = Edge<'a>> {
+        let mut kept: HashMap<(usize, bool), Fates<'_>> = HashMap::new();
+        let ends = (0..self.cluster.workloads.len()).flat_map(|at| [(at, true), (at, false)]);
+        ends.flat_map(move |(at, is_to)| {
+            let fates = kept
+                .entry((relation.class(at), is_to))
+                .or_insert_with(|| self.fates(relation, at, is_to));
+            let edge = |(addresses, connections): &(Addresses, &'_ Bounds<Connections>)| {
+                let outside = Endpoint::Outside(Cow::Owned(addresses.clone()));
+                let (from, to) = match is_to {
+                    true => (outside, self.endpoint(at)),
+                    false => (self.endpoint(at), outside),
+                };
+                Edge {
+                    from,
+                    to,
+                    connections: Cow::Owned((*connections).clone()),
+                }
+            };
+            fates.iter().map(edge).collect::<Vec<_>>()
+        })
+    }
+
+    /// The addresses outside by what passes between them and a workload.
+    fn fates<'a>(&self, relation: &'a Relation, at: usize, is_to: bool) -> Fates<'a> {
+        let first = self.cluster.workloads.len() + 1;
+        let mut fates = Fates::new();
+        for (place, part) in self.outside.iter().enumerate() {
+            let (from, to) = if is_to {
+                (first + place, at)
+            } else {
+                (at, first + place)
+            };
+            let connections = relation.between(from, to);
+            if connections.most.is_empty() {
+                continue;
+            }
+            match fates.iter_mut().find(|(_, it)| *it == connections) {
+                Some((addresses, _)) => *addresses = addresses.union(part),
+                None => fates.push((part.clone(), connections)),
+            }
+        }
+        fates
+    }
+
+    /// What comes through Ingresses, Routes and Gateways.
+    fn entered<'a>(&'a self, relation: &'a Relation) -> impl Iterator<Item = Edge<'a>> {
+        (0..self.cluster.workloads.len()).filter_map(move |to| {
+            Some(Edge {
+                from: Endpoint::Controller,
+                to: self.endpoint(to),
+                connections: Cow::Owned(self.entered_at(relation, to)?),
+            })
+        })
+    }
+
+    /// What comes to a workload in that way, if something may.
+    pub(crate) fn entered_at(&self, relation: &Relation, to: usize) -> Option<Bounds<Connections>> {
+        let sent = entry::sent(&self.ways_to(to).collect::<Vec<_>>());
+        let connections = sent.intersection(relation.between(self.cluster.workloads.len(), to));
+        (!connections.most.is_empty()).then_some(connections)
+    }
+
+    /// What tells the ingress controller to send something to a workload.
+    pub(crate) fn ways_to(&self, to: usize) -> impl Iterator<Item = &Entry> {
+        self.entries
+            .iter()
+            .filter(move |it| it.is_proxied && it.to == to)
+    }
+
+    /// What policies let pass from one endpoint to another, by their places among all.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`].
+    pub fn between(&self, from: usize, to: usize) -> Result<&Bounds<Connections>, TooLarge> {
+        Ok(self.relation()?.between(from, to))
+    }
+
+    /// The places of all endpoints.
+    pub fn places(&self) -> impl Iterator<Item = usize> + use<> {
+        0..self.bound()
+    }
+
+    /// What passes between all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`].
+    pub(crate) fn passing(&self) -> Result<Passing<'_>, TooLarge> {
+        Ok(Passing {
+            analysis: self,
+            relation: self.relation()?,
+        })
+    }
+
+    /// Whether NetworkPolicies hold an endpoint, so that what none of them allows does not pass.
+    pub(crate) fn is_isolated(&self, at: usize, direction: Direction) -> bool {
+        let (matching, endpoint) = (self.matching(), self.endpoint(at));
+        let mut policies = self.policies.iter().filter(|it| it.tier == Tier::Network);
+        policies.any(|it| {
+            let holds = it.directed(direction).hold.clone();
+            holds.and(|| matching.pods(&it.subject, &endpoint)).is_yes()
+        })
+    }
+
+    /// The endpoints that `name` means: workloads by `name`, `namespace/name` or with `#part`,
+    /// `ingress-controller`, `cloud-metadata`, `outside`, or an address or a block of them outside.
+    pub fn find(&self, name: &str) -> Vec<usize> {
+        let workloads = self.cluster.workloads.iter().enumerate();
+        let found: Vec<usize> = workloads
+            .filter(|(_, it)| it.is_called(name))
+            .map(|(at, _)| at)
+            .collect();
+        if !found.is_empty() {
+            return found;
+        }
+        let controller = self.cluster.workloads.len();
+        let meant = match name {
+            "ingress-controller" => return vec![controller],
+            "cloud-metadata" => Addresses::of_block(METADATA),
+            "outside" => Some(Addresses::all_v4().union(&Addresses::all_v6())),
+            _ => Addresses::of_address(name).or_else(|| Addresses::of_block(name)),
+        };
+        let meant = meant.unwrap_or_default();
+        let parts = self.outside.iter().enumerate();
+        let touched = parts.filter(|(_, part)| !part.intersection(&meant).is_empty());
+        touched.map(|(at, _)| controller + 1 + at).collect()
+    }
+
+    /// The endpoint at a place that [`Self::find`] or [`Self::places`] gave.
+    pub fn endpoint(&self, at: usize) -> Endpoint<'_> {
+        let count = self.cluster.workloads.len();
+        match at.checked_sub(count) {
+            None => Endpoint::Workload(&self.cluster.workloads[at]),
+            Some(0) => Endpoint::Controller,
+            Some(more) => Endpoint::Outside(Cow::Borrowed(&self.outside[more - 1])),
+        }
+    }
+
+    /// What passes from one endpoint to another, and why.
+    pub fn prove(&self, from: usize, to: usize) -> Proof<'_> {
+        proof::prove(self, from, to)
+    }
+
+    /// Every peer of every rule.
+    pub(crate) fn peers(&self) -> Vec<PeerPlace> {
+        let mut places = Vec::new();
+        for (policy, it) in self.policies.iter().enumerate() {
+            for direction in [Direction::Ingress, Direction::Egress] {
+                for (rule, it) in it.rules(direction).iter().enumerate() {
+                    places.extend((0..it.peers.len()).map(|peer| PeerPlace {
+                        policy,
+                        direction,
+                        rule,
+                        peer,
+                    }));
+                }
+            }
+        }
+        places
+    }
+
+    /// Takes a peer out of its rule, which is about nobody without peers.
+    pub(crate) fn remove_peer(&mut self, place: &PeerPlace) -> Peer {
+        self.relation = OnceLock::new();
+        self.policies[place.policy].rules_mut(place.direction)[place.rule]
+            .peers
+            .remove(place.peer)
+    }
+
+    /// Puts it back.
+    pub(crate) fn insert_peer(&mut self, place: &PeerPlace, peer: Peer) {
+        self.relation = OnceLock::new();
+        self.policies[place.policy].rules_mut(place.direction)[place.rule]
+            .peers
+            .insert(place.peer, peer);
+    }
+
+    /// How many endpoints there are, and into how many classes they fall.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`].
+    pub fn classes(&self) -> Result<(usize, usize), TooLarge> {
+        Ok((self.bound(), self.relation()?.classes()))
+    }
+
+    pub(crate) fn matching(&self) -> Matching<'_> {
+        Matching {
+            cluster: &self.cluster,
+            assumptions: &self.assumptions,
+        }
+    }
+
+    pub(crate) fn relation(&self) -> Result<&Relation, TooLarge> {
+        let relation = self.relation.get_or_init(|| {
+            let rules: usize = self
+                .policies
+                .iter()
+                .map(|it| it.each_rule().count() + 1)
+                .sum();
+            if rules.saturating_mul(self.bound()) > MAX_HELD {
+                return Err(TooLarge);
+            }
+            let matching = self.matching();
+            let places = 0..self.bound();
+            let endpoints: Vec<Endpoint<'_>> = places.map(|at| self.endpoint(at)).collect();
+            let mut index = Index::of(matching, &endpoints);
+            let held = self.policies.iter().map(|it| Held::of(it, &mut index));
+            let escapes = endpoints.iter().map(|it| matching.escapes(it));
+            Relation::of(&Sides {
+                policies: &held.collect::<Vec<_>>(),
+                workloads: &self.cluster.workloads,
+                alike: &self.alike(),
+                escape: &escapes.collect::<Vec<_>>(),
+            })
+        });
+        relation.as_ref().map_err(|it| *it)
+    }
+
+    /// A number for each endpoint, which those share whose ports have the same names, as far as rules ask.
+    fn alike(&self) -> Vec<usize> {
+        let rules = self.policies.iter().flat_map(Policy::each_rule);
+        let asked: Vec<&str> = rules.flat_map(|it| it.ports.names()).collect();
+        let mut kinds = HashMap::new();
+        let mut alike = Vec::with_capacity(self.bound());
+        for at in 0..self.bound() {
+            let workload = self.cluster.workloads.get(at).filter(|_| !asked.is_empty());
+            let is_asked = |name: &String| asked.contains(&name.as_str());
+            let ports = workload.into_iter().flat_map(|it| &it.ports);
+            let ports: Vec<_> = ports
+                .filter(|it| it.name.as_ref().is_some_and(is_asked))
+                .collect();
+            let is_open = workload.is_some_and(|it| it.more_ports.is_some());
+            let next = kinds.len();
+            alike.push(*kinds.entry((ports, is_open)).or_insert(next));
+        }
+        alike
+    }
+
+    fn bound(&self) -> usize {
+        self.cluster.workloads.len() + 1 + self.outside.len()
+    }
+}
+
+/// Whom each rule is about is two bits for each endpoint, and as much again for some of them.
+const MAX_HELD: usize = 1 << 30;
+
+/// What passes between endpoints, by their places.
+#[derive(Clone, Copy)]
+pub(crate) struct Passing<'a> {
+    analysis: &'a Analysis,
+    relation: &'a Relation,
+}
+
+impl<'a> Passing<'a> {
+    /// What passes from one to another. Nothing is said of two that are the same or both outside, nor of what
+    /// goes to the controller; from it comes what something sends through it.
+    pub(crate) fn between(self, from: usize, to: usize) -> Option<Cow<'a, Bounds<Connections>>> {
+        let controller = self.analysis.cluster.workloads.len();
+        if from == to || to == controller || (from >= controller && to > controller) {
+            return None;
+        }
+        Some(match from == controller {
+            true => {
+                let entered = self.analysis.entered_at(self.relation, to);
+                Cow::Owned(entered.unwrap_or_default())
+            }
+            false => Cow::Borrowed(self.relation.between(from, to)),
+        })
+    }
+
+    /// The class of an endpoint: nothing tells it from others of the same but names and ways in.
+    pub(crate) fn class(self, at: usize) -> usize {
+        self.relation.class(at)
+    }
+}
+
+/// Where a peer stands.
+pub(crate) struct PeerPlace {
+    /// The place of the policy among all.
+    pub(crate) policy: usize,
+    pub(crate) direction: Direction,
+    /// The place of the rule among those of the direction.
+    pub(crate) rule: usize,
+    /// Its place in the rule.
+    pub(crate) peer: usize,
+}
+
+/// Addresses outside by what passes.
+type Fates<'a> = Vec<(Addresses, &'a Bounds<Connections>)>;
+
+/// The addresses outside of the cluster, cut into those that policies tell apart.
+fn outside(policies: &[Policy], assumptions: &Assumptions) -> Vec<Addresses> {
+    let mut blocks: Vec<Addresses> = Vec::new();
+    let mut seen = HashSet::new();
+    blocks.extend(
+        policies
+            .iter()
+            .flat_map(Policy::blocks)
+            .filter(|it| seen.insert(*it))
+            .cloned(),
+    );
+    blocks.extend(Addresses::of_block(METADATA));
+    blocks.extend(assumptions.told_apart.iter().cloned());
+    let inside = assumptions.pod_network.clone().unwrap_or_default();
+    // A cluster that speaks IPv6 says so somewhere.
+    let whole = match blocks.iter().any(Addresses::has_v6) || inside.has_v6() {
+        true => vec![Addresses::all_v4(), Addresses::all_v6()],
+        false => vec![Addresses::all_v4()],
+    };
+    whole
+        .iter()
+        .flat_map(|whole| parts(&whole.difference(&inside), &blocks))
+        .collect()
+}
+
+/// Where clouds tell instances about themselves, with credentials (AWS, Azure, Google Cloud).
+const METADATA: &str = "169.254.169.254/32";

@@ -1,0 +1,357 @@
+//! Ways in from outside: `Ingress`, the routes of Gateway API, `Route` of OpenShift, and Services that nodes or
+//! load balancers open.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use casemate_posture::{Cursor, Fact, Origin, Resource, Truth, World};
+
+use crate::{
+    Bounds, Connections, Gap, Protocol,
+    cluster::{Cluster, Workload, name_of, namespace_of},
+    listed::{is_there, listed},
+    selector::Selector,
+};
+
+/// One way from outside to a workload.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The kind of the object that opens it: `Ingress`, `HTTPRoute`; of a Service, its type.
+    pub kind: Cow<'static, str>,
+    /// Its `namespace/name`.
+    pub name: String,
+    /// The `namespace/name` of the Service behind it.
+    pub service: String,
+    /// The place of the workload among all.
+    pub to: usize,
+    /// What is sent there.
+    pub connections: Bounds<Connections>,
+    /// Whether a controller sends it, which is an endpoint of its own.
+    pub is_proxied: bool,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// What all of the ways send together.
+pub(crate) fn sent(ways: &[&Entry]) -> Bounds<Connections> {
+    let all = Bounds::<Connections>::default();
+    ways.iter().fold(all, |all, it| all.union(&it.connections))
+}
+
+/// A Service, as far as ways in look at it.
+pub(crate) struct Service<'a> {
+    object: &'a Resource,
+    ports: Vec<Cursor<'a>>,
+    /// Which workloads are behind it, with what may be unknown of that.
+    pub(crate) workloads: Vec<(usize, Truth)>,
+}
+
+/// By their namespaces and names.
+pub(crate) type Services<'a> = HashMap<Key, Service<'a>>;
+
+/// What a route names.
+struct Backend<'a> {
+    service: Cursor<'a>,
+    /// In another namespace than that of the route.
+    namespace: Option<String>,
+    port: Option<String>,
+    protocol: Protocol,
+}
+
+/// A namespace and a name in it.
+pub(crate) type Key = (String, String);
+
+/// What an object of a kind leads to.
+type Backends = fn(&Resource) -> Vec<Backend<'_>>;
+
+/// The Services of the files.
+pub(crate) fn services<'a>(
+    world: &'a World,
+    cluster: &Cluster,
+    gaps: &mut Vec<Gap>,
+) -> Services<'a> {
+    let objects = world.of_kind("Service").filter(|it| is_core(it));
+    objects
+        .filter_map(|object| service(object, cluster, gaps))
+        .collect()
+}
+
+pub(crate) fn read(
+    world: &World,
+    cluster: &Cluster,
+    services: &Services<'_>,
+    gaps: &mut Vec<Gap>,
+) -> Vec<Entry> {
+    let mut keys: Vec<&Key> = services.keys().collect();
+    keys.sort_unstable();
+    let opened = |key: &Key| opened(key, &services[key], cluster);
+    let mut entries: Vec<Entry> = keys.into_iter().flat_map(opened).collect();
+    let ways: [(&str, Backends); 7] = [
+        ("Ingress", of_ingress),
+        ("Route", of_route),
+        ("HTTPRoute", of_gateway),
+        ("GRPCRoute", of_gateway),
+        ("TLSRoute", of_gateway),
+        ("TCPRoute", of_gateway),
+        ("UDPRoute", of_gateway),
+    ];
+    for (kind, backends) in ways {
+        for object in world.of_kind(kind).filter(|it| is_way(it)) {
+            for backend in backends(object) {
+                entries.extend(entered(object, &backend, services, cluster, gaps));
+            }
+        }
+    }
+    entries
+}
+
+/// Knative has kinds of those names.
+fn is_core(object: &Resource) -> bool {
+    object.at("apiVersion").equals("v1") != Truth::No
+}
+
+fn is_way(object: &Resource) -> bool {
+    let version = object.at("apiVersion").text().ok().unwrap_or_default();
+    let groups = [
+        "networking.k8s.io/",
+        "extensions/",
+        "gateway.networking.k8s.io/",
+        "route.openshift.io/",
+    ];
+    groups.iter().any(|it| version.starts_with(it)) || version == "v1"
+}
+
+fn service<'a>(
+    object: &'a Resource,
+    cluster: &Cluster,
+    gaps: &mut Vec<Gap>,
+) -> Option<(Key, Service<'a>)> {
+    let namespace = namespace_of(object, gaps).ok()?;
+    let labels = object.at("spec.selector");
+    // One without a selector has endpoints of its own.
+    let selector = is_there(&labels)
+        .then(|| Selector::of_labels(&labels, gaps))
+        .filter(|it| !it.is_empty());
+    let all = cluster
+        .workloads
+        .iter()
+        .enumerate()
+        .filter(|(_, it)| *it.namespace == *namespace);
+    let chosen = all.filter_map(|(at, it)| match selector.as_ref()?.matches(&it.labels) {
+        Truth::No => None,
+        truth => Some((at, truth)),
+    });
+    let service = Service {
+        object,
+        workloads: chosen.collect(),
+        ports: listed(&object.at("spec.ports")),
+    };
+    Some(((namespace, name_of(object, gaps)), service))
+}
+
+/// What a Service that is reached from outside opens.
+fn opened(key: &Key, service: &Service<'_>, cluster: &Cluster) -> Vec<Entry> {
+    let object = service.object;
+    let kind = match object.at("spec.type").text().ok().as_deref() {
+        Some("NodePort") => "NodePort",
+        Some("LoadBalancer") => "LoadBalancer",
+        _ if is_there(&object.at("spec.externalIPs")) => "externalIPs",
+        _ => return Vec::new(),
+    };
+    let entry = |(to, truth): &(usize, Truth)| {
+        let sent = Protocol::ALL
+            .iter()
+            .map(|it| service.sent(None, *it, &cluster.workloads[*to], truth));
+        Entry {
+            kind: kind.into(),
+            name: format!("{}/{}", key.0, key.1),
+            service: format!("{}/{}", key.0, key.1),
+            to: *to,
+            connections: sent.fold(Bounds::default(), |all: Bounds<Connections>, it| {
+                all.union(&it)
+            }),
+            is_proxied: false,
+            origin: object.at("spec.type").origin().clone(),
+        }
+    };
+    service.workloads.iter().map(entry).collect()
+}
+
+fn entered(
+    object: &Resource,
+    backend: &Backend<'_>,
+    services: &Services<'_>,
+    cluster: &Cluster,
+    gaps: &mut Vec<Gap>,
+) -> Vec<Entry> {
+    let own = namespace_of(object, gaps).ok();
+    let name = match backend.service.get("name").text() {
+        Fact::Known(name) => name,
+        Fact::Absent => return Vec::new(),
+        Fact::Unknown(why) => {
+            Gap::tell(
+                &backend.service,
+                &format!("where it leads to is not known: {why}"),
+                gaps,
+            );
+            return Vec::new();
+        }
+    };
+    let Some(own) = own else {
+        return Vec::new();
+    };
+    let namespace = backend.namespace.clone().unwrap_or_else(|| own.clone());
+    let Some(service) = services.get(&(namespace.clone(), name.clone())) else {
+        Gap::tell(
+            &backend.service,
+            &format!("Service {namespace}/{name} is not among the files"),
+            gaps,
+        );
+        return Vec::new();
+    };
+    let is_granted = match namespace == own {
+        true => Truth::Yes,
+        false => {
+            let why = "whether a ReferenceGrant lets it lead to another namespace is not looked at";
+            Truth::Unknown(Gap::tell(&backend.service, why, gaps))
+        }
+    };
+    let entry = |(to, truth): &(usize, Truth)| Entry {
+        kind: object.kind.to_string().into(),
+        name: format!("{own}/{}", name_of(object, &mut Vec::new())),
+        service: format!("{namespace}/{name}"),
+        to: *to,
+        connections: service.sent(
+            backend.port.as_deref(),
+            backend.protocol,
+            &cluster.workloads[*to],
+            &is_granted.clone().and(|| truth.clone()),
+        ),
+        is_proxied: true,
+        origin: backend.service.origin().clone(),
+    };
+    service.workloads.iter().map(entry).collect()
+}
+
+impl Service<'_> {
+    /// What arrives at a workload that is asked for at a port of the Service; at all, where none is named.
+    pub(crate) fn sent(
+        &self,
+        port: Option<&str>,
+        protocol: Protocol,
+        workload: &Workload,
+        truth: &Truth,
+    ) -> Bounds<Connections> {
+        let is_asked = |it: &&Cursor<'_>| {
+            port.is_none_or(|port| {
+                let keys = ["name", "port", "targetPort"].into_iter();
+                keys.map(|key| it.get(key))
+                    .any(|it| it.equals(port).is_yes())
+            })
+        };
+        let is_spoken = |it: &&Cursor<'_>| match it.get("protocol").text() {
+            Fact::Absent => protocol == Protocol::Tcp,
+            Fact::Known(name) => name == protocol.as_str(),
+            Fact::Unknown(_) => true,
+        };
+        let asked = self.ports.iter().filter(is_spoken).filter(is_asked);
+        let asked: Vec<_> = match port {
+            Some(_) => asked.take(1).collect(),
+            None => asked.collect(),
+        };
+        let targets = asked.into_iter().map(|it| {
+            let target = it.get("targetPort");
+            match target.fact {
+                Fact::Absent => arriving(&it.get("port"), protocol, workload),
+                _ => arriving(&target, protocol, workload),
+            }
+        });
+        let mut sent = targets.fold(Bounds::default(), |all: Bounds<Connections>, it| {
+            all.union(&it)
+        });
+        if !truth.is_yes() {
+            sent.least = Connections::default();
+        }
+        sent
+    }
+}
+
+/// What is sent to a port of a workload.
+fn arriving(target: &Cursor<'_>, protocol: Protocol, workload: &Workload) -> Bounds<Connections> {
+    let to = |port: u16| Bounds::exact(Connections::of(protocol, port, port));
+    let somewhere = Bounds {
+        least: Connections::default(),
+        most: Connections::of_protocol(protocol),
+    };
+    if let Some(number) = target.integer().ok() {
+        return u16::try_from(number).map(to).unwrap_or_default();
+    }
+    let Some(name) = target.text().ok() else {
+        return somewhere;
+    };
+    let mut ports = workload.ports.iter();
+    let named = ports.find(|it| it.name.as_ref() == Some(&name) && it.protocol == protocol);
+    match named {
+        Some(port) => to(port.port),
+        None if workload.more_ports.is_some() => somewhere,
+        None => Bounds::default(),
+    }
+}
+
+/// The Services that an Ingress sends to, with the port that it asks them for.
+fn of_ingress(object: &Resource) -> Vec<Backend<'_>> {
+    let spec = object.at("spec");
+    let mut backends = vec![spec.get("defaultBackend")];
+    backends.extend(spec.walk("rules[].http.paths[].backend"));
+    backends
+        .into_iter()
+        .map(|backend| {
+            let service = backend.get("service");
+            let port = service.get("port");
+            let port = port
+                .get("name")
+                .text()
+                .or_else(|| port.get("number").text());
+            Backend {
+                service,
+                namespace: None,
+                port: port.ok(),
+                protocol: Protocol::Tcp,
+            }
+        })
+        .collect()
+}
+
+fn of_route(object: &Resource) -> Vec<Backend<'_>> {
+    let spec = object.at("spec");
+    let port = spec.at("port.targetPort").text().ok();
+    let mut backends = vec![spec.get("to")];
+    backends.extend(listed(&spec.get("alternateBackends")));
+    backends.retain(|it| {
+        it.get("kind").is_absent().is_yes() || it.get("kind").equals("Service").is_yes()
+    });
+    let backend = |service| Backend {
+        service,
+        namespace: None,
+        port: port.clone(),
+        protocol: Protocol::Tcp,
+    };
+    backends.into_iter().map(backend).collect()
+}
+
+fn of_gateway<'a>(object: &'a Resource) -> Vec<Backend<'a>> {
+    let mut backends = object.at("spec").walk("rules[].backendRefs[]");
+    backends.retain(|it| {
+        it.get("kind").is_absent().is_yes() || it.get("kind").equals("Service").is_yes()
+    });
+    let protocol = match &*object.kind {
+        "UDPRoute" => Protocol::Udp,
+        _ => Protocol::Tcp,
+    };
+    let backend = |service: Cursor<'a>| Backend {
+        namespace: service.get("namespace").text().ok(),
+        port: service.get("port").text().ok(),
+        protocol,
+        service,
+    };
+    backends.into_iter().map(backend).collect()
+}

@@ -1,0 +1,59 @@
+//! Policies from a declaration, and the proof that they say what it says.
+//!
+//! ```text
+//!   Intent ──network──► NetworkPolicies  ┐
+//!          ──guards───► guard rails      ┴──► prove: the engine judges what was written, upon pods that
+//!                                             stand for the zones; and again without each peer of each rule
+//! ```
+
+mod guards;
+mod network;
+mod prove;
+
+use casemate_document::yaml;
+use serde_json::Value;
+
+use crate::intent::Intent;
+
+pub use prove::{Flaw, prove};
+
+/// Policies that were written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Policies {
+    /// NetworkPolicies: what is declared passes, and nothing else.
+    pub network: Vec<Value>,
+    /// ClusterNetworkPolicies, which hold whatever NetworkPolicies somebody adds or deletes.
+    pub guards: Vec<Value>,
+}
+
+/// Why no policies can be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub struct GenerateError {
+    /// The line of the declaration, from 1.
+    pub line: u64,
+    /// What is wrong, in one line.
+    pub message: String,
+}
+
+/// The policies that let pass what is declared.
+///
+/// # Errors
+/// Where a flow cannot be said as a policy.
+pub fn policies(intent: &Intent) -> Result<Policies, GenerateError> {
+    Ok(Policies {
+        network: network::policies(intent)?,
+        guards: guards::policies(intent),
+    })
+}
+
+/// Objects of Kubernetes as the documents of one file.
+pub fn to_yaml(objects: &[Value]) -> String {
+    let documents = objects.iter().filter_map(|it| yaml::write(it, usize::MAX));
+    documents.collect::<Vec<_>>().join("---\n")
+}
+
+/// Marks what was written here, so that it can be found and pruned.
+const MANAGED: (&str, &str) = ("app.kubernetes.io/managed-by", "casemate");
+/// On every namespace (KEP-2161).
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";

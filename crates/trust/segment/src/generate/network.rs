@@ -1,0 +1,153 @@
+//! NetworkPolicies: one for each zone in each of its namespaces, and a default for what is in no zone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{GenerateError, MANAGED, NAME_LABEL};
+use crate::{
+    Addresses, Connections, Direction,
+    intent::{Intent, Members},
+};
+
+pub(super) fn policies(intent: &Intent) -> Result<Vec<Value>, GenerateError> {
+    let mut policies = Vec::new();
+    let mut held = BTreeSet::new();
+    for zone in intent.governed() {
+        let Members::Pods { namespaces, labels } = &intent.zones[zone].members else {
+            continue;
+        };
+        let ingress = rules(intent, zone, Direction::Ingress)?;
+        let egress = rules(intent, zone, Direction::Egress)?;
+        for namespace in namespaces {
+            held.insert(namespace);
+            let selector = labelled(labels);
+            let name = format!("zone-{}", intent.zones[zone].name);
+            policies.push(policy(&name, namespace, &selector, &ingress, &egress));
+        }
+    }
+    // Whoever is in no zone yet neither calls nor is called.
+    let rest = held
+        .into_iter()
+        .map(|it| policy("default-deny", it, &json!({}), &[], &[]));
+    Ok(rest.chain(policies).collect())
+}
+
+fn policy(name: &str, namespace: &str, pods: &Value, ingress: &[Value], egress: &[Value]) -> Value {
+    let mut policy = json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name, "namespace": namespace, "labels": {MANAGED.0: MANAGED.1}},
+        "spec": {"podSelector": pods, "policyTypes": ["Ingress", "Egress"]},
+    });
+    for (key, rules) in [("ingress", ingress), ("egress", egress)] {
+        if !rules.is_empty() {
+            policy["spec"][key] = rules.into();
+        }
+    }
+    policy
+}
+
+/// What a zone takes or sends: a rule for each set of connections, with everybody whom it is about.
+fn rules(intent: &Intent, zone: usize, direction: Direction) -> Result<Vec<Value>, GenerateError> {
+    let mut rules: Vec<(Connections, Vec<Value>)> = Vec::new();
+    for other in 0..intent.zones.len() {
+        let (from, to) = match direction {
+            Direction::Ingress => (other, zone),
+            Direction::Egress => (zone, other),
+        };
+        let declared = intent.declared(from, to);
+        if declared.is_empty() {
+            continue;
+        }
+        let peers = peers(intent, other).ok_or_else(|| GenerateError {
+            line: intent.line_of(from, to).unwrap_or(intent.zones[zone].line),
+            message: "where the ingress controller runs is not said: declare its pods as a zone, and let the flow be from that".to_owned(),
+        })?;
+        match rules.iter_mut().find(|(it, _)| *it == declared) {
+            Some((_, all)) => all.extend(peers),
+            None => rules.push((declared, peers)),
+        }
+    }
+    let key = match direction {
+        Direction::Ingress => "from",
+        Direction::Egress => "to",
+    };
+    let rule = |(connections, peers): (Connections, Vec<Value>)| match ports(&connections) {
+        None => json!({key: peers}),
+        Some(ports) => json!({key: peers, "ports": ports}),
+    };
+    Ok(rules.into_iter().map(rule).collect())
+}
+
+/// Whoever is in a zone.
+fn peers(intent: &Intent, zone: usize) -> Option<Vec<Value>> {
+    match &intent.zones[zone].members {
+        Members::Pods { namespaces, labels } => {
+            let mut peer = json!({"namespaceSelector": called(namespaces)});
+            if !labels.is_empty() {
+                peer["podSelector"] = labelled(labels);
+            }
+            Some(vec![peer])
+        }
+        Members::Addresses(addresses) => {
+            let blocks = addresses.blocks().into_iter();
+            Some(blocks.map(|it| json!({"ipBlock": {"cidr": it}})).collect())
+        }
+        Members::Outside => Some(outside(intent)),
+        Members::Controller => None,
+    }
+}
+
+/// The pods that have all of the labels.
+pub(super) fn labelled(labels: &BTreeMap<String, String>) -> Value {
+    match labels.is_empty() {
+        true => json!({}),
+        false => json!({"matchLabels": labels}),
+    }
+}
+
+/// The namespaces of those names.
+pub(super) fn called(namespaces: &[String]) -> Value {
+    match namespaces {
+        [one] => json!({"matchLabels": {NAME_LABEL: one}}),
+        several => {
+            json!({"matchExpressions": [{"key": NAME_LABEL, "operator": "In", "values": several}]})
+        }
+    }
+}
+
+/// All addresses but those of other zones and of the cluster.
+fn outside(intent: &Intent) -> Vec<Value> {
+    let others = intent.zones.iter().filter_map(|it| match &it.members {
+        Members::Addresses(addresses) => Some(addresses),
+        Members::Pods { .. } | Members::Outside | Members::Controller => None,
+    });
+    let others = others.fold(intent.cluster.clone(), |all, it| all.union(it));
+    let of_family = |whole: &Addresses, cidr: &str| {
+        let except = whole.intersection(&others).blocks();
+        match except.is_empty() {
+            true => json!({"ipBlock": {"cidr": cidr}}),
+            false => json!({"ipBlock": {"cidr": cidr, "except": except}}),
+        }
+    };
+    vec![
+        of_family(&Addresses::all_v4(), "0.0.0.0/0"),
+        of_family(&Addresses::all_v6(), "::/0"),
+    ]
+}
+
+/// Nothing where all are meant.
+fn ports(connections: &Connections) -> Option<Vec<Value>> {
+    if connections.is_all() {
+        return None;
+    }
+    let of_protocol = connections.ports().flat_map(|(protocol, ports)| {
+        ports.ranges().iter().map(move |range| match range {
+            (1, u16::MAX) => json!({"protocol": protocol.as_str()}),
+            (first, last) if first == last => json!({"protocol": protocol.as_str(), "port": first}),
+            (first, last) => json!({"protocol": protocol.as_str(), "port": first, "endPort": last}),
+        })
+    });
+    Some(of_protocol.collect())
+}

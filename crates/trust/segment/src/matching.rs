@@ -1,0 +1,155 @@
+//! Whom policies and rules mean, decided for one endpoint.
+
+use std::sync::Arc;
+
+use casemate_posture::Truth;
+
+use crate::{
+    Addresses, Assumptions, Cluster, Endpoint, Labels, Workload,
+    policy::{Peer, Pods},
+    selector::Namespaces,
+};
+
+/// A cluster as those who look for endpoints see it.
+#[derive(Clone, Copy)]
+pub(crate) struct Matching<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) assumptions: &'a Assumptions,
+}
+
+impl Matching<'_> {
+    /// Whether some of the peers are the endpoint.
+    pub(crate) fn any(self, peers: &[Peer], endpoint: &Endpoint<'_>) -> Truth {
+        Truth::any(peers.iter().map(|peer| self.peer(peer, endpoint)))
+    }
+
+    pub(crate) fn peer(self, peer: &Peer, endpoint: &Endpoint<'_>) -> Truth {
+        match (peer, endpoint) {
+            (Peer::Anyone, _) => Truth::Yes,
+            (Peer::Unknown(why), _) => Truth::Unknown(why.clone()),
+            (Peer::Pods(pods), _) => self.pods(pods, endpoint),
+            (Peer::Block(block) | Peer::Networks(block), Endpoint::Outside(part)) => {
+                block.includes(part).into()
+            }
+            (Peer::Networks(block), _) if block.includes(&Addresses::all_v4()) => Truth::Yes,
+            (Peer::Block(block) | Peer::Networks(block), Endpoint::Workload(workload)) => {
+                let on_host = match self.assumptions.holds_host_network {
+                    Some(true) => Truth::No,
+                    _ => workload.is_on_host.clone(),
+                };
+                let unknown = || Truth::Unknown("the addresses of nodes are not known".into());
+                match on_host {
+                    Truth::Yes => unknown(),
+                    Truth::No => self.block(block),
+                    Truth::Unknown(why) => Truth::Unknown(why),
+                }
+            }
+            (Peer::Block(_) | Peer::Networks(_), Endpoint::Controller) => self.controller(),
+            (Peer::Outside(why), Endpoint::Outside(_)) => Truth::Unknown(why.clone()),
+            (Peer::Outside(_), Endpoint::Workload(workload)) => workload
+                .is_on_host
+                .clone()
+                .and(|| Truth::Unknown("the addresses of nodes are not known".into())),
+            (Peer::Outside(_), Endpoint::Controller) => self.controller(),
+        }
+    }
+
+    /// Whether the endpoint is one of the pods.
+    pub(crate) fn pods(self, pods: &Pods, endpoint: &Endpoint<'_>) -> Truth {
+        match endpoint {
+            Endpoint::Workload(workload) => self
+                .namespace(&pods.namespaces, &workload.namespace)
+                .and(|| pods.selector.matches(&workload.labels))
+                .and(|| self.is_held(workload)),
+            Endpoint::Controller => {
+                let none = Labels::default();
+                let is_any = match &pods.namespaces {
+                    Namespaces::One(_) => Truth::No,
+                    Namespaces::Selected(selector) => selector.matches(&none),
+                    Namespaces::Unknown(why) => Truth::Unknown(why.clone()),
+                };
+                match self.assumptions.declared_only {
+                    true => is_any.and(|| pods.selector.matches(&none)),
+                    false => self.controller(),
+                }
+            }
+            Endpoint::Outside(_) => Truth::No,
+        }
+    }
+
+    pub(crate) fn namespace(self, namespaces: &Namespaces, name: &Arc<str>) -> Truth {
+        match namespaces {
+            Namespaces::One(one) => (one == name).into(),
+            Namespaces::Selected(selector) => match self.cluster.namespaces.get(name) {
+                Some(namespace) => selector.matches(&namespace.labels),
+                None => Truth::No,
+            },
+            Namespaces::Unknown(why) => Truth::Unknown(why.clone()),
+        }
+    }
+
+    /// Whether policies hold the pods of a workload at all.
+    pub(crate) fn is_held(self, workload: &Workload) -> Truth {
+        match (&workload.is_on_host, self.assumptions.holds_host_network) {
+            (Truth::No, _) | (_, Some(true)) => Truth::Yes,
+            (Truth::Yes, Some(false)) => Truth::No,
+            (Truth::Yes, None) => Truth::Unknown(ON_HOST.into()),
+            (Truth::Unknown(why), _) => Truth::Unknown(why.clone()),
+        }
+    }
+
+    /// Whether the endpoint may be on the network of its node, where what is on the same node is reached
+    /// whatever policies say.
+    pub(crate) fn escapes(self, endpoint: &Endpoint<'_>) -> bool {
+        match (endpoint, self.assumptions.holds_host_network) {
+            (Endpoint::Workload(workload), Some(false) | None) => workload.is_on_host != Truth::No,
+            _ => false,
+        }
+    }
+
+    /// Whether pods have their addresses in a block.
+    pub(crate) fn block(self, block: &Addresses) -> Truth {
+        let Some(network) = &self.assumptions.pod_network else {
+            let never = NEVER_OF_PODS
+                .iter()
+                .filter_map(|it| Addresses::of_block(it));
+            if never
+                .fold(block.clone(), |left, it| left.difference(&it))
+                .is_empty()
+            {
+                return Truth::No;
+            }
+            return Truth::Unknown("pods may have addresses in the block, or not".into());
+        };
+        if network.intersection(block).is_empty() {
+            Truth::No
+        } else if block.includes(network) {
+            Truth::Yes
+        } else {
+            Truth::Unknown("some pods have addresses in the block".into())
+        }
+    }
+
+    fn controller(self) -> Truth {
+        match self.assumptions.declared_only {
+            true => Truth::No,
+            false => {
+                Truth::Unknown("where the ingress controller runs is not among the files".into())
+            }
+        }
+    }
+}
+
+const ON_HOST: &str =
+    "whether policies hold a pod on the network of its node is up to the network plugin";
+
+/// No network gives such addresses to pods: link-local ones, where metadata services are, loopback, and
+/// multicast (RFC 6890, RFC 5771, RFC 4291).
+const NEVER_OF_PODS: &[&str] = &[
+    "169.254.0.0/16",
+    "127.0.0.0/8",
+    "224.0.0.0/4",
+    "fe80::/10",
+    "::1/128",
+    "ff00::/8",
+];

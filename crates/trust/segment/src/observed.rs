@@ -1,0 +1,234 @@
+//! Connections that somebody saw: the flows of Hubble, which knows pods by their labels.
+//!
+//! One JSON object a line, as `hubble observe -o json` writes it (`flow.Flow` of cilium/cilium,
+//! api/v1/flow/flow.proto; with or without the `flow` around it).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::{Addresses, Connections, Protocol};
+
+/// One end of a connection that was seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Party {
+    /// A pod of a namespace, with its labels.
+    Pod {
+        /// The namespace.
+        namespace: String,
+        /// The labels that Kubernetes knows of.
+        labels: BTreeMap<String, String>,
+    },
+    /// An address that is no pod's.
+    Address(String),
+}
+
+/// A connection that was seen, by whom it was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Who opened it.
+    pub from: Party,
+    /// Who took it.
+    pub to: Party,
+    /// What it was.
+    pub connections: Connections,
+}
+
+/// What was read of flows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// The connections, each once.
+    pub seen: Vec<Seen>,
+    /// How many flows say nothing of who may call whom: replies, refused ones, other layers.
+    pub passed_over: usize,
+    /// What is not understood: the line, from 1, and why. Of many, the first.
+    pub gaps: Vec<(usize, String)>,
+}
+
+/// Reads flows of Hubble.
+pub fn hubble(text: &str) -> Observed {
+    let mut observed = Observed::default();
+    let mut seen: BTreeMap<(Party, Party), Connections> = BTreeMap::new();
+    for (at, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        match serde_json::from_str(line)
+            .map_err(|it| it.to_string())
+            .and_then(connection)
+        {
+            Ok(Some((from, to, connections))) => {
+                let here = seen.entry((from, to)).or_default();
+                *here = here.union(&connections);
+            }
+            Ok(None) => observed.passed_over += 1,
+            Err(why) if observed.gaps.len() < MAX_GAPS => observed.gaps.push((at + 1, why)),
+            Err(_) => {}
+        }
+    }
+    let seen = seen.into_iter();
+    observed.seen = seen
+        .map(|((from, to), connections)| Seen {
+            from,
+            to,
+            connections,
+        })
+        .collect();
+    observed
+}
+
+/// A line, with what is looked at of it.
+#[derive(Deserialize)]
+struct Line {
+    flow: Option<Flow>,
+    #[serde(flatten)]
+    bare: Flow,
+}
+
+#[derive(Deserialize)]
+struct Flow {
+    verdict: Option<String>,
+    is_reply: Option<bool>,
+    #[serde(rename = "IP")]
+    ip: Option<Ip>,
+    l4: Option<BTreeMap<String, serde_json::Value>>,
+    source: Option<End>,
+    destination: Option<End>,
+}
+
+#[derive(Deserialize)]
+struct Ip {
+    source: Option<String>,
+    destination: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct End {
+    namespace: Option<String>,
+    #[serde(default)]
+    labels: Vec<String>,
+}
+
+/// The connection of a flow; nothing where it says nothing of who may call whom.
+fn connection(line: Line) -> Result<Option<(Party, Party, Connections)>, String> {
+    let flow = line.flow.unwrap_or(line.bare);
+    let verdict = flow.verdict.ok_or("it has no verdict")?;
+    if verdict != "FORWARDED" || flow.is_reply == Some(true) {
+        return Ok(None);
+    }
+    let Some(layer) = flow.l4 else {
+        return Ok(None);
+    };
+    let known = layer
+        .iter()
+        .find_map(|(name, it)| Some((Protocol::of(name)?, it)));
+    let Some((protocol, ports)) = known else {
+        return Ok(None);
+    };
+    let port = ports["destination_port"]
+        .as_u64()
+        .and_then(|it| u16::try_from(it).ok());
+    let port = port
+        .filter(|it| *it > 0)
+        .ok_or("it has no port of the destination")?;
+    let ip = flow.ip.ok_or("it has no addresses")?;
+    let from = party(flow.source, ip.source)?;
+    let to = party(flow.destination, ip.destination)?;
+    Ok(Some((from, to, Connections::of(protocol, port, port))))
+}
+
+fn party(end: Option<End>, address: Option<String>) -> Result<Party, String> {
+    let end = end.unwrap_or_default();
+    if let Some(namespace) = end.namespace.filter(|it| !it.is_empty()) {
+        let label = |it: &String| {
+            let label = it.strip_prefix("k8s:")?;
+            let (key, value) = label.split_once('=').unwrap_or((label, ""));
+            // What Cilium adds of its own.
+            (!key.starts_with("io.cilium.") && !key.starts_with("io.kubernetes."))
+                .then(|| (key.to_owned(), value.to_owned()))
+        };
+        let labels = end.labels.iter().filter_map(label).collect();
+        return Ok(Party::Pod { namespace, labels });
+    }
+    let address = address.ok_or("one end has neither a namespace nor an address")?;
+    match Addresses::of_address(&address) {
+        Some(_) => Ok(Party::Address(address)),
+        None => Err(format!("{address:?} is no address")),
+    }
+}
+
+/// More of them say nothing new.
+const MAX_GAPS: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(verdict: &str, is_reply: bool, l4: &str, destination: &str) -> String {
+        format!(
+            r#"{{"flow":{{"verdict":"{verdict}","is_reply":{is_reply},"IP":{{"source":"10.0.0.1","destination":"192.0.2.7"}},"l4":{l4},"source":{{"namespace":"lab","labels":["k8s:app=notebook","k8s:io.kubernetes.pod.namespace=lab","reserved:x"]}},"destination":{destination}}},"node_name":"n"}}"#
+        )
+    }
+
+    #[test]
+    fn whoever_opened_a_connection_is_read_with_its_labels() {
+        let tcp = r#"{"TCP":{"source_port":40000,"destination_port":443}}"#;
+        let text = [
+            line("FORWARDED", false, tcp, r#"{"labels":["reserved:world"]}"#),
+            line(
+                "FORWARDED",
+                false,
+                r#"{"UDP":{"destination_port":53}}"#,
+                r#"{"namespace":"kube-system","labels":["k8s:k8s-app=kube-dns"]}"#,
+            ),
+            line("FORWARDED", true, tcp, "{}"),
+            line("DROPPED", false, tcp, "{}"),
+            line("FORWARDED", false, r#"{"ICMPv4":{"type":8}}"#, "{}"),
+            line("FORWARDED", false, tcp, r#"{"labels":["reserved:world"]}"#),
+        ]
+        .join("\n");
+        let observed = hubble(&text);
+        assert_eq!((observed.seen.len(), observed.passed_over), (2, 3));
+        assert!(observed.gaps.is_empty(), "{:?}", observed.gaps);
+        let notebook = Party::Pod {
+            namespace: "lab".to_owned(),
+            labels: [("app".to_owned(), "notebook".to_owned())].into(),
+        };
+        assert!(observed.seen.iter().all(|it| it.from == notebook));
+        let address = observed
+            .seen
+            .iter()
+            .find(|it| it.to == Party::Address("192.0.2.7".to_owned()));
+        assert_eq!(address.expect("seen").connections.to_string(), "TCP 443");
+        let bare = r#"{"verdict":"FORWARDED","IP":{"source":"192.0.2.1","destination":"10.0.0.2"},"l4":{"TCP":{"destination_port":80}},"destination":{"namespace":"lab"}}"#;
+        assert_eq!(hubble(bare).seen.len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_flow_is_told_with_its_line() {
+        for (line, why) in [
+            ("x", "expected value"),
+            ("[]", "invalid"),
+            ("{}", "it has no verdict"),
+            (r#"{"verdict":"FORWARDED","l4":{"TCP":{}}}"#, "no port"),
+            (
+                r#"{"verdict":"FORWARDED","l4":{"TCP":{"destination_port":70000}}}"#,
+                "no port",
+            ),
+            (
+                r#"{"verdict":"FORWARDED","l4":{"TCP":{"destination_port":7}}}"#,
+                "no addresses",
+            ),
+            (
+                r#"{"verdict":"FORWARDED","IP":{"source":"x"},"l4":{"TCP":{"destination_port":7}}}"#,
+                "\"x\" is no address",
+            ),
+        ] {
+            let observed = hubble(&format!("\n{line}\n"));
+            let (at, told) = observed.gaps.first().expect(line);
+            assert_eq!(*at, 2);
+            assert!(told.contains(why), "{line}: {told}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Policies as they are written, in one form for all kinds.
+//!
+//! To add a kind, copy `network.rs`: it reads the objects of one kind into [`Policy`]s.
+
+mod cluster_wide;
+mod network;
+
+use std::sync::Arc;
+
+use casemate_posture::{Origin, Truth, World};
+
+use crate::{
+    Addresses, Bounds, Connections, Gap, Protocol,
+    cluster::Workload,
+    selector::{Namespaces, Selector},
+};
+
+/// When policies are asked: one tier after the other, until one decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// AdminNetworkPolicy, and ClusterNetworkPolicy of the tier `Admin`: by their priority, lowest first.
+    Admin,
+    /// NetworkPolicy: what one of them allows is allowed, and nothing else to whom they select.
+    Network,
+    /// BaselineAdminNetworkPolicy, and ClusterNetworkPolicy of the tier `Baseline`.
+    Baseline,
+}
+
+/// What a rule does with the connections that it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// They pass.
+    Allow,
+    /// They do not.
+    Deny,
+    /// The next tier decides.
+    Pass,
+}
+
+/// Which way a connection goes, seen from the pods that a policy selects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// To them.
+    Ingress,
+    /// From them.
+    Egress,
+}
+
+/// One policy.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Its kind.
+    pub kind: &'static str,
+    /// `namespace/name`, or the name of what has no namespace.
+    pub name: String,
+    /// When it is asked.
+    pub tier: Tier,
+    /// Its place in its tier, if it is known.
+    pub priority: Option<i64>,
+    /// Where it stands.
+    pub origin: Origin,
+    pub(crate) subject: Pods,
+    pub(crate) ingress: Rules,
+    pub(crate) egress: Rules,
+}
+
+/// Pods of some namespaces.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Pods {
+    pub(crate) namespaces: Namespaces,
+    pub(crate) selector: Selector,
+}
+
+/// What a policy says of a direction.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// Whether it says anything of it.
+    pub(crate) hold: Truth,
+    pub(crate) all: Vec<Rule>,
+}
+
+/// One rule of a policy.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// What to call it: `ingress[0]`, or by its name.
+    pub name: String,
+    /// What it does, if that is known.
+    pub action: Option<Action>,
+    /// Where it stands.
+    pub origin: Origin,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) ports: Ports,
+}
+
+/// Whom a rule is about.
+#[derive(Clone, Debug)]
+pub(crate) enum Peer {
+    Anyone,
+    Pods(Pods),
+    /// Addresses, which are said to be outside of the cluster.
+    Block(Addresses),
+    /// Addresses, of pods as well.
+    Networks(Addresses),
+    /// Somebody outside of the cluster; nobody knows at which addresses, and why.
+    Outside(Arc<str>),
+    /// Somebody, and why nobody knows whom.
+    Unknown(Arc<str>),
+}
+
+/// Which connections a rule is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ports {
+    /// Those with numbers.
+    numbered: Connections,
+    /// And those to ports of the destination that have such names.
+    named: Vec<(Option<Protocol>, String)>,
+    /// Why it may be about others.
+    unknown: Option<Arc<str>>,
+}
+
+impl Ports {
+    pub(crate) fn all() -> Self {
+        Self {
+            numbered: Connections::all(),
+            ..Self::none()
+        }
+    }
+
+    pub(crate) fn none() -> Self {
+        Self {
+            numbered: Connections::default(),
+            named: Vec::new(),
+            unknown: None,
+        }
+    }
+
+    fn add(&mut self, connections: &Connections) {
+        self.numbered = self.numbered.union(connections);
+    }
+
+    /// The names of ports that it asks destinations for.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.named.iter().map(|(_, name)| name.as_str())
+    }
+
+    /// What it means for a destination, which is no workload where it is outside.
+    pub(crate) fn of(&self, destination: Option<&Workload>) -> Bounds<Connections> {
+        let mut least = self.numbered.clone();
+        for (protocol, name) in &self.named {
+            let ports = destination.map_or(&[][..], |it| &it.ports);
+            let meant = ports.iter().filter(|port| {
+                port.name.as_ref() == Some(name) && protocol.is_none_or(|it| it == port.protocol)
+            });
+            for port in meant {
+                least = least.union(&Connections::of(port.protocol, port.port, port.port));
+            }
+        }
+        let most = match self.why(destination) {
+            Some(_) => Connections::all(),
+            None => least.clone(),
+        };
+        Bounds { least, most }
+    }
+
+    /// Why it may mean more than is known.
+    pub(crate) fn why(&self, destination: Option<&Workload>) -> Option<Arc<str>> {
+        let more = destination.and_then(|it| it.more_ports.clone());
+        self.unknown
+            .clone()
+            .or(more.filter(|_| !self.named.is_empty()))
+    }
+}
+
+impl Policy {
+    /// Its rules for a direction.
+    pub fn rules(&self, direction: Direction) -> &[Rule] {
+        &self.directed(direction).all
+    }
+
+    pub(crate) fn directed(&self, direction: Direction) -> &Rules {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+
+    pub(crate) fn rules_mut(&mut self, direction: Direction) -> &mut [Rule] {
+        match direction {
+            Direction::Ingress => &mut self.ingress.all,
+            Direction::Egress => &mut self.egress.all,
+        }
+    }
+
+    /// All of its rules.
+    pub(crate) fn each_rule(&self) -> impl Iterator<Item = &Rule> {
+        self.ingress.all.iter().chain(&self.egress.all)
+    }
+
+    /// The blocks of addresses that its rules name.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &Addresses> {
+        self.each_rule()
+            .flat_map(|rule| &rule.peers)
+            .filter_map(|peer| match peer {
+                Peer::Block(addresses) | Peer::Networks(addresses) => Some(addresses),
+                Peer::Anyone | Peer::Pods(_) | Peer::Outside(_) | Peer::Unknown(_) => None,
+            })
+    }
+}
+
+/// Every policy of the files, in the order in which they are asked. What is not understood is added to
+/// `gaps`.
+pub(crate) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
+    let mut policies = network::read(world, gaps);
+    policies.extend(cluster_wide::read(world, gaps));
+    policies.sort_by(|a, b| (a.tier, a.priority, &a.name).cmp(&(b.tier, b.priority, &b.name)));
+    policies
+}
+
+/// Marks the policies among those of one tier that select one pod, in their order, whose turn is not known.
+pub(crate) fn unordered(priorities: &[Option<i64>]) -> Vec<bool> {
+    let is_shared = |at: usize| {
+        let here = priorities[at];
+        let before = at
+            .checked_sub(1)
+            .is_some_and(|before| priorities[before] == here);
+        here.is_none() || before || priorities.get(at + 1) == Some(&here)
+    };
+    (0..priorities.len()).map(is_shared).collect()
+}
+
+/// The ports from `first` to `last` of a protocol, which have to be ports.
+fn range(protocol: Protocol, first: i64, last: i64) -> Option<Connections> {
+    let port = |number: i64| u16::try_from(number).ok().filter(|it| *it > 0);
+    let (first, last) = (port(first)?, port(last)?);
+    (first <= last).then(|| Connections::of(protocol, first, last))
+}

@@ -1,0 +1,162 @@
+//! Label selectors.
+
+use std::sync::Arc;
+
+use casemate_posture::{Cursor, Fact, Truth, Value};
+
+use crate::{Gap, Labels, listed::listed};
+
+/// A selector of labels, as `metav1.LabelSelector`: all of its requirements hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Selector(pub(crate) Vec<Requirement>);
+
+/// What a selector asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Requirement {
+    In(String, Vec<String>),
+    NotIn(String, Vec<String>),
+    Exists(String),
+    Absent(String),
+    /// One that is not known, and why.
+    Unknown(Arc<str>),
+}
+
+impl Selector {
+    /// The selector at a place; nothing there, or `{}`, selects all. What of it is not known is added to
+    /// `gaps`.
+    pub(crate) fn read(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Self {
+        let mut all = Vec::new();
+        let labels = cursor.get("matchLabels");
+        // What is unknown of the whole is unknown of its labels.
+        if let Some((at, why)) = hole(cursor).or_else(|| hole(&labels)) {
+            all.push(Requirement::unknown(&at, &why, gaps));
+        }
+        for (key, value) in labels.entries() {
+            all.push(Requirement::is(key, &value, gaps));
+        }
+        let expressions = match all.iter().any(|it| matches!(it, Requirement::Unknown(_))) {
+            // Of a selector that is not known, they are not either, which was told.
+            true if !cursor.get("").is_absent().is_yes() => Vec::new(),
+            _ => listed(&cursor.get("matchExpressions")),
+        };
+        all.extend(expressions.iter().map(|it| Requirement::read(it, gaps)));
+        Self(all)
+    }
+
+    /// One of labels alone, as Services have.
+    pub(crate) fn of_labels(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Self {
+        let entries = cursor.entries().into_iter();
+        let mut all: Vec<_> = entries
+            .map(|(key, value)| Requirement::is(key, &value, gaps))
+            .collect();
+        if let Some((at, why)) = hole(cursor) {
+            all.push(Requirement::unknown(&at, &why, gaps));
+        }
+        Self(all)
+    }
+
+    /// Whether it asks for nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether it holds for the labels.
+    pub(crate) fn matches(&self, labels: &Labels) -> Truth {
+        Truth::all(self.0.iter().map(|it| it.holds(labels)))
+    }
+
+    /// The labels that it asks for.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|it| match it {
+            Requirement::In(key, _)
+            | Requirement::NotIn(key, _)
+            | Requirement::Exists(key)
+            | Requirement::Absent(key) => Some(key.as_str()),
+            Requirement::Unknown(_) => None,
+        })
+    }
+}
+
+/// Where keys and values are expected: why there may be other ones than those that are there.
+fn hole<'a>(cursor: &Cursor<'a>) -> Option<(Cursor<'a>, String)> {
+    match (&cursor.fact, cursor.get("").fact) {
+        // A key that nobody writes is unknown where a template may have written others.
+        (_, Fact::Unknown(why)) => {
+            Some((cursor.clone(), format!("a selector is not known: {why}")))
+        }
+        (Fact::Known(attr), _) if !matches!(attr.value, Value::Map(_)) => Some((
+            cursor.clone(),
+            "a selector has no keys and values".to_owned(),
+        )),
+        _ => None,
+    }
+}
+
+impl Requirement {
+    fn is(key: &str, value: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Self {
+        match value.text() {
+            Fact::Known(text) => Self::In(key.to_owned(), vec![text]),
+            Fact::Absent => Self::In(key.to_owned(), vec![String::new()]),
+            Fact::Unknown(why) => {
+                Self::unknown(value, &format!("a selector is not known: {why}"), gaps)
+            }
+        }
+    }
+
+    fn read(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Self {
+        let mut wrong = |message: &str| Self::unknown(cursor, message, gaps);
+        let values = listed(&cursor.get("values"));
+        let values: Option<Vec<_>> = values.iter().map(|it| it.text().ok()).collect();
+        let Some(values) = values else {
+            return wrong("a value of a requirement is not known");
+        };
+        let (key, operator) = (
+            cursor.get("key").text().ok(),
+            cursor.get("operator").text().ok(),
+        );
+        let (Some(key), Some(operator)) = (key, operator) else {
+            return wrong("a requirement whose key or operator is not known");
+        };
+        match (&*operator, values.is_empty()) {
+            ("In", false) => Self::In(key, values),
+            ("NotIn", false) => Self::NotIn(key, values),
+            ("In" | "NotIn", true) => wrong("a requirement that names no values"),
+            ("Exists", true) => Self::Exists(key),
+            ("DoesNotExist", true) => Self::Absent(key),
+            ("Exists" | "DoesNotExist", false) => wrong("a requirement that may name no values"),
+            _ => wrong("an operator that selectors do not have"),
+        }
+    }
+
+    fn unknown(cursor: &Cursor<'_>, message: &str, gaps: &mut Vec<Gap>) -> Self {
+        let gap = Gap::at(cursor, message);
+        let why = gap.message.as_str().into();
+        gaps.push(gap);
+        Self::Unknown(why)
+    }
+
+    pub(crate) fn holds(&self, labels: &Labels) -> Truth {
+        match self {
+            Self::In(key, values) => labels
+                .get(key)
+                .is(|it| values.iter().any(|value| value == it)),
+            Self::NotIn(key, values) => !labels
+                .get(key)
+                .is(|it| values.iter().any(|value| value == it)),
+            Self::Exists(key) => labels.has(key),
+            Self::Absent(key) => !labels.has(key),
+            Self::Unknown(why) => Truth::Unknown(why.clone()),
+        }
+    }
+}
+
+/// Of which namespaces pods are selected.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Namespaces {
+    /// Of the one.
+    One(Arc<str>),
+    /// Of all with such labels.
+    Selected(Selector),
+    /// Of one that is not known, and why.
+    Unknown(Arc<str>),
+}

@@ -1,0 +1,225 @@
+//! Clusters at random: what is decided for all at once is what is decided for each pair, and what is not known
+//! stays within what was said of it.
+
+use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
+use casemate_posture::{PostureSurvey, check::Persona};
+use casemate_segment::{Analysis, Assumptions, Bounds, Connections};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    sample::{select, subsequence},
+};
+
+fn cluster(documents: &[String]) -> Analysis {
+    let name = PathText::from("all.yaml");
+    let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
+    let survey = PostureSurvey::new(Persona::Auditor);
+    let manifests = documents.join("\n---\n");
+    let reading = survey.read(&subject, &MemorySource(manifests.into_bytes()));
+    let world = PostureSurvey::world(reading.into_iter().collect());
+    Analysis::of(&world, Assumptions::default())
+}
+
+const NAMESPACES: [&str; 3] = ["lab", "models", "edge"];
+
+fn namespace(name: &str, team: &str) -> String {
+    format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {{team: {team}}}}}")
+}
+
+fn pods() -> impl Strategy<Value = Vec<String>> {
+    let pod = (
+        select(&NAMESPACES[..]),
+        select(&["x", "y", "z"][..]),
+        0..8_u8,
+    );
+    let pods = vec(pod, 2..7);
+    pods.prop_map(|pods| {
+        let one = |(at, (namespace, app, kind)): (usize, (&str, &str, u8))| {
+            let host = if kind == 0 { "hostNetwork: true, " } else { "" };
+            let labels = if kind == 1 { String::new() } else { format!("app: {app}") };
+            let port = if kind % 2 == 0 { 80 } else { 8080 };
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: p{at}, namespace: {namespace}, labels: {{{labels}}}}}\nspec: {{{host}containers: [{{name: c, image: i, ports: [{{name: web, containerPort: {port}}}]}}]}}"
+            )
+        };
+        pods.into_iter().enumerate().map(one).collect()
+    })
+}
+
+fn selector(key: &'static str, values: &'static [&'static str]) -> impl Strategy<Value = String> {
+    let value = || select(values);
+    prop_oneof![
+        2 => Just("{}".to_owned()),
+        4 => value().prop_map(move |it| format!("{{matchLabels: {{{key}: {it}}}}}")),
+        1 => value().prop_map(move |it| format!("{{matchExpressions: [{{key: {key}, operator: NotIn, values: [{it}]}}]}}")),
+        1 => Just(format!("{{matchExpressions: [{{key: {key}, operator: Exists}}]}}")),
+        1 => Just(format!("{{matchExpressions: [{{key: {key}, operator: DoesNotExist}}]}}")),
+    ]
+}
+
+fn of_pods() -> impl Strategy<Value = String> {
+    selector("app", &["x", "y"])
+}
+
+fn of_namespaces() -> impl Strategy<Value = String> {
+    prop_oneof![
+        selector("team", &["a", "b"]),
+        selector("kubernetes.io/metadata.name", &NAMESPACES),
+    ]
+}
+
+const BLOCKS: &[&str] = &["0.0.0.0/0", "10.0.0.0/8", "192.0.2.0/24", "169.254.0.0/16"];
+
+fn network_policy() -> impl Strategy<Value = String> {
+    let peer = prop_oneof![
+        of_pods().prop_map(|it| format!("{{podSelector: {it}}}")),
+        (of_namespaces(), of_pods())
+            .prop_map(|(of, it)| format!("{{namespaceSelector: {of}, podSelector: {it}}}")),
+        select(BLOCKS).prop_map(|it| format!("{{ipBlock: {{cidr: {it}}}}}")),
+    ];
+    let port = select(
+        &[
+            "{port: 80}",
+            "{port: web}",
+            "{port: 79, endPort: 90}",
+            "{protocol: UDP}",
+            "{}",
+        ][..],
+    );
+    let rules = |word: &'static str| {
+        let rule = (vec(peer.clone(), 0..3), vec(port.clone(), 0..3));
+        let rule = rule.prop_map(move |(peers, ports)| {
+            format!(
+                "{{{word}: [{}], ports: [{}]}}",
+                peers.join(", "),
+                ports.join(", ")
+            )
+        });
+        vec(rule, 0..3).prop_map(|it| it.join(", "))
+    };
+    let types = subsequence(vec!["Ingress", "Egress"], 0..=2);
+    let parts = (
+        select(&NAMESPACES[..]),
+        of_pods(),
+        types,
+        rules("from"),
+        rules("to"),
+    );
+    parts.prop_map(|(namespace, pods, types, from, to)| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: n, namespace: {namespace}}}\nspec: {{podSelector: {pods}, policyTypes: [{}], ingress: [{from}], egress: [{to}]}}",
+            types.join(", ")
+        )
+    })
+}
+
+fn cluster_policy() -> impl Strategy<Value = String> {
+    let pods = || {
+        prop_oneof![
+            of_namespaces().prop_map(|it| format!("namespaces: {it}")),
+            (of_namespaces(), of_pods()).prop_map(|(of, it)| format!(
+                "pods: {{namespaceSelector: {of}, podSelector: {it}}}"
+            )),
+        ]
+    };
+    let outer = prop_oneof![
+        3 => pods(),
+        1 => select(BLOCKS).prop_map(|it| format!("networks: [{it}]")),
+        1 => Just("nodes: {}".to_owned()),
+    ];
+    let ports = [
+        "",
+        ", protocols: [{tcp: {destinationPort: {number: 80}}}]",
+        ", protocols: [{destinationNamedPort: web}]",
+        ", protocols: [{udp: {}}]",
+    ];
+    let rule = |word: &'static str, peer: BoxedStrategy<String>| {
+        let parts = (
+            select(&["Accept", "Deny", "Pass"][..]),
+            peer,
+            select(ports.to_vec()),
+        );
+        let rule = parts.prop_map(move |(action, peer, ports)| {
+            format!("{{action: {action}, {word}: [{{{peer}}}]{ports}}}")
+        });
+        vec(rule, 0..4).prop_map(|it| it.join(", "))
+    };
+    let parts = (
+        select(&["Admin", "Baseline"][..]),
+        0..3_u8,
+        pods(),
+        rule("from", pods().boxed()),
+        rule("to", outer.boxed()),
+    );
+    parts.prop_map(|(tier, priority, subject, from, to)| {
+        format!(
+            "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {{name: c}}\nspec: {{tier: {tier}, priority: {priority}, subject: {{{subject}}}, ingress: [{from}], egress: [{to}]}}"
+        )
+    })
+}
+
+fn policies() -> impl Strategy<Value = Vec<String>> {
+    vec(prop_oneof![network_policy(), cluster_policy()], 0..5)
+}
+
+/// What passes between each two, by their names, decided pair by pair.
+fn proofs(analysis: &Analysis) -> Vec<(String, String, Bounds<Connections>)> {
+    let names = (0..).map_while(|at| analysis.find(&format!("p{at}")).first().copied());
+    let mut ends: Vec<usize> = names.collect();
+    ends.extend(analysis.find("outside"));
+    let pairs = ends
+        .iter()
+        .flat_map(|from| ends.iter().map(move |to| (*from, *to)));
+    let proof = |(from, to): (usize, usize)| {
+        let proof = analysis.prove(from, to);
+        (
+            proof.from.to_string(),
+            proof.to.to_string(),
+            proof.connections(),
+        )
+    };
+    pairs.filter(|(from, to)| from != to).map(proof).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn all_at_once_is_each_pair(
+        declared in subsequence(NAMESPACES.to_vec(), 0..=3),
+        pods in pods(),
+        policies in policies(),
+    ) {
+        let namespaces = declared.iter().map(|it| namespace(it, "a"));
+        let analysis = cluster(&namespaces.chain(pods).chain(policies).collect::<Vec<_>>());
+        for from in 0..analysis.classes().expect("small").0 {
+            for to in 0..analysis.classes().expect("small").0 {
+                let proof = analysis.prove(from, to);
+                if proof.ways.is_none() {
+                    prop_assert_eq!(analysis.between(from, to).ok(), Some(&proof.connections()), "{} to {}", proof.from, proof.to);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_becomes_known_is_within_what_was_said(
+        declared in subsequence(NAMESPACES.to_vec(), 0..=3),
+        teams in vec(select(&["a", "b", "c"][..]), 3),
+        pods in pods(),
+        policies in policies(),
+    ) {
+        let objects = [pods, policies].concat();
+        let of = |names: &[&str]| {
+            let labelled = NAMESPACES.iter().zip(&teams).filter(|(name, _)| names.contains(name));
+            let namespaces = labelled.map(|(name, team)| namespace(name, team));
+            proofs(&cluster(&namespaces.chain(objects.iter().cloned()).collect::<Vec<_>>()))
+        };
+        let (before, after) = (of(&declared), of(&NAMESPACES));
+        prop_assert_eq!(before.len(), after.len());
+        for ((from, to, before), (_, _, after)) in before.iter().zip(&after) {
+            prop_assert!(after.least.includes(&before.least), "{from} to {to}");
+            prop_assert!(before.most.includes(&after.most), "{from} to {to}");
+        }
+    }
+}

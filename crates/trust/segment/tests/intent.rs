@@ -1,0 +1,344 @@
+//! What is declared, held against what passes; and what is written for it.
+
+use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
+use casemate_posture::{PostureSurvey, check::Persona};
+use casemate_segment::{
+    Analysis, Assumptions,
+    generate::{self, Flaw, Policies},
+    intent::{Intent, Violation, check, derive, observe, to_yaml},
+    observed::hubble,
+};
+use proptest::prelude::*;
+
+fn intent(text: &str) -> Intent {
+    Intent::read(text.as_bytes()).expect("a declaration")
+}
+
+fn cluster(manifests: &str, assumptions: Assumptions) -> Analysis {
+    let name = PathText::from("all.yaml");
+    let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
+    let survey = PostureSurvey::new(Persona::Auditor);
+    let reading = survey.read(&subject, &MemorySource(manifests.as_bytes().to_vec()));
+    Analysis::of(
+        &PostureSurvey::world(reading.into_iter().collect()),
+        assumptions,
+    )
+}
+
+/// What is not as declared: `undeclared notebooks => registry: TCP 80 (lab/notebook, models/registry)`.
+fn told(intent: &Intent, manifests: &str) -> Vec<String> {
+    let assumptions = Assumptions {
+        pod_network: Some(intent.cluster.clone()),
+        declared_only: true,
+        ..intent.assumptions()
+    };
+    let analysis = cluster(manifests, assumptions);
+    let line = |it: Violation| {
+        let zone = |at: Option<usize>| at.map_or("-", |at| &intent.zones[at].name);
+        let (from, to) = it.pairs[0];
+        let sure = if it.is_sure { "" } else { "perhaps " };
+        format!(
+            "{sure}{} {} => {}: {} ({} => {}, {})",
+            it.kind.as_str(),
+            zone(it.from),
+            zone(it.to),
+            it.connections,
+            analysis.endpoint(from),
+            analysis.endpoint(to),
+            it.pairs.len()
+        )
+    };
+    let violations = check(intent, &analysis).expect("small");
+    violations.into_iter().map(line).collect()
+}
+
+const LAB: &str = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: lab}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: models}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: notebook, namespace: lab}
+spec:
+  template:
+    metadata: {labels: {app: notebook}}
+    spec:
+      serviceAccountName: science
+      containers:
+      - {name: c, image: i, env: [{name: REGISTRY, value: 'http://registry.models:5000'}, {name: HUB, value: 'https://hub.example'}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: registry, namespace: models}
+spec:
+  template:
+    metadata: {labels: {app: registry}}
+    spec: {containers: [{name: c, image: i, ports: [{containerPort: 5001}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: registry, namespace: models}
+spec: {selector: {app: registry}, ports: [{port: 5000, targetPort: 5001}]}
+";
+
+const ZONES: &str = "
+zones:
+  notebooks: {namespaces: [lab]}
+  registry: {namespaces: [models]}
+flows:
+  - {from: notebooks, to: registry, ports: [TCP 5001], as: [science]}
+";
+
+#[test]
+fn what_is_written_for_a_declaration_makes_it_hold() {
+    let intent = intent(ZONES);
+    let open = told(&intent, LAB);
+    assert!(
+        open.contains(&"undeclared registry => notebooks: All Connections (models/registry[Deployment] => lab/notebook[Deployment], 1)".to_owned()),
+        "{open:#?}"
+    );
+    let policies = generate::policies(&intent).expect("policies");
+    assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
+    let text = generate::to_yaml(&policies.network);
+    assert_eq!(told(&intent, &format!("{LAB}---\n{text}")), [""; 0]);
+}
+
+#[test]
+fn what_is_not_as_declared_is_told() {
+    let strange = ZONES
+        .replace("as: [science]", "as: [other]")
+        .replace("TCP 5001", "TCP 6000-6001");
+    let intent = intent(&format!("{strange}  - {{from: registry, to: outside}}\n"));
+    let policies = generate::policies(&self::intent(ZONES)).expect("policies");
+    let text = generate::to_yaml(&policies.network);
+    let more = "
+apiVersion: v1
+kind: Pod
+metadata: {name: tmp, namespace: other, labels: {app: tmp}}
+spec: {containers: [{name: c, image: i}]}
+";
+    assert_eq!(
+        told(&intent, &format!("{LAB}---\n{text}---{more}")),
+        [
+            "undeclared notebooks => registry: TCP 5001 (lab/notebook[Deployment] => models/registry[Deployment], 1)",
+            "blocked notebooks => registry: TCP 6000-6001 (lab/notebook[Deployment] => models/registry[Deployment], 1)",
+            "blocked registry => outside: All Connections (models/registry[Deployment] => 0.0.0.0-169.254.169.253,169.254.169.255-255.255.255.255[External], 2)",
+            "account notebooks => registry: No Connections (lab/notebook[Deployment] => lab/notebook[Deployment], 1)",
+            "unplaced - => -: No Connections (other/tmp[Pod] => other/tmp[Pod], 1)",
+        ]
+    );
+}
+
+#[test]
+fn what_hangs_on_something_unknown_is_told_as_that() {
+    let intent = intent(ZONES);
+    let policy = "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: x, namespace: models}
+spec: {podSelector: {matchLabels: {app: registry}}, policyTypes: [Ingress, Egress], ingress: [{from: [{namespaceSelector: {matchLabels: {team: a}}}]}]}
+";
+    let labels = LAB.replace("metadata: {name: lab}", "metadata: {name: lab2}");
+    let told = told(&intent, &format!("{labels}---{policy}"));
+    assert!(
+        told.iter().all(|it| !it.contains("blocked registry")),
+        "{told:#?}"
+    );
+}
+
+#[test]
+fn a_flaw_of_policies_is_found() {
+    let intent = intent(ZONES);
+    let good = generate::policies(&intent).expect("policies");
+    let at = |policies: &Policies, name: &str| {
+        let is = |it: &serde_json::Value| it["metadata"]["name"] == name;
+        policies.network.iter().position(is).expect("there")
+    };
+    let mut open = good.clone();
+    let place = at(&open, "zone-registry");
+    open.network[place]["spec"]["ingress"] = serde_json::json!([{}]);
+    let flaws = generate::prove(&intent, &open).expect("small");
+    assert!(
+        flaws.iter().any(|it| matches!(it, Flaw::Differs(_))),
+        "{flaws:?}"
+    );
+
+    let mut twice = good.clone();
+    let rules = twice.network[place]["spec"]["ingress"]
+        .as_array_mut()
+        .expect("rules");
+    rules.push(rules[0].clone());
+    let flaws = generate::prove(&intent, &twice).expect("small");
+    let expected =
+        [0, 1].map(|it| Flaw::Needless(format!("models/zone-registry ingress[{it}].from[0]")));
+    assert_eq!(flaws, expected);
+
+    let mut unguarded = good.clone();
+    unguarded
+        .guards
+        .retain(|it| it["spec"]["tier"] != "Baseline");
+    let flaws = generate::prove(&intent, &unguarded).expect("small");
+    assert!(
+        flaws.iter().any(|it| matches!(it, Flaw::Unguarded(_))),
+        "{flaws:?}"
+    );
+
+    let mut strange = good;
+    strange.network[place]["spec"]["ingress"] = serde_json::json!([{"ports": [{"port": 70000}]}]);
+    let flaws = generate::prove(&intent, &strange).expect("small");
+    assert!(matches!(&flaws[..], [Flaw::Unread(_)]), "{flaws:?}");
+}
+
+#[test]
+fn a_flow_from_the_controller_cannot_be_written() {
+    let intent = intent(&format!(
+        "{ZONES}  - {{from: ingress-controller, to: registry}}\n"
+    ));
+    let error = generate::policies(&intent)
+        .expect_err("nobody knows where it is")
+        .to_string();
+    assert!(
+        error.starts_with("line 7: where the ingress controller runs"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_beginning_is_made_from_what_is_configured() {
+    let analysis = cluster(LAB, Assumptions::default());
+    assert_eq!(
+        to_yaml(&derive(&analysis).expect("small")),
+        "zones:
+  lab: {namespaces: [lab]}
+  models: {namespaces: [models]}
+flows:
+  - {from: lab, to: models, ports: [TCP 5001]}
+  - {from: lab, to: outside, ports: [TCP 443]}
+"
+    );
+}
+
+#[test]
+fn what_was_seen_becomes_a_declaration() {
+    let flow = |from: &str, to: &str, port: u16| {
+        format!(
+            r#"{{"verdict":"FORWARDED","IP":{{"source":"10.0.0.1","destination":"192.0.2.7"}},"l4":{{"TCP":{{"destination_port":{port}}}}},"source":{from},"destination":{to}}}"#
+        )
+    };
+    let notebook = r#"{"namespace":"lab","labels":["k8s:app=notebook"]}"#;
+    let registry = r#"{"namespace":"models","labels":["k8s:app=registry"]}"#;
+    let text = [
+        flow(notebook, registry, 5001),
+        flow(registry, "{}", 443),
+        flow(r#"{"namespace":"old"}"#, registry, 5001),
+    ]
+    .join("\n");
+    let analysis = cluster(LAB, Assumptions::default());
+    let (seen, strangers) = observe(&analysis, &hubble(&text).seen);
+    assert_eq!(strangers.len(), 1);
+    assert_eq!(
+        to_yaml(&seen),
+        "zones:
+  lab: {namespaces: [lab]}
+  models: {namespaces: [models]}
+flows:
+  - {from: lab, to: models, ports: [TCP 5001]}
+  - {from: models, to: outside, ports: [TCP 443]}
+"
+    );
+}
+
+#[test]
+fn a_way_through_others_is_found() {
+    let pod = |name: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: ns, labels: {{app: {name}}}}}\nspec: {{containers: [{{name: c, image: i}}]}}\n"
+        )
+    };
+    let only = |to: &str, from: &str| {
+        format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {to}, namespace: ns}}\nspec: {{podSelector: {{matchLabels: {{app: {to}}}}}, ingress: [{{from: [{{podSelector: {{matchLabels: {{app: {from}}}}}}}], ports: [{{port: 80}}]}}]}}\n"
+        )
+    };
+    let text = ["a", "b", "c"].map(pod).concat() + &only("c", "b") + &only("a", "c");
+    let analysis = cluster(&text, Assumptions::default());
+    let chain = |from: &str, to: &str| {
+        let steps = analysis
+            .chain(&analysis.find(from), &analysis.find(to))
+            .expect("small");
+        let shown = |it: &casemate_segment::Edge<'_>| {
+            format!("{} => {}: {}", it.from, it.to, it.connections.least)
+        };
+        steps.iter().map(shown).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        chain("a", "c"),
+        [
+            "ns/a[Pod] => ns/b[Pod]: All Connections",
+            "ns/b[Pod] => ns/c[Pod]: TCP 80"
+        ]
+    );
+    assert_eq!(chain("c", "a").len(), 1);
+    assert_eq!(chain("outside", "a").len(), 3);
+    assert!(chain("a", "a").is_empty());
+}
+
+/// A declaration of up to six zones in four namespaces with whatever flows.
+fn declaration() -> impl Strategy<Value = String> {
+    let zones = prop::collection::vec((0..4usize, any::<bool>()), 2..6);
+    let port = prop::sample::select(&["TCP 80", "TCP 80-90", "UDP", "TCP 443", "SCTP 5"][..]);
+    let flow = (
+        any::<prop::sample::Index>(),
+        any::<prop::sample::Index>(),
+        prop::collection::vec(port, 0..3),
+    );
+    let flows = prop::collection::vec(flow, 0..8);
+    (zones, flows, any::<bool>()).prop_map(|(zones, flows, dns)| {
+        let mut text = "zones:\n".to_owned();
+        let mut names: Vec<String> = Vec::new();
+        for (at, (namespace, is_wide)) in zones.iter().enumerate() {
+            let more = if *is_wide {
+                format!(", m{namespace}")
+            } else {
+                String::new()
+            };
+            text +=
+                &format!("  z{at}: {{namespaces: [n{namespace}{more}], pods: {{zone: z{at}}}}}\n");
+            names.push(format!("z{at}"));
+        }
+        text += "  net: {addresses: [192.0.2.0/24, 2001:db8::/32]}\n";
+        let outer = ["net", "outside", "metadata"].map(str::to_owned);
+        text += &format!("dns: {dns}\nflows:\n");
+        let ends = [&names[..], &outer].concat();
+        for (from, to, ports) in flows {
+            let (from, to) = (from.get(&ends), to.get(&ends));
+            if from == "metadata" || (!names.contains(from) && !names.contains(to)) {
+                continue;
+            }
+            let ports = if ports.is_empty() {
+                String::new()
+            } else {
+                format!(", ports: [{}]", ports.join(", "))
+            };
+            text += &format!("  - {{from: {from}, to: {to}{ports}}}\n");
+        }
+        if text.ends_with("flows:\n") {
+            text = text.trim_end().to_owned() + " []\n";
+        }
+        text
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_exact_and_nothing_in_it_is_needless(text in declaration()) {
+        let intent = intent(&text);
+        let policies = generate::policies(&intent).expect("policies");
+        prop_assert_eq!(generate::prove(&intent, &policies).expect("small"), [], "{}", text);
+    }
+}
