@@ -22,6 +22,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("imports", &["document"]),
     ("attest", &[]),
     ("policy", &["attest", "container", "document"]),
+    // What a cluster may take is posture's and policy's to say; the server around it is nobody else's.
+    ("admission", &["posture", "policy"]),
     ("token", &["attest"]),
     ("ledger", &["attest"]),
     ("report", &[]),
