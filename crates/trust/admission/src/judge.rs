@@ -22,6 +22,7 @@ use crate::{
     record::{Record, RecordSchema},
     review::{Operation, Request, Review},
     settings::{Mode, OnError, Settings, Unchanged},
+    vouch::{self, Reference, Vouch},
 };
 
 /// What judges, with everything compiled.
@@ -33,6 +34,7 @@ pub struct Judge {
     constraints: Option<Constraints>,
     inventory: Inventory,
     mutations: Vec<Mutation>,
+    vouch: Box<dyn Vouch>,
     settings: Settings,
 }
 
@@ -46,6 +48,8 @@ pub struct Parts {
     pub constraints: Option<Constraints>,
     /// What constraints may refer to: namespaces, and what templates ask for.
     pub inventory: Inventory,
+    /// Who knows what is signed.
+    pub vouch: Box<dyn Vouch>,
     /// How.
     pub settings: Settings,
 }
@@ -88,6 +92,7 @@ impl Judge {
             bundle,
             constraints,
             inventory,
+            vouch,
             settings,
         } = parts;
         let mutations = Mutation::chosen(&settings.mutations, &settings.own_mutations)?;
@@ -103,6 +108,7 @@ impl Judge {
             constraints,
             inventory,
             mutations,
+            vouch,
             settings,
         })
     }
@@ -334,6 +340,7 @@ impl Judge {
             });
         }
         input = input.with_outcomes(&self.outcome(review, exemptions, now));
+        input.evidence = self.evidence(review);
         let mut rest = review.document["request"].clone();
         for (member, name) in [("oldObject", "old"), ("object", "object")] {
             let object = rest.as_object_mut().and_then(|it| it.remove(member));
@@ -360,10 +367,7 @@ impl Judge {
         now: Timestamp,
     ) -> Option<Outcome> {
         let request = &review.request;
-        let is_kept = matches!(request.operation, Operation::Create | Operation::Update);
-        let object = review
-            .object()
-            .filter(|_| is_kept && request.subresource != "status")?;
+        let object = declared_by(review)?;
         let mut outcome = self.survey_of(request, object, now);
         if let Some(old) = review.old_object().filter(|old| self.keeps(old)) {
             let before = self.survey_of(request, old, now);
@@ -439,6 +443,9 @@ impl Judge {
                 Err(why) => tell("constraints", "deny", &why),
             }
         }
+        for why in self.unsigned(review) {
+            tell("signed", "deny", &why);
+        }
         let question = Question {
             input: &review.document,
             now,
@@ -459,6 +466,37 @@ impl Judge {
         violations
     }
 
+    /// What people who are trusted said of the images and models that the object names.
+    fn evidence(&self, review: &Review) -> Vec<Value> {
+        let mut evidence: Vec<Value> = Vec::new();
+        let references = review.object().map(Reference::of).unwrap_or_default();
+        for digest in references.iter().filter_map(Reference::digest) {
+            for said in self.vouch.said_of(&digest) {
+                if !evidence.contains(&said) {
+                    evidence.push(said);
+                }
+            }
+        }
+        evidence
+    }
+
+    /// What has to be signed, and is not.
+    fn unsigned(&self, review: &Review) -> Vec<String> {
+        let Settings {
+            signed, signatures, ..
+        } = &self.settings;
+        let Some(object) = declared_by(review).filter(|_| !signed.is_empty()) else {
+            return Vec::new();
+        };
+        let old = review.old_object().filter(|old| self.keeps(old));
+        let before = old.map(Reference::of).unwrap_or_default();
+        let references = Reference::of(object)
+            .into_iter()
+            .filter(|it| !before.contains(it));
+        let against = |it| vouch::against(&it, signed, signatures, &*self.vouch);
+        references.filter_map(against).collect()
+    }
+
     /// The request as constraints are asked, in its namespace where that is known.
     fn put(&self, review: &Review) -> Result<gatekeeper::Review, String> {
         let put = gatekeeper::Review::of_request(&review.document["request"]);
@@ -470,6 +508,15 @@ impl Judge {
             None => Ok(put),
         }
     }
+}
+
+/// The object that the request declares: one that is kept, and not its status alone.
+fn declared_by(review: &Review) -> Option<&Value> {
+    let request = &review.request;
+    let is_kept = matches!(request.operation, Operation::Create | Operation::Update);
+    review
+        .object()
+        .filter(|_| is_kept && request.subresource != "status")
 }
 
 /// The object as somebody declares it: its status and the history of its fields are the server's.

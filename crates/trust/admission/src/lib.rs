@@ -29,6 +29,7 @@ mod record;
 mod review;
 mod serve;
 mod settings;
+mod vouch;
 
 pub use answer::{Response, Status};
 pub use exempt::Exemption;
@@ -41,3 +42,4 @@ pub use record::{Record, RecordSchema, Records};
 pub use review::{Operation, Request, Review, ReviewError};
 pub use serve::{Certificates, ServeError, Server, Stop, Told};
 pub use settings::{Limits, Mode, OnError, Settings, Unchanged};
+pub use vouch::{NobodyVouches, Vouch};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{exempt::Exemption, mutate::Mutation};
+use crate::{exempt::Exemption, mutate::Mutation, pattern::Pattern};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,7 +17,12 @@ pub struct Settings {
     pub on_error: OnError,
     /// What becomes of findings that an object had before an update: they count (`deny`), or do not (`allow`).
     pub unchanged: Unchanged,
-    /// The repairs that `/mutate` makes, by their names; `casemate admit mutations` lists them.
+    /// Images and models, by the references that objects have of them, that somebody who is trusted has to have signed:
+    /// `registry.example.org/*`, `oci://*`. They have to be named by their digest.
+    pub signed: Vec<Pattern>,
+    /// The types of statements that count as such a signature.
+    pub signatures: Vec<String>,
+    /// The repairs that `/mutate` makes, by their names.
     pub mutations: Vec<String>,
     /// Bounds of the server.
     pub limits: Limits,
@@ -36,6 +41,8 @@ impl Default for Settings {
             mode: Mode::default(),
             on_error: OnError::default(),
             unchanged: Unchanged::default(),
+            signed: Vec::new(),
+            signatures: SIGNATURES.map(str::to_owned).to_vec(),
             mutations: Mutation::defaults(),
             limits: Limits::default(),
             own_mutations: Vec::new(),
@@ -43,6 +50,13 @@ impl Default for Settings {
         }
     }
 }
+
+/// A model signature of the OpenSSF, and how an artifact was built. What else can be said of one (that it failed a test) is no
+/// signature of it.
+const SIGNATURES: [&str; 2] = [
+    "https://model_signing/signature/v1.0",
+    "https://slsa.dev/provenance/v1",
+];
 
 /// Whether decisions hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

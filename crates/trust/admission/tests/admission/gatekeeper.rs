@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use casemate_admission::{Judge, Parts, Review, Settings};
+use casemate_admission::{Judge, NobodyVouches, Parts, Review, Settings};
 use casemate_policy::{
     Bundle, Limits,
     gatekeeper::{Constraints, Inventory, Resource},
@@ -57,6 +57,7 @@ fn decided(bundle: &Bundle, folder: &Path, files: &[PathBuf], case: &Value) -> O
         bundle: bundle.clone(),
         constraints: Some(constraints),
         inventory,
+        vouch: Box::new(NobodyVouches),
         settings: Settings::default(),
     });
     let object = read(&folder.join(text(&case["object"]))).swap_remove(0);

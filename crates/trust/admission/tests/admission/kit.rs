@@ -1,7 +1,7 @@
 //! What the tests are made of.
 
-use casemate_admission::{Judge, JudgeError, Judged, Parts, Review, Settings};
-use casemate_core::{PathText, Timestamp};
+use casemate_admission::{Judge, JudgeError, Judged, Parts, Review, Settings, Vouch};
+use casemate_core::{Digest, PathText, Timestamp};
 use casemate_policy::{
     Bundle, Limits,
     gatekeeper::{Constraints, Inventory, Resource},
@@ -42,6 +42,7 @@ impl Kit<'_> {
             bundle,
             constraints: Some(constraints).filter(|it| !it.is_empty()),
             inventory: Inventory::default(),
+            vouch: Box::new(Known),
             settings,
         };
         Judge::new(parts)
@@ -116,4 +117,18 @@ pub(crate) fn privileged() -> Value {
 
 pub(crate) fn now() -> Timestamp {
     "2026-09-01T12:00:00Z".parse().expect("a time")
+}
+
+/// Somebody signed what has the digest of ones, and said of that of twos that it failed.
+struct Known;
+
+impl Vouch for Known {
+    fn said_of(&self, digest: &Digest) -> Vec<Value> {
+        let kind = match digest.hex().as_bytes().first() {
+            Some(b'1') => "https://slsa.dev/provenance/v1",
+            Some(b'2') => "https://in-toto.io/attestation/test-result/v0.1",
+            _ => return Vec::new(),
+        };
+        vec![json!({"predicateType": kind})]
+    }
 }

@@ -11,4 +11,5 @@ mod export;
 mod gatekeeper;
 mod judge;
 mod kit;
+mod manifests;
 mod server;
