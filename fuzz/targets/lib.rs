@@ -20,6 +20,7 @@ macro_rules! targets {
 }
 
 targets! {
+    admission: "Requests for admission.",
     bzip2: "bzip2 streams.",
     certificate: "X.509 certificates and paths.",
     chart: "Charts of Helm and kustomizations.",

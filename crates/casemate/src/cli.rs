@@ -1,5 +1,6 @@
 //! The words a user types.
 
+pub(crate) mod admit;
 pub(crate) mod attest;
 pub(crate) mod cluster;
 mod log;
@@ -145,6 +146,9 @@ pub(crate) enum Command {
     /// Work with gate policies (Rego).
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Decide what a Kubernetes cluster takes: an admission webhook, and the same decision about a file.
+    #[command(subcommand)]
+    Admit(admit::Admit),
     /// Keep evidence in a transparency log, and verify one offline.
     #[command(subcommand)]
     Log(Log),

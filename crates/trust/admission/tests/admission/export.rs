@@ -17,17 +17,18 @@ use crate::kit::now;
 #[test]
 fn expressions_and_rules_agree_on_every_example() {
     let survey = PostureSurvey::new(Persona::Auditor);
-    let objects = examples();
+    let objects = examples()
+        .into_iter()
+        .map(|object| (broken(&survey, &object), object));
+    let objects: Vec<(BTreeSet<String>, Value)> = objects.collect();
     assert!(objects.len() > 100, "{}", objects.len());
     let (mut asked, mut apart) = (0, Vec::new());
     for (policy, on) in Cel::builtin().policies() {
+        let expression = Expression::new(policy, on);
         let mut answers = BTreeSet::new();
-        for object in objects
-            .iter()
-            .filter(|it| on.kinds.iter().any(|kind| it["kind"] == kind.as_str()))
-        {
-            let is_valid = is_valid(policy, on, object);
-            let broken = broken(&survey, object);
+        let is_asked = |object: &Value| on.kinds.iter().any(|kind| object["kind"] == kind.as_str());
+        for (broken, object) in objects.iter().filter(|(_, object)| is_asked(object)) {
+            let is_valid = expression.is_valid(object);
             let is_broken = policy
                 .rules
                 .iter()
@@ -111,33 +112,51 @@ fn examples() -> Vec<Value> {
     objects
 }
 
-fn is_valid(policy: &Policy, on: &Resources, object: &Value) -> bool {
-    let mut context = Context::default();
-    context.add_variable("object", object).expect("a value");
-    let mut variables = serde_json::Map::new();
-    context
-        .add_variable("variables", &variables)
-        .expect("a value");
-    for variable in &on.variables {
-        let value = evaluated(&variable.expression, &context);
-        variables.insert(variable.name.clone(), value);
+/// An expression with what it is made of, compiled.
+struct Expression {
+    variables: Vec<(String, Program)>,
+    valid: Program,
+}
+
+impl Expression {
+    fn new(policy: &Policy, on: &Resources) -> Self {
+        let compiled =
+            |text: &str| Program::compile(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let variables = on
+            .variables
+            .iter()
+            .map(|it| (it.name.clone(), compiled(&it.expression)));
+        Self {
+            variables: variables.collect(),
+            valid: compiled(&policy.valid),
+        }
+    }
+
+    fn is_valid(&self, object: &Value) -> bool {
+        let mut context = Context::default();
+        context.add_variable("object", object).expect("a value");
+        let mut variables = serde_json::Map::new();
         context
             .add_variable("variables", &variables)
             .expect("a value");
+        for (name, program) in &self.variables {
+            let value = program
+                .execute(&context)
+                .unwrap_or_else(|error| panic!("{name} of {object}: {error}"));
+            variables.insert(name.clone(), value.json().expect("JSON"));
+            context
+                .add_variable("variables", &variables)
+                .expect("a value");
+        }
+        let value = self
+            .valid
+            .execute(&context)
+            .unwrap_or_else(|error| panic!("{object}: {error}"));
+        let value = value.json().expect("JSON");
+        value
+            .as_bool()
+            .unwrap_or_else(|| panic!("{value} of {object}"))
     }
-    let value = evaluated(&policy.valid, &context);
-    value
-        .as_bool()
-        .unwrap_or_else(|| panic!("{:?} is {value} of {object}", policy.rules))
-}
-
-fn evaluated(expression: &str, context: &Context<'_, '_>) -> Value {
-    let program =
-        Program::compile(expression).unwrap_or_else(|error| panic!("{expression}: {error}"));
-    let value = program
-        .execute(context)
-        .unwrap_or_else(|error| panic!("{expression}: {error}"));
-    value.json().expect("JSON")
 }
 
 /// The rules that an object breaks.
