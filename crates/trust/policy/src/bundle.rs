@@ -295,8 +295,6 @@ macro_rules! builtin_files {
 }
 
 const BUILTIN: &[(&str, &str)] = builtin_files![
-    "admission.rego",
-    "admission_test.rego",
     "attestation.rego",
     "attestation_test.rego",
     "evidence.rego",
