@@ -148,6 +148,25 @@ deny contains reason if {
 	}
 }
 
+# --- What else is against a request for admission ----------------------------------------------
+
+# What Gatekeeper's constraints and packages of `deny` and `warn` rules have against it (`casemate admit`). The object is
+# `input.context.object`, what it was before `input.context.old`, the rest of the request `input.context.request`.
+deny contains violated(violation) if {
+	some violation in input.context.violations
+	not violation.action in {"warn", "dryrun"}
+}
+
+warn contains violated(violation) if {
+	some violation in input.context.violations
+	violation.action == "warn"
+}
+
+violated(violation) := {
+	"message": sprintf("%s: %s", [violation.policy, violation.message]),
+	"severity": "high",
+}
+
 # --- What files have to come with --------------------------------------------------------------
 
 # Nothing, until a document of the caller's says so: see evidence.rego.

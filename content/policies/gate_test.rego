@@ -357,3 +357,27 @@ test_a_dangerous_model_counts_however_long_it_was_there if {
 	outcomes := [judged("m.pkl", "pickle", "dangerous", [before(shell)])]
 	count(gate.deny) == 1 with input as input_of(outcomes)
 }
+
+# --- What else is against a request for admission ----------------------------------------------
+
+asked(action) := {"outcomes": [], "context": {"violations": [{
+	"policy": "K8sRequiredLabels owner",
+	"action": action,
+	"message": "no owner",
+}]}}
+
+test_what_a_constraint_denies_is_denied if {
+	messages(gate.deny) == {"K8sRequiredLabels owner: no owner"} with input as asked("deny")
+	count(gate.warn) == 0 with input as asked("deny")
+}
+
+test_an_action_that_nobody_knows_denies if {
+	count(gate.deny) == 1 with input as asked("wran")
+}
+
+test_a_constraint_may_warn_or_be_silent if {
+	messages(gate.warn) == {"K8sRequiredLabels owner: no owner"} with input as asked("warn")
+	count(gate.deny) == 0 with input as asked("warn")
+	count(gate.deny) == 0 with input as asked("dryrun")
+	count(gate.warn) == 0 with input as asked("dryrun")
+}

@@ -20,6 +20,7 @@ macro_rules! targets {
 }
 
 targets! {
+    admission: "Requests for admission.",
     bzip2: "bzip2 streams.",
     certificate: "X.509 certificates and paths.",
     chart: "Charts of Helm and kustomizations.",
@@ -64,6 +65,7 @@ targets! {
     witness: "Requests to witnesses.",
     xz: "xz and .lzma streams.",
     zip: "zip archives.",
+    zones: "Declarations of zones and flows, and what was seen.",
     zstd: "Zstandard frames.",
 }
 

@@ -22,6 +22,7 @@ pub fn run(data: &[u8]) {
         pod_network: (choice & 1 == 1).then(|| Addresses::of_block("10.0.0.0/8")).flatten(),
         holds_host_network: [None, Some(true), Some(false)][usize::from(choice >> 1) % 3],
         declared_only: choice & 0x80 != 0,
+        told_apart: Vec::new(),
     };
     let analysis = Analysis::of(&PostureSurvey::world(vec![reading]), assumptions);
     for gap in analysis.gaps() {

@@ -1,5 +1,6 @@
 //! Tests of the whole program through its command line.
 
+mod admit;
 mod assess;
 mod attest;
 mod ci;

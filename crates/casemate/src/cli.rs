@@ -1,5 +1,6 @@
 //! The words a user types.
 
+pub(crate) mod admit;
 pub(crate) mod attest;
 pub(crate) mod cluster;
 mod log;
@@ -149,6 +150,9 @@ pub(crate) enum Command {
     /// Ask who can reach whom in a cluster, and by which rule.
     #[command(subcommand)]
     Segment(segment::Segment),
+    /// Decide what a Kubernetes cluster takes: an admission webhook, and the same decision about a file.
+    #[command(subcommand)]
+    Admit(admit::Admit),
     /// Keep evidence in a transparency log, and verify one offline.
     #[command(subcommand)]
     Log(Log),

@@ -22,6 +22,8 @@ use crate::cli::Persona;
 pub(crate) struct Configuration {
     /// How `casemate assess` works.
     pub(crate) assess: AssessSettings,
+    /// How `casemate admit` works.
+    pub(crate) admit: casemate_admission::Settings,
     /// Models of the tree that come with evidence.
     #[serde(rename = "model")]
     pub(crate) models: Vec<ModelSettings>,
@@ -210,6 +212,8 @@ mod tests {
         let assess = written["assess"].as_object().expect("a table");
         assert!(assess.values().all(|value| !value.is_null()), "{assess:?}");
         assert_eq!((settings.exceptions.len(), settings.models.len()), (1, 1));
+        let admit = &settings.admit;
+        assert_eq!((admit.exemptions.len(), admit.own_mutations.len()), (1, 1));
     }
 
     #[test]

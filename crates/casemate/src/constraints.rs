@@ -32,14 +32,20 @@ pub(crate) fn check(
     inventory: &[PathBuf],
     now: Timestamp,
 ) -> Result<ConstraintReport> {
+    let known = self::inventory(inventory)?;
+    Ok(ConstraintReport::of(constraints, manifests, known, now))
+}
+
+/// The objects in `files`.
+pub(crate) fn inventory(files: &[PathBuf]) -> Result<Inventory> {
     let mut known = Inventory::default();
-    for path in inventory {
+    for path in files {
         for resource in parsed(path, config::read_bounded(path)?.as_bytes())? {
             let inserted = known.insert(&resource.value);
             inserted.map_err(|why| anyhow!("{}: {why}", resource.place()))?;
         }
     }
-    Ok(ConstraintReport::of(constraints, manifests, known, now))
+    Ok(known)
 }
 
 /// What comes of every suite below `dir`.

@@ -1,5 +1,6 @@
 //! One module for one command.
 
+pub(crate) mod admit;
 pub(crate) mod assess;
 pub(crate) mod attest;
 pub(crate) mod fix;

@@ -36,6 +36,7 @@ pub(crate) fn run(name: Option<&str>) -> Result<ExitCode> {
 fn names() -> Vec<&'static str> {
     let mut names = json::SCHEMAS.to_vec();
     names.extend([
+        "admission-record",
         "attestation",
         "attestation-verification",
         "evidence",
@@ -71,6 +72,7 @@ fn names() -> Vec<&'static str> {
 
 fn schema(name: &str) -> Option<Value> {
     match name {
+        "admission-record" => Some(json::schema_of::<casemate_admission::Record>()),
         "attestation" => Some(json::schema_of::<attest::Report>()),
         "attestation-verification" => Some(json::schema_of::<attest::Verification>()),
         "evidence" => Some(json::schema_of::<casemate_provenance::Evidence>()),

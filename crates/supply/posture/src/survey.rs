@@ -7,12 +7,13 @@ use std::{
 
 use casemate_core::{
     Coverage, Finding, Location, Outcome, Reading, Rule, RuleId, Source, Status, Subject, Survey,
+    Timestamp,
 };
 use casemate_document::{Lines, Span, decode};
 
 use crate::{
     File, Origin, Problem, World,
-    check::{Attribute, FAMILIES, Found, Persona, Report, UserChecks},
+    check::{Attribute, FAMILIES, Found, NEED_OTHERS, Persona, Report, UserChecks},
     read::{self, Content, Draft, READERS},
 };
 
@@ -63,6 +64,30 @@ impl PostureSurvey {
         let (file, unread) = text(subject, source)?;
         let is_read = unread.is_none() && read::read(&file).is_some();
         is_read.then_some(file)
+    }
+
+    /// Judges one object of Kubernetes, alone and at `now`: `text` is it as JSON, and is read as nothing else,
+    /// whatever it may look like. Rules that only others can break or keep ([`check::NEED_OTHERS`]) say nothing.
+    ///
+    /// [`check::NEED_OTHERS`]: crate::check::NEED_OTHERS
+    pub fn judge_object(&self, subject: &Subject, text: &str, now: Timestamp) -> Outcome {
+        let file = Arc::new(File {
+            subject: subject.clone(),
+            text: text.into(),
+        });
+        let mut world = World::default();
+        world.keep(&file);
+        read::kubernetes::object(&file, &mut world);
+        let mut report = self.ask(&world, now);
+        report.forget(NEED_OTHERS);
+        let told = [(file, true)];
+        let outcome = self.outcomes(&told, &world, &report).pop().flatten();
+        outcome.unwrap_or_else(|| self.outcome(&told[0].0))
+    }
+
+    /// How many rules somebody hears of.
+    pub fn told_rules(&self) -> usize {
+        self.rules.iter().filter(|rule| self.is_told(rule)).count()
     }
 
     /// Whether somebody wants to hear of `rule`. Who writes one does.
@@ -165,14 +190,25 @@ impl PostureSurvey {
 
     fn judge_kept(&self, kept: Vec<Kept>) -> (Judged, Vec<Told>) {
         let (world, files) = gather(kept);
+        // Checks of a policy were given their time with it.
+        let now = self
+            .user
+            .as_ref()
+            .map_or(Timestamp::UNIX_EPOCH, UserChecks::now);
+        let report = self.ask(&world, now);
+        (Judged { world, report }, files)
+    }
+
+    /// Every check.
+    fn ask(&self, world: &World, now: Timestamp) -> Report {
         let mut report = Report::default();
         for family in FAMILIES {
-            (family.check)(&world, &mut report);
+            (family.check)(world, &mut report);
         }
         if let Some(user) = &self.user {
-            user.judge(&world, &mut report);
+            user.judge(world, now, &mut report);
         }
-        (Judged { world, report }, files)
+        report
     }
 }
 

@@ -57,10 +57,18 @@ pub fn check(
             BTreeSet::new()
         }
     };
+    // Together, which begins once; and one at a time where that fails: a rule that fails must not hide what the others say.
+    let names: Vec<&str> = rules.iter().map(|(rule, _)| rule.as_str()).collect();
+    let mut together = bundle.eval(&names, question).ok().map(Vec::into_iter);
     for (rule, kind) in rules {
-        // One at a time: a rule that fails must not hide what the others say.
-        let (reasons, failed) = match bundle.eval(&[&rule], question) {
-            Ok(values) => reasons(&rule, values.into_iter().next().flatten()),
+        let value = match &mut together {
+            Some(values) => Ok(values.next().flatten()),
+            None => bundle
+                .eval(&[&rule], question)
+                .map(|values| values.into_iter().next().flatten()),
+        };
+        let (reasons, failed) = match value {
+            Ok(value) => reasons(&rule, value),
             Err(error) => (Vec::new(), Some(error)),
         };
         let list = match kind {

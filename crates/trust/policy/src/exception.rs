@@ -41,7 +41,8 @@ pub enum RulePattern {
 }
 
 impl RulePattern {
-    pub(crate) fn matches(&self, rule: &RuleId) -> bool {
+    /// Whether `rule` is that one, or one of them.
+    pub fn matches(&self, rule: &RuleId) -> bool {
         match self {
             Self::One(one) => one == rule,
             Self::Family(family) => rule.tool().is_none() && family == rule.family(),

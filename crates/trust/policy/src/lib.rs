@@ -94,7 +94,7 @@ pub use outlook::{Kind, Outlook, outlook};
 pub use query::{Bindings, Errors, query};
 pub use record::{
     DecisionRecord, DecisionSchema, OtherInput, PolicyIdentity, RecordedObligation, RecordedReason,
-    Void, record,
+    Void, record, record_briefly,
 };
 pub use replay::{Change, Told};
 pub use rules::RULES;

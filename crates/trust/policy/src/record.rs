@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     Bundle, GateInput, answer,
-    decide::{Given, conclude},
+    decide::{Conclusion, Given, conclude},
     keep::Keeper,
     sources::Sources,
     syntax::RuleSite,
@@ -24,6 +24,22 @@ pub fn record(bundle: &Bundle, input: &GateInput, gate: &mut dyn Keeper) -> Deci
     let concluded = conclude(answer(bundle, input), bundle.digest(), input, gate);
     let given = concluded.reasons.iter().flatten();
     let sources = Sources::of(bundle, input, given.chain(&concluded.obligations));
+    told(bundle, input, concluded, &sources)
+}
+
+/// As [`record()`], without where the reasons come from: to know that takes an evaluation of each rule by itself, and a gate
+/// that somebody waits for has no time for it. [`crate::explain_record`] says it of a record with its input.
+pub fn record_briefly(bundle: &Bundle, input: &GateInput, gate: &mut dyn Keeper) -> DecisionRecord {
+    let concluded = conclude(answer(bundle, input), bundle.digest(), input, gate);
+    told(bundle, input, concluded, &Sources::none())
+}
+
+fn told(
+    bundle: &Bundle,
+    input: &GateInput,
+    concluded: Conclusion,
+    sources: &Sources,
+) -> DecisionRecord {
     let reasons = concluded
         .decision
         .reasons

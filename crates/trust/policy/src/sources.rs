@@ -48,6 +48,11 @@ impl Sources {
         }
     }
 
+    /// Of nothing: no definition is asked, and none is found.
+    pub(crate) fn none() -> Self {
+        Self { lists: Vec::new() }
+    }
+
     /// The definitions that give this reason, in the order of files and lines; several, where several
     /// give the same.
     pub(crate) fn find(&self, given: &Given) -> Vec<RuleSite> {

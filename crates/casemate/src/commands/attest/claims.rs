@@ -90,7 +90,7 @@ fn about(line: &[u8], root: &Digest) -> Result<(), String> {
 
 /// The bundles of a file, with where they are: of a claims file every line, of any other file what it is as a
 /// whole.
-pub(super) fn bundles(path: &Path) -> Result<Vec<(Place, Vec<u8>)>> {
+pub(crate) fn bundles(path: &Path) -> Result<Vec<(Place, Vec<u8>)>> {
     let whole = read_bundle(path, "attestation")?;
     let file = || path.display().to_string();
     let alone = |bytes: Vec<u8>| {

@@ -1,6 +1,6 @@
 //! What is said of a model, signed.
 
-mod claims;
+pub(crate) mod claims;
 mod environment;
 mod policy;
 pub(crate) mod report;

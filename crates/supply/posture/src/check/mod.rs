@@ -23,7 +23,7 @@ mod selection;
 mod user;
 pub mod workload;
 
-use casemate_core::Rule;
+use casemate_core::{Rule, RuleId};
 
 use crate::World;
 use container::{build, build_scripts, compose};
@@ -32,6 +32,7 @@ use pipeline::{azure, cluster, github, gitlab};
 pub(crate) use container::build::{is_root, users};
 pub use objects::OBJECTS;
 pub(crate) use pipeline::text::{place, text};
+pub use pod_templates::pod_specs;
 pub use report::{Attribute, Found, Open, Related, Report};
 pub(crate) use script::{Deed, options};
 pub use user::{UserCheckError, UserChecks};
@@ -55,6 +56,14 @@ pub enum Persona {
     /// Somebody who audits: everything worth a look.
     Auditor,
 }
+
+/// The rules that an object breaks by what is *not* beside it: that no policy of the network selects a pod, that a policy
+/// selects no pod, that no quota bounds a namespace. Of one object alone they would say so every time.
+pub const NEED_OTHERS: &[RuleId] = &[
+    RuleId::new("CM-NET-009"),
+    RuleId::new("CM-NET-010"),
+    RuleId::new("CM-NS-004"),
+];
 
 /// Every family.
 pub const FAMILIES: &[Family] = &[

@@ -17,6 +17,13 @@ pub(super) struct Way {
     pub(super) shared: Option<&'static str>,
 }
 
+/// The ways to the whole PodSpecs in objects of a kind; `[]` is each item of a list, `*` each member of a map.
+pub fn pod_specs(kind: &str) -> impl Iterator<Item = &'static str> {
+    let of_kind = WAYS.iter().filter(move |way| way.kind == kind);
+    let whole = of_kind.filter(|way| way.containers == CONTAINERS && way.shared.is_none());
+    whole.map(|way| way.spec)
+}
+
 const fn pod(kind: &'static str, spec: &'static str) -> Way {
     with(kind, spec, CONTAINERS)
 }

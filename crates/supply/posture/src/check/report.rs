@@ -105,6 +105,12 @@ impl Attribute {
 type Key = (RuleId, usize, Arc<str>, String, Span);
 
 impl Report {
+    /// Leaves out what is said of `rules`.
+    pub(crate) fn forget(&mut self, rules: &[RuleId]) {
+        self.found.retain(|found| !rules.contains(&found.rule.id));
+        self.open.retain(|open| !rules.contains(&open.rule.id));
+    }
+
     /// Reports `rule` at `cursor` if `truth` holds, and that it is open if nobody can say. A rule is
     /// reported of one attribute of a file once.
     pub fn when(

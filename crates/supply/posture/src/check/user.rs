@@ -125,8 +125,13 @@ impl UserChecks {
         self.checks.iter().map(|check| &check.rule)
     }
 
+    /// What they take for the time, unless they are asked at another one.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Looks at everything, and reports.
-    pub(crate) fn judge(&self, world: &World, report: &mut Report) {
+    pub(crate) fn judge(&self, world: &World, now: Timestamp, report: &mut Report) {
         let mut shown = Shown::default();
         for check in &self.checks {
             let is_for = |resource: &&Resource| {
@@ -137,7 +142,7 @@ impl UserChecks {
                 continue;
             }
             let all: Json = resources.iter().map(|it| shown.resource(it)).collect();
-            match self.denied(check, &json!({ "resources": all })) {
+            match self.denied(check, &json!({ "resources": all }), now) {
                 Ok(denied) => check.tell(&denied, &resources, report),
                 // What fails has looked at nothing.
                 Err(error) => check.fail(&resources, &error, report),
@@ -145,12 +150,14 @@ impl UserChecks {
         }
     }
 
-    fn denied(&self, check: &UserCheck, input: &Json) -> Result<Vec<Denied>, String> {
+    fn denied(
+        &self,
+        check: &UserCheck,
+        input: &Json,
+        now: Timestamp,
+    ) -> Result<Vec<Denied>, String> {
         let rule = format!("{}.deny", check.package);
-        let question = Question {
-            input,
-            now: self.now,
-        };
+        let question = Question { input, now };
         let values = self
             .bundle
             .eval(&[&rule], &question)

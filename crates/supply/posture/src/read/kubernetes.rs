@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use casemate_document::{
-    Error, Limits, Node, Span,
+    Error, Limits, Node, Span, json,
     yaml::{self, Dialect},
 };
 
@@ -130,6 +130,25 @@ fn filled_in_later(attr: Attr) -> Attr {
         _ => return attr,
     };
     Attr { value, ..attr }
+}
+
+/// Adds the one object that a file in JSON is, as an API server takes it: a text is what it says, but for those kinds
+/// whose controllers fill texts in.
+pub(crate) fn object(file: &Arc<File>, world: &mut World) {
+    match json::read(&file.text, &Limits::default()) {
+        Ok((root, _)) if is_definition(&root) => {}
+        Ok((root, _)) => {
+            let group = root.get("apiVersion").and_then(Node::as_str);
+            let is_custom = group.is_some_and(|version| version.contains('.'));
+            let object = Attr::of_node(&root, file);
+            let object = match is_custom {
+                true => filled_in_later(object),
+                false => object,
+            };
+            add(&object, world);
+        }
+        Err(error) => world.missing(file, error.span, error.message),
+    }
 }
 
 fn gather(drafts: &[Draft], world: &mut World) {

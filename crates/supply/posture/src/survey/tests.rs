@@ -269,3 +269,32 @@ fn parts_of_one_name_are_told_apart_wherever_they_stand() {
     let prints: std::collections::BTreeSet<_> = injections.map(|it| it.fingerprint).collect();
     assert_eq!(prints.len(), 2);
 }
+
+#[test]
+fn one_object_is_judged_alone_and_as_nothing_else() {
+    let survey = PostureSurvey::new(Persona::Auditor);
+    let judged = |text: &str| {
+        let digest = Digest::of(text.as_bytes());
+        let subject = Subject::of_file("local", "object.json".into(), "Pod p".into(), digest);
+        survey.judge_object(&subject, text, Timestamp::UNIX_EPOCH)
+    };
+    let pod = r#"{"apiVersion": "v1", "kind": "Pod", "planned_values": {}, "Resources": {},
+        "metadata": {"name": "p"}, "spec": {"hostPID": true, "containers": [{"image": "{{x}}"}]}}"#;
+    let found: Vec<String> = judged(pod)
+        .findings
+        .iter()
+        .map(|it| it.rule.to_string())
+        .collect();
+    assert!(found.contains(&"CM-POD-002".to_owned()), "{found:?}");
+    for rule in NEED_OTHERS {
+        assert!(!found.contains(&rule.to_string()), "{rule}");
+    }
+    let broken = judged("{\"kind\"");
+    assert_eq!(
+        (broken.result, broken.coverage),
+        (Status::Undetermined, Coverage::Partial)
+    );
+    let definition =
+        r#"{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}"#;
+    assert_eq!(judged(definition).result, Status::Pass);
+}

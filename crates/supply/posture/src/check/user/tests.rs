@@ -143,7 +143,9 @@ fn where_what_it_reads_is_not_known_neither_is_its_answer() {
         body: map("spec", map("rayVersion", version)),
     });
     let mut report = Report::default();
-    checks(CHECK).expect("checks").judge(&world, &mut report);
+    checks(CHECK)
+        .expect("checks")
+        .judge(&world, Timestamp::UNIX_EPOCH, &mut report);
     assert!(report.found.is_empty());
     assert_eq!(&*report.open[0].why, "values.version has no default");
     assert_eq!(report.open[0].attribute.path, "spec.rayVersion");

@@ -1,0 +1,227 @@
+//! Rules as ValidatingAdmissionPolicies: what an API server can decide by itself, in CEL
+//! (<https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/>).
+
+use std::sync::LazyLock;
+
+use casemate_core::{Rule, RuleId};
+use casemate_policy::RulePattern;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// What can be said in CEL, and what cannot.
+pub struct Cel {
+    resources: Vec<Resources>,
+    policies: Vec<Policy>,
+    cannot: Vec<Cannot>,
+}
+
+/// What an API server does where a rule is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It denies.
+    Deny,
+    /// It warns the client.
+    Warn,
+    /// It writes an audit annotation.
+    Audit,
+}
+
+/// Whether a rule can be said in CEL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Said {
+    /// The rule.
+    pub rule: RuleId,
+    /// Its title.
+    pub title: String,
+    /// The name of the policy that says it, alone or with others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
+}
+
+/// One expression.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// The rules, of which one is broken where it is false.
+    pub rules: Vec<RuleId>,
+    on: String,
+    /// The expression.
+    pub valid: String,
+}
+
+/// What expressions are asked of.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resources {
+    name: String,
+    #[serde(rename = "match")]
+    matches: Vec<Match>,
+    /// The kinds of the objects.
+    pub kinds: Vec<String>,
+    /// What expressions call by a name, each made of those before it.
+    #[serde(default)]
+    pub variables: Vec<Variable>,
+}
+
+/// A part of an expression with a name.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variable {
+    /// What it is called, behind `variables.`.
+    pub name: String,
+    /// What it is.
+    pub expression: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Match {
+    groups: Vec<String>,
+    versions: Vec<String>,
+    resources: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cannot {
+    rules: Vec<RulePattern>,
+    why: String,
+}
+
+impl Cel {
+    /// The table of the house.
+    pub fn builtin() -> &'static Self {
+        &BUILTIN
+    }
+
+    /// Each expression with what it is asked of.
+    pub fn policies(&self) -> impl Iterator<Item = (&Policy, &Resources)> {
+        self.policies.iter().filter_map(|policy| {
+            let on = self.resources.iter().find(|it| it.name == policy.on);
+            Some((policy, on?))
+        })
+    }
+
+    /// Of each of `rules` that is about Kubernetes, whether it can be said.
+    pub fn said<'a>(
+        &'a self,
+        rules: impl Iterator<Item = &'a Rule> + 'a,
+    ) -> impl Iterator<Item = Said> + 'a {
+        rules.filter_map(|rule| {
+            let policy = self.policies.iter().find(|it| it.rules.contains(&rule.id));
+            let is_in = |it: &&Cannot| it.rules.iter().any(|pattern| pattern.matches(&rule.id));
+            let cannot = self.cannot.iter().find(is_in);
+            (policy.is_some() || cannot.is_some()).then(|| Said {
+                rule: rule.id.clone(),
+                title: rule.title.to_string(),
+                policy: policy.map(Policy::name),
+                why_not: policy
+                    .is_none()
+                    .then(|| cannot.map(|it| it.why.clone()))
+                    .flatten(),
+            })
+        })
+    }
+
+    /// Why a rule cannot be said; none where it can.
+    pub fn why_not(&self, rule: &RuleId) -> Option<&str> {
+        if self
+            .policies
+            .iter()
+            .any(|policy| policy.rules.contains(rule))
+        {
+            return None;
+        }
+        let cannot = self
+            .cannot
+            .iter()
+            .find(|it| it.rules.iter().any(|pattern| pattern.matches(rule)));
+        Some(cannot.map_or("it is not about an object of Kubernetes", |it| &it.why))
+    }
+
+    /// The policies of `wanted`, or all, each with its binding, as one list that `kubectl apply` takes. `rules` are those whose titles
+    /// they tell.
+    pub fn export(&self, wanted: &[RuleId], action: Action, rules: &[&Rule]) -> Value {
+        let is_wanted = |policy: &Policy| {
+            wanted.is_empty() || policy.rules.iter().any(|rule| wanted.contains(rule))
+        };
+        let chosen = self.policies().filter(|(policy, _)| is_wanted(policy));
+        let items =
+            chosen.flat_map(|(policy, on)| [policy.object(on, rules), policy.binding(action)]);
+        json!({"apiVersion": "v1", "kind": "List", "items": items.collect::<Vec<_>>()})
+    }
+}
+
+impl Policy {
+    /// What the policy is called.
+    fn name(&self) -> String {
+        let first = self.rules.first().map(RuleId::as_str).unwrap_or_default();
+        format!("casemate-{}", first.to_lowercase())
+    }
+
+    fn object(&self, on: &Resources, rules: &[&Rule]) -> Value {
+        let told = self.rules.iter().map(|id| {
+            let rule = rules.iter().find(|rule| rule.id == *id);
+            format!("{id}: {}", rule.map_or("", |rule| rule.title.as_ref()))
+        });
+        let message = told.collect::<Vec<_>>().join("; or ");
+        let matches = on.matches.iter().map(|it| {
+            json!({"apiGroups": it.groups, "apiVersions": it.versions, "operations": ["CREATE", "UPDATE"],
+                "resources": it.resources})
+        });
+        let mut spec = json!({
+            "failurePolicy": "Fail",
+            "matchConstraints": {"resourceRules": matches.collect::<Vec<_>>()},
+            // What is about to go must be let go.
+            "matchConditions": [
+                {"name": "stays", "expression": "!has(object.metadata.deletionTimestamp)"}
+            ],
+            "validations": [{"expression": self.valid, "message": message, "reason": "Forbidden"}],
+        });
+        if !on.variables.is_empty() {
+            spec["variables"] = json!(on.variables);
+        }
+        json!({
+            "apiVersion": API_VERSION,
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": {"name": self.name()},
+            "spec": spec,
+        })
+    }
+
+    fn binding(&self, action: Action) -> Value {
+        let action = match action {
+            Action::Deny => "Deny",
+            Action::Warn => "Warn",
+            Action::Audit => "Audit",
+        };
+        json!({
+            "apiVersion": API_VERSION,
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": {"name": self.name()},
+            "spec": {"policyName": self.name(), "validationActions": [action]},
+        })
+    }
+}
+
+static BUILTIN: LazyLock<Cel> = LazyLock::new(|| {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Table {
+        resources: Vec<Resources>,
+        policy: Vec<Policy>,
+        cannot: Vec<Cannot>,
+    }
+    let text = include_str!("../../../../content/admission/cel.toml");
+    let table: Table = toml::from_str(text).expect("the table is right: a test reads it");
+    Cel {
+        resources: table.resources,
+        policies: table.policy,
+        cannot: table.cannot,
+    }
+});
+
+const API_VERSION: &str = "admissionregistration.k8s.io/v1";

@@ -1,0 +1,559 @@
+//! Decisions.
+
+use casemate_admission::{Judged, Mutation, Operation, apply};
+use casemate_core::Verdict;
+use casemate_posture::check::Persona;
+use serde_json::{Value, json};
+
+use crate::kit::{Kit, now, object, pod, privileged, review, spec};
+
+fn message(judged: &Judged) -> String {
+    let status = judged.response.status.as_ref();
+    status.map(|it| it.message.clone()).unwrap_or_default()
+}
+
+#[test]
+fn a_pod_that_nothing_is_wrong_with_is_let_through() {
+    let judged = Kit::default().asked(json!({"object": pod(json!({}))}));
+    let response = &judged.response;
+    assert!(response.allowed, "{response:?}");
+    assert_eq!(response.uid, "705ab4f5-6393-11e8-b7cc-42010a800002");
+    assert_eq!(response.warnings, [] as [&str; 0]);
+    assert_eq!(response.annotations["decision"], "allow");
+    let decision = judged.record.decision.expect("a decision");
+    assert_eq!(
+        decision.subject.to_string(),
+        "urn:casemate:k8s:local:ml:pod:web"
+    );
+    assert_eq!(decision.gate, "admission");
+}
+
+#[test]
+fn a_privileged_pod_is_denied_with_its_rule() {
+    let judged = Kit::default().asked(json!({"object": pod(privileged())}));
+    assert!(!judged.response.allowed);
+    let status = judged.response.status.clone().expect("a status");
+    assert_eq!((status.code, status.reason), (403, "Forbidden"));
+    assert!(
+        status
+            .message
+            .contains("CM-POD-001: Pod ml/web: the container is privileged"),
+        "{status:?}"
+    );
+    assert_eq!(
+        judged.record.decision.expect("a decision").outcome,
+        Verdict::Deny
+    );
+}
+
+#[test]
+fn custom_resources_are_judged_before_a_controller_makes_pods() {
+    let template = json!({"spec": spec(privileged())});
+    let jobs = json!([{"name": "a", "template": {"spec": {"template": template}}}]);
+    let replicas = json!({"Worker": {"template": template}});
+    for (version, kind, spec) in [
+        (
+            "ray.io/v1",
+            "RayCluster",
+            json!({"headGroupSpec": {"template": template}}),
+        ),
+        (
+            "serving.kserve.io/v1beta1",
+            "InferenceService",
+            json!({"predictor": template["spec"]}),
+        ),
+        ("kubeflow.org/v1", "Notebook", json!({"template": template})),
+        (
+            "kubeflow.org/v1",
+            "PyTorchJob",
+            json!({"pytorchReplicaSpecs": replicas}),
+        ),
+        (
+            "jobset.x-k8s.io/v1alpha2",
+            "JobSet",
+            json!({"replicatedJobs": jobs}),
+        ),
+        (
+            "leaderworkerset.x-k8s.io/v1",
+            "LeaderWorkerSet",
+            json!({"leaderWorkerTemplate": {"workerTemplate": template}}),
+        ),
+        (
+            "trainer.kubeflow.org/v1alpha1",
+            "TrainingRuntime",
+            json!({"template": {"spec": {"replicatedJobs": jobs}}}),
+        ),
+        ("apps/v1", "Deployment", json!({"template": template})),
+    ] {
+        let judged =
+            Kit::default().asked(json!({"object": object(version, kind, json!({"spec": spec}))}));
+        assert!(
+            message(&judged).contains("CM-POD-001"),
+            "{kind}: {judged:?}"
+        );
+    }
+}
+
+#[test]
+fn what_looks_like_another_language_is_still_an_object() {
+    let mut hidden = pod(privileged());
+    for key in [
+        "planned_values",
+        "format_version",
+        "Resources",
+        "AWSTemplateFormatVersion",
+        "jobs",
+    ] {
+        hidden[key] = json!({});
+    }
+    hidden["metadata"]["annotations"] =
+        json!({"a": "{{ .x }}\n---\nkind: CustomResourceDefinition\n"});
+    let judged = Kit::default().asked(json!({"object": hidden}));
+    assert!(message(&judged).contains("CM-POD-001"), "{judged:?}");
+    // Nobody fills in the texts of a pod.
+    let bad = json!({"securityContext": {"seccompProfile": {"type": "{{x}}"}}});
+    let judged = Kit::default().asked(json!({"object": pod(bad)}));
+    assert_eq!(judged.response.annotations["decision"], "warn");
+    assert!(
+        judged
+            .response
+            .warnings
+            .iter()
+            .any(|it| it.contains("CM-POD-010")),
+        "{judged:?}"
+    );
+}
+
+#[test]
+fn of_what_goes_and_of_a_status_nothing_is_declared() {
+    let bad = pod(privileged());
+    for request in [
+        json!({"operation": "DELETE", "object": null, "oldObject": bad}),
+        json!({"operation": "UPDATE", "object": bad, "oldObject": bad, "subResource": "status"}),
+        json!({"operation": "CONNECT", "subResource": "exec",
+            "object": {"apiVersion": "v1", "kind": "PodExecOptions", "command": ["sh"]}}),
+    ] {
+        let judged = Kit::default().asked(request);
+        assert!(judged.response.allowed, "{judged:?}");
+    }
+    let debugged = json!({"operation": "UPDATE", "object": bad, "oldObject": pod(json!({})),
+        "subResource": "ephemeralcontainers"});
+    assert!(!Kit::default().asked(debugged).response.allowed);
+}
+
+#[test]
+fn what_was_there_before_counts_unless_somebody_chose_otherwise_or_it_goes() {
+    let update =
+        |old: Value| json!({"operation": "UPDATE", "object": pod(privileged()), "oldObject": old});
+    let allows = Kit {
+        settings: "unchanged = \"allow\"",
+        ..Kit::default()
+    };
+    assert!(
+        !Kit::default()
+            .asked(update(pod(privileged())))
+            .response
+            .allowed
+    );
+    assert!(allows.asked(update(pod(privileged()))).response.allowed);
+    assert!(
+        !allows.asked(update(pod(json!({})))).response.allowed,
+        "it is new"
+    );
+    let mut goes = pod(privileged());
+    goes["metadata"]["deletionTimestamp"] = "2026-09-01T00:00:00Z".into();
+    assert!(Kit::default().asked(update(goes)).response.allowed);
+}
+
+#[test]
+fn audit_lets_everything_through_and_says_what_it_would_deny() {
+    let audit = Kit {
+        settings: "mode = \"audit\"",
+        ..Kit::default()
+    };
+    let judged = audit.asked(json!({"object": pod(privileged())}));
+    let response = &judged.response;
+    assert!(response.allowed && response.status.is_none());
+    let warning = response.warnings.first().expect("a warning");
+    assert!(
+        warning.starts_with("audit: would be denied: CM-POD-001"),
+        "{warning}"
+    );
+    assert_eq!(response.annotations["decision"], "deny");
+    assert_eq!(
+        judged.record.decision.expect("a decision").outcome,
+        Verdict::Deny
+    );
+}
+
+#[test]
+fn rules_of_three_habits_decide_about_one_request() {
+    let rego = "package kubernetes.admission
+
+import rego.v1
+
+deny contains msg if {
+	input.request.kind.kind == \"Pod\"
+	not input.request.object.metadata.labels.owner
+	msg := sprintf(\"%s has no owner\", [input.request.object.metadata.name])
+}
+
+warn contains \"ada asks\" if input.request.userInfo.username == \"ada\"
+";
+    let judged = Kit {
+        rego,
+        ..Kit::default()
+    }
+    .asked(json!({}));
+    assert_eq!(message(&judged), "kubernetes.admission: web has no owner");
+    assert!(
+        judged
+            .response
+            .warnings
+            .contains(&"kubernetes.admission: ada asks".to_owned())
+    );
+
+    let rego = "package casemate.gate
+
+deny contains \"nobody deletes on Tuesdays\" if {
+	input.gate == \"admission\"
+	input.action == \"delete\"
+	input.context.object.kind == \"Pod\"
+	time.weekday(time.now_ns()) == \"Tuesday\"
+}
+";
+    let gone = json!({"operation": "DELETE", "object": null, "oldObject": pod(json!({}))});
+    let judged = Kit {
+        rego,
+        ..Kit::default()
+    }
+    .asked(gone);
+    assert_eq!(message(&judged), "nobody deletes on Tuesdays");
+
+    let rego = "package casemate.checks.own
+
+rule := {\"id\": \"CM-OWN-001\", \"title\": \"t\", \"severity\": \"high\", \"description\": \"d\",
+	\"remediation\": \"r\", \"kinds\": [\"Pod\"]}
+
+deny contains {\"resource\": it.address, \"path\": \"metadata.name\", \"message\": \"it is called web\"} if {
+	some it in input.resources
+	it.body.metadata.name == \"web\"
+}
+";
+    let judged = Kit {
+        rego,
+        ..Kit::default()
+    }
+    .asked(json!({}));
+    assert!(
+        message(&judged).contains("CM-OWN-001: Pod ml/web: it is called web"),
+        "{judged:?}"
+    );
+}
+
+#[test]
+fn a_rule_that_breaks_denies() {
+    let rego =
+        "package main\n\ndeny contains msg if msg := 1 / input.request.zero\n\nwarn contains 7\n";
+    let judged = Kit {
+        rego,
+        ..Kit::default()
+    }
+    .asked(json!({"zero": 0}));
+    assert!(!judged.response.allowed, "{judged:?}");
+}
+
+const CONSTRAINTS: &str = r#"
+apiVersion: templates.gatekeeper.sh/v1
+kind: ConstraintTemplate
+metadata: {name: k8sowner}
+spec:
+  crd: {spec: {names: {kind: K8sOwner}}}
+  targets:
+  - target: admission.k8s.gatekeeper.sh
+    rego: |
+      package k8sowner
+      violation[{"msg": msg}] {
+        not input.review.object.metadata.labels.owner
+        msg := "no owner"
+      }
+---
+apiVersion: constraints.gatekeeper.sh/v1beta1
+kind: K8sOwner
+metadata: {name: pods}
+spec:
+  match: {kinds: [{apiGroups: [""], kinds: [Pod]}]}
+---
+apiVersion: constraints.gatekeeper.sh/v1beta1
+kind: K8sOwner
+metadata: {name: all}
+spec: {enforcementAction: warn}
+---
+apiVersion: constraints.gatekeeper.sh/v1beta1
+kind: K8sOwner
+metadata: {name: quiet}
+spec: {enforcementAction: dryrun}
+"#;
+
+#[test]
+fn constraints_deny_warn_or_are_silent() {
+    let kit = Kit {
+        constraints: CONSTRAINTS,
+        ..Kit::default()
+    };
+    let judged = kit.asked(json!({}));
+    assert_eq!(message(&judged), "K8sOwner pods: no owner");
+    assert_eq!(judged.response.warnings, ["K8sOwner all: no owner"]);
+    let mut owned = pod(json!({}));
+    owned["metadata"]["labels"] = json!({"owner": "ada"});
+    let judged = kit.asked(json!({"object": owned}));
+    assert_eq!(judged.response.annotations["decision"], "allow");
+}
+
+const EXEMPTION: &str = "
+[[exemption]]
+namespaces = [\"ml*\"]
+kinds = [\"Pod\"]
+users = [\"ada\"]
+reason = \"the old scheduler\"
+owner = \"ml-platform@example.org\"
+expires = \"2026-09-01\"
+";
+
+#[test]
+fn an_exemption_holds_until_its_day_is_over_and_its_end_is_told() {
+    let kit = Kit {
+        settings: EXEMPTION,
+        ..Kit::default()
+    };
+    let bad = || json!({"object": pod(privileged())});
+    let judged = kit.asked(bad());
+    assert!(judged.response.allowed);
+    assert!(
+        judged
+            .record
+            .exempt
+            .expect("an exemption")
+            .contains("the old scheduler")
+    );
+    for other in [
+        json!({"namespace": "web"}),
+        json!({"userInfo": {"username": "bob"}}),
+    ] {
+        let mut request = bad();
+        for (key, value) in other.as_object().expect("an object") {
+            request[key] = value.clone();
+        }
+        assert!(!kit.asked(request).response.allowed);
+    }
+    let judge = kit.judge();
+    let later = "2026-09-02T00:00:00Z".parse().expect("a time");
+    assert_eq!(judge.ended(now()).count(), 0);
+    assert_eq!(judge.ended(later).count(), 1);
+    let judged = judge.judge(&review(bad()), later);
+    assert!(!judged.response.allowed && judged.had_exemption);
+    let warning = judged.response.warnings.last().expect("a warning");
+    assert!(
+        warning.starts_with("an exemption has ended: ml-platform@example.org"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn an_exemption_of_rules_leaves_the_others_standing() {
+    let settings = EXEMPTION.replace("users =", "rules = [\"CM-POD-001\"]\nusers =");
+    let kit = Kit {
+        settings: &settings,
+        ..Kit::default()
+    };
+    assert!(
+        kit.asked(json!({"object": pod(privileged())}))
+            .response
+            .allowed
+    );
+    let mut worse = pod(privileged());
+    worse["spec"]["hostPID"] = true.into();
+    let judged = kit.asked(json!({"object": worse}));
+    assert!(!message(&judged).contains("CM-POD-001") && message(&judged).contains("CM-POD-002"));
+}
+
+#[test]
+fn settings_that_would_mean_too_much_are_refused() {
+    for (settings, expected) in [
+        (
+            "[[exemption]]\nreason = \"r\"\nowner = \"o\"\nexpires = \"2027-01-01\"",
+            "for everything",
+        ),
+        (
+            "mutations = [\"drop-al\"]",
+            "there is no mutation `drop-al`",
+        ),
+    ] {
+        let kit = Kit {
+            settings,
+            ..Kit::default()
+        };
+        let error = kit.built().err().expect("refused").to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn what_is_created_is_repaired_once_and_then_breaks_fewer_rules() {
+    let kit = Kit {
+        persona: Persona::Auditor,
+        ..Kit::default()
+    };
+    let judge = kit.judge();
+    let pod = pod(json!({}));
+    let judged = judge.mutate(&review(json!({"object": pod})), now());
+    let response = &judged.response;
+    assert!(response.allowed);
+    assert_eq!(
+        response.annotations["repaired"],
+        "CM-POD-031,CM-POD-034,CM-POD-035,CM-POD-036"
+    );
+    let of_rules = Mutation::builtin().iter().filter_map(|it| it.rule.as_ref());
+    assert_eq!(of_rules.count(), 4);
+    let changed = apply(&pod, &response.patch).expect("applies");
+    let again = judge.mutate(&review(json!({"object": changed})), now());
+    assert_eq!(again.response.patch, []);
+    for operation in [Operation::Update, Operation::Delete] {
+        let mut request = json!({"operation": operation.as_str(), "oldObject": pod, "object": pod});
+        if operation == Operation::Delete {
+            request["object"] = Value::Null;
+        }
+        let judged = judge.mutate(&review(request), now());
+        assert_eq!(judged.response.patch, [], "{operation:?}");
+    }
+}
+
+#[test]
+fn audit_repairs_nothing_and_says_what_it_would() {
+    let kit = Kit {
+        settings: "mode = \"audit\"",
+        ..Kit::default()
+    };
+    let judged = kit.judge().mutate(&review(json!({})), now());
+    assert_eq!(judged.response.patch, []);
+    assert!(judged.response.warnings[0].starts_with("audit: would be added: /spec/"));
+}
+
+#[test]
+fn a_repair_that_breaks_a_rule_is_not_made() {
+    let settings = "mutations = [\"open\"]
+[[mutation]]
+name = \"open\"
+at = \"pod\"
+path = \"hostPID\"
+value = true
+";
+    let kit = Kit {
+        settings,
+        ..Kit::default()
+    };
+    let judged = kit.judge().mutate(&review(json!({})), now());
+    assert_eq!(judged.response.patch, []);
+    assert_eq!(
+        judged.response.warnings,
+        ["nothing was repaired: it would break CM-POD-002"]
+    );
+}
+
+#[test]
+fn what_cannot_be_decided_is_decided_by_choice() {
+    let asked = review(json!({}));
+    let judged = Kit::default()
+        .judge()
+        .undecided(&asked.request, "no time", now());
+    let status = judged.response.status.expect("a status");
+    assert_eq!((judged.response.allowed, status.code), (false, 500));
+    let open = Kit {
+        settings: "on-error = \"allow\"",
+        ..Kit::default()
+    };
+    let judged = open.judge().undecided(&asked.request, "no time", now());
+    assert!(judged.response.allowed);
+    assert_eq!(
+        judged.response.warnings,
+        ["Pod ml/web was not judged: no time"]
+    );
+    assert_eq!(judged.record.error.as_deref(), Some("no time"));
+}
+
+#[test]
+fn the_same_request_gives_the_same_answer() {
+    let judge = Kit {
+        constraints: CONSTRAINTS,
+        ..Kit::default()
+    }
+    .judge();
+    let asked = review(json!({"object": pod(privileged())}));
+    let (first, second) = (judge.judge(&asked, now()), judge.judge(&asked, now()));
+    assert_eq!(first.response, second.response);
+    assert_eq!(first.record, second.record);
+}
+
+#[test]
+fn what_has_to_be_signed_is_signed_by_its_digest() {
+    let image = |digit: &str| format!("registry.example.org/serve@sha256:{}", digit.repeat(64));
+    let signed = Kit {
+        settings: "signed = [\"registry.example.org/*\"]",
+        ..Kit::default()
+    };
+    let asked = |image: &str| signed.asked(json!({"object": pod(json!({"image": image}))}));
+    assert!(asked(&image("1")).response.allowed);
+    assert!(
+        asked("other.example.org/serve@sha256:0f1e")
+            .response
+            .allowed
+    );
+    for (image, expected) in [
+        (
+            image("2"),
+            "signed: nobody who is trusted signed registry.example.org/serve@",
+        ),
+        (image("3"), "signed: nobody who is trusted signed"),
+        (
+            "registry.example.org/serve:1".to_owned(),
+            "is not named by its digest",
+        ),
+    ] {
+        let judged = asked(&image);
+        assert!(message(&judged).contains(expected), "{judged:?}");
+    }
+    let model = json!({"predictor": {"model": {"modelFormat": {"name": "sklearn"},
+        "storageUri": "oci://registry.example.org/fraud:1"}}});
+    let service = object(
+        "serving.kserve.io/v1beta1",
+        "InferenceService",
+        json!({"spec": model}),
+    );
+    let oci = Kit {
+        settings: "signed = [\"oci://*\"]",
+        ..Kit::default()
+    };
+    let judged = oci.asked(json!({"object": service}));
+    assert!(
+        message(&judged).contains("oci://registry.example.org/fraud:1 is not named"),
+        "{judged:?}"
+    );
+}
+
+#[test]
+fn rules_see_what_is_said_of_images() {
+    let rego = "package casemate.gate
+
+deny contains \"it failed its tests\" if {
+	some said in input.evidence
+	endswith(said.predicateType, \"/test-result/v0.1\")
+}
+";
+    let image = format!("a@sha256:{}", "2".repeat(64));
+    let kit = Kit {
+        rego,
+        ..Kit::default()
+    };
+    let judged = kit.asked(json!({"object": pod(json!({"image": image}))}));
+    assert_eq!(message(&judged), "it failed its tests");
+}

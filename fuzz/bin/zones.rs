@@ -1,0 +1,4 @@
+//! Fuzzes `zones`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| casemate_fuzz::zones::run(data));

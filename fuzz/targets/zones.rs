@@ -1,0 +1,37 @@
+//! Declarations of zones and flows, and what was seen: whatever stands there is refused with its line, or is written
+//! as the same again; and the policies that are written for it say what it says.
+
+use casemate_segment::{
+    generate,
+    intent::{Intent, to_yaml},
+    observed::hubble,
+};
+
+/// Bytes of `zones.yaml`, or of Hubble's flows.
+pub fn run(data: &[u8]) {
+    if data.len() > 1 << 12 {
+        return;
+    }
+    if let Ok(text) = std::str::from_utf8(data) {
+        let observed = hubble(text);
+        assert!(observed.seen.len() + observed.passed_over <= text.lines().count());
+    }
+    let Ok(intent) = Intent::read(data) else {
+        return;
+    };
+    let text = to_yaml(&intent);
+    let again = Intent::read(text.as_bytes()).expect("what is written is a declaration");
+    assert_eq!(to_yaml(&again), text);
+    let zones = intent.zones.len();
+    if zones > MAX_ZONES || intent.flows.len() > MAX_FLOWS {
+        return;
+    }
+    if let Ok(policies) = generate::policies(&intent) {
+        let flaws = generate::prove(&intent, &policies).expect("few zones");
+        assert_eq!(flaws, [], "{text}");
+    }
+}
+
+/// A proof of more takes longer and says no more.
+const MAX_ZONES: usize = 8;
+const MAX_FLOWS: usize = 20;
