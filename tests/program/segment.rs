@@ -204,11 +204,11 @@ fn the_policies_that_are_written_are_those_of_the_example() {
     let out = out.to_str().expect("UTF-8");
     casemate(["segment", "generate", "--zones", ZONES, "--out", out]).ended_with(0);
     for name in ["network-policies.yaml", "cluster-network-policies.yaml"] {
-        let written = read_text(&place.path().join("policies").join(name));
+        let written = read_text(place.path().join("policies").join(name));
         if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(root().join(FIXED).join(name), &written).expect("written");
         }
-        assert_eq!(read_text(&root().join(FIXED).join(name)), written, "{name}");
+        assert_eq!(read_text(root().join(FIXED).join(name)), written, "{name}");
     }
     // Policies add up: with those that are there, more passes.
     let both = casemate(["segment", "generate", CLUSTER, "--zones", ZONES]);

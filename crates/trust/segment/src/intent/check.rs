@@ -104,7 +104,7 @@ fn passing(
     // It answers, and opens no connection.
     let metadata = intent.zone(METADATA);
     let is_governed = |zone: Option<usize>| zone.is_some_and(|it| governed.contains(&it));
-    let mut kept: HashMap<(usize, usize), Vec<(ViolationKind, bool, Connections)>> = HashMap::new();
+    let mut kept: HashMap<Pair, Vec<Wrong>> = HashMap::new();
     for from in analysis.places() {
         let is_sent = matches!(analysis.endpoint(from), Endpoint::Controller);
         for to in analysis.places() {
@@ -135,10 +135,7 @@ fn passing(
     Ok(())
 }
 
-fn compare(
-    passing: &Bounds<Connections>,
-    meant: &Connections,
-) -> Vec<(ViolationKind, bool, Connections)> {
+fn compare(passing: &Bounds<Connections>, meant: &Connections) -> Vec<Wrong> {
     let surely = passing.least.difference(meant);
     let maybe = passing.most.difference(meant).difference(&surely);
     let blocked = meant.difference(&passing.most);
@@ -170,10 +167,16 @@ type Way = (ViolationKind, bool, Option<usize>, Option<usize>);
 
 /// Pairs of endpoints by what is wrong with them.
 #[derive(Default)]
-struct Found(BTreeMap<Way, Vec<(Connections, Vec<(usize, usize)>)>>);
+struct Found(BTreeMap<Way, Vec<(Connections, Vec<Pair>)>>);
+
+/// A source and a destination.
+type Pair = (usize, usize);
+
+/// In which way, whether for sure, and of what.
+type Wrong = (ViolationKind, bool, Connections);
 
 impl Found {
-    fn add(&mut self, way: Way, connections: &Connections, pair: (usize, usize)) {
+    fn add(&mut self, way: Way, connections: &Connections, pair: Pair) {
         let alike = self.0.entry(way).or_default();
         match alike.iter_mut().find(|(it, _)| it == connections) {
             Some((_, pairs)) => pairs.push(pair),

@@ -115,10 +115,10 @@ fn configured(intent: &Intent, analysis: &Analysis) -> Result<Flows, TooLarge> {
         add(call.from, call.to, &call.connections);
     }
     let outside = intent.zone(OUTSIDE);
-    for at in 0..analysis.cluster().workloads.len() {
-        if let Some(ends) = zones[at].zip(outside) {
+    for (zone, called) in zones.iter().zip(&analysis.calls().outside) {
+        if let Some(ends) = zone.zip(outside) {
             let here = flows.entry(ends).or_default();
-            *here = here.union(&analysis.calls().outside[at]);
+            *here = here.union(called);
         }
     }
     flows.retain(|_, connections| !connections.is_empty());
