@@ -17,6 +17,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
+use super::linger::Lingering;
 use crate::{Metrics, metrics::Counted};
 
 /// How connections are taken.
@@ -86,7 +87,7 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(read)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Lingering::new(stream)), service);
     let _ = watcher.watch(connection).await;
 }
 

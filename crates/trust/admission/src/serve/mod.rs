@@ -9,6 +9,7 @@
 //! | a judgement | the lesser of [`Limits::deadline_seconds`](crate::Limits::deadline_seconds) and what the API server waits |
 
 mod connection;
+mod linger;
 mod tls;
 mod webhook;
 
