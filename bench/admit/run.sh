@@ -14,6 +14,7 @@ cargo build --quiet --release -p casemate-admission --example load
 load=${CARGO_TARGET_DIR:-target}/release/examples/load
 python3 bench/admit/rules.py 100 > "$dir/own.rego"
 fixtures=crates/trust/admission/tests/fixtures
+: > "$dir/told"
 "$load" serve "$dir/own.rego" "$fixtures/first.pem" "$fixtures/first.key" > "$dir/told" &
 server=$!
 while [ "$(wc -l < "$dir/told")" -lt 2 ]; do sleep 0.1; done

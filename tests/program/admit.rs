@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::run::{assert_valid, casemate, root, tree};
 
-const BAD: &str = "examples/04-admission/bad.yaml";
+const BAD: &str = "examples/05-admission/bad.yaml";
 
 #[test]
 fn a_file_is_decided_as_a_cluster_would_decide() {
@@ -38,14 +38,14 @@ fn a_file_is_decided_as_a_cluster_would_decide() {
         "{}",
         audit.out
     );
-    let config = "examples/04-admission/casemate.toml";
+    let config = "examples/05-admission/casemate.toml";
     let run = casemate(["admit", "review", BAD, "--config", config]).ended_with(1);
     assert!(!run.out.contains("CM-POD-001"), "{}", run.out);
 }
 
 #[test]
 fn a_request_is_answered_and_what_is_none_is_told() {
-    let request = "examples/04-admission/request.json";
+    let request = "examples/05-admission/request.json";
     let answer = casemate(["admit", "review", request, "--format", "json"])
         .ended_with(1)
         .json();
@@ -54,7 +54,7 @@ fn a_request_is_answered_and_what_is_none_is_told() {
         "705ab4f5-6393-11e8-b7cc-42010a800002"
     );
     assert_eq!(answer["kind"], "AdmissionReview");
-    let good = "examples/04-admission/good.yaml";
+    let good = "examples/05-admission/good.yaml";
     let repaired = casemate(["admit", "review", good, "--mutate"]).ended_with(0);
     assert!(
         repaired
@@ -81,7 +81,7 @@ fn a_request_is_answered_and_what_is_none_is_told() {
         "review",
         BAD,
         "--constraints",
-        "examples/04-admission",
+        "examples/05-admission",
     ])
     .ended_with(2);
     assert!(
@@ -118,6 +118,14 @@ fn rules_are_exported_or_say_why_not() {
     assert_eq!(
         list["items"][1]["spec"]["validationActions"],
         json!(["Audit"])
+    );
+    let list = casemate(["admit", "export", "--rule", "CM-POD-001"])
+        .ended_with(0)
+        .json();
+    assert_eq!(
+        list["items"][1]["spec"]["validationActions"],
+        json!(["Warn"]),
+        "who wants it denied says so"
     );
     let run = casemate(["admit", "export", "--rule", "CM-POD-036"]).ended_with(2);
     assert!(
@@ -175,7 +183,7 @@ fn a_server_says_what_it_has_answers_and_ends_with_its_records_written() {
     assert!(get(plain, "/metrics").contains("casemate_admission_requests_total"));
 
     let https = https.strip_prefix("listening on ").expect("an address");
-    let request = root().join("examples/04-admission/request.json");
+    let request = root().join("examples/05-admission/request.json");
     let answer = Command::new("python3")
         .args(["-c", ASK, https])
         .arg(request)

@@ -219,7 +219,7 @@ fn the_policies_that_are_written_are_those_of_the_example() {
 fn a_declaration_begins_with_what_is_there_and_can_be_read() {
     let place = tree(&[(
         b"flows.json",
-        br#"{"flow":{"verdict":"FORWARDED","IP":{"source":"10.0.0.1","destination":"10.0.0.2"},"l4":{"TCP":{"destination_port":5000}},"source":{"namespace":"serving","labels":[]},"destination":{"namespace":"models","labels":["k8s:app=registry"]}}}"#,
+        br#"{"flow":{"verdict":"FORWARDED","is_reply":false,"traffic_direction":"INGRESS","IP":{"source":"10.0.0.1","destination":"10.0.0.2"},"l4":{"TCP":{"destination_port":5000}},"source":{"namespace":"serving","labels":[]},"destination":{"namespace":"models","labels":["k8s:app=registry"]}}}"#,
     )]);
     let flows = place.path().join("flows.json");
     let begun = casemate(["segment", "zones", CLUSTER]).ended_with(0).out;

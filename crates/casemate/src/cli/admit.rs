@@ -128,7 +128,7 @@ pub(crate) struct Export {
     pub(crate) rule: Vec<RuleId>,
 
     /// What the API server does where a rule is broken.
-    #[arg(long, value_enum, value_name = "ACTION", default_value_t = Action::Deny)]
+    #[arg(long, value_enum, value_name = "ACTION", default_value_t = Action::Warn)]
     pub(crate) action: Action,
 
     /// List every rule about Kubernetes with whether CEL can say it, and why not.

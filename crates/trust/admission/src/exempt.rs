@@ -47,12 +47,13 @@ impl Exemption {
             && matches(&self.users, &request.user)
     }
 
-    /// Whether it says of nothing what it is for, and so would be for everything.
+    /// Whether it says of nothing what it is for, or of everything that it may have any name, and so would be for everything.
     pub(crate) fn is_boundless(&self) -> bool {
-        self.namespaces.is_empty()
-            && self.kinds.is_empty()
-            && self.names.is_empty()
-            && self.users.is_empty()
+        let is_for_any =
+            |patterns: &Vec<Pattern>| patterns.is_empty() || patterns.iter().any(Pattern::is_any);
+        [&self.namespaces, &self.kinds, &self.names, &self.users]
+            .into_iter()
+            .all(is_for_any)
     }
 
     /// Whether its time is over.

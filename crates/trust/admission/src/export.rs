@@ -61,6 +61,8 @@ pub struct Resources {
     matches: Vec<Match>,
     /// The kinds of the objects.
     pub kinds: Vec<String>,
+    /// The fields in which an object declares what expressions are asked of.
+    declares: Vec<String>,
     /// What expressions call by a name, each made of those before it.
     #[serde(default)]
     pub variables: Vec<Variable>,
@@ -175,9 +177,10 @@ impl Policy {
         let mut spec = json!({
             "failurePolicy": "Fail",
             "matchConstraints": {"resourceRules": matches.collect::<Vec<_>>()},
-            // What is about to go must be let go.
             "matchConditions": [
-                {"name": "stays", "expression": "!has(object.metadata.deletionTimestamp)"}
+                {"name": "stays", "expression": on.stays()},
+                {"name": "not-of-the-api-server", "expression": of_nobody("system:apiserver")},
+                {"name": "not-of-the-aggregation-of-roles", "expression": of_nobody(AGGREGATION)},
             ],
             "validations": [{"expression": self.valid, "message": message, "reason": "Forbidden"}],
         });
@@ -202,9 +205,32 @@ impl Policy {
             "apiVersion": API_VERSION,
             "kind": "ValidatingAdmissionPolicyBinding",
             "metadata": {"name": self.name()},
-            "spec": {"policyName": self.name(), "validationActions": [action]},
+            "spec": {
+                "policyName": self.name(),
+                "validationActions": [action],
+                // What runs the cluster comes before it.
+                "matchResources": {"namespaceSelector": {"matchExpressions": [
+                    {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": OF_THE_CLUSTER},
+                ]}},
+            },
         })
     }
+}
+
+impl Resources {
+    /// The expression that is false of what is about to go and declares what it did: its finalisers are removed by updates.
+    pub fn stays(&self) -> String {
+        let same = self.declares.iter().map(|field| {
+            format!("(has(object.{field}) ? has(oldObject.{field}) && object.{field} == oldObject.{field} : !has(oldObject.{field}))")
+        });
+        let same = same.collect::<Vec<_>>().join(" && ");
+        format!("!has(object.metadata.deletionTimestamp) || oldObject == null || !({same})")
+    }
+}
+
+/// That it is somebody else who asks.
+fn of_nobody(user: &str) -> String {
+    format!("request.userInfo.username != '{user}'")
 }
 
 static BUILTIN: LazyLock<Cel> = LazyLock::new(|| {
@@ -223,5 +249,10 @@ static BUILTIN: LazyLock<Cel> = LazyLock::new(|| {
         cannot: table.cannot,
     }
 });
+
+/// What fills in the rules of a ClusterRole out of those of others, which are judged themselves.
+const AGGREGATION: &str = "system:serviceaccount:kube-system:clusterrole-aggregation-controller";
+
+const OF_THE_CLUSTER: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
 const API_VERSION: &str = "admissionregistration.k8s.io/v1";

@@ -28,6 +28,9 @@ pub struct Mutation {
     /// Not where a pod says that it runs on Windows.
     #[serde(default)]
     pub linux: bool,
+    /// Only in the templates of workloads, and not in a Pod itself.
+    #[serde(default)]
+    pub template: bool,
     /// Not where one of these holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unless: Vec<Unless>,
@@ -69,6 +72,12 @@ pub enum MutationError {
     /// One says nothing.
     #[error("the mutation `{0}` has an empty path, or an `unless` with neither `is` nor `has`")]
     Empty(String),
+    /// A path may name something else than was meant.
+    #[error(
+        "the mutation `{0}` has the path `{1}`: each dot begins a field of its own, so that keys with dots, as labels and \
+         resources have them, cannot be named; give the whole map as `value`"
+    )]
+    Split(String, String),
 }
 
 impl Mutation {
@@ -97,6 +106,9 @@ impl Mutation {
             {
                 return Err(MutationError::Empty(name));
             }
+            if let Some(path) = mutation.paths().find(|path| !is_of_fields(path)) {
+                return Err(MutationError::Split(name, path.to_owned()));
+            }
             if known.insert(&mutation.name, mutation).is_some() {
                 return Err(MutationError::Twice(name));
             }
@@ -107,6 +119,18 @@ impl Mutation {
             mutation.ok_or_else(|| MutationError::Unknown(name.clone(), all()))
         });
         named.collect()
+    }
+
+    fn is_for(&self, kind: &str, is_windows: bool) -> bool {
+        let is_elsewhere = self.linux && is_windows;
+        let is_too_late = self.template && kind == "Pod";
+        !is_elsewhere && !is_too_late
+    }
+
+    /// The paths that it names.
+    fn paths(&self) -> impl Iterator<Item = &str> {
+        let unless = self.unless.iter().map(|it| it.path.as_str());
+        std::iter::once(self.path.as_str()).chain(unless)
     }
 
     /// The step that it takes at `pointer`, where it takes one.
@@ -144,7 +168,7 @@ pub(crate) fn repair(
             .pointer(&format!("{pod}/os/name"))
             .is_some_and(|name| name == "windows");
         let containers = containers(object, &pod);
-        for mutation in mutations.iter().filter(|it| !(it.linux && is_windows)) {
+        for mutation in mutations.iter().filter(|it| it.is_for(kind, is_windows)) {
             let places = match mutation.at {
                 Of::Pod => std::slice::from_ref(&pod),
                 Of::Container => &containers[..],
@@ -153,10 +177,9 @@ pub(crate) fn repair(
                 let Some(step) = mutation.step(&changed, place) else {
                     continue;
                 };
-                let Ok(next) = patch::apply(&changed, std::slice::from_ref(&step)) else {
+                if patch::put(&mut changed, &step).is_err() {
                     continue;
-                };
-                changed = next;
+                }
                 patch.push(step);
                 if patch.len() >= MAX_STEPS {
                     return (patch, changed);
@@ -165,6 +188,17 @@ pub(crate) fn repair(
         }
     }
     (patch, changed)
+}
+
+/// Whether a path is one of fields alone: their names are words, and below a map of names there is one key.
+fn is_of_fields(path: &str) -> bool {
+    let keys: Vec<&str> = path.split('.').collect();
+    let is_word = |key: &&str| {
+        key.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    };
+    let below = keys.iter().position(|key| MAPS.contains(key));
+    keys.iter().all(is_word) && below.is_none_or(|at| keys.len() - at <= 2)
 }
 
 /// The pointers to what has all of a pod: where no container is named, the rest is somewhere else.
@@ -229,8 +263,18 @@ static BUILTIN: LazyLock<Vec<Mutation>> = LazyLock::new(|| {
     table.mutation
 });
 
+/// Fields whose keys are names that somebody chose.
+const MAPS: &[&str] = &[
+    "annotations",
+    "labels",
+    "limits",
+    "matchLabels",
+    "nodeSelector",
+    "requests",
+];
+
 const MAX_PODS: usize = 1_000;
-/// Each step copies the object, and nobody makes a pod with more containers than a thousandth of this.
+/// Nobody makes a pod with more containers than a thousandth of this.
 const MAX_STEPS: usize = 2_000;
 
 #[cfg(test)]
@@ -307,8 +351,7 @@ mod tests {
     fn windows_and_what_is_no_pod_are_left_alone() {
         let pod = json!({"spec": {"os": {"name": "windows"}, "containers": [{"image": "a"}]}});
         let (patch, _) = repaired("Pod", &pod);
-        let paths: Vec<&str> = patch.iter().map(|it| &*it.path).collect();
-        assert_eq!(paths, ["/spec/automountServiceAccountToken"]);
+        assert_eq!(patch, []);
         for (kind, object) in [
             ("Pod", json!({"spec": {"containers": "none"}})),
             ("Pod", json!([])),
@@ -326,6 +369,29 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_taken_from_templates_and_not_from_pods() {
+        // The API server has put the token into a Pod by the time it asks.
+        let pod = json!({"spec": {"containers": [{"image": "a"}]}});
+        let whole = json!({"spec": {"template": pod}});
+        let has = |kind: &str, object: &Value| {
+            let (patch, _) = repaired(kind, object);
+            patch
+                .iter()
+                .any(|it| it.path.ends_with("/automountServiceAccountToken"))
+        };
+        assert!(has("Deployment", &whole) && !has("Pod", &pod));
+    }
+
+    #[test]
+    fn many_containers_are_repaired_in_one_pass() {
+        let containers = vec![json!({"image": "a"}); 1_000];
+        let pod = json!({"spec": {"containers": containers}});
+        let (patch, changed) = repaired("Pod", &pod);
+        assert_eq!(patch.len(), MAX_STEPS);
+        assert_eq!(patch::apply(&pod, &patch).expect("applies"), changed);
+    }
+
+    #[test]
     fn names_are_known_and_their_own() {
         let own = Mutation {
             name: "own".to_owned(),
@@ -334,6 +400,7 @@ mod tests {
             path: "enableServiceLinks".to_owned(),
             value: json!(false),
             linux: false,
+            template: false,
             unless: Vec::new(),
         };
         let names = ["own".to_owned()];
@@ -352,11 +419,23 @@ mod tests {
         ));
         let empty = Mutation {
             path: "a..b".to_owned(),
-            ..own
+            ..own.clone()
         };
         assert!(matches!(
             Mutation::chosen(&[], &[empty]),
             Err(MutationError::Empty(_))
         ));
+        for path in [
+            "nodeSelector.example.org",
+            "resources.limits.nvidia.com/gpu",
+            "a[0].b",
+        ] {
+            let split = Mutation {
+                path: path.to_owned(),
+                ..own.clone()
+            };
+            let refused = Mutation::chosen(&[], &[split]);
+            assert!(matches!(refused, Err(MutationError::Split(..))), "{path}");
+        }
     }
 }

@@ -57,14 +57,18 @@ impl Operation {
 /// [`PatchError`] for a place that is not there; nothing is changed then.
 pub fn apply(document: &Value, patch: &[Operation]) -> Result<Value, PatchError> {
     let mut changed = document.clone();
-    for step in patch {
-        let missing = || PatchError(step.path.clone());
-        let (parent, key) = step.path.rsplit_once('/').ok_or_else(missing)?;
-        let parent = changed.pointer_mut(parent).and_then(Value::as_object_mut);
-        let key = key.replace("~1", "/").replace("~0", "~");
-        parent.ok_or_else(missing)?.insert(key, step.value.clone());
-    }
+    patch.iter().try_for_each(|step| put(&mut changed, step))?;
     Ok(changed)
+}
+
+/// Takes one step in `document` itself.
+pub(crate) fn put(document: &mut Value, step: &Operation) -> Result<(), PatchError> {
+    let missing = || PatchError(step.path.clone());
+    let (parent, key) = step.path.rsplit_once('/').ok_or_else(missing)?;
+    let parent = document.pointer_mut(parent).and_then(Value::as_object_mut);
+    let key = key.replace("~1", "/").replace("~0", "~");
+    parent.ok_or_else(missing)?.insert(key, step.value.clone());
+    Ok(())
 }
 
 /// A place of a patch is not in the document.

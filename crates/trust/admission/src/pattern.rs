@@ -29,6 +29,29 @@ impl Pattern {
         }
         rest.ends_with(last)
     }
+
+    /// Whether every name matches.
+    pub(crate) fn is_any(&self) -> bool {
+        !self.0.is_empty() && self.0.bytes().all(|byte| byte == b'*')
+    }
+
+    /// Whether there is no star in what stands before the first slash of a path, or in a name and its tag's beginning.
+    pub(crate) fn host_is_whole(&self) -> bool {
+        let rest = self.0.split_once("://").map_or(&*self.0, |(_, rest)| rest);
+        match rest.split_once('/') {
+            Some((host, _)) => !host.contains('*'),
+            None => {
+                rest.split_once(':')
+                    .is_some_and(|(name, _)| !name.contains('*'))
+                    || !rest.contains('*')
+            }
+        }
+    }
+
+    /// The pattern with its text as `spelled` has it.
+    pub(crate) fn of(&self, spelled: impl FnOnce(&str) -> String) -> Self {
+        Self(spelled(&self.0))
+    }
 }
 
 impl FromStr for Pattern {

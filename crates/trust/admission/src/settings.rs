@@ -107,7 +107,8 @@ pub enum Unchanged {
     /// They count.
     #[default]
     Deny,
-    /// They do not count: an object that was there before the webhook can be changed without being repaired first.
+    /// They do not count where the part around them stays as it was: an object that was there before the webhook can be changed
+    /// without being repaired first.
     Allow,
 }
 
@@ -119,12 +120,12 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Connections at a time.
     pub connections: usize,
-    /// Judgements at a time; 0 for twice the number of cores.
+    /// Judgements at a time, and large requests in memory; 0 for twice the number of cores.
     pub judgements: usize,
-    /// Seconds that a judgement may take, waiting for its turn included. What the API server waits (`timeoutSeconds`) counts
+    /// Seconds that a judgement may take, waiting for its turn included; 1 to 30. What the API server waits (`timeoutSeconds`) counts
     /// where it is less.
     pub deadline_seconds: u64,
-    /// Seconds until the head of a request is there, and then again until its body is.
+    /// Seconds from the first byte of a request until its head is there, and then again until its body is; 1 to 30.
     pub read_seconds: u64,
     /// Decisions that wait to be written; more are dropped and counted.
     pub records: usize,

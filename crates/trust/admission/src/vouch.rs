@@ -29,6 +29,10 @@ impl<'a> Reference<'a> {
     /// Those of an object, each once and in order: `image`, also of a volume that is one, and where models are loaded from.
     pub(crate) fn of(object: &'a Value) -> Vec<Self> {
         let mut found = Vec::new();
+        // What a program reads out of its settings, nothing loads by that name.
+        if object.get("kind").is_some_and(|kind| kind == "ConfigMap") {
+            return found;
+        }
         let mut todo = vec![("", object)];
         while let Some((key, value)) = todo.pop() {
             match value {
@@ -71,7 +75,15 @@ pub(crate) fn against(
     types: &[String],
     vouch: &dyn Vouch,
 ) -> Option<String> {
-    if !patterns.iter().any(|pattern| pattern.matches(reference.0)) {
+    let canonical = canonical(reference.0);
+    let fits = |pattern: &Pattern| {
+        // Which of its spellings somebody wrote says nothing about what it names.
+        let of_host = pattern.host_is_whole().then(|| pattern.of(self::canonical));
+        [reference.0, &canonical].into_iter().any(|name| {
+            pattern.matches(name) || of_host.as_ref().is_some_and(|it| it.matches(name))
+        })
+    };
+    if !patterns.iter().any(fits) {
         return None;
     }
     let Some(digest) = reference.digest() else {
@@ -89,6 +101,72 @@ pub(crate) fn against(
         false => Some(format!("nobody who is trusted signed {}", reference.0)),
     }
 }
+
+/// The one spelling of a reference among those that name the same: the host in lower case and without the port that it has
+/// anyway, and what an image without a host means.
+fn canonical(reference: &str) -> String {
+    if let Some((scheme, rest)) = reference.split_once("://") {
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        return format!("{}://{}{path}", scheme.to_lowercase(), plain(host));
+    }
+    let is_host =
+        |it: &str| it.contains(['.', ':']) || it == "localhost" || it.to_lowercase() != it;
+    let (host, path) = match reference.split_once('/') {
+        Some((host, path)) if is_host(host) => (plain(host), path),
+        _ => (DOCKER.to_owned(), reference),
+    };
+    let host = match host.as_str() {
+        "index.docker.io" | "registry-1.docker.io" => DOCKER.to_owned(),
+        _ => host,
+    };
+    match host == DOCKER && !path.contains('/') && path != "*" {
+        true => format!("{host}/library/{path}"),
+        false => format!("{host}/{path}"),
+    }
+}
+
+fn plain(host: &str) -> String {
+    let host = host.to_lowercase();
+    let without = host
+        .strip_suffix(":443")
+        .or_else(|| host.strip_suffix(":80"));
+    let host = without.unwrap_or(&host);
+    host.strip_suffix('.').unwrap_or(host).to_owned()
+}
+
+/// The models that an InferenceService names by a key of the cluster's storage and a path in it, for people.
+pub(crate) fn stored(object: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    if object
+        .get("kind")
+        .is_none_or(|kind| kind != "InferenceService")
+    {
+        return found;
+    }
+    let mut todo: Vec<&Value> = object.get("spec").into_iter().collect();
+    while let Some(value) = todo.pop() {
+        match value {
+            Value::Object(fields) => {
+                if let Some(storage) = fields.get("storage").and_then(Value::as_object) {
+                    let text = |key| storage.get(key).and_then(Value::as_str).unwrap_or_default();
+                    found.push(format!(
+                        "the model in the storage `{}` at `{}`",
+                        text("key"),
+                        text("path")
+                    ));
+                }
+                todo.extend(fields.values());
+            }
+            Value::Array(items) => todo.extend(items),
+            _ => {}
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+const DOCKER: &str = "docker.io";
 
 const KEYS: &[&str] = &["image", "modelUri", "storageUri"];
 
@@ -109,6 +187,60 @@ mod tests {
         }});
         let found: Vec<&str> = Reference::of(&object).iter().map(|it| it.0).collect();
         assert_eq!(found, ["c", "d", "e", "hf://b", "s3://a"]);
+    }
+
+    #[test]
+    fn a_configuration_names_nothing_that_is_loaded() {
+        let object = json!({"kind": "ConfigMap", "data": {"image": "a"}});
+        assert_eq!(Reference::of(&object), []);
+    }
+
+    #[test]
+    fn a_pattern_fits_every_spelling_of_what_it_names() {
+        let is_against = |pattern: &str, reference: &str| {
+            let patterns = [pattern.parse().expect("a pattern")];
+            against(&Reference(reference), &patterns, &[], &NobodyVouches).is_some()
+        };
+        for (pattern, reference, expected) in [
+            ("registry.example.org/*", "Registry.Example.org/a", true),
+            ("registry.example.org/*", "registry.example.org:443/a", true),
+            ("registry.example.org/*", "registry.example.org./a", true),
+            ("registry.example.org:443/*", "registry.example.org/a", true),
+            (
+                "registry.example.org/*",
+                "registry.example.org:5000/a",
+                false,
+            ),
+            ("docker.io/*", "nginx", true),
+            ("docker.io/library/*", "index.docker.io/nginx:1", true),
+            ("nginx:*", "docker.io/library/nginx:1", true),
+            ("index.docker.io/*", "org/a", true),
+            (
+                "oci://registry.example.org/*",
+                "OCI://REGISTRY.example.org/a",
+                true,
+            ),
+            ("quay.io/*", "nginx", false),
+            ("*", "nginx", true),
+        ] {
+            assert_eq!(
+                is_against(pattern, reference),
+                expected,
+                "{pattern} {reference}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_model_in_the_storage_of_the_cluster_is_told() {
+        let mut object = json!({"kind": "InferenceService", "spec": {"predictor": {"model": {
+            "storage": {"key": "own", "path": "fraud"}}}}});
+        assert_eq!(
+            stored(&object),
+            ["the model in the storage `own` at `fraud`"]
+        );
+        object["kind"] = "Deployment".into();
+        assert_eq!(stored(&object), [] as [&str; 0]);
     }
 
     #[test]

@@ -170,6 +170,28 @@ fn blocks(first: u128, last: u128, bits: u32) -> Vec<(u128, u32)> {
     blocks
 }
 
+/// Where clouds tell a machine, and whoever runs on it, who it is, credentials included; the first is that of
+/// most of them.
+pub(crate) const METADATA: [&str; 6] = [
+    // AWS, Azure, Google Cloud and OpenStack.
+    "169.254.169.254",
+    // AWS (EC2 User Guide, "Retrieve instance metadata").
+    "fd00:ec2::254",
+    // EKS Pod Identity Agent (EKS User Guide, "Learn how EKS Pod Identity grants pods access").
+    "169.254.170.23",
+    "fd00:ec2::23",
+    // ECS (Developer Guide, "Task IAM role": the address of `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`).
+    "169.254.170.2",
+    // Alibaba Cloud (ECS, "Instance metadata").
+    "100.100.100.200",
+];
+
+/// The addresses of [`METADATA`].
+pub(crate) fn metadata() -> Addresses {
+    let all = METADATA.into_iter().filter_map(Addresses::of_address);
+    all.fold(Addresses::default(), |all, it| all.union(&it))
+}
+
 /// Cuts `whole` so that each of `blocks` is a union of parts of it: what no block tells apart is one part.
 pub(crate) fn parts(whole: &Addresses, blocks: &[Addresses]) -> Vec<Addresses> {
     let mut parts = vec![whole.clone()];

@@ -12,7 +12,7 @@ use casemate_posture::{Cursor, Origin, World};
 
 use crate::{
     Addresses, Assumptions, Bounds, Cluster, Connections, Entry, Policy, Proof, Workload,
-    addresses::parts,
+    addresses::{METADATA, parts},
     calls::Calls,
     entry,
     held::Held,
@@ -297,7 +297,7 @@ impl Analysis {
         let controller = self.cluster.workloads.len();
         let meant = match name {
             "ingress-controller" => return vec![controller],
-            "cloud-metadata" => Addresses::of_block(METADATA),
+            "cloud-metadata" => Addresses::of_address(METADATA[0]),
             "outside" => Some(Addresses::all_v4().union(&Addresses::all_v6())),
             _ => Addresses::of_address(name).or_else(|| Addresses::of_block(name)),
         };
@@ -450,6 +450,12 @@ impl<'a> Passing<'a> {
         })
     }
 
+    /// What passes between the pods of one workload. A pod that stands alone has no other like it.
+    pub(crate) fn within(self, at: usize) -> Option<Cow<'a, Bounds<Connections>>> {
+        let workload = self.analysis.cluster.workloads.get(at)?;
+        (workload.kind != "Pod").then(|| Cow::Borrowed(self.relation.between(at, at)))
+    }
+
     /// The class of an endpoint: nothing tells it from others of the same but names and ways in.
     pub(crate) fn class(self, at: usize) -> usize {
         self.relation.class(at)
@@ -481,7 +487,7 @@ fn outside(policies: &[Policy], assumptions: &Assumptions) -> Vec<Addresses> {
             .filter(|it| seen.insert(*it))
             .cloned(),
     );
-    blocks.extend(Addresses::of_block(METADATA));
+    blocks.extend(Addresses::of_address(METADATA[0]));
     blocks.extend(assumptions.told_apart.iter().cloned());
     let inside = assumptions.pod_network.clone().unwrap_or_default();
     // A cluster that speaks IPv6 says so somewhere.
@@ -494,6 +500,3 @@ fn outside(policies: &[Policy], assumptions: &Assumptions) -> Vec<Addresses> {
         .flat_map(|whole| parts(&whole.difference(&inside), &blocks))
         .collect()
 }
-
-/// Where clouds tell instances about themselves, with credentials (AWS, Azure, Google Cloud).
-const METADATA: &str = "169.254.169.254/32";

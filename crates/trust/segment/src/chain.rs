@@ -5,33 +5,62 @@ use std::collections::VecDeque;
 use crate::{Analysis, Edge, TooLarge, analysis::Passing};
 
 impl Analysis {
-    /// A shortest way from one of some endpoints to one of others, each step of which surely passes; what stands
-    /// between is workloads, which somebody who holds one of them can use. No step where there is none.
+    /// A shortest way from one of some endpoints to one of others; what stands between is workloads, which
+    /// somebody who holds one of them can use. One each step of which surely passes, if there is one; else one
+    /// whose steps may. No step where there is none.
     ///
     /// # Errors
     ///
     /// [`TooLarge`].
     pub fn chain(&self, from: &[usize], to: &[usize]) -> Result<Vec<Edge<'_>>, TooLarge> {
         let all = self.passing()?;
+        let (both, others): (Vec<usize>, Vec<usize>) =
+            to.iter().copied().partition(|it| from.contains(it));
+        for passes in [surely_passes, may_pass] {
+            let mut steps = self.way(all, from, &others, passes);
+            // To one that is a source as well the way is from another.
+            for at in &both {
+                if steps.is_empty() {
+                    let rest: Vec<usize> = from.iter().copied().filter(|it| it != at).collect();
+                    steps = self.way(all, &rest, &[*at], passes);
+                }
+            }
+            if !steps.is_empty() {
+                return Ok(steps);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn way<'a>(
+        &'a self,
+        all: Passing<'a>,
+        from: &[usize],
+        to: &[usize],
+        passes: Passes,
+    ) -> Vec<Edge<'a>> {
         let mut before: Vec<Option<usize>> = vec![None; self.places().count()];
         let mut todo: VecDeque<usize> = from.iter().copied().collect();
-        let mut seen: Vec<bool> = self.places().map(|at| from.contains(&at)).collect();
+        let mut seen = vec![false; before.len()];
+        from.iter().for_each(|at| seen[*at] = true);
+        let mut is_end = vec![false; before.len()];
+        to.iter().for_each(|at| is_end[*at] = true);
         while let Some(here) = todo.pop_front() {
             for next in self.places() {
-                if seen[next] || !surely_passes(all, here, next) {
+                if seen[next] || !passes(all, here, next) {
                     continue;
                 }
                 seen[next] = true;
                 before[next] = Some(here);
-                if to.contains(&next) {
-                    return Ok(self.steps(all, &before, next));
+                if is_end[next] {
+                    return self.steps(all, &before, next);
                 }
                 if next < self.cluster().workloads.len() {
                     todo.push_back(next);
                 }
             }
         }
-        Ok(Vec::new())
+        Vec::new()
     }
 
     fn steps<'a>(
@@ -61,3 +90,11 @@ fn surely_passes(all: Passing<'_>, from: usize, to: usize) -> bool {
     let passing = all.between(from, to);
     passing.is_some_and(|it| !it.least.is_empty())
 }
+
+fn may_pass(all: Passing<'_>, from: usize, to: usize) -> bool {
+    let passing = all.between(from, to);
+    passing.is_some_and(|it| !it.most.is_empty())
+}
+
+/// Whether something passes from one to another.
+type Passes = fn(Passing<'_>, usize, usize) -> bool;

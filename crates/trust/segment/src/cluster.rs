@@ -10,6 +10,7 @@ use casemate_posture::{Fact, Origin, Pod, Resource, Truth, World, pods};
 use crate::{
     Assumptions, Gap, Labels, Protocol,
     labels::Maker,
+    listed::is_there,
     mention::{self, Mention},
 };
 
@@ -41,8 +42,8 @@ pub struct Workload {
     pub more_ports: Option<Arc<str>>,
     /// Whether its pods are on the network of their nodes.
     pub is_on_host: Truth,
-    /// The service account that its pods run as.
-    pub account: String,
+    /// The service account that its pods run as; never absent.
+    pub account: Fact<String>,
     /// The hosts that its own configuration names.
     pub mentions: Vec<Mention>,
     /// Where it is declared.
@@ -101,6 +102,7 @@ impl Workload {
             && self.ports == other.ports
             && self.more_ports == other.more_ports
             && self.is_on_host == other.is_on_host
+            && self.account == other.account
     }
 }
 
@@ -187,11 +189,7 @@ impl Cluster {
             ports,
             more_ports,
             is_on_host,
-            account: pod
-                .get("serviceAccountName")
-                .text()
-                .ok()
-                .unwrap_or_else(|| "default".to_owned()),
+            account: account(pod),
             mentions: mention::of(pod),
             origin: object.body.origin.clone(),
         })
@@ -232,6 +230,11 @@ pub(crate) fn namespace_of(object: &Resource, gaps: &mut Vec<Gap>) -> Fact<Strin
     let cursor = object.at("metadata.namespace");
     match cursor.text() {
         Fact::Known(name) if !name.is_empty() => Fact::Known(name),
+        Fact::Absent if is_there(&cursor) => Fact::Unknown(Gap::tell(
+            &cursor,
+            "its namespace is not known: this is no text",
+            gaps,
+        )),
         Fact::Known(_) | Fact::Absent => Fact::Known("default".to_owned()),
         Fact::Unknown(why) => Fact::Unknown(Gap::tell(
             &cursor,
@@ -252,6 +255,20 @@ pub(crate) fn name_of(object: &Resource, gaps: &mut Vec<Gap>) -> String {
         Gap::tell(&cursor, "its name is not known", gaps);
         format!("?{}", object.address)
     })
+}
+
+/// The service account, by its field or the name that the field had before.
+fn account(pod: &Pod<'_>) -> Fact<String> {
+    for key in ["serviceAccountName", "serviceAccount"] {
+        let written = pod.get(key);
+        match written.text() {
+            Fact::Known(name) if name.is_empty() => {}
+            Fact::Absent if !is_there(&written) => {}
+            Fact::Absent => return Fact::Unknown("its service account is no text".into()),
+            written => return written,
+        }
+    }
+    Fact::Known("default".to_owned())
 }
 
 fn labels_of(pod: &Pod<'_>, gaps: &mut Vec<Gap>) -> Labels {

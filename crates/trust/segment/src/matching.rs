@@ -6,6 +6,7 @@ use casemate_posture::Truth;
 
 use crate::{
     Addresses, Assumptions, Cluster, Endpoint, Labels, Workload,
+    addresses::metadata,
     policy::{Peer, Pods},
     selector::Namespaces,
 };
@@ -114,7 +115,9 @@ impl Matching<'_> {
                 .iter()
                 .filter_map(|it| Addresses::of_block(it));
             if never
-                .fold(block.clone(), |left, it| left.difference(&it))
+                .fold(block.difference(&metadata()), |left, it| {
+                    left.difference(&it)
+                })
                 .is_empty()
             {
                 return Truth::No;
@@ -143,7 +146,7 @@ impl Matching<'_> {
 const ON_HOST: &str =
     "whether policies hold a pod on the network of its node is up to the network plugin";
 
-/// No network gives such addresses to pods: link-local ones, where metadata services are, loopback, and
+/// No network gives such addresses to pods, nor those of metadata services: link-local ones, loopback, and
 /// multicast (RFC 6890, RFC 5771, RFC 4291).
 const NEVER_OF_PODS: &[&str] = &[
     "169.254.0.0/16",

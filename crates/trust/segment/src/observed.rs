@@ -19,8 +19,10 @@ pub enum Party {
         /// The labels that Kubernetes knows of.
         labels: BTreeMap<String, String>,
     },
-    /// An address that is no pod's.
+    /// An address outside of the cluster.
     Address(String),
+    /// What Cilium knows as neither, by its own name for it: `reserved:host`.
+    Other(String),
 }
 
 /// A connection that was seen, by whom it was opened.
@@ -43,6 +45,8 @@ pub struct Observed {
     pub passed_over: usize,
     /// What is not understood: the line, from 1, and why. Of many, the first.
     pub gaps: Vec<(usize, String)>,
+    /// How many more there are.
+    pub more_gaps: usize,
 }
 
 /// Reads flows of Hubble.
@@ -64,7 +68,7 @@ pub fn hubble(text: &str) -> Observed {
             }
             Ok(None) => observed.passed_over += 1,
             Err(why) if observed.gaps.len() < MAX_GAPS => observed.gaps.push((at + 1, why)),
-            Err(_) => {}
+            Err(_) => observed.more_gaps += 1,
         }
     }
     let seen = seen.into_iter();
@@ -90,6 +94,7 @@ struct Line {
 struct Flow {
     verdict: Option<String>,
     is_reply: Option<bool>,
+    traffic_direction: Option<String>,
     #[serde(rename = "IP")]
     ip: Option<Ip>,
     l4: Option<BTreeMap<String, serde_json::Value>>,
@@ -114,7 +119,15 @@ struct End {
 fn connection(line: Line) -> Result<Option<(Party, Party, Connections)>, String> {
     let flow = line.flow.unwrap_or(line.bare);
     let verdict = flow.verdict.ok_or("it has no verdict")?;
-    if verdict != "FORWARDED" || flow.is_reply == Some(true) {
+    // What goes through a proxy of Cilium is redirected first. `is_reply` is left out where Cilium does not know.
+    let is_passed = matches!(&*verdict, "FORWARDED" | "REDIRECTED");
+    if !is_passed || flow.is_reply != Some(false) {
+        return Ok(None);
+    }
+    // A pod was reached where its own node let it in; on its way out of the other it may still be dropped.
+    let is_pod = |it: &End| it.namespace.as_ref().is_some_and(|it| !it.is_empty());
+    let is_in = flow.traffic_direction.as_deref() == Some("INGRESS");
+    if flow.destination.as_ref().is_some_and(is_pod) && !is_in {
         return Ok(None);
     }
     let Some(layer) = flow.l4 else {
@@ -151,6 +164,10 @@ fn party(end: Option<End>, address: Option<String>) -> Result<Party, String> {
         let labels = end.labels.iter().filter_map(label).collect();
         return Ok(Party::Pod { namespace, labels });
     }
+    let is_world = |it: &String| it.starts_with("reserved:world");
+    if !end.labels.is_empty() && !end.labels.iter().any(is_world) {
+        return Ok(Party::Other(end.labels.join(",")));
+    }
     let address = address.ok_or("one end has neither a namespace nor an address")?;
     match Addresses::of_address(&address) {
         Some(_) => Ok(Party::Address(address)),
@@ -167,7 +184,7 @@ mod tests {
 
     fn line(verdict: &str, is_reply: bool, l4: &str, destination: &str) -> String {
         format!(
-            r#"{{"flow":{{"verdict":"{verdict}","is_reply":{is_reply},"IP":{{"source":"10.0.0.1","destination":"192.0.2.7"}},"l4":{l4},"source":{{"namespace":"lab","labels":["k8s:app=notebook","k8s:io.kubernetes.pod.namespace=lab","reserved:x"]}},"destination":{destination}}},"node_name":"n"}}"#
+            r#"{{"flow":{{"verdict":"{verdict}","is_reply":{is_reply},"traffic_direction":"INGRESS","IP":{{"source":"10.0.0.1","destination":"192.0.2.7"}},"l4":{l4},"source":{{"namespace":"lab","labels":["k8s:app=notebook","k8s:io.kubernetes.pod.namespace=lab","reserved:x"]}},"destination":{destination}}},"node_name":"n"}}"#
         )
     }
 
@@ -201,8 +218,25 @@ mod tests {
             .iter()
             .find(|it| it.to == Party::Address("192.0.2.7".to_owned()));
         assert_eq!(address.expect("seen").connections.to_string(), "TCP 443");
-        let bare = r#"{"verdict":"FORWARDED","IP":{"source":"192.0.2.1","destination":"10.0.0.2"},"l4":{"TCP":{"destination_port":80}},"destination":{"namespace":"lab"}}"#;
+        let bare = r#"{"verdict":"FORWARDED","is_reply":false,"traffic_direction":"INGRESS","IP":{"source":"192.0.2.1","destination":"10.0.0.2"},"l4":{"TCP":{"destination_port":80}},"destination":{"namespace":"lab"}}"#;
         assert_eq!(hubble(bare).seen.len(), 1);
+        let redirected = bare.replace("FORWARDED", "REDIRECTED");
+        assert_eq!(hubble(&redirected).seen.len(), 1);
+        for unclear in [
+            bare.replace("\"is_reply\":false,", ""),
+            bare.replace("INGRESS", "EGRESS"),
+        ] {
+            let observed = hubble(&unclear);
+            assert_eq!((observed.seen.len(), observed.passed_over), (0, 1));
+        }
+        let host = bare.replace(
+            r#""destination":{"#,
+            r#""source":{"labels":["reserved:host"]},"destination":{"#,
+        );
+        assert_eq!(
+            hubble(&host).seen[0].from,
+            Party::Other("reserved:host".to_owned())
+        );
     }
 
     #[test]
@@ -211,17 +245,20 @@ mod tests {
             ("x", "expected value"),
             ("[]", "invalid"),
             ("{}", "it has no verdict"),
-            (r#"{"verdict":"FORWARDED","l4":{"TCP":{}}}"#, "no port"),
             (
-                r#"{"verdict":"FORWARDED","l4":{"TCP":{"destination_port":70000}}}"#,
+                r#"{"verdict":"FORWARDED","is_reply":false,"l4":{"TCP":{}}}"#,
                 "no port",
             ),
             (
-                r#"{"verdict":"FORWARDED","l4":{"TCP":{"destination_port":7}}}"#,
+                r#"{"verdict":"FORWARDED","is_reply":false,"l4":{"TCP":{"destination_port":70000}}}"#,
+                "no port",
+            ),
+            (
+                r#"{"verdict":"FORWARDED","is_reply":false,"l4":{"TCP":{"destination_port":7}}}"#,
                 "no addresses",
             ),
             (
-                r#"{"verdict":"FORWARDED","IP":{"source":"x"},"l4":{"TCP":{"destination_port":7}}}"#,
+                r#"{"verdict":"FORWARDED","is_reply":false,"IP":{"source":"x"},"l4":{"TCP":{"destination_port":7}}}"#,
                 "\"x\" is no address",
             ),
         ] {

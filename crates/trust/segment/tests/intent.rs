@@ -127,7 +127,7 @@ spec: {containers: [{name: c, image: i}]}
         [
             "undeclared notebooks => registry: TCP 5001 (lab/notebook[Deployment] => models/registry[Deployment], 1)",
             "blocked notebooks => registry: TCP 6000-6001 (lab/notebook[Deployment] => models/registry[Deployment], 1)",
-            "blocked registry => outside: All Connections (models/registry[Deployment] => 0.0.0.0-169.254.169.253,169.254.169.255-255.255.255.255[External], 2)",
+            "blocked registry => outside: All Connections (models/registry[Deployment] => 0.0.0.0-100.100.100.199,100.100.100.201-169.254.169.253,169.254.169.255-169.254.170.1,169.254.170.3-169.254.170.22,169.254.170.24-255.255.255.255[External], 1)",
             "account notebooks => registry: No Connections (lab/notebook[Deployment] => lab/notebook[Deployment], 1)",
             "unplaced - => -: No Connections (other/tmp[Pod] => other/tmp[Pod], 1)",
         ]
@@ -160,7 +160,7 @@ fn a_flaw_of_policies_is_found() {
         policies.network.iter().position(is).expect("there")
     };
     let mut open = good.clone();
-    let place = at(&open, "zone-registry");
+    let place = at(&open, "casemate-zone-registry");
     open.network[place]["spec"]["ingress"] = serde_json::json!([{}]);
     let flaws = generate::prove(&intent, &open).expect("small");
     assert!(
@@ -174,8 +174,11 @@ fn a_flaw_of_policies_is_found() {
         .expect("rules");
     rules.push(rules[0].clone());
     let flaws = generate::prove(&intent, &twice).expect("small");
-    let expected =
-        [0, 1].map(|it| Flaw::Needless(format!("models/zone-registry ingress[{it}].from[0]")));
+    let expected = [0, 1].map(|it| {
+        Flaw::Needless(format!(
+            "models/casemate-zone-registry ingress[{it}].from[0]"
+        ))
+    });
     assert_eq!(flaws, expected);
 
     let mut unguarded = good.clone();
@@ -209,6 +212,130 @@ fn a_flow_from_the_controller_cannot_be_written() {
 }
 
 #[test]
+fn a_flow_to_or_from_outside_needs_the_addresses_of_the_cluster() {
+    let flows = format!("{ZONES}  - {{from: registry, to: outside}}\n");
+    let error = generate::policies(&intent(&flows)).expect_err("pods may be meant");
+    assert!(
+        error.to_string().starts_with("line 7: say under `cluster`"),
+        "{error}"
+    );
+    let written = |cluster: &str| {
+        let intent = intent(&format!("cluster: [{cluster}]\n{flows}"));
+        let policies = generate::policies(&intent).expect("policies");
+        assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
+        let text = generate::to_yaml(&policies.network);
+        ["cidr: 0.0.0.0/0", "cidr: ::/0"].map(|it| text.contains(it))
+    };
+    assert_eq!(written("10.0.0.0/8"), [true, false]);
+    assert_eq!(written("10.0.0.0/8, 2001:db8::/32"), [true, true]);
+    // Nothing is left of what is the cluster's as a whole.
+    assert_eq!(written("0.0.0.0/0, 2001:db8::/32"), [false, true]);
+}
+
+#[test]
+fn what_passes_between_the_pods_of_one_workload_is_held_against_the_declaration() {
+    let isolated = "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: x, namespace: lab}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{from: [{podSelector: {}}]}], egress: [{to: [{podSelector: {}}]}]}
+";
+    let text = format!("{LAB}---{isolated}");
+    let inner = "undeclared notebooks => notebooks: All Connections (lab/notebook[Deployment] => lab/notebook[Deployment], 1)";
+    assert!(told(&intent(ZONES), &text).contains(&inner.to_owned()));
+    let derived = derive(&cluster(&text, Assumptions::default())).expect("small");
+    assert!(
+        to_yaml(&derived).contains("{from: lab, to: lab}"),
+        "{derived:?}"
+    );
+}
+
+#[test]
+fn service_accounts_are_known_or_not() {
+    let of = |written: &str| {
+        let text = LAB.replace("serviceAccountName: science", written);
+        let all = told(&intent(ZONES), &text).into_iter();
+        all.filter(|it| it.contains("account ")).collect::<Vec<_>>()
+    };
+    assert_eq!(of("serviceAccount: science"), [""; 0]);
+    let line = "account notebooks => registry: No Connections (lab/notebook[Deployment] => lab/notebook[Deployment], 1)";
+    assert_eq!(of("serviceAccount: other"), [line]);
+    assert_eq!(of("hostname: x"), [line]);
+    assert_eq!(
+        of("serviceAccountName: {a: b}"),
+        [format!("perhaps {line}")]
+    );
+}
+
+#[test]
+fn what_nothing_sends_through_the_controller_is_not_blocked() {
+    let intent = intent(&format!(
+        "{ZONES}  - {{from: ingress-controller, to: registry}}\n"
+    ));
+    let blocked = |text: &str| {
+        let all = told(&intent, text).into_iter();
+        let of = all.filter(|it| it.contains("blocked ingress-controller"));
+        of.collect::<Vec<_>>()
+    };
+    let closed = "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: x, namespace: models}
+spec: {podSelector: {}}
+";
+    let closed = format!("{LAB}---{closed}");
+    assert_eq!(blocked(&closed), [""; 0]);
+    let ingress = "
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: i, namespace: models}
+spec: {defaultBackend: {service: {name: registry, port: {number: 5000}}}}
+";
+    assert_eq!(
+        blocked(&format!("{closed}---{ingress}")),
+        [
+            "blocked ingress-controller => registry: TCP 5001 ({ingress-controller} => models/registry[Deployment], 1)"
+        ]
+    );
+}
+
+#[test]
+fn the_default_of_a_namespace_leaves_its_dns_open() {
+    let intent = intent(
+        "zones: {metrics: {namespaces: [kube-system], pods: {k8s-app: metrics-server}}, a: {namespaces: [x]}}\nflows: [{from: dns, to: a, ports: 80}]\n",
+    );
+    let policies = generate::policies(&intent).expect("policies");
+    assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
+}
+
+#[test]
+fn names_of_zones_are_those_of_no_other() {
+    let pod = |namespace: &str, labels: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d, namespace: {namespace}}}\nspec: {{template: {{metadata: {{labels: {labels}}}, spec: {{containers: [{{name: c, image: i}}]}}}}}}\n"
+        )
+    };
+    let text = [
+        pod("outside", "{}"),
+        pod("dns", "{}"),
+        pod("kube-system", "{k8s-app: kube-dns}"),
+    ]
+    .concat();
+    let derived = derive(&cluster(&text, Assumptions::default())).expect("small");
+    let written = to_yaml(&derived);
+    assert_eq!(
+        written.lines().take(4).collect::<Vec<_>>(),
+        [
+            "zones:",
+            "  dns-dns: {namespaces: [dns]}",
+            "  dns: {namespaces: [kube-system]}",
+            "  outside-outside: {namespaces: [outside]}",
+        ]
+    );
+    Intent::read(written.as_bytes()).expect(&written);
+}
+
+#[test]
 fn a_beginning_is_made_from_what_is_configured() {
     let analysis = cluster(LAB, Assumptions::default());
     assert_eq!(
@@ -216,6 +343,7 @@ fn a_beginning_is_made_from_what_is_configured() {
         "zones:
   lab: {namespaces: [lab]}
   models: {namespaces: [models]}
+# cluster: [10.0.0.0/8]  # say which addresses pods, Services and nodes have
 flows:
   - {from: lab, to: models, ports: [TCP 5001]}
   - {from: lab, to: outside, ports: [TCP 443]}
@@ -227,7 +355,7 @@ flows:
 fn what_was_seen_becomes_a_declaration() {
     let flow = |from: &str, to: &str, port: u16| {
         format!(
-            r#"{{"verdict":"FORWARDED","IP":{{"source":"10.0.0.1","destination":"192.0.2.7"}},"l4":{{"TCP":{{"destination_port":{port}}}}},"source":{from},"destination":{to}}}"#
+            r#"{{"verdict":"FORWARDED","is_reply":false,"traffic_direction":"INGRESS","IP":{{"source":"10.0.0.1","destination":"192.0.2.7"}},"l4":{{"TCP":{{"destination_port":{port}}}}},"source":{from},"destination":{to}}}"#
         )
     };
     let notebook = r#"{"namespace":"lab","labels":["k8s:app=notebook"]}"#;
@@ -246,6 +374,7 @@ fn what_was_seen_becomes_a_declaration() {
         "zones:
   lab: {namespaces: [lab]}
   models: {namespaces: [models]}
+# cluster: [10.0.0.0/8]  # say which addresses pods, Services and nodes have
 flows:
   - {from: lab, to: models, ports: [TCP 5001]}
   - {from: models, to: outside, ports: [TCP 443]}
@@ -286,6 +415,87 @@ fn a_way_through_others_is_found() {
     assert_eq!(chain("c", "a").len(), 1);
     assert_eq!(chain("outside", "a").len(), 3);
     assert!(chain("a", "a").is_empty());
+    // Who is among both is reached from the others.
+    let both = [analysis.find("a"), analysis.find("c")].concat();
+    let steps = analysis.chain(&both, &both).expect("small");
+    assert_eq!(steps.len(), 1);
+    // What only may pass is a way as well.
+    let unsure = text.replace(
+        "{podSelector: {matchLabels: {app: b}}}",
+        "{namespaceSelector: {matchLabels: {team: x}}}",
+    );
+    let analysis = cluster(&unsure, Assumptions::default());
+    let steps = analysis
+        .chain(&analysis.find("b"), &analysis.find("c"))
+        .expect("small");
+    assert!(!steps.is_empty());
+    assert!(steps.iter().any(|it| it.connections.least.is_empty()));
+}
+
+#[test]
+fn what_the_api_server_refuses_in_a_policy_is_told() {
+    let gaps = |manifest: &str| {
+        let analysis = cluster(manifest, Assumptions::default());
+        let gaps = analysis.gaps().iter();
+        gaps.map(|it| it.message.clone())
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let wide = |priority: u32, rules: &str| {
+        gaps(&format!(
+            "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {{name: x}}\nspec: {{tier: Admin, priority: {priority}, subject: {{namespaces: {{}}}}, {rules}}}\n"
+        ))
+    };
+    let network = |rules: &str| {
+        gaps(&format!(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: x, namespace: n}}\nspec: {{podSelector: {{}}, ingress: [{rules}]}}\n"
+        ))
+    };
+    assert_eq!(
+        wide(
+            1000,
+            "egress: [{action: Deny, to: [{networks: [192.0.2.0/24]}]}]"
+        ),
+        ""
+    );
+    for (told, why) in [
+        (wide(1001, ""), "a priority is 0 to 1000"),
+        (
+            wide(
+                5,
+                "ingress: [{action: Deny, from: [{networks: [192.0.2.0/24]}]}]",
+            ),
+            "what comes in is said by",
+        ),
+        (
+            wide(
+                5,
+                "egress: [{action: Deny, to: [{networks: [192.0.2.0/24], namespaces: {}}]}]",
+            ),
+            "a peer is said in several ways",
+        ),
+        (
+            wide(
+                5,
+                "ingress: [{action: Deny, from: [{namespaces: {}}], protocols: [{tcp: {}, udp: {}}]}]",
+            ),
+            "a port that is not understood",
+        ),
+        (
+            gaps(&LAB.replace("namespace: lab}", "namespace: {a: b}}")),
+            "its namespace is not known: this is no text",
+        ),
+        (
+            network("{ports: [{port: web, endPort: 90}]}"),
+            "an endPort beside the name of a port",
+        ),
+        (
+            network("{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/16]}}]}"),
+            "is excepted from a block that does not have it",
+        ),
+    ] {
+        assert!(told.contains(why), "{why}: {told}");
+    }
 }
 
 /// A declaration of up to six zones in four namespaces with whatever flows.
@@ -313,7 +523,7 @@ fn declaration() -> impl Strategy<Value = String> {
         }
         text += "  net: {addresses: [192.0.2.0/24, 2001:db8::/32]}\n";
         let outer = ["net", "outside", "metadata"].map(str::to_owned);
-        text += &format!("dns: {dns}\nflows:\n");
+        text += &format!("cluster: [10.0.0.0/8]\ndns: {dns}\nflows:\n");
         let ends = [&names[..], &outer].concat();
         for (from, to, ports) in flows {
             let (from, to) = (from.get(&ends), to.get(&ends));

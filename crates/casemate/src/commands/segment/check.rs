@@ -21,7 +21,7 @@ use crate::{
 pub(crate) struct Report {
     /// `casemate.segment-check/1`.
     schema: &'static str,
-    /// Whether what passes is what is declared, for sure.
+    /// Whether what passes is what is declared, for sure: not where something was not understood.
     holds: bool,
     /// Whether everything in the files was understood.
     complete: bool,
@@ -51,7 +51,9 @@ struct Told {
     /// The line of the declaration, from 1, where a flow between the zones is declared.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
-    /// Between which endpoints it is so; of what is about a workload alone, that in both places.
+    /// Between how many pairs of endpoints it is so.
+    count: usize,
+    /// The first 1,000 of them; of what is about a workload alone, that in both places.
     pairs: Vec<[String; 2]>,
     /// Why it is so between the first of them.
     proof: Vec<reach::Told>,
@@ -65,11 +67,16 @@ pub(super) fn run(global: &Global, arguments: &Check) -> Result<ExitCode> {
     match global.format {
         Format::Json => output::print_json(&report(&intent, &read, &violations))?,
         _ => {
-            output::print_lines(&text(&intent, &read.analysis, &violations))?;
+            output::print_lines(&text(&intent, &read, &violations))?;
             tell(global, &read.gaps);
         }
     }
-    Ok(ExitCode::from(u8::from(!violations.is_empty())))
+    Ok(ExitCode::from(u8::from(!holds(&read, &violations))))
+}
+
+/// Whether it is so for sure.
+pub(super) fn holds(read: &Read, violations: &[Violation]) -> bool {
+    violations.is_empty() && read.gaps.is_empty()
 }
 
 fn report(intent: &Intent, read: &Read, violations: &[Violation]) -> Report {
@@ -83,6 +90,7 @@ fn report(intent: &Intent, read: &Read, violations: &[Violation]) -> Report {
         to: zone(it.to),
         connections: is_of_connections(it).then(|| it.connections.to_string()),
         line: it.line,
+        count: it.count,
         pairs: it
             .pairs
             .iter()
@@ -94,7 +102,7 @@ fn report(intent: &Intent, read: &Read, violations: &[Violation]) -> Report {
     };
     Report {
         schema: "casemate.segment-check/1",
-        holds: violations.is_empty(),
+        holds: holds(read, violations),
         complete: read.gaps.is_empty(),
         violations: violations.iter().map(told).collect(),
         gaps: read.gaps.clone(),
@@ -118,7 +126,8 @@ fn proof<'a>(analysis: &'a Analysis, violation: &Violation) -> Option<casemate_s
 }
 
 /// What is otherwise, each with the path of its first pair.
-pub(super) fn text(intent: &Intent, analysis: &Analysis, violations: &[Violation]) -> String {
+pub(super) fn text(intent: &Intent, read: &Read, violations: &[Violation]) -> String {
+    let analysis = &read.analysis;
     let zone = |at: Option<usize>| at.map_or("no zone", |at| &*intent.zones[at].name);
     let mut text = String::new();
     for it in violations {
@@ -148,10 +157,14 @@ pub(super) fn text(intent: &Intent, analysis: &Analysis, violations: &[Violation
     }
     if violations.is_empty() {
         let workloads = analysis.cluster().workloads.len();
-        let _ = writeln!(
-            text,
-            "what passes between {workloads} workloads, from and to outside, is what is declared"
-        );
+        let between = format!("between {workloads} workloads, from and to outside");
+        let _ = match read.gaps.len() {
+            0 => writeln!(text, "what passes {between}, is what is declared"),
+            gaps => writeln!(
+                text,
+                "what is known to pass {between}, is what is declared; but it is not said to hold: not known in the files: {gaps}"
+            ),
+        };
     }
     text
 }
@@ -159,9 +172,14 @@ pub(super) fn text(intent: &Intent, analysis: &Analysis, violations: &[Violation
 fn between(analysis: &Analysis, violation: &Violation) -> String {
     let Some(proof) = proof(analysis, violation) else {
         let name = |(at, _): &(usize, usize)| format!("  {}\n", analysis.endpoint(*at));
-        return violation.pairs.iter().map(name).collect();
+        let mut names: String = violation.pairs.iter().map(name).collect();
+        if violation.count > violation.pairs.len() {
+            let more = violation.count - violation.pairs.len();
+            names.push_str(&format!("  and {more} more\n"));
+        }
+        return names;
     };
-    let more = match violation.pairs.len() - 1 {
+    let more = match violation.count.saturating_sub(1) {
         0 => String::new(),
         1 => ", and one more pair".to_owned(),
         more => format!(", and {more} more pairs"),

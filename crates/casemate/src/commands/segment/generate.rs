@@ -8,7 +8,11 @@ use casemate_segment::{
     intent::{Intent, check},
 };
 
-use super::{assumed, check::text, intent, read_with, tell};
+use super::{
+    assumed,
+    check::{holds, text},
+    intent, read_with, tell,
+};
 use crate::{
     cli::{Format, Global, segment::Generate},
     output,
@@ -59,12 +63,12 @@ pub(super) fn run(global: &Global, arguments: &Generate) -> Result<ExitCode> {
     };
     let read = read_with(global, path, assumed(&intent, &arguments.known), Some(&all))?;
     let violations = check(&intent, &read.analysis)?;
-    let found = text(&intent, &read.analysis, &violations);
+    let found = text(&intent, &read, &violations);
     for line in found.lines() {
         output::hint(global, &casemate_report::sanitise(line));
     }
     tell(global, &read.gaps);
-    Ok(ExitCode::from(u8::from(!violations.is_empty())))
+    Ok(ExitCode::from(u8::from(!holds(&read, &violations))))
 }
 
 fn write(directory: &Path, policies: &Policies) -> Result<()> {

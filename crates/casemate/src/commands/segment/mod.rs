@@ -103,10 +103,16 @@ fn intent(file: &Path) -> Result<Intent> {
 /// What to assume where a declaration says something of it as well.
 fn assumed(intent: &Intent, known: &Known) -> Assumptions {
     let (declared, given) = (intent.assumptions(), assumptions(known));
+    // What is declared as the cluster's own is never outside, whatever is said of pods.
+    let pod_network = match (given.pod_network, declared.pod_network) {
+        (Some(given), Some(declared)) => Some(given.union(&declared)),
+        (given, declared) => given.or(declared),
+    };
     Assumptions {
-        pod_network: given.pod_network.or(declared.pod_network),
+        pod_network,
         told_apart: declared.told_apart,
-        ..given
+        holds_host_network: given.holds_host_network,
+        declared_only: given.declared_only,
     }
 }
 

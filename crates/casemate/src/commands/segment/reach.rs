@@ -30,7 +30,8 @@ pub(crate) struct Report {
     /// Every rule on the way, in the order in which they are asked: those of the source, then those of the
     /// destination.
     proof: Vec<Told>,
-    /// Where nothing passes directly: the steps of a shortest way through other workloads, if there is one.
+    /// Where nothing surely passes directly: the steps of a shortest way through other workloads, if there is
+    /// one, or of one that may be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     through: Vec<Hop>,
     /// What is not known, with the files and lines.
@@ -46,6 +47,9 @@ struct Hop {
     to: String,
     /// What surely passes.
     connections: String,
+    /// What may pass at most, where that is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    possible: Option<String>,
 }
 
 /// One policy or rule that was asked, or what holds where none was.
@@ -117,13 +121,17 @@ fn steps(through: &[Edge<'_>]) -> String {
     if through.is_empty() {
         return String::new();
     }
-    let mut text = format!("not directly, but in {} steps:\n", through.len());
+    let is_sure = through.iter().all(|it| !it.connections.least.is_empty());
+    let perhaps = if is_sure { "" } else { "perhaps " };
+    let mut text = format!("not directly, but {perhaps}in {} steps:\n", through.len());
     for step in through {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
             "  {} => {}: {}",
-            step.from, step.to, step.connections.least
+            step.from,
+            step.to,
+            shown(&step.connections)
         );
     }
     text
@@ -164,6 +172,7 @@ fn report(
         from: it.from.to_string(),
         to: it.to.to_string(),
         connections: it.connections.least.to_string(),
+        possible: possible(&it.connections),
     };
     Report {
         schema: "casemate.segment-reach/1",

@@ -28,6 +28,9 @@ pub(super) fn run(global: &Global, arguments: &Zones) -> Result<ExitCode> {
         true => derive(&read.analysis)?,
         false => {
             let (intent, strangers) = observe(&read.analysis, &seen(global, &arguments.observed)?);
+            if let Some(more) = strangers.len().checked_sub(MAX_TOLD).filter(|it| *it > 0) {
+                output::hint(global, &format!("{more} more were seen and are in no zone"));
+            }
             for party in strangers.iter().take(MAX_TOLD) {
                 let what = format!("{} was seen and is in no zone", name(party));
                 output::hint(global, &casemate_report::sanitise(&what));
@@ -48,6 +51,10 @@ fn seen(global: &Global, files: &[PathBuf]) -> Result<Vec<Seen>> {
         let named = file.display();
         for (line, why) in &observed.gaps {
             let told = format!("{named}:{line} is no flow of Hubble: {why}");
+            output::hint(global, &casemate_report::sanitise(&told));
+        }
+        if observed.more_gaps > 0 {
+            let told = format!("{named}: {} more lines are no flows", observed.more_gaps);
             output::hint(global, &casemate_report::sanitise(&told));
         }
         if observed.seen.is_empty() {
@@ -85,6 +92,7 @@ fn name(party: &Party) -> String {
             format!("a pod of {namespace} ({})", labels.join(", "))
         }
         Party::Address(address) => address.clone(),
+        Party::Other(what) => what.clone(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! From a request to an answer. Everything is compiled once; a request costs its own object alone.
 
 mod question;
+mod unchanged;
+
+use std::collections::BTreeSet;
 
 use casemate_core::{Digest, Effect, Timestamp, Verdict};
 use casemate_policy::{
@@ -59,9 +62,12 @@ pub enum JudgeError {
     Mutation(#[from] MutationError),
     /// An exemption is for everything.
     #[error(
-        "an exemption of {0} names no namespaces, kinds, names or users, and would be for everything"
+        "an exemption of {0} names no namespaces, kinds, names or users but those of everybody, and would be for everything"
     )]
     Boundless(String),
+    /// A time is none that an API server waits.
+    #[error("`limits.{0}` is {1}, and has to be 1 to 30: an API server waits no longer")]
+    Seconds(&'static str, u64),
 }
 
 /// What came of a request.
@@ -92,12 +98,24 @@ impl Judge {
             vouch,
             settings,
         } = parts;
+        let limits = settings.limits;
+        for (name, seconds) in [
+            ("deadline-seconds", limits.deadline_seconds),
+            ("read-seconds", limits.read_seconds),
+        ] {
+            if !(1..=30).contains(&seconds) {
+                return Err(JudgeError::Seconds(name, seconds));
+            }
+        }
         let mutations = Mutation::chosen(&settings.mutations, &settings.own_mutations)?;
         if let Some(boundless) = settings.exemptions.iter().find(|it| it.is_boundless()) {
             return Err(JudgeError::Boundless(boundless.owner.clone()));
         }
+        let library = library();
         let own = namespaces(&bundle).into_iter();
-        let packages = own.filter(|package| !is_ours(package)).collect();
+        let packages = own
+            .filter(|package| !is_asked_otherwise(package) && !library.contains(package))
+            .collect();
         Ok(Self {
             survey,
             bundle,
@@ -335,9 +353,20 @@ fn listed(reasons: &[String]) -> String {
     }
 }
 
-/// Whether a package is of the house, which asks its own as a gate or a check.
-fn is_ours(package: &str) -> bool {
-    package == "casemate" || package.starts_with("casemate.")
+/// Whether a package is asked as a gate or a check.
+fn is_asked_otherwise(package: &str) -> bool {
+    ["casemate.gate", "casemate.checks"].contains(&package)
+        || package.starts_with("casemate.checks.")
+}
+
+/// The packages of the house, which others call.
+fn library() -> BTreeSet<String> {
+    let rules = Bundle::builtin().rules().into_iter();
+    let packages = rules.filter_map(|site| {
+        let (package, _) = site.rule.strip_prefix("data.")?.rsplit_once('.')?;
+        Some(package.to_owned())
+    });
+    packages.collect()
 }
 
 const MAX_REASONS: usize = 10;

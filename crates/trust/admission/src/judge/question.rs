@@ -1,10 +1,10 @@
 //! What the gate is asked about a request: what checks say of its object, what is said of what that names, and what else there is
 //! against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_core::{
-    Asset, AssetId, AssetKind, Digest, Finding, Outcome, PathText, Status, Subject, Timestamp,
+    Asset, AssetId, AssetKind, Digest, Outcome, PathText, Status, Subject, Timestamp,
 };
 use casemate_policy::{
     GateInput, Question, check,
@@ -12,7 +12,7 @@ use casemate_policy::{
 };
 use serde_json::{Map, Value, json};
 
-use super::Judge;
+use super::{Judge, unchanged::Before};
 use crate::{
     exempt::Exemption,
     review::{Operation, Request, Review},
@@ -69,10 +69,10 @@ impl Judge {
         let object = declared_by(review)?;
         let mut outcome = self.survey_of(request, object, now);
         if let Some(old) = review.old_object().filter(|old| self.keeps(old)) {
-            let before = self.survey_of(request, old, now);
+            let before = self.survey_of(request, old, now).findings;
+            let before = Before::new(&before, old);
             for finding in &mut outcome.findings {
-                let is_same = |it: &Finding| it.fingerprint == finding.fingerprint;
-                finding.unchanged = before.findings.iter().any(is_same);
+                finding.unchanged = before.has(finding, object);
             }
         }
         for finding in &mut outcome.findings {
@@ -114,7 +114,7 @@ impl Judge {
         request: &Request,
         object: &Value,
         now: Timestamp,
-    ) -> Vec<(String, String)> {
+    ) -> BTreeSet<(String, String)> {
         let outcome = self.survey_of(request, object, now);
         let unread = (outcome.result == Status::Undetermined).then(|| outcome.reason.clone());
         let unread = unread
@@ -198,7 +198,13 @@ impl Judge {
             .into_iter()
             .filter(|it| !before.contains(it));
         let against = |it| vouch::against(&it, signed, signatures, &*self.vouch);
-        references.filter_map(against).collect()
+        let stored_before = old.map(vouch::stored).unwrap_or_default();
+        let stored = vouch::stored(object)
+            .into_iter()
+            .filter(|it| !stored_before.contains(it));
+        let stored =
+            stored.map(|it| format!("{it} is not named by a digest, and nobody can vouch for it"));
+        references.filter_map(against).chain(stored).collect()
     }
 
     /// The request as constraints are asked, in its namespace where that is known.
@@ -224,7 +230,7 @@ fn declared_by(review: &Review) -> Option<&Value> {
 }
 
 /// The object as somebody declares it: its status and the history of its fields are the server's.
-fn declared(object: &Value) -> Value {
+pub(super) fn declared(object: &Value) -> Value {
     let Value::Object(fields) = object else {
         return object.clone();
     };

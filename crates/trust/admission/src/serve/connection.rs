@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
@@ -17,7 +20,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::linger::Lingering;
+use super::{
+    linger::Lingering,
+    pace::{Pace, Paced},
+};
 use crate::{Metrics, metrics::Counted};
 
 /// How connections are taken.
@@ -82,14 +88,29 @@ async fn converse(
     watcher: Watcher,
     read: Duration,
 ) {
-    let service = TowerToHyperService::new(router);
+    let router = TowerToHyperService::new(router);
+    let pace = Pace::default();
+    let stream = Paced::new(Lingering::new(stream), pace.clone(), read);
+    let service = service_fn(move |request| {
+        pace.asked();
+        let (answer, pace) = (router.call(request), pace.clone());
+        async move {
+            let answer = answer.await;
+            pace.answered();
+            answer
+        }
+    });
+    // hyper counts from the answer before: an API server keeps its connections, and asks when it has something to ask.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(read)
+        .header_read_timeout(IDLE)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(Lingering::new(stream)), service);
+        .serve_connection(TokioIo::new(stream), service);
     let _ = watcher.watch(connection).await;
 }
+
+/// How long a connection may ask nothing between two requests: longer than the 90 seconds for which a Go client keeps one.
+const IDLE: Duration = Duration::from_secs(120);
 
 /// The head of a request, in bytes; those of API servers have some hundred.
 const MAX_HEAD: usize = 64 << 10;

@@ -3,13 +3,16 @@
 //! | what | bound |
 //! |---|---|
 //! | connections | [`Limits::connections`](crate::Limits::connections); one more is closed |
+//! | a connection that asks nothing | two minutes; the first request has to begin at once |
 //! | the head of a request, and then its body | [`Limits::read_seconds`](crate::Limits::read_seconds) each |
 //! | the body | [`Limits::body_bytes`](crate::Limits::body_bytes), and values and nesting as [`Review`](crate::Review) has them |
+//! | large bodies | as many at a time as judgements |
 //! | judgements | a number at a time, on threads of their own; who waits for a turn waits within its deadline |
 //! | a judgement | the lesser of [`Limits::deadline_seconds`](crate::Limits::deadline_seconds) and what the API server waits |
 
 mod connection;
 mod linger;
+mod pace;
 mod tls;
 mod webhook;
 
@@ -157,6 +160,7 @@ impl Server {
             records: self.records,
             clock: self.clock,
             turns: Arc::new(Semaphore::new(judgements)),
+            large: Arc::new(Semaphore::new(judgements)),
         };
         let connections = Connections {
             router: webhook.router(),

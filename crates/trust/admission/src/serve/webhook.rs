@@ -18,7 +18,7 @@ use axum::{
 };
 use casemate_core::{Clock, Timestamp};
 use tokio::{
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
     time::{Instant, timeout, timeout_at},
 };
@@ -33,6 +33,9 @@ pub(super) struct Webhook {
     pub(super) clock: Arc<dyn Clock>,
     /// One for each judgement at a time.
     pub(super) turns: Arc<Semaphore>,
+    /// One for each request at a time that may be large, from before it is read until it is answered. Who sends slowly holds up
+    /// other large ones alone.
+    pub(super) large: Arc<Semaphore>,
 }
 
 /// What is done with a request.
@@ -60,8 +63,8 @@ impl Webhook {
         let _in_flight = Counted::new(&self.metrics, |metrics| &metrics.in_flight);
         let deadline = begun + self.patience(request.uri());
         let (parts, body) = request.into_parts();
-        let review = match self.read(&parts.headers, body).await {
-            Ok(review) => Arc::new(review),
+        let (review, _large) = match self.read(&parts.headers, body, deadline).await {
+            Ok((review, large)) => (Arc::new(review), large),
             Err(refusal) => {
                 self.metrics.refused.add(1);
                 return refusal.into_response();
@@ -92,7 +95,12 @@ impl Webhook {
     }
 
     /// The request, or what it is refused with.
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Review, (StatusCode, String)> {
+    async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        deadline: Instant,
+    ) -> Result<(Review, Option<OwnedSemaphorePermit>), (StatusCode, String)> {
         let limits = self.judge.settings().limits;
         let refuse = |status: StatusCode, why: &str| (status, format!("{why}\n"));
         let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
@@ -110,6 +118,18 @@ impl Webhook {
         if length.is_some_and(|length| length > limits.body_bytes as u64) {
             return Err(too_large());
         }
+        let is_small = length.is_some_and(|length| length < SMALL as u64);
+        let large = match is_small {
+            true => None,
+            false => {
+                let room = timeout_at(deadline, Arc::clone(&self.large).acquire_owned()).await;
+                let Ok(Ok(room)) = room else {
+                    let why = "too many large requests are asked at once";
+                    return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, why));
+                };
+                Some(room)
+            }
+        };
         let time = Duration::from_secs(limits.read_seconds);
         let bytes = match timeout(time, to_bytes(body, limits.body_bytes)).await {
             Ok(Ok(bytes)) => bytes,
@@ -128,6 +148,7 @@ impl Webhook {
                 Err(_) => Err(ReviewError::Json("it cannot be read".to_owned())),
             },
         };
+        let read = read.map(|review| (review, large));
         read.map_err(|error| match error {
             ReviewError::Many => refuse(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()),
             ReviewError::Json(_) | ReviewError::Shape(_) => {

@@ -76,14 +76,64 @@ fn a_policy_comes_with_its_binding_and_names_its_rules() {
     );
     assert_eq!(
         items[1]["spec"],
-        json!({"policyName": "casemate-cm-pod-001", "validationActions": ["Warn"]})
+        json!({"policyName": "casemate-cm-pod-001", "validationActions": ["Warn"],
+        "matchResources": {"namespaceSelector": {"matchExpressions": [
+            {"key": "kubernetes.io/metadata.name", "operator": "NotIn",
+                "values": ["kube-system", "kube-public", "kube-node-lease"]},
+        ]}}})
     );
+    let conditions = items[0]["spec"]["matchConditions"].as_array();
+    let conditions: Vec<&str> = conditions
+        .expect("a list")
+        .iter()
+        .filter_map(|it| it["expression"].as_str())
+        .collect();
+    assert!(conditions.contains(&"request.userInfo.username != 'system:apiserver'"));
     let every = Cel::builtin().export(&[], Action::Deny, &all);
     let names = every["items"].as_array().expect("a list").iter();
     let names: Vec<String> = names
         .map(|it| format!("{} {}", it["kind"], it["metadata"]["name"]))
         .collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+}
+
+#[test]
+fn what_goes_is_let_go_as_it_was_and_not_otherwise() {
+    let on = |kind: &str| {
+        let mut policies = Cel::builtin().policies();
+        let found = policies.find(|(_, on)| on.kinds.iter().any(|it| it == kind));
+        found.expect("a policy").1
+    };
+    let is_asked = |kind: &str, object: &Value, old: &Value| {
+        let program = Program::compile(&on(kind).stays()).expect("CEL");
+        let mut context = Context::default();
+        context.add_variable("object", object).expect("a value");
+        context.add_variable("oldObject", old).expect("a value");
+        let value = program.execute(&context).expect("a value");
+        value.json().expect("JSON").as_bool().expect("a boolean")
+    };
+    let goes = json!({"deletionTimestamp": "2026-09-01T00:00:00Z"});
+    for (kind, one, two) in [
+        ("Pod", json!({"spec": {"a": 1}}), json!({"spec": {"a": 2}})),
+        ("ClusterRole", json!({"rules": []}), json!({})),
+        (
+            "RoleBinding",
+            json!({"roleRef": {}, "subjects": [1]}),
+            json!({"roleRef": {}, "subjects": [1, 2]}),
+        ),
+    ] {
+        let with = |of: &Value, metadata: Value| {
+            let mut of = of.clone();
+            of["metadata"] = metadata;
+            of
+        };
+        let stays = with(&one, json!({}));
+        assert!(is_asked(kind, &stays, &Value::Null), "{kind}: created");
+        assert!(is_asked(kind, &stays, &stays), "{kind}: updated");
+        let (one, two) = (with(&one, goes.clone()), with(&two, goes.clone()));
+        assert!(!is_asked(kind, &one, &one), "{kind}: goes");
+        assert!(is_asked(kind, &two, &one), "{kind}: goes as another");
+    }
 }
 
 fn rules() -> impl Iterator<Item = &'static Rule> {

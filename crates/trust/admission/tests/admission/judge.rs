@@ -166,6 +166,57 @@ fn what_was_there_before_counts_unless_somebody_chose_otherwise_or_it_goes() {
 }
 
 #[test]
+fn what_is_the_same_finding_in_another_container_or_binding_is_new() {
+    let allows = Kit {
+        settings: "unchanged = \"allow\"",
+        ..Kit::default()
+    };
+    let is_allowed = |old: &Value, new: &Value| {
+        let update = json!({"operation": "UPDATE", "object": new, "oldObject": old});
+        allows.asked(update).response.allowed
+    };
+    let old = pod(privileged());
+    let mut other = old.clone();
+    other["spec"]["containers"][0]["image"] =
+        format!("registry.example.org/b@sha256:{}", "4".repeat(64)).into();
+    assert!(!is_allowed(&old, &other), "another image is privileged");
+    let mut labelled = old.clone();
+    labelled["metadata"]["labels"] = json!({"a": "b"});
+    labelled["spec"]["priority"] = 1.into();
+    assert!(is_allowed(&old, &labelled), "the container is as it was");
+    let mut host = old.clone();
+    host["spec"]["hostPID"] = true.into();
+    let mut more = host.clone();
+    more["spec"]["serviceAccountName"] = "admin".into();
+    assert!(is_allowed(&host, &host));
+    assert!(!is_allowed(&host, &more), "the specification is another");
+
+    let user =
+        |name: &str| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name});
+    let binding = |subjects: Value| {
+        let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"});
+        let mut binding = object(
+            "rbac.authorization.k8s.io/v1",
+            "ClusterRoleBinding",
+            json!({"roleRef": role, "subjects": subjects}),
+        );
+        binding["metadata"] = json!({"name": "all"});
+        binding
+    };
+    let group = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:authenticated"});
+    let one = binding(json!([group]));
+    let two = binding(json!([group, user("mallory")]));
+    assert!(
+        !Kit::default()
+            .asked(json!({"object": one}))
+            .response
+            .allowed
+    );
+    assert!(is_allowed(&one, &one));
+    assert!(!is_allowed(&one, &two), "somebody else has the role");
+}
+
+#[test]
 fn audit_lets_everything_through_and_says_what_it_would_deny() {
     let audit = Kit {
         settings: "mode = \"audit\"",
@@ -249,6 +300,18 @@ deny contains {\"resource\": it.address, \"path\": \"metadata.name\", \"message\
         message(&judged).contains("CM-OWN-001: Pod ml/web: it is called web"),
         "{judged:?}"
     );
+}
+
+#[test]
+fn a_package_is_asked_whatever_its_name_begins_with() {
+    let rego = "package casemate.own\n\nimport rego.v1\n\ndeny contains \"never\"\n";
+    let judged = Kit {
+        rego,
+        ..Kit::default()
+    }
+    .asked(json!({}));
+    assert_eq!(message(&judged), "casemate.own: never");
+    assert!(Kit::default().judge().told().contains(" 0 packages "));
 }
 
 #[test]
@@ -385,6 +448,18 @@ fn settings_that_would_mean_too_much_are_refused() {
             "for everything",
         ),
         (
+            "[[exemption]]\nnames = [\"*\"]\nusers = [\"a\", \"**\"]\nreason = \"r\"\nowner = \"o\"\nexpires = \"2027-01-01\"",
+            "for everything",
+        ),
+        (
+            "[limits]\ndeadline-seconds = 0",
+            "`limits.deadline-seconds` is 0",
+        ),
+        (
+            "[limits]\nread-seconds = 18446744073709551615",
+            "`limits.read-seconds` is",
+        ),
+        (
             "mutations = [\"drop-al\"]",
             "there is no mutation `drop-al`",
         ),
@@ -411,7 +486,7 @@ fn what_is_created_is_repaired_once_and_then_breaks_fewer_rules() {
     assert!(response.allowed);
     assert_eq!(
         response.annotations["repaired"],
-        "CM-POD-031,CM-POD-034,CM-POD-035,CM-POD-036"
+        "CM-POD-031,CM-POD-034,CM-POD-035"
     );
     let of_rules = Mutation::builtin().iter().filter_map(|it| it.rule.as_ref());
     assert_eq!(of_rules.count(), 4);
@@ -536,6 +611,26 @@ fn what_has_to_be_signed_is_signed_by_its_digest() {
     let judged = oci.asked(json!({"object": service}));
     assert!(
         message(&judged).contains("oci://registry.example.org/fraud:1 is not named"),
+        "{judged:?}"
+    );
+}
+
+#[test]
+fn a_model_that_nothing_pins_is_not_signed() {
+    let model = json!({"predictor": {"model": {"modelFormat": {"name": "sklearn"},
+        "storage": {"key": "own", "path": "fraud"}}}});
+    let service = object(
+        "serving.kserve.io/v1beta1",
+        "InferenceService",
+        json!({"spec": model}),
+    );
+    let signed = Kit {
+        settings: "signed = [\"oci://*\"]",
+        ..Kit::default()
+    };
+    let judged = signed.asked(json!({"object": service}));
+    assert!(
+        message(&judged).contains("the model in the storage `own` at `fraud` is not named"),
         "{judged:?}"
     );
 }

@@ -1,5 +1,7 @@
 //! What the tests are made of.
 
+use std::{thread, time::Duration};
+
 use casemate_admission::{Judge, JudgeError, Judged, Parts, Review, Settings, Vouch};
 use casemate_core::{Digest, PathText, Timestamp};
 use casemate_policy::{
@@ -119,7 +121,7 @@ pub(crate) fn now() -> Timestamp {
     "2026-09-01T12:00:00Z".parse().expect("a time")
 }
 
-/// Somebody signed what has the digest of ones, and said of that of twos that it failed.
+/// Somebody signed what has the digest of ones, and said of that of twos that it failed. Of that of nines he takes his time.
 struct Known;
 
 impl Vouch for Known {
@@ -127,6 +129,10 @@ impl Vouch for Known {
         let kind = match digest.hex().as_bytes().first() {
             Some(b'1') => "https://slsa.dev/provenance/v1",
             Some(b'2') => "https://in-toto.io/attestation/test-result/v0.1",
+            Some(b'9') => {
+                thread::sleep(Duration::from_millis(1_500));
+                return Vec::new();
+            }
             _ => return Vec::new(),
         };
         vec![json!({"predicateType": kind})]

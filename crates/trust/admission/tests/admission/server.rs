@@ -10,6 +10,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use casemate_admission::{Certificates, Metrics, Records, Server, Stop};
@@ -287,8 +288,44 @@ fn who_is_slow_is_sent_away() {
 }
 
 #[test]
+fn a_connection_that_is_kept_may_be_silent_between_requests() {
+    let server = Running::new("[limits]\nread-seconds = 1");
+    let mut stream = server.connect();
+    let text = body(json!({"uid": "kept"}));
+    for _ in 0..2 {
+        let head = "POST /validate HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+        let request = format!("{head}Content-Length: {}\r\n\r\n{text}", text.len());
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        while !answer.ends_with("}}") {
+            let mut some = [0; 4096];
+            let count = stream.read(&mut some).expect("an answer");
+            assert!(count > 0, "it was closed: {answer}");
+            answer.push_str(std::str::from_utf8(&some[..count]).expect("UTF-8"));
+        }
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        thread::sleep(Duration::from_millis(1_500));
+    }
+    // Who has begun to ask again may not be slow.
+    stream.write_all(b"POST /valid").expect("sent");
+    let mut none = Vec::new();
+    assert_eq!(stream.read_to_end(&mut none).unwrap_or(0), 0);
+}
+
+#[test]
+fn a_large_request_is_answered() {
+    let server = Running::new("[limits]\njudgements = 1");
+    let mut large = pod(json!({}));
+    large["metadata"]["annotations"] = json!({"a": "x".repeat(200_000)});
+    for _ in 0..2 {
+        let answer = server.post("/validate", &body(json!({"object": large})));
+        assert_eq!(answer.json()["response"]["allowed"], true);
+    }
+}
+
+#[test]
 fn connections_beyond_the_bound_are_closed() {
-    let server = Running::new("[limits]\nconnections = 1\nread-seconds = 60");
+    let server = Running::new("[limits]\nconnections = 1\nread-seconds = 30");
     let first = server.connect();
     while server.metrics.connections.value() == 0 {
         thread::yield_now();
@@ -305,15 +342,15 @@ fn connections_beyond_the_bound_are_closed() {
 
 #[test]
 fn what_takes_too_long_is_decided_by_choice() {
-    let limits = "[limits]\ndeadline-seconds = 0";
+    let limits = "[limits]\ndeadline-seconds = 1";
+    let image = format!("registry.example.org/a@sha256:{}", "9".repeat(64));
+    let late = body(json!({"uid": "late", "object": pod(json!({"image": image}))}));
     for (settings, allowed) in [
         (limits.to_owned(), false),
         (format!("on-error = \"allow\"\n{limits}"), true),
     ] {
         let mut server = Running::new(&settings);
-        let response = server
-            .post("/validate", &body(json!({"uid": "late"})))
-            .json();
+        let response = server.post("/validate", &late).json();
         assert_eq!(response["response"]["uid"], "late");
         assert_eq!(response["response"]["allowed"], allowed);
         assert!(server.end().contains("\"error\":"));

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{
-    MANAGED,
-    network::{called, labelled},
+    MANAGED, PREFIX,
+    network::{called, labelled, rest},
 };
 use crate::intent::{Intent, METADATA, Members};
 
@@ -31,7 +31,7 @@ pub(super) fn policies(intent: &Intent) -> Vec<Value> {
         };
         let pods =
             json!({"namespaceSelector": called(namespaces), "podSelector": labelled(labels)});
-        let name = format!("no-metadata-{}", intent.zones[zone].name);
+        let name = format!("{PREFIX}no-metadata-{}", intent.zones[zone].name);
         let deny =
             json!({"name": "metadata", "action": "Deny", "to": [{"networks": addresses.blocks()}]});
         policies.push(policy(
@@ -48,20 +48,28 @@ pub(super) fn policies(intent: &Intent) -> Vec<Value> {
             _ => None,
         });
     let namespaces: BTreeSet<String> = zones.flatten().cloned().collect();
-    if !namespaces.is_empty() {
-        let namespaces: Vec<String> = namespaces.into_iter().collect();
+    // The cluster's DNS stays open, where it is in such a namespace.
+    let (whole, parts): (Vec<String>, Vec<String>) = namespaces
+        .into_iter()
+        .partition(|it| rest(intent, it) == json!({}));
+    let close = |name: &str, subject: &Value| {
         let everybody = json!([{"namespaces": {}}]);
         let everywhere = json!([{"namespaces": {}}, {"networks": ["0.0.0.0/0", "::/0"]}]);
         let rules = json!({
             "ingress": [{"name": "nobody", "action": "Deny", "from": everybody}],
             "egress": [{"name": "nowhere", "action": "Deny", "to": everywhere}],
         });
-        policies.push(policy(
-            "zones-closed",
-            "Baseline",
-            &json!({"namespaces": called(&namespaces)}),
-            &rules,
-        ));
+        policy(&format!("{PREFIX}{name}"), "Baseline", subject, &rules)
+    };
+    if !whole.is_empty() {
+        let subject = json!({"namespaces": called(&whole)});
+        policies.push(close("zones-closed", &subject));
+    }
+    for namespace in parts {
+        let pods = rest(intent, &namespace);
+        let selector = called(&[namespace]);
+        let subject = json!({"pods": {"namespaceSelector": selector, "podSelector": pods}});
+        policies.push(close("zones-closed-but-dns", &subject));
     }
     policies
 }

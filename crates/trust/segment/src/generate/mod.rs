@@ -13,7 +13,7 @@ mod prove;
 use casemate_document::yaml;
 use serde_json::Value;
 
-use crate::intent::Intent;
+use crate::intent::{Intent, Members};
 
 pub use prove::{Flaw, prove};
 
@@ -41,6 +41,15 @@ pub struct GenerateError {
 /// # Errors
 /// Where a flow cannot be said as a policy.
 pub fn policies(intent: &Intent) -> Result<Policies, GenerateError> {
+    let is_outside = |at: usize| intent.zones[at].members == Members::Outside;
+    let mut flows = intent.flows.iter();
+    let outer = flows.find(|it| is_outside(it.from) || is_outside(it.to));
+    if let Some(flow) = outer.filter(|_| intent.cluster.is_empty()) {
+        return Err(GenerateError {
+            line: flow.line,
+            message: "say under `cluster` which addresses pods, Services and nodes have: some network plugins hold blocks of addresses against pods as well".to_owned(),
+        });
+    }
     Ok(Policies {
         network: network::policies(intent)?,
         guards: guards::policies(intent),
@@ -55,5 +64,7 @@ pub fn to_yaml(objects: &[Value]) -> String {
 
 /// Marks what was written here, so that it can be found and pruned.
 const MANAGED: (&str, &str) = ("app.kubernetes.io/managed-by", "casemate");
+/// Begins the names of all policies, so that none has the name of one that somebody wrote.
+const PREFIX: &str = "casemate-";
 /// On every namespace (KEP-2161).
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{GenerateError, MANAGED, NAME_LABEL};
+use super::{GenerateError, MANAGED, NAME_LABEL, PREFIX};
 use crate::{
     Addresses, Connections, Direction,
     intent::{Intent, Members},
@@ -22,15 +22,39 @@ pub(super) fn policies(intent: &Intent) -> Result<Vec<Value>, GenerateError> {
         for namespace in namespaces {
             held.insert(namespace);
             let selector = labelled(labels);
-            let name = format!("zone-{}", intent.zones[zone].name);
+            let name = format!("{PREFIX}zone-{}", intent.zones[zone].name);
             policies.push(policy(&name, namespace, &selector, &ingress, &egress));
         }
     }
     // Whoever is in no zone yet neither calls nor is called.
-    let rest = held
-        .into_iter()
-        .map(|it| policy("default-deny", it, &json!({}), &[], &[]));
-    Ok(rest.chain(policies).collect())
+    let denied = held.into_iter().map(|it| {
+        policy(
+            &format!("{PREFIX}default-deny"),
+            it,
+            &rest(intent, it),
+            &[],
+            &[],
+        )
+    });
+    Ok(denied.chain(policies).collect())
+}
+
+/// Who is held in a namespace of zones: all pods but those of the cluster's DNS, which is for all.
+pub(super) fn rest(intent: &Intent, namespace: &str) -> Value {
+    let governed: BTreeSet<usize> = intent.governed().collect();
+    let zones = intent.zones.iter().enumerate();
+    let mut free = zones.filter_map(|(at, zone)| match &zone.members {
+        Members::Pods { namespaces, labels } if !governed.contains(&at) => {
+            let is_here = namespaces.iter().any(|it| it == namespace);
+            is_here.then_some(labels)
+        }
+        _ => None,
+    });
+    let Some(labels) = free.next() else {
+        return json!({});
+    };
+    let not = |(key, value): (&String, &String)| json!({"key": key, "operator": "NotIn", "values": [value]});
+    json!({"matchExpressions": labels.iter().map(not).collect::<Vec<_>>()})
 }
 
 fn policy(name: &str, namespace: &str, pods: &Value, ingress: &[Value], egress: &[Value]) -> Value {
@@ -64,6 +88,10 @@ fn rules(intent: &Intent, zone: usize, direction: Direction) -> Result<Vec<Value
             line: intent.line_of(from, to).unwrap_or(intent.zones[zone].line),
             message: "where the ingress controller runs is not said: declare its pods as a zone, and let the flow be from that".to_owned(),
         })?;
+        if peers.is_empty() {
+            // A rule without peers would be about everybody.
+            continue;
+        }
         match rules.iter_mut().find(|(it, _)| *it == declared) {
             Some((_, all)) => all.extend(peers),
             None => rules.push((declared, peers)),
@@ -117,24 +145,26 @@ pub(super) fn called(namespaces: &[String]) -> Value {
     }
 }
 
-/// All addresses but those of other zones and of the cluster.
+/// All addresses but those of other zones and of the cluster; of IPv6 where the declaration has some.
 fn outside(intent: &Intent) -> Vec<Value> {
     let others = intent.zones.iter().filter_map(|it| match &it.members {
         Members::Addresses(addresses) => Some(addresses),
         Members::Pods { .. } | Members::Outside | Members::Controller => None,
     });
     let others = others.fold(intent.cluster.clone(), |all, it| all.union(it));
-    let of_family = |whole: &Addresses, cidr: &str| {
+    let of_family = |(whole, cidr): (Addresses, &str)| {
         let except = whole.intersection(&others).blocks();
         match except.is_empty() {
             true => json!({"ipBlock": {"cidr": cidr}}),
             false => json!({"ipBlock": {"cidr": cidr, "except": except}}),
         }
     };
-    vec![
-        of_family(&Addresses::all_v4(), "0.0.0.0/0"),
-        of_family(&Addresses::all_v6(), "::/0"),
-    ]
+    let mut families = vec![(Addresses::all_v4(), "0.0.0.0/0")];
+    if intent.has_v6() {
+        families.push((Addresses::all_v6(), "::/0"));
+    }
+    families.retain(|(whole, _)| !others.includes(whole));
+    families.into_iter().map(of_family).collect()
 }
 
 /// Nothing where all are meant.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use casemate_posture::Truth;
 
 use super::{Intent, METADATA};
-use crate::{Analysis, Bounds, Connections, Endpoint, TooLarge};
+use crate::{Analysis, Bounds, Connections, Endpoint, TooLarge, entry::sent};
 
 /// Something that is not as it is declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,10 @@ pub struct Violation {
     pub connections: Connections,
     /// The endpoints between which it is so, as [`Analysis::endpoint`] takes them; never none. Where it is
     /// about a workload alone, that twice.
+    /// The first [`MAX_PAIRS`] of them.
     pub pairs: Vec<(usize, usize)>,
+    /// How many pairs there are.
+    pub count: usize,
     /// The line of the flow that is not kept, from 1.
     pub line: Option<u64>,
 }
@@ -70,13 +73,13 @@ pub fn check(intent: &Intent, analysis: &Analysis) -> Result<Vec<Violation>, Too
                 .zones
                 .iter()
                 .any(|zone| matches!(zone.selects(workload), Truth::Unknown(_)));
-            let way = (ViolationKind::Unplaced, !may_be, None, None);
+            let way = (ViolationKind::Unplaced, !may_be, None, None, None);
             found.add(way, &Connections::default(), (at, at));
         }
     }
     passing(intent, analysis, &zones, &mut found)?;
     accounts(intent, analysis, &zones, &mut found);
-    Ok(found.violations(intent))
+    Ok(found.violations())
 }
 
 /// What passes and is not declared, and the other way round.
@@ -87,11 +90,17 @@ fn passing(
     found: &mut Found,
 ) -> Result<(), TooLarge> {
     let all = analysis.passing()?;
+    // Who says nothing of IPv6 lets a flow to `outside` be there or not.
+    let is_left_open = |at: usize| match analysis.endpoint(at) {
+        Endpoint::Outside(it) => it.has_v6() && !intent.has_v6(),
+        Endpoint::Workload(_) | Endpoint::Controller => false,
+    };
+    let left_open: Vec<bool> = analysis.places().map(is_left_open).collect();
     // Endpoints of one class and zone have the same fate.
     let mut groups = HashMap::new();
     let of = |at| {
         let controller = matches!(analysis.endpoint(at), Endpoint::Controller);
-        (all.class(at), zones[at], controller)
+        (all.class(at), zones[at], controller, left_open[at])
     };
     let group: Vec<usize> = analysis
         .places()
@@ -100,10 +109,12 @@ fn passing(
             *groups.entry(of(at)).or_insert(next)
         })
         .collect();
-    let governed: Vec<usize> = intent.governed().collect();
+    let mut governed = vec![false; intent.zones.len()];
+    intent.governed().for_each(|at| governed[at] = true);
+    let declared = intent.table();
     // It answers, and opens no connection.
     let metadata = intent.zone(METADATA);
-    let is_governed = |zone: Option<usize>| zone.is_some_and(|it| governed.contains(&it));
+    let is_governed = |zone: Option<usize>| zone.is_some_and(|it| governed[it]);
     let mut kept: HashMap<Pair, Vec<Wrong>> = HashMap::new();
     for from in analysis.places() {
         let is_sent = matches!(analysis.endpoint(from), Endpoint::Controller);
@@ -112,14 +123,27 @@ fn passing(
             if is_silent || (!is_governed(zones[from]) && !is_governed(zones[to])) {
                 continue;
             }
-            let Some(passing) = all.between(from, to) else {
+            let passing = match from == to {
+                true => all.within(from),
+                false => all.between(from, to),
+            };
+            let Some(passing) = passing else {
                 continue;
             };
             let compare = || {
                 let ends = zones[from].zip(zones[to]);
-                let meant =
-                    ends.map_or_else(Connections::default, |(from, to)| intent.declared(from, to));
-                compare(&passing, &meant)
+                let meant = ends.and_then(|ends| declared.get(&ends));
+                let meant = meant.cloned().unwrap_or_default();
+                let mut needed = Bounds::exact(meant.clone());
+                if is_sent {
+                    // What nothing sends through the controller is not stopped by policies.
+                    let sent = sent(&analysis.ways_to(to).collect::<Vec<_>>());
+                    needed = needed.intersection(&sent);
+                }
+                if left_open[from] || left_open[to] {
+                    needed = Bounds::default();
+                }
+                compare(&passing, &meant, &needed)
             };
             // What comes through the controller is of each workload its own.
             let wrong = match is_sent {
@@ -127,7 +151,9 @@ fn passing(
                 false => &*kept.entry((group[from], group[to])).or_insert_with(compare),
             };
             for (kind, is_sure, connections) in wrong {
-                let way = (*kind, *is_sure, zones[from], zones[to]);
+                let ends = zones[from].zip(zones[to]);
+                let line = ends.and_then(|(from, to)| intent.line_of(from, to));
+                let way = (*kind, *is_sure, zones[from], zones[to], line);
                 found.add(way, connections, (from, to));
             }
         }
@@ -135,11 +161,17 @@ fn passing(
     Ok(())
 }
 
-fn compare(passing: &Bounds<Connections>, meant: &Connections) -> Vec<Wrong> {
+/// What passes against what may, and against what has to.
+fn compare(
+    passing: &Bounds<Connections>,
+    meant: &Connections,
+    needed: &Bounds<Connections>,
+) -> Vec<Wrong> {
     let surely = passing.least.difference(meant);
     let maybe = passing.most.difference(meant).difference(&surely);
-    let blocked = meant.difference(&passing.most);
-    let perhaps = meant.difference(&passing.least).difference(&blocked);
+    let blocked = needed.least.difference(&passing.most);
+    let perhaps = needed.most.difference(&passing.least);
+    let perhaps = perhaps.difference(&blocked);
     let mut wrong = vec![
         (ViolationKind::Undeclared, true, surely),
         (ViolationKind::Undeclared, false, maybe),
@@ -153,21 +185,43 @@ fn compare(passing: &Bounds<Connections>, meant: &Connections) -> Vec<Wrong> {
 fn accounts(intent: &Intent, analysis: &Analysis, zones: &[Option<usize>], found: &mut Found) {
     for flow in intent.flows.iter().filter(|it| !it.accounts.is_empty()) {
         for (at, workload) in analysis.cluster().workloads.iter().enumerate() {
-            let full = format!("{}/{}", workload.namespace, workload.account);
-            let is_meant = |name: &String| *name == workload.account || *name == full;
-            if zones[at] == Some(flow.from) && !flow.accounts.iter().any(is_meant) {
-                let way = (ViolationKind::Account, true, Some(flow.from), Some(flow.to));
+            if zones[at] != Some(flow.from) {
+                continue;
+            }
+            let account = workload.account.clone().ok();
+            let is_meant = account.as_ref().is_some_and(|account| {
+                let full = format!("{}/{account}", workload.namespace);
+                flow.accounts.iter().any(|it| it == account || *it == full)
+            });
+            if !is_meant {
+                let (from, to) = (Some(flow.from), Some(flow.to));
+                let is_sure = account.is_some();
+                let way = (ViolationKind::Account, is_sure, from, to, Some(flow.line));
                 found.add(way, &Connections::default(), (at, at));
             }
         }
     }
 }
 
-type Way = (ViolationKind, bool, Option<usize>, Option<usize>);
+/// In which way, whether for sure, from and to which zones, and the line of their flow.
+type Way = (
+    ViolationKind,
+    bool,
+    Option<usize>,
+    Option<usize>,
+    Option<u64>,
+);
 
 /// Pairs of endpoints by what is wrong with them.
 #[derive(Default)]
-struct Found(BTreeMap<Way, Vec<(Connections, Vec<Pair>)>>);
+struct Found(BTreeMap<Way, Alike>);
+
+/// Pairs by the connections that are wrong, in the order in which they are found.
+#[derive(Default)]
+struct Alike {
+    places: HashMap<Connections, usize>,
+    found: Vec<(Connections, Vec<Pair>, usize)>,
+}
 
 /// A source and a destination.
 type Pair = (usize, usize);
@@ -178,23 +232,34 @@ type Wrong = (ViolationKind, bool, Connections);
 impl Found {
     fn add(&mut self, way: Way, connections: &Connections, pair: Pair) {
         let alike = self.0.entry(way).or_default();
-        match alike.iter_mut().find(|(it, _)| it == connections) {
-            Some((_, pairs)) => pairs.push(pair),
-            None => alike.push((connections.clone(), vec![pair])),
+        let place = match alike.places.get(connections) {
+            Some(place) => *place,
+            None => {
+                let place = alike.found.len();
+                alike.places.insert(connections.clone(), place);
+                alike.found.push((connections.clone(), Vec::new(), 0));
+                place
+            }
+        };
+        let (_, pairs, count) = &mut alike.found[place];
+        *count += 1;
+        if pairs.len() < MAX_PAIRS {
+            pairs.push(pair);
         }
     }
 
-    fn violations(self, intent: &Intent) -> Vec<Violation> {
+    fn violations(self) -> Vec<Violation> {
         let mut violations = Vec::new();
-        for ((kind, is_sure, from, to), alike) in self.0 {
-            let line = from.zip(to).and_then(|(from, to)| intent.line_of(from, to));
-            violations.extend(alike.into_iter().map(|(connections, pairs)| Violation {
+        for ((kind, is_sure, from, to, line), alike) in self.0 {
+            let found = alike.found.into_iter();
+            violations.extend(found.map(|(connections, pairs, count)| Violation {
                 kind,
                 is_sure,
                 from,
                 to,
                 connections,
                 pairs,
+                count,
                 line,
             }));
         }
@@ -203,3 +268,6 @@ impl Found {
         violations
     }
 }
+
+/// Of more pairs that are wrong in one way only the number is kept.
+pub const MAX_PAIRS: usize = 1_000;

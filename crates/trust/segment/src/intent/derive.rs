@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{DNS, Flow, Intent, Members, OUTSIDE, Zone, read};
+use super::{DNS, Flow, Intent, Members, OUTSIDE, Zone, always_exists, read};
 use crate::{
     Analysis, Connections, Direction, Endpoint, TooLarge, Workload,
     observed::{Party, Seen},
@@ -52,12 +52,12 @@ fn zoned(analysis: &Analysis) -> Intent {
         ..Intent::default()
     };
     let dns = read::dns();
-    if let Some(zone) = intent
-        .zones
-        .iter_mut()
-        .find(|it| read::shared(it, &dns).is_some())
-    {
-        zone.name = DNS.to_owned();
+    let mut workloads = analysis.cluster().workloads.iter();
+    if let Some(workload) = workloads.find(|it| dns.selects(it).is_yes()) {
+        let mut zones = intent.zones.iter_mut();
+        if let Some(zone) = zones.find(|it| it.selects(workload).is_yes()) {
+            zone.name = DNS.to_owned();
+        }
     }
     read::always(&mut intent);
     intent
@@ -72,7 +72,7 @@ fn with_flows(mut intent: Intent, flows: Flows) -> Intent {
         line: 0,
     };
     intent.flows = flows.into_iter().map(flow).collect();
-    // It is only refused where DNS is in some zone, which has that name then.
+    // Where the pods of DNS may be in some zone, nobody knows which flows are about names.
     let _ = read::names(&mut intent);
     intent
 }
@@ -106,7 +106,11 @@ fn configured(intent: &Intent, analysis: &Analysis) -> Result<Flows, TooLarge> {
             let is_said = matches!(analysis.endpoint(from), Endpoint::Controller)
                 || is_held[from][1]
                 || is_held[to][0];
-            if let Some(passing) = all.between(from, to).filter(|_| is_said) {
+            let passing = match from == to {
+                true => all.within(from),
+                false => all.between(from, to),
+            };
+            if let Some(passing) = passing.filter(|_| is_said) {
                 add(from, to, &passing.least);
             }
         }
@@ -166,7 +170,11 @@ fn zones(workloads: &[Workload]) -> Vec<Zone> {
 
 /// A name that no zone has yet.
 fn name(wish: &str, namespace: &str, taken: &[Zone]) -> String {
-    let is_free = |name: &str| read::is_name(name) && taken.iter().all(|it| it.name != name);
+    // The name of the cluster's DNS is given to no other.
+    let is_kept = |name: &str| always_exists(name) || name == DNS;
+    let is_free = |name: &str| {
+        read::is_name(name) && !is_kept(name) && taken.iter().all(|it| it.name != name)
+    };
     let plain = |text: &str| {
         let plain = text.chars().map(|it| match it.to_ascii_lowercase() {
             it if it.is_ascii_alphanumeric() => it,
@@ -185,7 +193,12 @@ fn name(wish: &str, namespace: &str, taken: &[Zone]) -> String {
         numbered
             .take(taken.len() + 2)
             .find(|it| is_free(it))
-            .unwrap_or_else(|| format!("zone-{}", taken.len()))
+            .or_else(|| {
+                (0..=taken.len())
+                    .map(|it| format!("zone-{it}"))
+                    .find(|it| is_free(it))
+            })
+            .unwrap_or_default()
     })
 }
 

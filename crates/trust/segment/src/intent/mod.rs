@@ -23,13 +23,17 @@ mod derive;
 mod read;
 mod write;
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use casemate_posture::{Fact, Truth};
 
 use crate::{Addresses, Assumptions, Connections, Endpoint, Workload, observed::Party};
 
-pub use check::{Violation, ViolationKind, check};
+pub use check::{MAX_PAIRS, Violation, ViolationKind, check};
 pub use derive::{derive, observe};
 pub use read::IntentError;
 pub use write::to_yaml;
@@ -120,11 +124,32 @@ impl Intent {
                 }
                 Members::Addresses(_) | Members::Outside | Members::Controller => false,
             }),
+            Party::Other(_) => None,
             Party::Address(address) => {
                 let address = Addresses::of_address(address)?;
                 self.zone_of(&Endpoint::Outside(Cow::Owned(address)))
             }
         }
+    }
+
+    /// What may pass, from which zone to which.
+    pub(crate) fn table(&self) -> HashMap<(usize, usize), Connections> {
+        let mut table: HashMap<_, Connections> = HashMap::new();
+        for flow in &self.flows {
+            let here = table.entry((flow.from, flow.to)).or_default();
+            *here = here.union(&flow.connections);
+        }
+        table
+    }
+
+    /// Whether it says anything of IPv6: where the cluster has such addresses, or some zone has. Without,
+    /// `outside` means those of IPv4.
+    pub(crate) fn has_v6(&self) -> bool {
+        let of_zone = |zone: &Zone| match &zone.members {
+            Members::Addresses(it) => !always_exists(&zone.name) && it.has_v6(),
+            Members::Pods { .. } | Members::Outside | Members::Controller => false,
+        };
+        self.cluster.has_v6() || self.zones.iter().any(of_zone)
     }
 
     /// What may pass from one zone to another; the places are those of the zones.
@@ -141,8 +166,8 @@ impl Intent {
         let flow = self
             .flows
             .iter()
-            .find(|it| (it.from, it.to) == (from, to))?;
-        Some(flow.line).filter(|line| *line > 0)
+            .find(|it| (it.from, it.to) == (from, to) && it.line > 0)?;
+        Some(flow.line)
     }
 
     /// The places of the zones whose pods are held to what is declared: not those of the cluster's DNS, unless
@@ -211,7 +236,7 @@ impl fmt::Display for Zone {
     }
 }
 
-/// The cluster's DNS, where no zone of that name is declared: the labels are those of every distribution.
+/// The cluster's DNS, where no zone of that name is declared.
 const DNS: &str = "dns";
 /// Where clouds tell a machine, and whoever runs on it, who it is: credentials included.
 pub(crate) const METADATA: &str = "metadata";

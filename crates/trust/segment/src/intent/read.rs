@@ -1,14 +1,14 @@
 //! `zones.yaml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_document::{
-    Limits, Lines, Node, Span, decode,
+    Limits, Lines, Node, Span, Value, decode,
     yaml::{self, Dialect},
 };
 
 use super::{CONTROLLER, DNS, Flow, Intent, METADATA, Members, OUTSIDE, Zone, always_exists};
-use crate::{Addresses, Connections, Protocol};
+use crate::{Addresses, Connections, Protocol, addresses::metadata};
 
 /// Why a declaration is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +56,7 @@ fn intent(root: &Node, line: &dyn Fn(Span) -> u64) -> Result<Intent> {
     fields(root, &["zones", "flows", "dns", "cluster"])?;
     let mut intent = Intent {
         cluster: match root.get("cluster") {
-            Some(blocks) => addresses(blocks)?,
+            Some(blocks) => addresses(blocks)?.difference(&metadata()),
             None => Addresses::default(),
         },
         ..Intent::default()
@@ -69,6 +69,14 @@ fn intent(root: &Node, line: &dyn Fn(Span) -> u64) -> Result<Intent> {
         .ok_or_else(|| wrong(zones, "`zones` is a map from names to zones"))?;
     for entry in declared.entries() {
         let members = members(&entry.key, &entry.value)?;
+        if let Members::Addresses(it) = &members {
+            let both = it.intersection(&intent.cluster);
+            if !both.is_empty() {
+                let name = &entry.key;
+                let message = format!("the zone {name} is outside, and `cluster` has {both} too");
+                return Err((entry.key_span, message));
+            }
+        }
         intent.zones.push(Zone {
             name: entry.key.to_string(),
             members,
@@ -83,6 +91,10 @@ fn intent(root: &Node, line: &dyn Fn(Span) -> u64) -> Result<Intent> {
         None => true,
     };
     always(&mut intent);
+    // Before the flows, which may name it.
+    if is_dns_meant {
+        dns_zone(&mut intent).map_err(|message| (zones.span, message))?;
+    }
     for node in list(root, "flows")? {
         flows(node, line(node.span), &mut intent)?;
     }
@@ -110,7 +122,17 @@ fn members(name: &str, node: &Node) -> Result<Members> {
     fields(node, &["namespaces", "pods", "addresses"])?;
     match (node.get("namespaces"), node.get("addresses")) {
         (Some(_), None) => {
-            let namespaces = texts(node, "namespaces")?;
+            let named = texts(node, "namespaces")?;
+            if let Some(name) = named.iter().find(|it| !is_namespace(it)) {
+                let rule = "1 to 63 of a-z, 0-9 and - inside";
+                return Err(wrong(
+                    node,
+                    &format!("`{name}` is no name of a namespace: {rule}"),
+                ));
+            }
+            let mut seen = BTreeSet::new();
+            let each = named.iter().filter(|it| seen.insert(*it));
+            let namespaces: Vec<String> = each.cloned().collect();
             if namespaces.is_empty() {
                 return Err(wrong(node, "`namespaces` names none"));
             }
@@ -149,6 +171,37 @@ pub(super) fn is_name(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
+/// A label of RFC 1123.
+fn is_namespace(name: &str) -> bool {
+    let is_inside = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+    name.len() <= 63 && is_framed(name, is_inside, |it| it == b'-')
+}
+
+/// `app`, `app.kubernetes.io/name`.
+fn is_label(key: &str) -> bool {
+    let (prefix, name) = match key.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, key),
+    };
+    let is_prefix = |it: &str| it.len() <= 253 && it.split('.').all(is_namespace);
+    prefix.is_none_or(is_prefix) && !name.is_empty() && is_value(name)
+}
+
+/// What a label may be: nothing, or up to 63 letters, digits, `-`, `_` and `.` inside.
+fn is_value(value: &str) -> bool {
+    let is_between = |it| matches!(it, b'-' | b'_' | b'.');
+    let is_plain = |it: u8| it.is_ascii_alphanumeric();
+    value.is_empty() || (value.len() <= 63 && is_framed(value, is_plain, is_between))
+}
+
+/// Whether it begins and ends with some characters, and has no others but those and some more.
+fn is_framed(text: &str, ends: impl Fn(u8) -> bool, between: impl Fn(u8) -> bool) -> bool {
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(|it| ends(*it))
+        && bytes.last().is_some_and(|it| ends(*it))
+        && bytes.iter().all(|it| ends(*it) || between(*it))
+}
+
 fn labels(node: &Node) -> Result<BTreeMap<String, String>> {
     let Some(pods) = node.get("pods") else {
         return Ok(BTreeMap::new());
@@ -157,7 +210,12 @@ fn labels(node: &Node) -> Result<BTreeMap<String, String>> {
         .as_map()
         .ok_or_else(|| wrong(pods, "`pods` is a map of labels"))?;
     let label = |entry: &casemate_document::Entry| {
-        Ok((entry.key.to_string(), text(&entry.value)?.to_owned()))
+        let value = text(&entry.value)?;
+        if !is_label(&entry.key) || !is_value(value) {
+            let message = format!("`{}: {value}` is no label of Kubernetes", entry.key);
+            return Err((entry.key_span, message));
+        }
+        Ok((entry.key.to_string(), value.to_owned()))
     };
     map.entries().iter().map(label).collect()
 }
@@ -228,16 +286,9 @@ pub(super) fn always(intent: &mut Intent) {
     }
 }
 
-/// AWS, Azure, Google and OpenStack use the first; AWS the second as well.
-fn metadata() -> Addresses {
-    let all = ["169.254.169.254", "fd00:ec2::254"].into_iter();
-    let all = all.filter_map(Addresses::of_address);
-    all.fold(Addresses::default(), |all, it| all.union(&it))
-}
-
 fn flows(node: &Node, line: u64, intent: &mut Intent) -> Result<()> {
     fields(node, &["from", "to", "ports", "as"])?;
-    let zones = |key: &str| -> Result<Vec<usize>> {
+    let zones = |key: &str| -> Result<BTreeSet<usize>> {
         let named = node
             .get(key)
             .ok_or_else(|| wrong(node, &format!("a flow says `{key}`")))?;
@@ -252,9 +303,16 @@ fn flows(node: &Node, line: u64, intent: &mut Intent) -> Result<()> {
                 )
             })
         };
+        if nodes.is_empty() {
+            return Err(wrong(named, &format!("`{key}` names no zone")));
+        }
         nodes.into_iter().map(zone).collect()
     };
     let (from, to) = (zones("from")?, zones("to")?);
+    if intent.flows.len() + from.len().saturating_mul(to.len()) > MAX_FLOWS {
+        let message = format!("more than {MAX_FLOWS} flows, counting each from one zone to one");
+        return Err(wrong(node, &message));
+    }
     let connections = match node.get("ports") {
         Some(_) => list(node, "ports")?
             .iter()
@@ -268,11 +326,23 @@ fn flows(node: &Node, line: u64, intent: &mut Intent) -> Result<()> {
         ));
     }
     let accounts = texts(node, "as")?;
+    if node.get("as").is_some() && accounts.is_empty() {
+        let message = "`as` names no service account; without `as` any is meant";
+        return Err(wrong(node, message));
+    }
     for &from in &from {
         for &to in &to {
             let is_inside = |at: usize| matches!(intent.zones[at].members, Members::Pods { .. });
             if intent.zones[from].name == METADATA {
                 return Err(wrong(node, "`metadata` answers, and opens no connection"));
+            }
+            if intent.zones[to].members == Members::Controller {
+                let message = "the ingress controller sends what Ingresses say; to let something reach it, declare its pods as a zone";
+                return Err(wrong(node, message));
+            }
+            if !accounts.is_empty() && !is_inside(from) {
+                let message = "`as` is of workloads, and where this flow is from are none";
+                return Err(wrong(node, message));
             }
             if !is_inside(from) && !is_inside(to) {
                 return Err(wrong(node, "neither end of this flow is in the cluster"));
@@ -321,7 +391,7 @@ fn ports(node: &Node) -> Result<Connections> {
     Ok(Connections::of(protocol, first, last))
 }
 
-/// The cluster's DNS, as every distribution labels it.
+/// The cluster's DNS, as kubeadm and the managed services label it. Others are declared as a zone `dns`.
 pub(super) fn dns() -> Zone {
     Zone {
         name: DNS.to_owned(),
@@ -338,22 +408,25 @@ pub(super) fn asking() -> Connections {
     Connections::of(Protocol::Udp, 53, 53).union(&Connections::of(Protocol::Tcp, 53, 53))
 }
 
+/// The place of the zone of the cluster's DNS, which is added where none is declared.
+fn dns_zone(intent: &mut Intent) -> std::result::Result<usize, String> {
+    if let Some(at) = intent.zone(DNS) {
+        return Ok(at);
+    }
+    let dns = dns();
+    if let Some(zone) = intent.zones.iter().find(|it| shared(it, &dns).is_some()) {
+        return Err(format!(
+            "the pods of the cluster's DNS may be in the zone {zone}: declare a zone `dns` for them, or say `dns: false`"
+        ));
+    }
+    intent.zones.push(dns);
+    Ok(intent.zones.len() - 1)
+}
+
 /// Everybody may ask for names.
 pub(super) fn names(intent: &mut Intent) -> std::result::Result<(), String> {
     let is_pods = |zone: &Zone| matches!(zone.members, Members::Pods { .. });
-    let dns = match intent.zone(DNS) {
-        Some(at) => at,
-        None => {
-            let dns = dns();
-            if let Some(zone) = intent.zones.iter().find(|it| shared(it, &dns).is_some()) {
-                return Err(format!(
-                    "the pods of the cluster's DNS may be in the zone {zone}: declare a zone `dns` for them, or say `dns: false`"
-                ));
-            }
-            intent.zones.push(dns);
-            intent.zones.len() - 1
-        }
-    };
+    let dns = dns_zone(intent)?;
     let sources = (0..intent.zones.len()).filter(|at| *at != dns && is_pods(&intent.zones[*at]));
     for from in sources.collect::<Vec<_>>() {
         let connections = asking();
@@ -401,10 +474,10 @@ fn texts(node: &Node, key: &str) -> Result<Vec<String>> {
 
 /// The items of a list; what is no list is its own only item.
 fn node_list(node: &Node) -> Result<Vec<&Node>> {
-    match (node.items(), node.as_map()) {
-        ([], Some(_)) => Err(wrong(node, "a list is expected")),
-        ([], None) if node.as_str().is_some() || node.as_integer().is_some() => Ok(vec![node]),
-        (items, _) => Ok(items.iter().collect()),
+    match &node.value {
+        Value::List(items) => Ok(items.iter().collect()),
+        Value::String(_) | Value::Integer(_) => Ok(vec![node]),
+        _ => Err(wrong(node, "a list is expected")),
     }
 }
 
@@ -423,6 +496,9 @@ const LIMITS: Limits = Limits {
     nodes: 100_000,
     depth: 20,
 };
+
+/// As many as nobody writes by hand.
+const MAX_FLOWS: usize = 10_000;
 
 /// With what policies put around it, a name of Kubernetes.
 pub(super) const MAX_NAME: usize = 40;
@@ -469,6 +545,41 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_twice_is_read_once() {
+        let intent = read(
+            "zones: {a: {namespaces: [x, x]}}\ncluster: [169.254.0.0/16]\nflows: [{from: [a, a], to: [dns, dns], ports: 80}]",
+        )
+        .expect("one");
+        let of_line = intent.flows.iter().filter(|it| it.line > 0);
+        assert_eq!(of_line.count(), 1);
+        let Members::Pods { namespaces, .. } = &intent.zones[0].members else {
+            panic!("pods");
+        };
+        assert_eq!(*namespaces, ["x"]);
+        assert!(intent.cluster.intersection(&metadata()).is_empty());
+        let dns = intent.zone(DNS).expect("there");
+        assert_eq!(intent.declared(0, dns).to_string(), "TCP 53,80,UDP 53");
+        assert_eq!(intent.line_of(0, dns), Some(3));
+    }
+
+    #[test]
+    fn there_are_no_more_flows_than_somebody_means() {
+        let zones: String = (0..101)
+            .map(|it| format!("  z{it}: {{namespaces: [n{it}]}}\n"))
+            .collect();
+        let all: Vec<String> = (0..101).map(|it| format!("z{it}")).collect();
+        let all = all.join(", ");
+        let told = read(&format!(
+            "zones:\n{zones}flows:\n- {{from: [{all}], to: [{all}]}}"
+        ));
+        let told = told.expect_err("10,201 flows");
+        assert!(
+            told.starts_with("line 104: more than 10000 flows"),
+            "{told}"
+        );
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_line() {
         for (text, expected) in [
             ("", "line 1: 0 documents where one is expected"),
@@ -486,6 +597,44 @@ mod tests {
             ("zones: {a: {}}", "a zone says `namespaces`, or `addresses`"),
             ("zones: {a: {namespaces: []}}", "`namespaces` names none"),
             ("zones: {a: {namespaces: [1]}}", "a text is expected"),
+            ("zones: {a: {namespaces: [X_y]}}", "no name of a namespace"),
+            ("zones: {a: {namespaces: ~}}", "a list is expected"),
+            (
+                "zones: {a: {namespaces: [x], pods: {app: \"a b\"}}}",
+                "`app: a b` is no label of Kubernetes",
+            ),
+            (
+                "cluster: [10.0.0.0/8]\nzones: {a: {addresses: [10.1.0.0/16]}}",
+                "line 2: the zone a is outside, and `cluster` has 10.1.0.0-10.1.255.255 too",
+            ),
+            (
+                "zones: {a: {namespaces: [x]}}\nflows: [{from: a, to: ~}]",
+                "a list is expected",
+            ),
+            (
+                "zones: {a: {namespaces: [x]}}\nflows: [{from: [], to: a}]",
+                "`from` names no zone",
+            ),
+            (
+                "zones: {a: {namespaces: [x]}}\nflows: [{from: a, to: ingress-controller}]",
+                "the ingress controller sends what Ingresses say",
+            ),
+            (
+                "zones: {a: {namespaces: [x]}}\nflows: [{from: a, to: a, as: []}]",
+                "`as` names no service account",
+            ),
+            (
+                "zones: {a: {namespaces: [x]}}\nflows: [{from: a, to: a, as: ~}]",
+                "a list is expected",
+            ),
+            (
+                "zones: {a: {namespaces: [x]}}\nflows: [{from: a, to: a, as: true}]",
+                "a list is expected",
+            ),
+            (
+                "zones: {a: {namespaces: [x]}}\nflows: [{from: outside, to: a, as: [x]}]",
+                "`as` is of workloads",
+            ),
             (
                 "zones: {a: {addresses: [10.0.0.0/33]}}",
                 "neither an address nor a block",

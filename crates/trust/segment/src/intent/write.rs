@@ -20,14 +20,27 @@ pub fn to_yaml(intent: &Intent) -> String {
             let _ = writeln!(text, "  {}: {{{members}}}", style::key(&zone.name));
         }
     }
+    let is_outside = |at: usize| intent.zones[at].members == Members::Outside;
+    if !intent.cluster.is_empty() {
+        let blocks = quoted(&intent.cluster.blocks());
+        let _ = writeln!(text, "cluster: [{blocks}]");
+    } else if intent
+        .flows
+        .iter()
+        .any(|it| is_outside(it.from) || is_outside(it.to))
+    {
+        text.push_str(CLUSTER_WANTED);
+    }
     text.push_str("flows:\n");
     let is_usual = |flow: &&Flow| {
-        let is_dns = intent.dns && intent.zones[flow.to].name == DNS;
-        is_dns && flow.connections == read::asking() && flow.accounts.is_empty()
+        let (from, to) = (&intent.zones[flow.from], &intent.zones[flow.to]);
+        let is_pods = matches!(from.members, Members::Pods { .. }) && from.name != DNS;
+        let is_asking = flow.connections == read::asking() && flow.accounts.is_empty();
+        intent.dns && is_pods && to.name == DNS && is_asking
     };
     let flows: Vec<&Flow> = intent.flows.iter().filter(|it| !is_usual(it)).collect();
     for flow in &flows {
-        let [from, to] = [flow.from, flow.to].map(|at| &intent.zones[at].name);
+        let [from, to] = [flow.from, flow.to].map(|at| style::key(&intent.zones[at].name));
         let ports = ports(&flow.connections);
         let accounts = match flow.accounts.is_empty() {
             true => String::new(),
@@ -94,9 +107,14 @@ fn flow(text: &str) -> String {
         .all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'.' | b'/' | b'_'));
     match is_plain {
         true => style::key(text),
-        false => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+        // What JSON puts between quotes YAML reads as the same.
+        false => serde_json::Value::from(text).to_string(),
     }
 }
+
+/// What nobody but who runs the cluster knows.
+const CLUSTER_WANTED: &str =
+    "# cluster: [10.0.0.0/8]  # say which addresses pods, Services and nodes have\n";
 
 #[cfg(test)]
 mod tests {
@@ -104,8 +122,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_as_the_same() {
-        let text = "zones:\n  a: {namespaces: [x, \"1\"], pods: {app.kubernetes.io/name: \"yes\", k: \"a, b\"}}\n  b: {addresses: [10.0.0.0/9, 2001:db8::/32, 192.0.2.1]}\nflows:\n  - {from: a, to: b, ports: [TCP 80-81, UDP], as: [ns/one, two]}\n  - {from: a, to: outside}\n";
-        for text in [text.to_owned(), format!("{text}dns: false\n")] {
+        let text = "zones:\n  a: {namespaces: [x, \"1\"], pods: {app.kubernetes.io/name: \"yes\", k: \"1.5\"}}\n  \"1\": {namespaces: [n]}\n  b: {addresses: [10.0.0.0/9, 2001:db8::/32, 192.0.2.1]}\nflows:\n  - {from: a, to: b, ports: [TCP 80-81, UDP], as: [ns/one, two]}\n  - {from: a, to: outside}\n  - {from: b, to: dns, ports: [TCP 53, UDP 53]}\n  - {from: \"1\", to: a}\ncluster: [172.16.0.0/12, 2001:db9::/32]\n";
+        let without = text.replace("to: dns", "to: a") + "dns: false\n";
+        for text in [text.to_owned(), without] {
             let intent = Intent::read(text.as_bytes()).expect("one");
             let again = to_yaml(&intent);
             let mut read = Intent::read(again.as_bytes()).expect(&again);
@@ -116,6 +135,7 @@ mod tests {
                 zone.line = other.line;
             }
             assert_eq!(read.zones, intent.zones, "{again}");
+            assert_eq!(read.cluster, intent.cluster, "{again}");
             assert!(
                 intent.flows.iter().all(|it| read.flows.contains(it)),
                 "{again}"

@@ -71,7 +71,13 @@ impl Kind {
             Gap::tell(&spec.get("tier"), "its tier is not known", gaps);
         }
         let priority = match (spec.get("priority").integer(), self.name) {
-            (Fact::Known(priority), _) => Some(priority),
+            (Fact::Known(priority), name) => {
+                if name != "BaselineAdminNetworkPolicy" && !(0..=1000).contains(&priority) {
+                    let why = "a priority is 0 to 1000, and the API server refuses others";
+                    Gap::tell(&spec.get("priority"), why, gaps);
+                }
+                Some(priority)
+            }
             // There is one of them.
             (Fact::Absent, "BaselineAdminNetworkPolicy") => Some(0),
             _ => {
@@ -116,7 +122,7 @@ impl Kind {
             },
             action: self.action(&item.get("action"), gaps),
             origin: item.origin().clone(),
-            peers: all_peers(&item.get(peers), gaps),
+            peers: all_peers(&item.get(peers), direction, gaps),
             ports: self.ports(&item.get(self.ports), gaps),
         };
         Rules {
@@ -153,12 +159,22 @@ impl Kind {
     }
 }
 
-fn all_peers(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {
+fn all_peers(cursor: &Cursor<'_>, direction: Direction, gaps: &mut Vec<Gap>) -> Vec<Peer> {
     let items = listed(cursor);
-    items.iter().map(|it| peer(it, gaps)).collect()
+    items.iter().map(|it| peer(it, direction, gaps)).collect()
 }
 
-fn peer(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Peer {
+fn peer(cursor: &Cursor<'_>, direction: Direction, gaps: &mut Vec<Gap>) -> Peer {
+    let is_said = |keys: &[&str]| keys.iter().filter(|it| is_there(&cursor.get(it))).count();
+    let outer = is_said(&["networks", "nodes", "domainNames"]);
+    if outer > 0 && outer + is_said(&["namespaces", "pods"]) > 1 {
+        let why = "a peer is said in several ways, and one is expected";
+        return Peer::Unknown(Gap::tell(cursor, why, gaps));
+    }
+    if outer > 0 && direction == Direction::Ingress {
+        let why = "what comes in is said by `namespaces` or `pods` alone";
+        return Peer::Unknown(Gap::tell(cursor, why, gaps));
+    }
     if is_there(&cursor.get("networks")) {
         return match networks(&cursor.get("networks")) {
             Ok(addresses) => Peer::Networks(addresses),
@@ -237,6 +253,16 @@ fn port_v1alpha1(cursor: &Cursor<'_>, ports: &mut Ports) -> Option<()> {
 
 fn port_v1alpha2(cursor: &Cursor<'_>, ports: &mut Ports) -> Option<()> {
     let name = cursor.get("destinationNamedPort");
+    let numbered = Protocol::ALL.map(|it| cursor.get(&it.as_str().to_lowercase()));
+    if numbered
+        .iter()
+        .chain([&name])
+        .filter(|it| is_there(it))
+        .count()
+        > 1
+    {
+        return None;
+    }
     if is_there(&name) {
         ports.named.push((None, name.text().ok()?));
         return Some(());

@@ -131,9 +131,15 @@ fn outside(block: &Cursor<'_>) -> Result<Addresses, String> {
     };
     let whole = one(&block.get("cidr"))?;
     let excepted = listed(&block.get("except"));
-    excepted
-        .iter()
-        .try_fold(whole, |left, except| Ok(left.difference(&one(except)?)))
+    excepted.iter().try_fold(whole.clone(), |left, except| {
+        let except = one(except)?;
+        match whole.includes(&except) {
+            true => Ok(left.difference(&except)),
+            false => Err(format!(
+                "{except} is excepted from a block that does not have it"
+            )),
+        }
+    })
 }
 
 fn unknown(cursor: &Cursor<'_>, message: &str, gaps: &mut Vec<Gap>) -> Peer {
@@ -172,6 +178,9 @@ fn port(cursor: &Cursor<'_>, ports: &mut Ports) -> Result<(), String> {
         Fact::Unknown(why) => return Err(format!("a port is not known: {why}")),
     };
     let Some(number) = port.integer().ok() else {
+        if is_there(&last) {
+            return Err("an endPort beside the name of a port".to_owned());
+        }
         ports.named.push((Some(protocol), first));
         return Ok(());
     };
