@@ -12,7 +12,7 @@
 //! `casemate admit review` and the tests ask the very function that the server asks. The gate is the one of `casemate assess`,
 //! asked as `admission`: what checks, constraints and rules say are reasons of one [`Decision`](casemate_core::Decision).
 //!
-//! [`serve`] is the only part with a runtime. A judgement runs on its blocking threads, a bounded number at a time, and within
+//! [`Server`] is the only part with a runtime. A judgement runs on its blocking threads, a bounded number at a time, and within
 //! a deadline; what does not end in time, or panics, is decided by choice ([`OnError`]), and never by accident.
 #![forbid(unsafe_code)]
 
