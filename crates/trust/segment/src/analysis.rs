@@ -434,11 +434,14 @@ pub(crate) struct Passing<'a> {
 }
 
 impl<'a> Passing<'a> {
-    /// What passes from one to another. Nothing is said of two that are the same or both outside, nor of what
-    /// goes to the controller; from it comes what something sends through it.
+    /// What passes from one to another; from a workload to itself, between its pods, and a pod that stands alone
+    /// has no other like it. Nothing is said of two that are both outside, nor of what goes to the controller;
+    /// from it comes what something sends through it.
     pub(crate) fn between(self, from: usize, to: usize) -> Option<Cow<'a, Bounds<Connections>>> {
-        let controller = self.analysis.cluster.workloads.len();
-        if from == to || to == controller || (from >= controller && to > controller) {
+        let workloads = &self.analysis.cluster.workloads;
+        let controller = workloads.len();
+        let is_alone = from == to && workloads.get(from).is_none_or(|it| it.kind == "Pod");
+        if is_alone || to == controller || (from >= controller && to > controller) {
             return None;
         }
         Some(match from == controller {
@@ -448,12 +451,6 @@ impl<'a> Passing<'a> {
             }
             false => Cow::Borrowed(self.relation.between(from, to)),
         })
-    }
-
-    /// What passes between the pods of one workload. A pod that stands alone has no other like it.
-    pub(crate) fn within(self, at: usize) -> Option<Cow<'a, Bounds<Connections>>> {
-        let workload = self.analysis.cluster.workloads.get(at)?;
-        (workload.kind != "Pod").then(|| Cow::Borrowed(self.relation.between(at, at)))
     }
 
     /// The class of an endpoint: nothing tells it from others of the same but names and ways in.

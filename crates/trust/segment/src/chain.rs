@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{Analysis, Edge, TooLarge, analysis::Passing};
+use crate::{Analysis, Bounds, Connections, Edge, TooLarge, analysis::Passing};
 
 impl Analysis {
     /// A shortest way from one of some endpoints to one of others; what stands between is workloads, which
@@ -16,13 +16,13 @@ impl Analysis {
         let all = self.passing()?;
         let (both, others): (Vec<usize>, Vec<usize>) =
             to.iter().copied().partition(|it| from.contains(it));
-        for passes in [surely_passes, may_pass] {
-            let mut steps = self.way(all, from, &others, passes);
+        for of in [least, most] {
+            let mut steps = self.way(all, from, &others, of);
             // To one that is a source as well the way is from another.
             for at in &both {
                 if steps.is_empty() {
                     let rest: Vec<usize> = from.iter().copied().filter(|it| it != at).collect();
-                    steps = self.way(all, &rest, &[*at], passes);
+                    steps = self.way(all, &rest, &[*at], of);
                 }
             }
             if !steps.is_empty() {
@@ -37,7 +37,7 @@ impl Analysis {
         all: Passing<'a>,
         from: &[usize],
         to: &[usize],
-        passes: Passes,
+        of: fn(&Bounds<Connections>) -> &Connections,
     ) -> Vec<Edge<'a>> {
         let mut before: Vec<Option<usize>> = vec![None; self.places().count()];
         let mut todo: VecDeque<usize> = from.iter().copied().collect();
@@ -47,7 +47,11 @@ impl Analysis {
         to.iter().for_each(|at| is_end[*at] = true);
         while let Some(here) = todo.pop_front() {
             for next in self.places() {
-                if seen[next] || !passes(all, here, next) {
+                if seen[next] {
+                    continue;
+                }
+                let passing = all.between(here, next);
+                if passing.is_none_or(|it| of(&it).is_empty()) {
                     continue;
                 }
                 seen[next] = true;
@@ -86,15 +90,12 @@ impl Analysis {
     }
 }
 
-fn surely_passes(all: Passing<'_>, from: usize, to: usize) -> bool {
-    let passing = all.between(from, to);
-    passing.is_some_and(|it| !it.least.is_empty())
+/// What surely passes.
+fn least(it: &Bounds<Connections>) -> &Connections {
+    &it.least
 }
 
-fn may_pass(all: Passing<'_>, from: usize, to: usize) -> bool {
-    let passing = all.between(from, to);
-    passing.is_some_and(|it| !it.most.is_empty())
+/// What may pass.
+fn most(it: &Bounds<Connections>) -> &Connections {
+    &it.most
 }
-
-/// Whether something passes from one to another.
-type Passes = fn(Passing<'_>, usize, usize) -> bool;

@@ -346,4 +346,4 @@ fn part(pod: &Pod<'_>) -> Option<String> {
 }
 
 /// The API server puts it on every namespace (KEP-2161).
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+pub(crate) const NAME_LABEL: &str = "kubernetes.io/metadata.name";

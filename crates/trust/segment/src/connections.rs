@@ -63,6 +63,15 @@ impl Connections {
         Protocol::ALL.into_iter().zip(&self.0)
     }
 
+    /// Its ranges of ports, each with its protocol: the first and the last.
+    pub fn ranges(&self) -> impl Iterator<Item = (Protocol, u16, u16)> {
+        let of_protocol = |(protocol, ports)| {
+            let ranges = Intervals::<u16>::ranges(ports).iter();
+            ranges.map(move |(first, last)| (protocol, *first, *last))
+        };
+        self.ports().flat_map(of_protocol)
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(Intervals::is_empty)

@@ -7,7 +7,7 @@ use casemate_segment::{Edge, Endpoint, Entry};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{possible, read, shown, tell};
+use super::{Passing, possible, read, shown, tell};
 use crate::{
     cli::{Format, Global, segment::List},
     output,
@@ -26,20 +26,6 @@ pub(crate) struct Report {
     ways_in: Vec<WayIn>,
     /// What is not known, with the files and lines.
     gaps: Vec<String>,
-}
-
-/// A pair between which something passes.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Passing {
-    /// The source: `namespace/name[Kind]`, `{ingress-controller}` or addresses.
-    from: String,
-    /// The destination.
-    to: String,
-    /// What surely passes: `All Connections`, `No Connections`, or `TCP 80,8000-8080,UDP 53`.
-    connections: String,
-    /// What may pass at most, where that is more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    possible: Option<String>,
 }
 
 /// An object that opens a way in from outside.
@@ -92,12 +78,6 @@ pub(super) fn run(global: &Global, arguments: &List) -> Result<ExitCode> {
         tell(global, &read.gaps);
         return Ok(ExitCode::SUCCESS);
     }
-    let edge = |it: Edge<'_>| Passing {
-        from: it.from.to_string(),
-        to: it.to.to_string(),
-        connections: it.connections.least.to_string(),
-        possible: possible(&it.connections),
-    };
     let ways = read.analysis.entries().iter();
     let ways = ways.filter(|it| {
         arguments.of.is_empty() || is_meant(&Endpoint::Workload(&cluster.workloads[it.to]))
@@ -114,7 +94,7 @@ pub(super) fn run(global: &Global, arguments: &List) -> Result<ExitCode> {
     output::print_json(&Report {
         schema: "casemate.segment-list/1",
         complete: read.gaps.is_empty(),
-        edges: edges.map(edge).collect(),
+        edges: edges.map(|it| Passing::of(&it)).collect(),
         ways_in: ways.map(way).collect(),
         gaps: read.gaps.clone(),
     })?;

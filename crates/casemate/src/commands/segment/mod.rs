@@ -14,7 +14,11 @@ use anyhow::{Context, Result, bail};
 use casemate_core::{Digest, MemorySource, PathText, Source, Subject, Survey};
 use casemate_inventory::{Entry, Options, each_file};
 use casemate_posture::{PostureSurvey, check::Persona};
-use casemate_segment::{Addresses, Analysis, Assumptions, Bounds, Connections, intent::Intent};
+use casemate_segment::{
+    Addresses, Analysis, Assumptions, Bounds, Connections, Edge, intent::Intent,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::{
     cli::{
@@ -134,6 +138,31 @@ fn shown(connections: &Bounds<Connections>) -> String {
         (true, _) => connections.least.to_string(),
         (false, true) => format!("perhaps {}", connections.most),
         (false, false) => format!("{}, perhaps {}", connections.least, connections.most),
+    }
+}
+
+/// A pair between which something passes.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Passing {
+    /// The source: `namespace/name[Kind]`, `{ingress-controller}` or addresses.
+    from: String,
+    /// The destination.
+    to: String,
+    /// What surely passes: `All Connections`, `No Connections`, or `TCP 80,8000-8080,UDP 53`.
+    connections: String,
+    /// What may pass at most, where that is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    possible: Option<String>,
+}
+
+impl Passing {
+    fn of(edge: &Edge<'_>) -> Self {
+        Self {
+            from: edge.from.to_string(),
+            to: edge.to.to_string(),
+            connections: edge.connections.least.to_string(),
+            possible: possible(&edge.connections),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use casemate_segment::{Analysis, Bounds, Connections, Edge, Effect, Endpoint, En
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Read, possible, read, shown, tell};
+use super::{Passing, Read, possible, read, shown, tell};
 use crate::{
     cli::{Format, Global, segment::Reach},
     output,
@@ -33,23 +33,9 @@ pub(crate) struct Report {
     /// Where nothing surely passes directly: the steps of a shortest way through other workloads, if there is
     /// one, or of one that may be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    through: Vec<Hop>,
+    through: Vec<Passing>,
     /// What is not known, with the files and lines.
     gaps: Vec<String>,
-}
-
-/// A step of a way through several workloads.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Hop {
-    /// Who sends.
-    from: String,
-    /// Who takes.
-    to: String,
-    /// What surely passes.
-    connections: String,
-    /// What may pass at most, where that is more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    possible: Option<String>,
 }
 
 /// One policy or rule that was asked, or what holds where none was.
@@ -168,12 +154,6 @@ fn report(
     proofs: &[Proof<'_>],
     through: &[Edge<'_>],
 ) -> Report {
-    let hop = |it: &Edge<'_>| Hop {
-        from: it.from.to_string(),
-        to: it.to.to_string(),
-        connections: it.connections.least.to_string(),
-        possible: possible(&it.connections),
-    };
     Report {
         schema: "casemate.segment-reach/1",
         reachable: match (connections.least.is_empty(), connections.most.is_empty()) {
@@ -185,7 +165,7 @@ fn report(
         connections: connections.least.to_string(),
         possible: possible(connections),
         proof: proofs.iter().flat_map(told).collect(),
-        through: through.iter().map(hop).collect(),
+        through: through.iter().map(Passing::of).collect(),
         gaps: read.gaps.clone(),
     }
 }

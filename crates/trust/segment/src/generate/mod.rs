@@ -66,5 +66,3 @@ pub fn to_yaml(objects: &[Value]) -> String {
 const MANAGED: (&str, &str) = ("app.kubernetes.io/managed-by", "casemate");
 /// Begins the names of all policies, so that none has the name of one that somebody wrote.
 const PREFIX: &str = "casemate-";
-/// On every namespace (KEP-2161).
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";

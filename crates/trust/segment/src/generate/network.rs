@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{GenerateError, MANAGED, NAME_LABEL, PREFIX};
+use super::{GenerateError, MANAGED, PREFIX};
 use crate::{
-    Addresses, Connections, Direction,
+    Addresses, Connections, Direction, Protocol,
+    cluster::NAME_LABEL,
     intent::{Intent, Members},
 };
 
@@ -172,12 +173,10 @@ fn ports(connections: &Connections) -> Option<Vec<Value>> {
     if connections.is_all() {
         return None;
     }
-    let of_protocol = connections.ports().flat_map(|(protocol, ports)| {
-        ports.ranges().iter().map(move |range| match range {
-            (1, u16::MAX) => json!({"protocol": protocol.as_str()}),
-            (first, last) if first == last => json!({"protocol": protocol.as_str(), "port": first}),
-            (first, last) => json!({"protocol": protocol.as_str(), "port": first, "endPort": last}),
-        })
-    });
-    Some(of_protocol.collect())
+    let port = |(protocol, first, last): (Protocol, u16, u16)| match (first, last) {
+        (1, u16::MAX) => json!({"protocol": protocol.as_str()}),
+        (first, last) if first == last => json!({"protocol": protocol.as_str(), "port": first}),
+        (first, last) => json!({"protocol": protocol.as_str(), "port": first, "endPort": last}),
+    };
+    Some(connections.ranges().map(port).collect())
 }

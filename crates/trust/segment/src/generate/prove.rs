@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Policies, to_yaml};
 use crate::{
     Analysis, Assumptions, Direction, TooLarge,
+    analysis::PeerPlace,
     intent::{Intent, Members, Violation, ViolationKind, check},
 };
 
@@ -43,8 +44,7 @@ pub fn prove(intent: &Intent, policies: &Policies) -> Result<Vec<Flaw>, TooLarge
     };
     let differs = differences(intent, &all)?.into_iter();
     let mut flaws: Vec<Flaw> = differs.map(Flaw::Differs).collect();
-    let needless = needless(intent, &mut alone)?.into_iter();
-    flaws.extend(needless.map(Flaw::Needless));
+    flaws.extend(needless(intent, &mut alone).into_iter().map(Flaw::Needless));
     if let (Ok(guards), false) = (
         stage.under(intent, &policies.guards),
         policies.guards.is_empty(),
@@ -66,12 +66,21 @@ fn differences(intent: &Intent, analysis: &Analysis) -> Result<Vec<Violation>, T
     Ok(violations)
 }
 
-/// The peers without which the same passes.
-fn needless(intent: &Intent, analysis: &mut Analysis) -> Result<Vec<String>, TooLarge> {
+/// The peers without which all that is declared still passes. Only between the pods of a peer's policy and whoever
+/// the peer is something can change, so that only these pairs are decided anew.
+fn needless(intent: &Intent, analysis: &mut Analysis) -> Vec<String> {
+    let declared = intent.table();
     let mut needless = Vec::new();
     for place in analysis.peers() {
+        let pairs = pairs(intent, analysis, &place);
         let peer = analysis.remove_peer(&place);
-        if differences(intent, analysis)?.is_empty() {
+        let is_needed = pairs.iter().any(|&(from, to)| {
+            let zone = |at| intent.zone_of(&analysis.endpoint(at));
+            let meant = zone(from).zip(zone(to)).and_then(|it| declared.get(&it));
+            let passing = analysis.prove(from, to).connections();
+            meant.is_some_and(|it| !passing.most.includes(it))
+        });
+        if !is_needed {
             let policy = &analysis.policies()[place.policy];
             let rule = &policy.rules(place.direction)[place.rule].name;
             let key = match place.direction {
@@ -82,7 +91,32 @@ fn needless(intent: &Intent, analysis: &mut Analysis) -> Result<Vec<String>, Too
         }
         analysis.insert_peer(&place, peer);
     }
-    Ok(needless)
+    needless
+}
+
+/// The sources and destinations that a peer of a rule is about.
+fn pairs(intent: &Intent, analysis: &Analysis, place: &PeerPlace) -> Vec<(usize, usize)> {
+    let policy = &analysis.policies()[place.policy];
+    let peer = &policy.rules(place.direction)[place.rule].peers[place.peer];
+    let matching = analysis.matching();
+    let subjects = analysis.places().filter(|at| {
+        matching
+            .pods(&policy.subject, &analysis.endpoint(*at))
+            .is_yes()
+    });
+    let peers = analysis.places().filter(|at| {
+        let endpoint = analysis.endpoint(*at);
+        !intent.leaves_open(&endpoint) && matching.peer(peer, &endpoint).is_yes()
+    });
+    let peers: Vec<usize> = peers.collect();
+    let pairs = subjects.flat_map(|subject| peers.iter().map(move |peer| (subject, *peer)));
+    let directed = pairs.filter(|(subject, peer)| subject != peer);
+    directed
+        .map(|(subject, peer)| match place.direction {
+            Direction::Ingress => (peer, subject),
+            Direction::Egress => (subject, peer),
+        })
+        .collect()
 }
 
 /// The namespaces of the zones, and in each two pods of each zone.

@@ -20,9 +20,8 @@ pub struct Violation {
     pub to: Option<usize>,
     /// What passes or does not; nothing, where it is not about connections.
     pub connections: Connections,
-    /// The endpoints between which it is so, as [`Analysis::endpoint`] takes them; never none. Where it is
-    /// about a workload alone, that twice.
-    /// The first [`MAX_PAIRS`] of them.
+    /// The endpoints between which it is so, as [`Analysis::endpoint`] takes them: the first [`MAX_PAIRS`] of
+    /// them, and never none. Where it is about a workload alone, that twice.
     pub pairs: Vec<(usize, usize)>,
     /// How many pairs there are.
     pub count: usize,
@@ -90,11 +89,7 @@ fn passing(
     found: &mut Found,
 ) -> Result<(), TooLarge> {
     let all = analysis.passing()?;
-    // Who says nothing of IPv6 lets a flow to `outside` be there or not.
-    let is_left_open = |at: usize| match analysis.endpoint(at) {
-        Endpoint::Outside(it) => it.has_v6() && !intent.has_v6(),
-        Endpoint::Workload(_) | Endpoint::Controller => false,
-    };
+    let is_left_open = |at: usize| intent.leaves_open(&analysis.endpoint(at));
     let left_open: Vec<bool> = analysis.places().map(is_left_open).collect();
     // Endpoints of one class and zone have the same fate.
     let mut groups = HashMap::new();
@@ -115,7 +110,7 @@ fn passing(
     // It answers, and opens no connection.
     let metadata = intent.zone(METADATA);
     let is_governed = |zone: Option<usize>| zone.is_some_and(|it| governed[it]);
-    let mut kept: HashMap<Pair, Vec<Wrong>> = HashMap::new();
+    let mut kept: HashMap<Pair, (Option<u64>, Vec<Wrong>)> = HashMap::new();
     for from in analysis.places() {
         let is_sent = matches!(analysis.endpoint(from), Endpoint::Controller);
         for to in analysis.places() {
@@ -123,11 +118,7 @@ fn passing(
             if is_silent || (!is_governed(zones[from]) && !is_governed(zones[to])) {
                 continue;
             }
-            let passing = match from == to {
-                true => all.within(from),
-                false => all.between(from, to),
-            };
-            let Some(passing) = passing else {
+            let Some(passing) = all.between(from, to) else {
                 continue;
             };
             let compare = || {
@@ -143,17 +134,16 @@ fn passing(
                 if left_open[from] || left_open[to] {
                     needed = Bounds::default();
                 }
-                compare(&passing, &meant, &needed)
+                let line = ends.and_then(|(from, to)| intent.line_of(from, to));
+                (line, compare(&passing, &meant, &needed))
             };
             // What comes through the controller is of each workload its own.
-            let wrong = match is_sent {
+            let (line, wrong) = match is_sent {
                 true => &compare(),
                 false => &*kept.entry((group[from], group[to])).or_insert_with(compare),
             };
             for (kind, is_sure, connections) in wrong {
-                let ends = zones[from].zip(zones[to]);
-                let line = ends.and_then(|(from, to)| intent.line_of(from, to));
-                let way = (*kind, *is_sure, zones[from], zones[to], line);
+                let way = (*kind, *is_sure, zones[from], zones[to], *line);
                 found.add(way, connections, (from, to));
             }
         }

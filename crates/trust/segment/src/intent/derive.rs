@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{DNS, Flow, Intent, Members, OUTSIDE, Zone, always_exists, read};
+use super::{DNS, Flow, Intent, Members, OUTSIDE, Zone, always, always_exists, names};
 use crate::{
     Analysis, Connections, Direction, Endpoint, TooLarge, Workload,
     observed::{Party, Seen},
@@ -51,7 +51,7 @@ fn zoned(analysis: &Analysis) -> Intent {
         zones: zones(&analysis.cluster().workloads),
         ..Intent::default()
     };
-    let dns = read::dns();
+    let dns = always::dns();
     let mut workloads = analysis.cluster().workloads.iter();
     if let Some(workload) = workloads.find(|it| dns.selects(it).is_yes()) {
         let mut zones = intent.zones.iter_mut();
@@ -59,7 +59,7 @@ fn zoned(analysis: &Analysis) -> Intent {
             zone.name = DNS.to_owned();
         }
     }
-    read::always(&mut intent);
+    always::zones(&mut intent);
     intent
 }
 
@@ -73,7 +73,7 @@ fn with_flows(mut intent: Intent, flows: Flows) -> Intent {
     };
     intent.flows = flows.into_iter().map(flow).collect();
     // Where the pods of DNS may be in some zone, nobody knows which flows are about names.
-    let _ = read::names(&mut intent);
+    let _ = always::names(&mut intent);
     intent
 }
 
@@ -106,11 +106,7 @@ fn configured(intent: &Intent, analysis: &Analysis) -> Result<Flows, TooLarge> {
             let is_said = matches!(analysis.endpoint(from), Endpoint::Controller)
                 || is_held[from][1]
                 || is_held[to][0];
-            let passing = match from == to {
-                true => all.within(from),
-                false => all.between(from, to),
-            };
-            if let Some(passing) = passing.filter(|_| is_said) {
+            if let Some(passing) = all.between(from, to).filter(|_| is_said) {
                 add(from, to, &passing.least);
             }
         }
@@ -173,14 +169,14 @@ fn name(wish: &str, namespace: &str, taken: &[Zone]) -> String {
     // The name of the cluster's DNS is given to no other.
     let is_kept = |name: &str| always_exists(name) || name == DNS;
     let is_free = |name: &str| {
-        read::is_name(name) && !is_kept(name) && taken.iter().all(|it| it.name != name)
+        names::is_name(name) && !is_kept(name) && taken.iter().all(|it| it.name != name)
     };
     let plain = |text: &str| {
         let plain = text.chars().map(|it| match it.to_ascii_lowercase() {
             it if it.is_ascii_alphanumeric() => it,
             _ => '-',
         });
-        let text: String = plain.take(read::MAX_NAME - 4).collect();
+        let text: String = plain.take(names::MAX_NAME - 4).collect();
         text.trim_matches('-').to_owned()
     };
     let wishes = [plain(wish), plain(&format!("{namespace}-{wish}"))];

@@ -18,8 +18,10 @@
 //!
 //! Nothing else may pass: not within a zone either, unless a flow says so.
 
+mod always;
 mod check;
 mod derive;
+mod names;
 mod read;
 mod write;
 
@@ -152,6 +154,14 @@ impl Intent {
         self.cluster.has_v6() || self.zones.iter().any(of_zone)
     }
 
+    /// Whether flows to `outside` may be or not be of an endpoint: of IPv6, where nothing is said of that.
+    pub(crate) fn leaves_open(&self, endpoint: &Endpoint<'_>) -> bool {
+        match endpoint {
+            Endpoint::Outside(it) => it.has_v6() && !self.has_v6(),
+            Endpoint::Workload(_) | Endpoint::Controller => false,
+        }
+    }
+
     /// What may pass from one zone to another; the places are those of the zones.
     pub fn declared(&self, from: usize, to: usize) -> Connections {
         let flows = self
@@ -175,7 +185,7 @@ impl Intent {
     pub fn governed(&self) -> impl Iterator<Item = usize> {
         let is_governed = |zone: &Zone| {
             let is_pods = matches!(zone.members, Members::Pods { .. });
-            is_pods && !(self.dns && *zone == read::dns())
+            is_pods && !(self.dns && *zone == always::dns())
         };
         (0..self.zones.len()).filter(move |at| is_governed(&self.zones[*at]))
     }
@@ -209,6 +219,32 @@ impl Zone {
             (Members::Outside, Endpoint::Outside(_))
             | (Members::Controller, Endpoint::Controller) => true,
             _ => false,
+        }
+    }
+
+    /// What may be in both, as far as the declarations show.
+    fn shared(&self, other: &Self) -> Option<String> {
+        match (&self.members, &other.members) {
+            (Members::Addresses(a), Members::Addresses(b)) => {
+                let both = a.intersection(b);
+                (!both.is_empty()).then(|| both.to_string())
+            }
+            (
+                Members::Pods { namespaces, labels },
+                Members::Pods {
+                    namespaces: others,
+                    labels: more,
+                },
+            ) => {
+                let of_both = namespaces.iter().find(|it| others.contains(it));
+                let is_apart = labels
+                    .iter()
+                    .any(|(key, value)| more.get(key).is_some_and(|it| it != value));
+                of_both
+                    .filter(|_| !is_apart)
+                    .map(|it| format!("pods of the namespace {it}"))
+            }
+            _ => None,
         }
     }
 

@@ -7,7 +7,7 @@ use casemate_document::{
     yaml::{self, Dialect},
 };
 
-use super::{CONTROLLER, DNS, Flow, Intent, METADATA, Members, OUTSIDE, Zone, always_exists};
+use super::{Flow, Intent, METADATA, Members, Zone, always, always_exists, names};
 use crate::{Addresses, Connections, Protocol, addresses::metadata};
 
 /// Why a declaration is none.
@@ -67,6 +67,9 @@ fn intent(root: &Node, line: &dyn Fn(Span) -> u64) -> Result<Intent> {
     let declared = zones
         .as_map()
         .ok_or_else(|| wrong(zones, "`zones` is a map from names to zones"))?;
+    if declared.entries().len() > MAX_ZONES {
+        return Err(wrong(zones, &format!("more than {MAX_ZONES} zones")));
+    }
     for entry in declared.entries() {
         let members = members(&entry.key, &entry.value)?;
         if let Members::Addresses(it) = &members {
@@ -90,22 +93,22 @@ fn intent(root: &Node, line: &dyn Fn(Span) -> u64) -> Result<Intent> {
             .ok_or_else(|| wrong(node, "`dns` is true or false"))?,
         None => true,
     };
-    always(&mut intent);
+    always::zones(&mut intent);
     // Before the flows, which may name it.
     if is_dns_meant {
-        dns_zone(&mut intent).map_err(|message| (zones.span, message))?;
+        always::dns_zone(&mut intent).map_err(|message| (zones.span, message))?;
     }
     for node in list(root, "flows")? {
         flows(node, line(node.span), &mut intent)?;
     }
     if is_dns_meant {
-        names(&mut intent).map_err(|message| (zones.span, message))?;
+        always::names(&mut intent).map_err(|message| (zones.span, message))?;
     }
     Ok(intent)
 }
 
 fn members(name: &str, node: &Node) -> Result<Members> {
-    if !is_name(name) {
+    if !names::is_name(name) {
         let rule =
             "it becomes part of the names of policies, so it has 1 to 40 of a-z, 0-9 and - inside";
         return Err(wrong(
@@ -123,7 +126,7 @@ fn members(name: &str, node: &Node) -> Result<Members> {
     match (node.get("namespaces"), node.get("addresses")) {
         (Some(_), None) => {
             let named = texts(node, "namespaces")?;
-            if let Some(name) = named.iter().find(|it| !is_namespace(it)) {
+            if let Some(name) = named.iter().find(|it| !names::is_namespace(it)) {
                 let rule = "1 to 63 of a-z, 0-9 and - inside";
                 return Err(wrong(
                     node,
@@ -160,48 +163,6 @@ fn members(name: &str, node: &Node) -> Result<Members> {
     }
 }
 
-/// Whether a zone may have that name.
-pub(super) fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= MAX_NAME
-        && name
-            .bytes()
-            .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-}
-
-/// A label of RFC 1123.
-fn is_namespace(name: &str) -> bool {
-    let is_inside = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
-    name.len() <= 63 && is_framed(name, is_inside, |it| it == b'-')
-}
-
-/// `app`, `app.kubernetes.io/name`.
-fn is_label(key: &str) -> bool {
-    let (prefix, name) = match key.split_once('/') {
-        Some((prefix, name)) => (Some(prefix), name),
-        None => (None, key),
-    };
-    let is_prefix = |it: &str| it.len() <= 253 && it.split('.').all(is_namespace);
-    prefix.is_none_or(is_prefix) && !name.is_empty() && is_value(name)
-}
-
-/// What a label may be: nothing, or up to 63 letters, digits, `-`, `_` and `.` inside.
-fn is_value(value: &str) -> bool {
-    let is_between = |it| matches!(it, b'-' | b'_' | b'.');
-    let is_plain = |it: u8| it.is_ascii_alphanumeric();
-    value.is_empty() || (value.len() <= 63 && is_framed(value, is_plain, is_between))
-}
-
-/// Whether it begins and ends with some characters, and has no others but those and some more.
-fn is_framed(text: &str, ends: impl Fn(u8) -> bool, between: impl Fn(u8) -> bool) -> bool {
-    let bytes = text.as_bytes();
-    bytes.first().is_some_and(|it| ends(*it))
-        && bytes.last().is_some_and(|it| ends(*it))
-        && bytes.iter().all(|it| ends(*it) || between(*it))
-}
-
 fn labels(node: &Node) -> Result<BTreeMap<String, String>> {
     let Some(pods) = node.get("pods") else {
         return Ok(BTreeMap::new());
@@ -211,7 +172,7 @@ fn labels(node: &Node) -> Result<BTreeMap<String, String>> {
         .ok_or_else(|| wrong(pods, "`pods` is a map of labels"))?;
     let label = |entry: &casemate_document::Entry| {
         let value = text(&entry.value)?;
-        if !is_label(&entry.key) || !is_value(value) {
+        if !names::is_label(&entry.key) || !names::is_value(value) {
             let message = format!("`{}: {value}` is no label of Kubernetes", entry.key);
             return Err((entry.key_span, message));
         }
@@ -237,52 +198,11 @@ fn apart(intent: &Intent) -> std::result::Result<(), String> {
     let Some((last, before)) = intent.zones.split_last() else {
         return Ok(());
     };
-    match before.iter().find_map(|it| Some((it, shared(it, last)?))) {
+    match before.iter().find_map(|it| Some((it, it.shared(last)?))) {
         Some((zone, shared)) => Err(format!(
             "the zones {zone} and {last} may share {shared}; every endpoint is in one"
         )),
         None => Ok(()),
-    }
-}
-
-/// What may be in both.
-pub(super) fn shared(a: &Zone, b: &Zone) -> Option<String> {
-    match (&a.members, &b.members) {
-        (Members::Addresses(a), Members::Addresses(b)) => {
-            let both = a.intersection(b);
-            (!both.is_empty()).then(|| both.to_string())
-        }
-        (
-            Members::Pods { namespaces, labels },
-            Members::Pods {
-                namespaces: others,
-                labels: more,
-            },
-        ) => {
-            let of_both = namespaces.iter().find(|it| others.contains(it));
-            let is_apart = labels
-                .iter()
-                .any(|(key, value)| more.get(key).is_some_and(|it| it != value));
-            of_both
-                .filter(|_| !is_apart)
-                .map(|it| format!("pods of the namespace {it}"))
-        }
-        _ => None,
-    }
-}
-
-/// Adds the zones that always exist.
-pub(super) fn always(intent: &mut Intent) {
-    for (name, members) in [
-        (METADATA, Members::Addresses(metadata())),
-        (CONTROLLER, Members::Controller),
-        (OUTSIDE, Members::Outside),
-    ] {
-        intent.zones.push(Zone {
-            name: name.to_owned(),
-            members,
-            line: 0,
-        });
     }
 }
 
@@ -391,57 +311,6 @@ fn ports(node: &Node) -> Result<Connections> {
     Ok(Connections::of(protocol, first, last))
 }
 
-/// The cluster's DNS, as kubeadm and the managed services label it. Others are declared as a zone `dns`.
-pub(super) fn dns() -> Zone {
-    Zone {
-        name: DNS.to_owned(),
-        members: Members::Pods {
-            namespaces: vec!["kube-system".to_owned()],
-            labels: [("k8s-app".to_owned(), "kube-dns".to_owned())].into(),
-        },
-        line: 0,
-    }
-}
-
-/// What somebody sends who asks for names.
-pub(super) fn asking() -> Connections {
-    Connections::of(Protocol::Udp, 53, 53).union(&Connections::of(Protocol::Tcp, 53, 53))
-}
-
-/// The place of the zone of the cluster's DNS, which is added where none is declared.
-fn dns_zone(intent: &mut Intent) -> std::result::Result<usize, String> {
-    if let Some(at) = intent.zone(DNS) {
-        return Ok(at);
-    }
-    let dns = dns();
-    if let Some(zone) = intent.zones.iter().find(|it| shared(it, &dns).is_some()) {
-        return Err(format!(
-            "the pods of the cluster's DNS may be in the zone {zone}: declare a zone `dns` for them, or say `dns: false`"
-        ));
-    }
-    intent.zones.push(dns);
-    Ok(intent.zones.len() - 1)
-}
-
-/// Everybody may ask for names.
-pub(super) fn names(intent: &mut Intent) -> std::result::Result<(), String> {
-    let is_pods = |zone: &Zone| matches!(zone.members, Members::Pods { .. });
-    let dns = dns_zone(intent)?;
-    let sources = (0..intent.zones.len()).filter(|at| *at != dns && is_pods(&intent.zones[*at]));
-    for from in sources.collect::<Vec<_>>() {
-        let connections = asking();
-        intent.flows.push(Flow {
-            from,
-            to: dns,
-            connections,
-            accounts: Vec::new(),
-            line: 0,
-        });
-    }
-    intent.dns = true;
-    Ok(())
-}
-
 /// Whether `node` is a map of nothing but `known`.
 fn fields(node: &Node, known: &[&str]) -> Result<()> {
     let said = || {
@@ -500,12 +369,15 @@ const LIMITS: Limits = Limits {
 /// As many as nobody writes by hand.
 const MAX_FLOWS: usize = 10_000;
 
-/// With what policies put around it, a name of Kubernetes.
-pub(super) const MAX_NAME: usize = 40;
+/// Each is held against each.
+const MAX_ZONES: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{CONTROLLER, DNS, OUTSIDE},
+        *,
+    };
 
     const ZONES: &str = "zones: {a: {namespaces: [x]}, b: {namespaces: [y], pods: {app: b}}, c: {addresses: [192.0.2.0/24]}}\n";
 
@@ -577,6 +449,15 @@ mod tests {
             told.starts_with("line 104: more than 10000 flows"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn there_are_not_more_zones_than_can_be_proved() {
+        let zone = |at: usize| format!("  z{at}: {{namespaces: [n{at}]}}\n");
+        let zones = |count: usize| format!("zones:\n{}", (0..count).map(zone).collect::<String>());
+        assert!(read(&zones(MAX_ZONES)).is_ok());
+        let told = read(&zones(MAX_ZONES + 1)).expect_err("too many");
+        assert_eq!(told, "line 2: more than 1000 zones");
     }
 
     #[test]

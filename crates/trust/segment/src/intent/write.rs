@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use casemate_document::yaml::style;
 
-use super::{DNS, Flow, Intent, Members, Zone, always_exists, read};
-use crate::Connections;
+use super::{DNS, Flow, Intent, Members, Zone, always, always_exists};
+use crate::{Connections, Protocol};
 
 /// The declaration as `zones.yaml`, which [`Intent::read`] reads as the same.
 pub fn to_yaml(intent: &Intent) -> String {
@@ -13,7 +13,7 @@ pub fn to_yaml(intent: &Intent) -> String {
     for zone in intent
         .zones
         .iter()
-        .filter(|zone| !(intent.dns && **zone == read::dns()))
+        .filter(|zone| !(intent.dns && **zone == always::dns()))
     {
         if let Some(members) = members(zone) {
             // Writing to a string cannot fail.
@@ -35,7 +35,7 @@ pub fn to_yaml(intent: &Intent) -> String {
     let is_usual = |flow: &&Flow| {
         let (from, to) = (&intent.zones[flow.from], &intent.zones[flow.to]);
         let is_pods = matches!(from.members, Members::Pods { .. }) && from.name != DNS;
-        let is_asking = flow.connections == read::asking() && flow.accounts.is_empty();
+        let is_asking = flow.connections == always::asking() && flow.accounts.is_empty();
         intent.dns && is_pods && to.name == DNS && is_asking
     };
     let flows: Vec<&Flow> = intent.flows.iter().filter(|it| !is_usual(it)).collect();
@@ -82,14 +82,13 @@ fn ports(connections: &Connections) -> String {
     if connections.is_all() {
         return String::new();
     }
-    let of_protocol = connections.ports().flat_map(|(protocol, ports)| {
-        ports.ranges().iter().map(move |range| match range {
-            (1, u16::MAX) => protocol.as_str().to_owned(),
-            (first, last) if first == last => format!("{} {first}", protocol.as_str()),
-            (first, last) => format!("{} {first}-{last}", protocol.as_str()),
-        })
-    });
-    format!(", ports: [{}]", of_protocol.collect::<Vec<_>>().join(", "))
+    let port = |(protocol, first, last): (Protocol, u16, u16)| match (first, last) {
+        (1, u16::MAX) => protocol.as_str().to_owned(),
+        (first, last) if first == last => format!("{} {first}", protocol.as_str()),
+        (first, last) => format!("{} {first}-{last}", protocol.as_str()),
+    };
+    let ports = connections.ranges().map(port);
+    format!(", ports: [{}]", ports.collect::<Vec<_>>().join(", "))
 }
 
 fn quoted(texts: &[String]) -> String {
