@@ -120,7 +120,7 @@ fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// In characters. Longer warnings may be cut off by the API server, and 4,096 bytes of all are kept.
+/// In characters. Longer warnings may be cut off by the API server, and 4,096 of all are kept.
 const MAX_WARNING: usize = 256;
 const MAX_WARNINGS: usize = 12;
 /// A client prints it on a terminal.

@@ -113,35 +113,22 @@ impl Cel {
         rules: impl Iterator<Item = &'a Rule> + 'a,
     ) -> impl Iterator<Item = Said> + 'a {
         rules.filter_map(|rule| {
-            let policy = self.policies.iter().find(|it| it.rules.contains(&rule.id));
-            let is_in = |it: &&Cannot| it.rules.iter().any(|pattern| pattern.matches(&rule.id));
-            let cannot = self.cannot.iter().find(is_in);
-            (policy.is_some() || cannot.is_some()).then(|| Said {
+            let found = self.found(&rule.id)?;
+            Some(Said {
                 rule: rule.id.clone(),
                 title: rule.title.to_string(),
-                policy: policy.map(Policy::name),
-                why_not: policy
-                    .is_none()
-                    .then(|| cannot.map(|it| it.why.clone()))
-                    .flatten(),
+                policy: found.ok().map(Policy::name),
+                why_not: found.err().map(str::to_owned),
             })
         })
     }
 
     /// Why a rule cannot be said; none where it can.
     pub fn why_not(&self, rule: &RuleId) -> Option<&str> {
-        if self
-            .policies
-            .iter()
-            .any(|policy| policy.rules.contains(rule))
-        {
-            return None;
+        match self.found(rule) {
+            Some(found) => found.err(),
+            None => Some("it is not about an object of Kubernetes"),
         }
-        let cannot = self
-            .cannot
-            .iter()
-            .find(|it| it.rules.iter().any(|pattern| pattern.matches(rule)));
-        Some(cannot.map_or("it is not about an object of Kubernetes", |it| &it.why))
     }
 
     /// The policies of `wanted`, or all, each with its binding, as one list that `kubectl apply` takes. `rules` are those whose titles
@@ -154,6 +141,16 @@ impl Cel {
         let items =
             chosen.flat_map(|(policy, on)| [policy.object(on, rules), policy.binding(action)]);
         json!({"apiVersion": "v1", "kind": "List", "items": items.collect::<Vec<_>>()})
+    }
+
+    /// The policy that says a rule, or why none can. Nothing of a rule that is not about Kubernetes.
+    fn found(&self, rule: &RuleId) -> Option<Result<&Policy, &str>> {
+        if let Some(policy) = self.policies.iter().find(|it| it.rules.contains(rule)) {
+            return Some(Ok(policy));
+        }
+        let is_in = |it: &&Cannot| it.rules.iter().any(|pattern| pattern.matches(rule));
+        let cannot = self.cannot.iter().find(is_in)?;
+        Some(Err(&cannot.why))
     }
 }
 

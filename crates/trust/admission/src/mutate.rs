@@ -155,15 +155,22 @@ impl Unless {
     }
 }
 
-/// What `mutations` change of an object of `kind`, and the object as it is then. Asked of that again, they change nothing.
-pub(crate) fn repair(
-    mutations: &[Mutation],
-    kind: &str,
-    object: &Value,
-) -> (Vec<Operation>, Value) {
+/// What becomes of an object.
+pub(crate) struct Repair {
+    /// What is added.
+    pub(crate) patch: Vec<Operation>,
+    /// The object as it is then.
+    pub(crate) changed: Value,
+    /// There is more of it than is repaired.
+    pub(crate) is_partial: bool,
+}
+
+/// What `mutations` change of an object of `kind`. Asked of what came of it, they change nothing, unless it is partial.
+pub(crate) fn repair(mutations: &[Mutation], kind: &str, object: &Value) -> Repair {
+    let (pods, mut is_partial) = pods(kind, object);
     let mut changed = object.clone();
     let mut patch = Vec::new();
-    for pod in pods(kind, object) {
+    'pods: for pod in pods {
         let is_windows = object
             .pointer(&format!("{pod}/os/name"))
             .is_some_and(|name| name == "windows");
@@ -177,17 +184,21 @@ pub(crate) fn repair(
                 let Some(step) = mutation.step(&changed, place) else {
                     continue;
                 };
-                if patch::put(&mut changed, &step).is_err() {
-                    continue;
+                if patch.len() == MAX_STEPS {
+                    is_partial = true;
+                    break 'pods;
                 }
-                patch.push(step);
-                if patch.len() >= MAX_STEPS {
-                    return (patch, changed);
+                if patch::put(&mut changed, &step).is_ok() {
+                    patch.push(step);
                 }
             }
         }
     }
-    (patch, changed)
+    Repair {
+        patch,
+        changed,
+        is_partial,
+    }
 }
 
 /// Whether a path is one of fields alone: their names are words, and below a map of names there is one key.
@@ -201,9 +212,9 @@ fn is_of_fields(path: &str) -> bool {
     keys.iter().all(is_word) && below.is_none_or(|at| keys.len() - at <= 2)
 }
 
-/// The pointers to what has all of a pod: where no container is named, the rest is somewhere else.
-fn pods(kind: &str, object: &Value) -> Vec<String> {
-    let mut pods = Vec::new();
+/// The pointers to what has all of a pod, and whether there are more: where no container is named, the rest is somewhere else.
+fn pods(kind: &str, object: &Value) -> (Vec<String>, bool) {
+    let (mut pods, mut has_more) = (Vec::new(), false);
     for way in pod_specs(kind) {
         let mut places = vec![String::new()];
         for step in way.split('.') {
@@ -222,7 +233,13 @@ fn pods(kind: &str, object: &Value) -> Vec<String> {
                     _ => Vec::new(),
                 }
             };
-            places = places.into_iter().flat_map(below).take(MAX_PODS).collect();
+            places = places
+                .into_iter()
+                .flat_map(below)
+                .take(MAX_PODS + 1)
+                .collect();
+            has_more |= places.len() > MAX_PODS;
+            places.truncate(MAX_PODS);
         }
         pods.extend(
             places
@@ -232,7 +249,7 @@ fn pods(kind: &str, object: &Value) -> Vec<String> {
     }
     pods.sort();
     pods.dedup();
-    pods
+    (pods, has_more)
 }
 
 fn members(value: Option<&Value>, place: &str) -> Vec<String> {
@@ -273,8 +290,11 @@ const MAPS: &[&str] = &[
     "requests",
 ];
 
+/// What is told where there is more than these bounds let through.
+pub(crate) const PARTIAL: &str =
+    "repairs end after 1,000 pods in an object or 2,000 fields: the rest of it was not repaired";
 const MAX_PODS: usize = 1_000;
-/// Nobody makes a pod with more containers than a thousandth of this.
+/// A patch is applied to a copy of the object, and each step goes back to the API server: neither may grow with what somebody sends.
 const MAX_STEPS: usize = 2_000;
 
 #[cfg(test)]
@@ -284,7 +304,9 @@ mod tests {
     use super::*;
 
     fn repaired(kind: &str, object: &Value) -> (Vec<Operation>, Value) {
-        repair(Mutation::builtin(), kind, object)
+        let repair = repair(Mutation::builtin(), kind, object);
+        assert!(!repair.is_partial);
+        (repair.patch, repair.changed)
     }
 
     #[test]
@@ -383,12 +405,36 @@ mod tests {
     }
 
     #[test]
-    fn many_containers_are_repaired_in_one_pass() {
-        let containers = vec![json!({"image": "a"}); 1_000];
-        let pod = json!({"spec": {"containers": containers}});
-        let (patch, changed) = repaired("Pod", &pod);
-        assert_eq!(patch.len(), MAX_STEPS);
-        assert_eq!(patch::apply(&pod, &patch).expect("applies"), changed);
+    fn many_containers_are_repaired_in_one_pass_and_too_many_in_part() {
+        let pod =
+            |count: usize| json!({"spec": {"containers": vec![json!({"image": "a"}); count]}});
+        let of_containers: Vec<Mutation> = Mutation::builtin()
+            .iter()
+            .filter(|it| it.at == Of::Container)
+            .cloned()
+            .collect();
+        assert_eq!(of_containers.len(), 2);
+        for (count, is_partial) in [(1_000, false), (1_001, true)] {
+            let pod = pod(count);
+            let repair = repair(&of_containers, "Pod", &pod);
+            assert_eq!(repair.patch.len(), MAX_STEPS);
+            assert_eq!(repair.is_partial, is_partial);
+            assert_eq!(
+                patch::apply(&pod, &repair.patch).expect("applies"),
+                repair.changed
+            );
+        }
+    }
+
+    #[test]
+    fn pods_past_the_bound_are_not_repaired_and_that_is_known() {
+        let template = json!({"template": {"spec": {"containers": [{"image": "a", "securityContext": {"privileged": true}}]}}});
+        for (count, is_partial) in [(MAX_PODS, false), (MAX_PODS + 1, true)] {
+            let groups = vec![template.clone(); count];
+            let cluster = json!({"spec": {"workerGroupSpecs": groups}});
+            let repair = repair(&[], "RayCluster", &cluster);
+            assert_eq!((repair.patch, repair.is_partial), (Vec::new(), is_partial));
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub struct Record {
     pub mode: Mode,
     /// What the API server was answered.
     pub allowed: bool,
-    /// Who answers for it, where it was not judged.
+    /// Who answers for it, where it was not judged, or where findings did not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exempt: Option<String>,
     /// Why it could not be decided.

@@ -1,6 +1,6 @@
 //! Files against policies in the habit of conftest: rules `deny`, `violation` and `warn` of a package.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, iter};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -50,24 +50,26 @@ pub fn check(
         warnings: Vec::new(),
         exceptions: Vec::new(),
     };
-    let excepted = match excepted(bundle, &package, question) {
+    // Together, which begins once; and one at a time where that fails: a rule that fails must not hide what the others say.
+    let exception = format!("{package}exception");
+    let asked = rules.iter().map(|(rule, _)| rule.as_str());
+    let names: Vec<&str> = iter::once(exception.as_str()).chain(asked).collect();
+    let mut together = bundle.eval(&names, question).ok().map(Vec::into_iter);
+    let mut next = |rule: &str| match &mut together {
+        Some(values) => Ok(values.next().flatten()),
+        None => bundle
+            .eval(&[rule], question)
+            .map(|values| values.into_iter().next().flatten()),
+    };
+    let excepted = match excepted(&exception, next(&exception)) {
         Ok(names) => names,
         Err(failure) => {
             file.failures.push(failure);
             BTreeSet::new()
         }
     };
-    // Together, which begins once; and one at a time where that fails: a rule that fails must not hide what the others say.
-    let names: Vec<&str> = rules.iter().map(|(rule, _)| rule.as_str()).collect();
-    let mut together = bundle.eval(&names, question).ok().map(Vec::into_iter);
     for (rule, kind) in rules {
-        let value = match &mut together {
-            Some(values) => Ok(values.next().flatten()),
-            None => bundle
-                .eval(&[&rule], question)
-                .map(|values| values.into_iter().next().flatten()),
-        };
-        let (reasons, failed) = match value {
+        let (reasons, failed) = match next(&rule) {
             Ok(value) => reasons(&rule, value),
             Err(error) => (Vec::new(), Some(error)),
         };
@@ -97,20 +99,17 @@ pub fn namespaces(bundle: &Bundle) -> BTreeSet<String> {
     packages.collect()
 }
 
-/// The names that the rules called `exception` give, or why they give none.
+/// The names that `rule`, which is called `exception`, gives with its value, or why it gives none.
 fn excepted(
-    bundle: &Bundle,
-    package: &str,
-    question: &Question<'_>,
+    rule: &str,
+    value: Result<Option<Value>, EngineError>,
 ) -> Result<BTreeSet<String>, Reason> {
-    let rule = format!("{package}exception");
     let failed = |message: String| Reason {
         message,
-        rule: rule.clone(),
+        rule: rule.to_owned(),
         details: None,
     };
-    let values = bundle.eval(&[&rule], question);
-    let lists = match values.map(|values| values.into_iter().next().flatten()) {
+    let lists = match value {
         Ok(None) => return Ok(BTreeSet::new()),
         Ok(Some(Value::Array(lists))) => lists,
         Ok(Some(_)) => {

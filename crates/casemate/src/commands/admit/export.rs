@@ -8,7 +8,7 @@ use casemate_core::Rule;
 use casemate_posture::check::FAMILIES;
 
 use crate::{
-    cli,
+    catalogue, cli,
     cli::{Format, Global},
     output,
 };
@@ -41,6 +41,9 @@ pub(super) fn run(global: &Global, arguments: &cli::admit::Export) -> Result<Exi
     }
     for rule in &arguments.rule {
         if let Some(why) = cel.why_not(rule) {
+            if !catalogue::rules().iter().any(|it| it.id == *rule) {
+                bail!("there is no rule `{rule}`; `casemate rules` lists them all");
+            }
             bail!("{rule} cannot be exported: {why}");
         }
     }

@@ -5,7 +5,7 @@ mod review;
 mod serve;
 mod vouch;
 
-use std::process::ExitCode;
+use std::{fs, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use casemate_admission::{Judge, Mode, Parts, Settings};
@@ -56,6 +56,11 @@ fn judge(
     };
     let bundle = policies::load(global, &policy, now)?;
     let of_policy = policy.policy.as_deref().filter(|path| path.is_dir());
+    if let Some(dir) = &by.constraints {
+        // What is no directory has no constraints as a policy, which is not what somebody means who names it for them.
+        fs::read_dir(dir)
+            .with_context(|| format!("cannot read the constraints in {}", dir.display()))?;
+    }
     let dir = by.constraints.as_deref().or(of_policy);
     let constraints = dir.map(constraints::load).transpose()?.flatten();
     if let (Some(dir), None) = (&by.constraints, &constraints) {

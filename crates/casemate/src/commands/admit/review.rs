@@ -28,14 +28,16 @@ pub(super) fn run(
     let (mut text, mut is_denied) = (String::new(), false);
     for review in read(&arguments.file)? {
         let mut judged = judge.judge(&review, now);
+        let mut of_repairs = Vec::new();
         if arguments.mutate {
             let repaired = judge.mutate(&review, now).response;
             judged.response.patch = repaired.patch;
             judged.response.annotations.extend(repaired.annotations);
+            of_repairs.clone_from(&repaired.warnings);
             judged.response.warnings.extend(repaired.warnings);
         }
         is_denied |= !judged.response.allowed;
-        text += &told(&judged);
+        text += &told(&judged, &of_repairs);
         answers.push(judged.response.to_json());
     }
     match (global.format, &answers[..]) {
@@ -70,7 +72,8 @@ fn read(path: &Path) -> Result<Vec<Review>> {
     resources.into_iter().map(review).collect()
 }
 
-fn told(judged: &Judged) -> String {
+/// In text. Of the warnings, those of the decision are among its reasons.
+fn told(judged: &Judged, of_repairs: &[String]) -> String {
     let (record, response) = (&judged.record, &judged.response);
     let word = if response.allowed { "allow" } else { "deny" };
     let mut text = format!("{word} {} {}\n", record.operation, record.object);
@@ -95,6 +98,9 @@ fn told(judged: &Judged) -> String {
     }
     for step in &response.patch {
         text += &format!("  repair: add {} {}\n", step.path, step.value);
+    }
+    for warning in of_repairs {
+        text += &format!("  repair: {warning}\n");
     }
     text
 }

@@ -18,7 +18,7 @@ use crate::{
     answer::{Response, Status},
     exempt::Exemption,
     metrics,
-    mutate::{self, Mutation, MutationError},
+    mutate::{self, Mutation, MutationError, Repair},
     record::{Record, RecordSchema},
     review::{Operation, Request, Review},
     settings::{Mode, OnError, Settings},
@@ -81,6 +81,18 @@ pub struct Judged {
     pub outcome: metrics::Outcome,
     /// Whether an exemption that has ended was for it.
     pub had_exemption: bool,
+}
+
+impl Judged {
+    fn exempted_by(&mut self, exemptions: &[&Exemption]) {
+        if exemptions.is_empty() {
+            return;
+        }
+        let told: Vec<String> = exemptions.iter().map(|it| it.told()).collect();
+        let told = told.join("; ");
+        self.response.annotations.insert("exempt", told.clone());
+        self.record.exempt = Some(told);
+    }
 }
 
 impl Judge {
@@ -165,9 +177,10 @@ impl Judge {
         if let Some(exemption) = standing.iter().find(|it| it.rules.is_empty()) {
             return self.exempt(request, exemption, now);
         }
-        let input = self.input(review, &standing, now);
+        let (input, covering) = self.input(review, &standing, now);
         let decision = record_briefly(&self.bundle, &input, &mut KeepsNothing);
         let mut judged = self.conclude(request, decision, now);
+        judged.exempted_by(&covering);
         judged.had_exemption = !ended.is_empty();
         if judged
             .record
@@ -199,7 +212,14 @@ impl Judge {
         ) else {
             return judged;
         };
-        let (patch, changed) = mutate::repair(&self.mutations, &request.kind, object);
+        let Repair {
+            patch,
+            changed,
+            is_partial,
+        } = mutate::repair(&self.mutations, &request.kind, object);
+        if is_partial {
+            judged.response.warn(mutate::PARTIAL);
+        }
         if patch.is_empty() {
             return judged;
         }
@@ -299,10 +319,8 @@ impl Judge {
     }
 
     fn exempt(&self, request: &Request, exemption: &Exemption, now: Timestamp) -> Judged {
-        let mut response = Response::allow(&request.uid);
-        response.annotations.insert("exempt", exemption.told());
-        let mut judged = self.judged(request, response, now);
-        judged.record.exempt = Some(exemption.told());
+        let mut judged = self.judged(request, Response::allow(&request.uid), now);
+        judged.exempted_by(&[exemption]);
         judged.outcome = metrics::Outcome::Exempt;
         judged
     }

@@ -21,13 +21,13 @@ use crate::{
 };
 
 impl Judge {
-    /// What the gate is asked.
-    pub(super) fn input(
+    /// What the gate is asked, and the exemptions by which something in it does not count.
+    pub(super) fn input<'e>(
         &self,
         review: &Review,
-        exemptions: &[&Exemption],
+        exemptions: &[&'e Exemption],
         now: Timestamp,
-    ) -> GateInput {
+    ) -> (GateInput, Vec<&'e Exemption>) {
         let request = &review.request;
         let asset = request.asset(&self.settings.cluster);
         let mut input = GateInput::new("admission", asset, now);
@@ -38,7 +38,13 @@ impl Judge {
                 name: request.user.clone(),
             });
         }
-        input = input.with_outcomes(&self.outcome(review, exemptions, now));
+        let outcome = self.outcome(review, exemptions, now);
+        let covers = |it: &Exemption| {
+            let mut findings = outcome.iter().flat_map(|outcome| &outcome.findings);
+            findings.any(|finding| it.covers(finding))
+        };
+        let covering = exemptions.iter().copied().filter(|it| covers(it)).collect();
+        input = input.with_outcomes(&outcome);
         input.evidence = self.evidence(review);
         let mut rest = review.document["request"].clone();
         for (member, name) in [("oldObject", "old"), ("object", "object")] {
@@ -54,7 +60,7 @@ impl Judge {
         input
             .context
             .insert("violations".to_owned(), violations.into());
-        input
+        (input, covering)
     }
 
     /// What the checks say of the object. Of what goes, of a way to it, and of its status there is nothing to say: what is

@@ -114,9 +114,9 @@ pub(super) async fn renew(certificates: Arc<Certificates>, metrics: Arc<Metrics>
                 last = None;
             }
             Ok(Err(error)) => {
-                metrics.certificates_refused.add(1);
                 let text = format!("the certificate stays as it was: {error}");
                 if last.as_ref() != Some(&text) {
+                    metrics.certificates_refused.add(1);
                     told(&text);
                 }
                 last = Some(text);

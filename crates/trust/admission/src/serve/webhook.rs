@@ -226,7 +226,7 @@ fn waits(query: &str) -> Option<Duration> {
 /// The answer has to be there before the API server gives up.
 const MARGIN: Duration = Duration::from_millis(250);
 
-/// What is read in a fraction of a millisecond.
+/// Below it, a body is read where its connection is served, and takes no turn among the large ones.
 const SMALL: usize = 128 << 10;
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ fn what_goes_is_let_go_as_it_was_and_not_otherwise() {
         let value = program.execute(&context).expect("a value");
         value.json().expect("JSON").as_bool().expect("a boolean")
     };
-    let goes = json!({"deletionTimestamp": "2026-09-01T00:00:00Z"});
+    let goes = Some("2026-09-01T00:00:00Z");
     for (kind, one, two) in [
         ("Pod", json!({"spec": {"a": 1}}), json!({"spec": {"a": 2}})),
         ("ClusterRole", json!({"rules": []}), json!({})),
@@ -121,16 +121,34 @@ fn what_goes_is_let_go_as_it_was_and_not_otherwise() {
             json!({"roleRef": {}, "subjects": [1]}),
             json!({"roleRef": {}, "subjects": [1, 2]}),
         ),
+        (
+            "Namespace",
+            json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}),
+            json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}),
+        ),
+        (
+            "Service",
+            json!({"spec": {}, "metadata": {"annotations": {"a": "b"}}}),
+            json!({"spec": {}}),
+        ),
+        (
+            "Ingress",
+            json!({"spec": {}}),
+            json!({"spec": {}, "metadata": {"annotations": {"a": "b"}}}),
+        ),
     ] {
-        let with = |of: &Value, metadata: Value| {
+        let with = |of: &Value, ends: Option<&str>| {
             let mut of = of.clone();
-            of["metadata"] = metadata;
+            let fields = ends.iter().map(|it| ("deletionTimestamp", json!(it)));
+            for (key, value) in [("name", json!("a"))].into_iter().chain(fields) {
+                of["metadata"][key] = value;
+            }
             of
         };
-        let stays = with(&one, json!({}));
+        let stays = with(&one, None);
         assert!(is_asked(kind, &stays, &Value::Null), "{kind}: created");
         assert!(is_asked(kind, &stays, &stays), "{kind}: updated");
-        let (one, two) = (with(&one, goes.clone()), with(&two, goes.clone()));
+        let (one, two) = (with(&one, goes), with(&two, goes));
         assert!(!is_asked(kind, &one, &one), "{kind}: goes");
         assert!(is_asked(kind, &two, &one), "{kind}: goes as another");
     }

@@ -429,15 +429,19 @@ fn an_exemption_of_rules_leaves_the_others_standing() {
         settings: &settings,
         ..Kit::default()
     };
-    assert!(
-        kit.asked(json!({"object": pod(privileged())}))
-            .response
-            .allowed
-    );
+    let judged = kit.asked(json!({"object": pod(privileged())}));
+    assert!(judged.response.allowed);
+    let told = "ml-platform@example.org answers for it until 2026-09-01: the old scheduler";
+    assert_eq!(judged.response.annotations["exempt"], told);
+    assert_eq!(judged.record.exempt.as_deref(), Some(told));
+    assert!(judged.record.decision.is_some(), "it was judged");
     let mut worse = pod(privileged());
     worse["spec"]["hostPID"] = true.into();
     let judged = kit.asked(json!({"object": worse}));
     assert!(!message(&judged).contains("CM-POD-001") && message(&judged).contains("CM-POD-002"));
+    assert_eq!(judged.record.exempt.as_deref(), Some(told));
+    let judged = kit.asked(json!({"object": pod(json!({}))}));
+    assert_eq!(judged.record.exempt, None, "nothing had to be exempt");
 }
 
 #[test]

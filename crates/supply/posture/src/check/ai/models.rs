@@ -245,10 +245,13 @@ fn in_text(text: &Cursor<'_>, report: &mut Report) {
     let whole = text.fact.clone().ok().and_then(Attr::as_str);
     let whole = whole.unwrap_or_default();
     let is_notebook = whole.trim_start().starts_with('{');
-    let models = match is_notebook {
-        true => Vec::new(),
+    // A notebook has its lines in quotes, and each is read by itself.
+    let loads = match is_notebook {
+        true => python::Loads::default(),
         false => python::loaded(whole),
     };
+    let mut cut = loads.cut;
+    let mut models = loads.models.into_iter().peekable();
     for (number, line) in lines(text).enumerate() {
         let code = line
             .text
@@ -268,19 +271,24 @@ fn in_text(text: &Cursor<'_>, report: &mut Report) {
             report,
             "torch loads whatever the pickle says",
         );
-        // A notebook has its lines in quotes.
-        let own = match is_notebook {
-            true => python::loaded(line.text.trim().trim_start_matches('"')),
-            false => models
-                .iter()
-                .filter(|it| it.line == number)
-                .copied()
-                .collect(),
-        };
-        for python::Loaded { model, .. } in own {
+        let mut model = None;
+        while let Some(next) = models.next_if(|it| it.line == number) {
+            model = model.or(Some(next.model));
+        }
+        if is_notebook {
+            let own = python::loaded(line.text.trim().trim_start_matches('"'));
+            model = own.models.first().map(|it| it.model);
+            cut = cut.or(own.cut);
+        }
+        // A rule is reported of a line once.
+        if let Some(model) = model {
             let message = format!("{model} is named without a revision");
             line.report(true, &UNPINNED, report, &message);
         }
+    }
+    if let Some(why) = cut {
+        let is_more = Truth::Unknown(why.into());
+        report.when(is_more, &UNPINNED, text, String::new);
     }
 }
 

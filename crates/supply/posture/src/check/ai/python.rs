@@ -1,12 +1,12 @@
 //! Which models a text of Python loads, as far as it says so in literals: what a loader is called with,
 //! and what a list of words starts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::named::{MODEL_FLAGS, SERVE, is_hub_name};
 
 /// A model that is named without a revision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Loaded<'t> {
     /// Its name.
     pub(super) model: &'t str,
@@ -14,46 +14,89 @@ pub(super) struct Loaded<'t> {
     pub(super) line: usize,
 }
 
-/// The models, in the order of the text, each place once.
-pub(super) fn loaded(text: &str) -> Vec<Loaded<'_>> {
+/// What a text loads.
+#[derive(Debug, Default)]
+pub(super) struct Loads<'t> {
+    /// The models, in the order of their lines, each place once.
+    pub(super) models: Vec<Loaded<'t>>,
+    /// Why there may be more of them.
+    pub(super) cut: Option<String>,
+}
+
+/// The models of a text.
+pub(super) fn loaded(text: &str) -> Loads<'_> {
     if !SIGNS.iter().chain(CALLS).any(|sign| text.contains(sign)) {
-        return Vec::new();
+        return Loads::default();
     }
     let tokens = tokens(text);
-    let names = Names::of(&tokens);
-    let mut loaded = Vec::new();
+    let mut names = Names::of(&tokens);
+    let mut loads = Loads {
+        cut: (tokens.len() >= MAX_TOKENS)
+            .then(|| format!("of its code only the first {MAX_TOKENS} words are read")),
+        ..Loads::default()
+    };
+    let mut seen = HashSet::new();
     for at in 0..tokens.len() {
-        match &tokens[at..] {
+        let found = match &tokens[at..] {
             [Token::Name(name), Token::Sign('('), rest @ ..] if CALLS.contains(name) => {
-                loaded.extend(called(rest, &names));
+                called(rest, &mut names)
             }
-            [Token::Sign('['), rest @ ..] => loaded.extend(started(rest, &names)),
-            _ => {}
+            [Token::Sign('['), rest @ ..] => started(rest, &mut names),
+            _ => continue,
+        };
+        loads
+            .models
+            .extend(found.into_iter().filter(|it| seen.insert(*it)));
+        if loads.models.len() > MAX_MODELS {
+            loads.models.truncate(MAX_MODELS);
+            loads.cut = Some(format!("it names more than {MAX_MODELS} models"));
+            break;
         }
     }
-    loaded.sort_by_key(|it| it.line);
-    loaded.dedup();
-    loaded
+    loads.models.sort_by_key(|it| it.line);
+    loads
 }
 
 /// What a loader is given, `rest` being what stands behind its bracket.
-fn called<'t>(rest: &[Token<'t>], names: &Names<'t>) -> Vec<Loaded<'t>> {
-    let end = closing(rest);
-    let is_pinned = rest[..end]
+fn called<'t>(rest: &[Token<'t>], names: &mut Names<'t>) -> Vec<Loaded<'t>> {
+    let rest = &rest[..closing(rest)];
+    let is_pinned = rest
         .windows(2)
         .any(|it| matches!(it, [Token::Name("revision"), Token::Sign('=')]));
-    let first = match &rest[..end] {
-        [Token::Name(_), Token::Sign('='), first, ..] | [first, ..] => first,
-        [] => return Vec::new(),
-    };
-    match is_pinned {
-        true => Vec::new(),
-        false => names.models(first),
+    if is_pinned {
+        return Vec::new();
     }
+    let (mut named, mut first) = (Vec::new(), None);
+    for argument in arguments(rest) {
+        match argument {
+            [Token::Name(name), Token::Sign('='), value, ..] => {
+                named.extend(MODEL_ARGUMENTS.contains(name).then_some(value));
+            }
+            [value, ..] => first = first.or(Some(value)),
+            [] => {}
+        }
+    }
+    if named.is_empty() {
+        named.extend(first);
+    }
+    named.into_iter().flat_map(|it| names.models(it)).collect()
+}
+
+/// The arguments of a call, without the commas between them.
+fn arguments<'s, 't>(call: &'s [Token<'t>]) -> impl Iterator<Item = &'s [Token<'t>]> {
+    let mut depth = 0usize;
+    call.split(move |token| {
+        match token {
+            Token::Sign('(' | '[' | '{') => depth += 1,
+            Token::Sign(')' | ']' | '}') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && *token == Token::Sign(',')
+    })
 }
 
 /// What the words of a list start, `rest` being what stands behind its bracket.
-fn started<'t>(rest: &[Token<'t>], names: &Names<'t>) -> Vec<Loaded<'t>> {
+fn started<'t>(rest: &[Token<'t>], names: &mut Names<'t>) -> Vec<Loaded<'t>> {
     let words: Vec<&Token<'t>> = rest[..closing(rest)]
         .iter()
         .filter(|token| !matches!(token, Token::Sign(_)))
@@ -128,21 +171,22 @@ impl<'t> Names<'t> {
         names
     }
 
-    /// The models that a token names, or the name that it is.
-    fn models(&self, token: &Token<'t>) -> Vec<Loaded<'t>> {
+    /// The models that a token names, or the name that it is. What a name is set to is handed out once:
+    /// to load a list again loads nothing that stands elsewhere.
+    fn models(&mut self, token: &Token<'t>) -> Vec<Loaded<'t>> {
         let texts = match token {
-            Token::Text(..) => std::slice::from_ref(token),
+            Token::Text(..) => vec![token.clone()],
             Token::Name(name) => {
                 let of = self.loops.get(name).unwrap_or(name);
-                self.texts.get(of).map_or(&[][..], Vec::as_slice)
+                self.texts.remove(of).unwrap_or_default()
             }
-            Token::Sign(_) => &[],
+            Token::Sign(_) => Vec::new(),
         };
-        let model = |token: &Token<'t>| match token {
-            Token::Text(model, line) if is_model(model) => Some(Loaded { model, line: *line }),
+        let model = |token: Token<'t>| match token {
+            Token::Text(model, line) if is_model(model) => Some(Loaded { model, line }),
             _ => None,
         };
-        texts.iter().filter_map(model).collect()
+        texts.into_iter().filter_map(model).collect()
     }
 }
 
@@ -241,6 +285,17 @@ fn is_model(text: &str) -> bool {
 /// What loads a model of a hub.
 const CALLS: &[&str] = &["from_pretrained", "snapshot_download", "hf_hub_download"];
 
+/// What loaders call the argument that is a model.
+const MODEL_ARGUMENTS: &[&str] = &[
+    "repo_id",
+    "pretrained_model_name_or_path",
+    "model",
+    "model_id",
+    "model_name",
+    "model_name_or_path",
+    "model_path_or_repo_id",
+];
+
 /// Models of the first years of the hub, which it finds without their owners.
 const OLD_NAMES: &[&str] = &[
     "albert-base-v2",
@@ -282,6 +337,9 @@ const SIGNS: &[&str] = &[
 
 const MAX_TOKENS: usize = 50_000;
 
+/// Nobody loads so many.
+const MAX_MODELS: usize = 10_000;
+
 const MAX_LIST: usize = 200;
 
 #[cfg(test)]
@@ -291,7 +349,7 @@ mod tests {
     use super::*;
 
     fn models(text: &str) -> Vec<&str> {
-        loaded(text).into_iter().map(|it| it.model).collect()
+        loaded(text).models.iter().map(|it| it.model).collect()
     }
 
     #[test]
@@ -314,6 +372,16 @@ mod tests {
             ("for m in ['org/a']:\n  snapshot_download(m)", &["org/a"]),
             ("x.from_pretrained('org/m', revision='0f1e')", &[]),
             ("x.from_pretrained('/models/m')", &[]),
+            (
+                "hf_hub_download(filename='onnx/model.onnx', repo_id='org/m')",
+                &["org/m"],
+            ),
+            ("hf_hub_download('org/m', filename='a/b')", &["org/m"]),
+            (
+                "x.from_pretrained(f('a/b', g), model_name='org/m')",
+                &["org/m"],
+            ),
+            ("x.from_pretrained(cache_dir='a/b')", &[]),
             ("ms = ['org/a']", &[]),
             ("# x.from_pretrained('org/m')", &[]),
             ("x.from_pretrained(f'{owner}/m')", &[]),
@@ -346,15 +414,38 @@ mod tests {
     #[test]
     fn a_model_stands_on_the_line_of_its_name() {
         let text = "a = [\n  'vllm', 'serve', \"org/m\",\n  '--model=org/n']";
-        let places: Vec<_> = loaded(text).iter().map(|it| (it.model, it.line)).collect();
+        let loads = loaded(text);
+        let places: Vec<_> = loads.models.iter().map(|it| (it.model, it.line)).collect();
         assert_eq!(places, [("org/m", 1), ("org/n", 2)]);
+    }
+
+    #[test]
+    fn a_list_is_walked_once_however_often_it_is_loaded() {
+        let list: String = (0..95).map(|n| format!("'org/m{n}',")).collect();
+        let text = format!("ms = [{list}]");
+        let mut names = Names::of(&tokens(&text));
+        let walked = (0..12_000).map(|_| names.models(&Token::Name("ms")).len());
+        assert_eq!(walked.sum::<usize>(), 95);
+    }
+
+    #[test]
+    fn what_is_not_looked_at_is_told() {
+        let call = |n: usize| format!("snapshot_download('org/m{n}')\n");
+        let text = |calls: usize| (0..calls).map(call).collect::<String>();
+        let (all, more) = (text(MAX_MODELS), text(MAX_MODELS + 1));
+        assert_eq!(loaded(&all).cut, None);
+        let cut = loaded(&more);
+        assert_eq!(cut.models.len(), MAX_MODELS);
+        assert!(cut.cut.is_some_and(|it| it.contains("10000 models")));
+        let long = format!("{}{}", "x ".repeat(MAX_TOKENS), call(0));
+        assert!(loaded(&long).cut.is_some_and(|it| it.contains("50000")));
     }
 
     proptest! {
         #[test]
         fn any_text_has_an_end(text in "[a-z/'\"#=,\\[\\]()\n\\\\é ]{0,200}") {
             let text = format!("snapshot_download({text}");
-            for Loaded { model, line } in loaded(&text) {
+            for Loaded { model, line } in loaded(&text).models {
                 let on = text.lines().nth(line).unwrap_or_default();
                 prop_assert!(on.contains(model) || model.contains('\n'));
             }
