@@ -18,7 +18,7 @@ use crate::{
     held::Held,
     index::Index,
     matching::Matching,
-    policy::{self, Direction, Peer, Tier},
+    policy::{self, Direction, Peer},
     proof,
     relation::{Relation, Sides, TooLarge},
 };
@@ -273,13 +273,15 @@ impl Analysis {
         })
     }
 
-    /// Whether NetworkPolicies hold an endpoint, so that what none of them allows does not pass.
+    /// Whether policies close an endpoint, so that what none of them allows does not pass.
     pub(crate) fn is_isolated(&self, at: usize, direction: Direction) -> bool {
         let (matching, endpoint) = (self.matching(), self.endpoint(at));
-        let mut policies = self.policies.iter().filter(|it| it.tier == Tier::Network);
-        policies.any(|it| {
-            let holds = it.directed(direction).hold.clone();
-            holds.and(|| matching.pods(&it.subject, &endpoint)).is_yes()
+        self.policies.iter().any(|it| {
+            let rules = it.directed(direction);
+            let closes = rules.hold.clone().and(|| rules.closes.clone());
+            closes
+                .and(|| matching.subject(&it.subject, &endpoint))
+                .is_yes()
         })
     }
 

@@ -93,6 +93,15 @@ impl<'a> Index<'a> {
         set
     }
 
+    /// The endpoints that a policy is about.
+    pub(crate) fn subject(&mut self, subject: &[Pods]) -> Bounds<Set> {
+        let mut all = Bounds::exact(Set::none(self.endpoints.len()));
+        for pods in subject {
+            all.add(&self.pods(pods));
+        }
+        all
+    }
+
     /// The endpoints that are some of the peers.
     pub(crate) fn peers(&mut self, peers: &[Peer]) -> Bounds<Set> {
         let bound = self.endpoints.len();

@@ -9,8 +9,9 @@
 //!
 //! An endpoint is a workload, the way in from outside (an ingress controller), or addresses outside of
 //! the cluster that no policy tells apart. A connection passes if the policies of its source let it go and
-//! those of its destination take it; each asks the tiers in their order (network-policy-api: Admin,
-//! NetworkPolicy, Baseline), and without a policy everything passes.
+//! those of its destination take it, in each plane: on the network, and in a mesh. Each asks the tiers of a plane
+//! in their order (network-policy-api: Admin, NetworkPolicy, Baseline), and without a policy everything passes.
+//! A connection of which only some requests pass is one that passes.
 //!
 //! What is unknown is carried through: of each pair it is said what surely passes and what may
 //! ([`Bounds`]), and the proof names the rule and the reason.
@@ -58,6 +59,6 @@ pub use entry::Entry;
 pub use intervals::{Intervals, Number};
 pub use labels::Labels;
 pub use mention::Mention;
-pub use policy::{Action, Direction, Policy, Rule, Tier};
+pub use policy::{Action, Direction, Plane, Policy, Rule, Tier};
 pub use proof::{Effect, Proof, Side, Step};
 pub use relation::TooLarge;

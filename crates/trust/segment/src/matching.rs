@@ -55,6 +55,11 @@ impl Matching<'_> {
         }
     }
 
+    /// Whether a policy is about the endpoint.
+    pub(crate) fn subject(self, subject: &[Pods], endpoint: &Endpoint<'_>) -> Truth {
+        Truth::any(subject.iter().map(|pods| self.pods(pods, endpoint)))
+    }
+
     /// Whether the endpoint is one of the pods.
     pub(crate) fn pods(self, pods: &Pods, endpoint: &Endpoint<'_>) -> Truth {
         match endpoint {

@@ -63,6 +63,9 @@ pub(crate) struct Told {
     /// Of what.
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<String>,
+    /// Which requests over them, where it is about some alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    only: Option<String>,
     /// Why it is not known whether it did that, or of what.
     #[serde(skip_serializing_if = "Option::is_none")]
     unsure: Option<String>,
@@ -204,6 +207,7 @@ pub(super) fn told(proof: &Proof<'_>) -> Vec<Told> {
             file: location.map(|it| it.file.to_string()),
             effect,
             connections: connections.map(ToString::to_string),
+            only: only(step).map(str::to_owned),
             unsure: step.unsure.as_deref().map(str::to_owned),
         }
     };
@@ -222,6 +226,7 @@ fn way_in(proof: &Proof<'_>, way: &Entry) -> Told {
         file: Some(location.file.to_string()),
         effect: "allows",
         connections: Some(way.connections.most.to_string()),
+        only: None,
         unsure: possible(&way.connections)
             .map(|_| "whether it leads there is not known".to_owned()),
     }
@@ -242,10 +247,17 @@ fn name(step: &Step<'_>) -> Option<String> {
     Some(format!("{} {}{rule}", policy.kind, policy.name))
 }
 
+/// Which requests a step is about, where it is not about all.
+fn only<'a>(step: &Step<'a>) -> Option<&'a str> {
+    let (_, rule) = step.rule?;
+    rule?.only.as_deref()
+}
+
 fn effect(effect: &Effect) -> (&'static str, Option<&Connections>) {
     match effect {
         Effect::Allows(it) => ("allows", Some(it)),
         Effect::Denies(it) => ("denies", Some(it)),
+        Effect::Narrows(it) => ("narrows", Some(it)),
         Effect::Passes(it) => ("passes-on", Some(it)),
         Effect::Isolates(it) => ("isolates", Some(it)),
         Effect::Default(it) => ("default", Some(it)),
@@ -300,6 +312,7 @@ pub(super) fn sentence(step: &Step<'_>) -> String {
     let what = match &step.effect {
         Effect::Allows(it) => format!("allows {it}"),
         Effect::Denies(it) => format!("denies {it}"),
+        Effect::Narrows(it) => format!("denies a part of {it}"),
         Effect::Passes(it) => format!("leaves {it} to the next tier"),
         Effect::Unknown(it) => format!("does nobody knows what with {it}"),
         Effect::Isolates(it) => format!("selects the pods, and no rule allows {it}"),
@@ -315,7 +328,10 @@ pub(super) fn sentence(step: &Step<'_>) -> String {
         .as_ref()
         .map(|why| format!("; not sure: {why}"))
         .unwrap_or_default();
-    format!("{rule} {what}{place}{unsure}")
+    let only = only(step)
+        .map(|it| format!(", of it only {it}"))
+        .unwrap_or_default();
+    format!("{rule} {what}{only}{place}{unsure}")
 }
 
 const MAX_KNOWN: usize = 12;

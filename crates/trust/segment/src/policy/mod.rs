@@ -4,27 +4,20 @@
 
 mod cluster_wide;
 mod network;
+mod tier;
 
 use std::sync::Arc;
 
 use casemate_posture::{Origin, Truth, World};
+
+pub(crate) use self::tier::{Order, Priority, unordered};
+pub use self::tier::{Plane, Tier};
 
 use crate::{
     Addresses, Bounds, Connections, Gap, Protocol,
     cluster::Workload,
     selector::{Namespaces, Selector},
 };
-
-/// When policies are asked: one tier after the other, until one decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tier {
-    /// AdminNetworkPolicy, and ClusterNetworkPolicy of the tier `Admin`: by their priority, lowest first.
-    Admin,
-    /// NetworkPolicy: what one of them allows is allowed, and nothing else to whom they select.
-    Network,
-    /// BaselineAdminNetworkPolicy, and ClusterNetworkPolicy of the tier `Baseline`.
-    Baseline,
-}
 
 /// What a rule does with the connections that it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,11 +48,12 @@ pub struct Policy {
     pub name: String,
     /// When it is asked.
     pub tier: Tier,
-    /// Its place in its tier, if it is known.
-    pub priority: Option<i64>,
     /// Where it stands.
     pub origin: Origin,
-    pub(crate) subject: Pods,
+    /// Its place in its tier, if it is known.
+    pub(crate) priority: Option<Priority>,
+    /// Whom it is about: pods that are some of these.
+    pub(crate) subject: Vec<Pods>,
     pub(crate) ingress: Rules,
     pub(crate) egress: Rules,
 }
@@ -76,6 +70,8 @@ pub(crate) struct Pods {
 pub(crate) struct Rules {
     /// Whether it says anything of it.
     pub(crate) hold: Truth,
+    /// Whether what no rule of its tier decides does not pass, where it says anything.
+    pub(crate) closes: Truth,
     pub(crate) all: Vec<Rule>,
 }
 
@@ -86,6 +82,8 @@ pub struct Rule {
     pub name: String,
     /// What it does, if that is known.
     pub action: Option<Action>,
+    /// Which requests it is about, where it is not about all that a connection is used for: `GET /v1/models`.
+    pub only: Option<Arc<str>>,
     /// Where it stands.
     pub origin: Origin,
     pub(crate) peers: Vec<Peer>,
@@ -191,6 +189,13 @@ impl Policy {
         }
     }
 
+    /// What all of its rules for a direction do, if they do the same.
+    pub(crate) fn does(&self, direction: Direction) -> Option<Action> {
+        let mut actions = self.rules(direction).iter().map(|it| it.action);
+        let first = actions.next().unwrap_or(Some(Action::Allow))?;
+        actions.all(|it| it == Some(first)).then_some(first)
+    }
+
     /// All of its rules.
     pub(crate) fn each_rule(&self) -> impl Iterator<Item = &Rule> {
         self.ingress.all.iter().chain(&self.egress.all)
@@ -212,20 +217,8 @@ impl Policy {
 pub(crate) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
     let mut policies = network::read(world, gaps);
     policies.extend(cluster_wide::read(world, gaps));
-    policies.sort_by(|a, b| (a.tier, a.priority, &a.name).cmp(&(b.tier, b.priority, &b.name)));
+    policies.sort_by(|a, b| (&a.tier, &a.priority, &a.name).cmp(&(&b.tier, &b.priority, &b.name)));
     policies
-}
-
-/// Marks the policies among those of one tier that select one pod, in their order, whose turn is not known.
-pub(crate) fn unordered(priorities: &[Option<i64>]) -> Vec<bool> {
-    let is_shared = |at: usize| {
-        let here = priorities[at];
-        let before = at
-            .checked_sub(1)
-            .is_some_and(|before| priorities[before] == here);
-        here.is_none() || before || priorities.get(at + 1) == Some(&here)
-    };
-    (0..priorities.len()).map(is_shared).collect()
 }
 
 /// The ports from `first` to `last` of a protocol, which have to be ports.
