@@ -110,8 +110,10 @@ impl Analysis {
                 .filter(|it| it.is_partial)
                 .map(problem),
         );
-        let cluster = Cluster::of(world, &assumptions, &mut gaps);
         let policies = policy::read(world, &mut gaps);
+        let keys = policies.iter().flat_map(Policy::keys).map(str::to_owned);
+        let asked: HashSet<String> = keys.chain(entry::keys(world)).collect();
+        let cluster = Cluster::of(world, &assumptions, &asked, &mut gaps);
         let services = entry::services(world, &cluster, &mut gaps);
         let entries = entry::read(world, &cluster, &services, &mut gaps);
         let calls = Calls::of(&cluster, &services);

@@ -1,7 +1,7 @@
 //! Who is in a cluster: its namespaces, and the workloads of them.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -97,8 +97,11 @@ impl Workload {
 }
 
 impl Workload {
-    fn is_alike(&self, other: &Self) -> bool {
-        self.labels == other.labels
+    /// Whether nobody who asks for labels of those keys tells both apart.
+    fn is_alike(&self, other: &Self, asked: &HashSet<String>) -> bool {
+        let differ = self.labels.differing(&other.labels);
+        self.labels.are_as_open(&other.labels)
+            && differ.into_iter().all(|key| !asked.contains(key))
             && self.ports == other.ports
             && self.more_ports == other.more_ports
             && self.is_on_host == other.is_on_host
@@ -107,8 +110,14 @@ impl Workload {
 }
 
 impl Cluster {
-    /// The cluster that the files describe. What of it cannot be known is added to `gaps`.
-    pub(crate) fn of(world: &World, assumptions: &Assumptions, gaps: &mut Vec<Gap>) -> Self {
+    /// The cluster that the files describe, some of whose pods policies tell apart by labels of the keys `asked`. What of
+    /// it cannot be known is added to `gaps`.
+    pub(crate) fn of(
+        world: &World,
+        assumptions: &Assumptions,
+        asked: &HashSet<String>,
+        gaps: &mut Vec<Gap>,
+    ) -> Self {
         let mut cluster = Self::default();
         for object in world.of_kind("Namespace") {
             let name = name_of(object, gaps);
@@ -133,7 +142,7 @@ impl Cluster {
                 cluster.workloads.push(workload);
             }
         }
-        cluster.settle(gaps);
+        cluster.settle(asked, gaps);
         if assumptions.declared_only {
             cluster
                 .namespaces
@@ -196,7 +205,7 @@ impl Cluster {
     }
 
     /// In order; of pods that one object owns and that are alike, one stands for all.
-    fn settle(&mut self, gaps: &mut Vec<Gap>) {
+    fn settle(&mut self, asked: &HashSet<String>, gaps: &mut Vec<Gap>) {
         let key = |it: &Workload| {
             (
                 it.namespace.clone(),
@@ -206,8 +215,13 @@ impl Cluster {
             )
         };
         self.workloads.sort_by_key(key);
-        self.workloads
-            .dedup_by(|b, a| key(a) == key(b) && a.is_alike(b));
+        self.workloads.dedup_by(|b, a| {
+            let is_same = key(a) == key(b) && a.is_alike(b, asked);
+            if is_same {
+                a.labels.blur(&b.labels);
+            }
+            is_same
+        });
         let mut seen: HashMap<_, usize> = HashMap::new();
         for workload in &mut self.workloads {
             let count = seen.entry(key(workload)).or_default();

@@ -104,6 +104,19 @@ pub(crate) fn read(
     entries
 }
 
+/// The keys of labels by which Services tell pods apart.
+pub(crate) fn keys(world: &World) -> impl Iterator<Item = String> {
+    let services = world.of_kind("Service");
+    services.flat_map(|it| {
+        let selector = it.at("spec.selector");
+        let keys = selector
+            .entries()
+            .into_iter()
+            .map(|(key, _)| key.to_owned());
+        keys.collect::<Vec<_>>()
+    })
+}
+
 /// Knative has kinds of those names.
 fn is_core(object: &Resource) -> bool {
     object.at("apiVersion").equals("v1") != Truth::No

@@ -541,3 +541,56 @@ spec: {{podSelector: {{}}, ingress: [{{from: [{from}]}}]}}
         unsure
     );
 }
+
+#[test]
+fn pods_of_one_owner_are_one_where_nobody_tells_them_apart() {
+    let pod = |name: &str, labels: &str| {
+        format!(
+            "---
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: models, labels: {{{labels}}}, ownerReferences: [{{kind: StatefulSet, name: index, controller: true}}]}}
+spec: {{containers: [{{name: c, image: i}}]}}
+"
+        )
+    };
+    let pods = format!(
+        "{TWO}{}{}",
+        pod("index-0", "app: index, at: '0', first: ''"),
+        pod("index-1", "app: index, at: '1'")
+    );
+    let policy = |from: &str| {
+        cluster(&format!(
+            "{pods}---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: p, namespace: models}}
+spec: {{podSelector: {{matchLabels: {{app: registry}}}}, ingress: [{{from: [{{podSelector: {from}}}]}}]}}
+"
+        ))
+    };
+    let passing = |analysis: &Analysis| {
+        let known = analysis.cluster().workloads.iter();
+        let index = known
+            .filter(|it| it.name == "index")
+            .map(ToString::to_string);
+        let told =
+            |name: String| format!("{name}: {}", one(analysis, &name, "models/registry").least);
+        index.map(told).collect::<Vec<_>>()
+    };
+    let alike = policy("{matchLabels: {app: index}}");
+    assert!(alike.gaps().is_empty(), "{:?}", alike.gaps());
+    assert_eq!(passing(&alike), ["models/index: All Connections"]);
+    // Whoever asks for what they do not share is told what he asks for.
+    for asked in [
+        "{matchLabels: {at: '0'}}",
+        "{matchExpressions: [{key: first, operator: Exists}]}",
+    ] {
+        let apart = policy(asked);
+        let told = [
+            "models/index: All Connections",
+            "models/index#2: No Connections",
+        ];
+        assert_eq!(passing(&apart), told, "{asked}");
+    }
+}

@@ -201,6 +201,21 @@ impl Policy {
         self.ingress.all.iter().chain(&self.egress.all)
     }
 
+    /// The keys of labels by which it tells pods apart.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        let peers = self.each_rule().flat_map(|rule| &rule.peers);
+        let pods = peers.filter_map(|peer| match peer {
+            Peer::Pods(pods) => Some(pods),
+            Peer::Anyone
+            | Peer::Block(_)
+            | Peer::Networks(_)
+            | Peer::Outside(_)
+            | Peer::Unknown(_) => None,
+        });
+        let selectors = self.subject.iter().chain(pods);
+        selectors.flat_map(|pods| pods.selector.keys())
+    }
+
     /// The blocks of addresses that its rules name.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &Addresses> {
         self.each_rule()
