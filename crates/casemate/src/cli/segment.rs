@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use casemate_segment::observed::Format;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 /// Ask who can reach whom in a cluster.
@@ -21,7 +22,34 @@ pub(crate) enum Segment {
     Graph(Graph),
     /// Begin a declaration of zones and flows from what is there.
     Zones(Zones),
-    /// Hold what passes against a declaration.
+    /// What connections are written down as.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Recorded {
+    /// `hubble observe -o json`.
+    Hubble,
+    /// `conntrack -L`, or /proc/net/nf_conntrack.
+    Conntrack,
+    /// VPC flow logs of AWS, as text.
+    Aws,
+    /// VPC flow logs of Google Cloud, as JSON.
+    Gcp,
+    /// OTLP as JSON, of the Collector's file exporter.
+    Otel,
+}
+
+impl From<Recorded> for Format {
+    fn from(recorded: Recorded) -> Self {
+        match recorded {
+            Recorded::Hubble => Self::Hubble,
+            Recorded::Conntrack => Self::Conntrack,
+            Recorded::Aws => Self::Aws,
+            Recorded::Gcp => Self::Gcp,
+            Recorded::Otel => Self::Otel,
+        }
+    }
+}
+
+/// Hold what passes against a declaration.
     Check(Check),
     /// Write the policies of a declaration, and prove them.
     Generate(Generate),
@@ -132,10 +160,14 @@ pub(crate) struct Zones {
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) path: PathBuf,
 
-    /// Take as flows what was seen, and nothing else: of Hubble, one JSON object a line, as `hubble observe -o
-    /// json` writes it; may be repeated.
+    /// Take as flows what was seen, and nothing else: flows of Hubble, connections of conntrack, VPC flow logs of AWS
+    /// or Google Cloud, spans and network metrics of OpenTelemetry; may be repeated.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) observed: Vec<PathBuf>,
+
+    /// What was seen is written down as this, where the first lines do not show it.
+    #[arg(long, value_name = "FORMAT", requires = "observed")]
+    pub(crate) observed_format: Option<Recorded>,
 
     #[command(flatten)]
     pub(crate) known: Known,

@@ -14,6 +14,7 @@ use crate::{
     Addresses, Assumptions, Bounds, Cluster, Connections, Entry, Policy, Proof, Workload,
     addresses::{METADATA, parts},
     calls::Calls,
+    directory::Directory,
     entry,
     held::Held,
     index::Index,
@@ -91,6 +92,7 @@ pub struct Analysis {
     policies: Vec<Policy>,
     entries: Vec<Entry>,
     calls: Calls,
+    directory: Directory,
     gaps: Vec<Gap>,
     relation: OnceLock<Result<Relation, TooLarge>>,
 }
@@ -117,6 +119,7 @@ impl Analysis {
         let services = entry::services(world, &cluster, &mut gaps);
         let entries = entry::read(world, &cluster, &services, &mut gaps);
         let calls = Calls::of(&cluster, &services);
+        let directory = Directory::of(&cluster, &services);
         Self {
             outside: outside(&policies, &assumptions),
             cluster,
@@ -124,6 +127,7 @@ impl Analysis {
             policies,
             entries,
             calls,
+            directory,
             gaps,
             relation: OnceLock::new(),
         }
@@ -147,6 +151,16 @@ impl Analysis {
     /// Whom workloads are configured to call.
     pub fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// Who has which address and name.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// What the analysis takes for granted.
+    pub(crate) fn assumptions(&self) -> &Assumptions {
+        &self.assumptions
     }
 
     /// What is not known. Which answers hang on it, the answers say.

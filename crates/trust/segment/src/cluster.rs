@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -44,6 +45,8 @@ pub struct Workload {
     pub is_on_host: Truth,
     /// The service account that its pods run as; never absent.
     pub account: Fact<String>,
+    /// The addresses that its pods have, where a cluster that runs told them.
+    pub addresses: Vec<IpAddr>,
     /// The hosts that its own configuration names.
     pub mentions: Vec<Mention>,
     /// Where it is declared.
@@ -197,6 +200,10 @@ impl Cluster {
             labels: labels_of(pod, gaps),
             ports,
             more_ports,
+            addresses: match is_on_host {
+                Truth::No => addresses(object),
+                Truth::Yes | Truth::Unknown(_) => Vec::new(),
+            },
             is_on_host,
             account: account(pod),
             mentions: mention::of(pod),
@@ -219,6 +226,7 @@ impl Cluster {
             let is_same = key(a) == key(b) && a.is_alike(b, asked);
             if is_same {
                 a.labels.blur(&b.labels);
+                a.addresses.append(&mut b.addresses);
             }
             is_same
         });
@@ -269,6 +277,25 @@ pub(crate) fn name_of(object: &Resource, gaps: &mut Vec<Gap>) -> String {
         Gap::tell(&cursor, "its name is not known", gaps);
         format!("?{}", object.address)
     })
+}
+
+/// The addresses of a pod, which its own status has.
+fn addresses(object: &Resource) -> Vec<IpAddr> {
+    // One that has ended has lost its own to others.
+    let phase = object.at("status.phase").text().ok();
+    if *object.kind != *"Pod" || matches!(phase.as_deref(), Some("Succeeded" | "Failed")) {
+        return Vec::new();
+    }
+    let all = object.at("status.podIPs").items();
+    let all = all.into_iter().filter_map(|it| it.get("ip").text().ok());
+    let first = object.at("status.podIP").text().ok();
+    let addresses = first
+        .into_iter()
+        .chain(all)
+        .filter_map(|it| it.parse().ok());
+    let mut addresses: Vec<IpAddr> = addresses.collect();
+    addresses.dedup();
+    addresses
 }
 
 /// The service account, by its field or the name that the field had before.

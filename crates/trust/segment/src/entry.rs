@@ -1,7 +1,7 @@
 //! Ways in from outside: `Ingress`, the routes of Gateway API, `Route` of OpenShift, and Services that nodes or
 //! load balancers open.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, net::IpAddr};
 
 use casemate_posture::{Cursor, Fact, Origin, Resource, Truth, World};
 
@@ -246,6 +246,33 @@ fn entered(
 }
 
 impl Service<'_> {
+    /// Its own addresses, those that a load balancer has for it included.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let own = self.object.at("spec.clusterIP").text().ok();
+        let lists = ["spec.clusterIPs", "spec.externalIPs"].map(|it| self.object.at(it).items());
+        let listed = lists.into_iter().flatten().filter_map(|it| it.text().ok());
+        let balanced = self.object.at("status.loadBalancer.ingress").items();
+        let balanced = balanced
+            .into_iter()
+            .filter_map(|it| it.get("ip").text().ok());
+        let all = own.into_iter().chain(listed).chain(balanced);
+        all.filter_map(|it| it.parse().ok())
+    }
+
+    /// Whether it has none by its own will, so that its name is that of its pods.
+    pub(crate) fn is_headless(&self) -> bool {
+        self.object.at("spec.clusterIP").equals("None").is_yes()
+    }
+
+    /// The numbers of its ports.
+    pub(crate) fn port_numbers(&self) -> impl Iterator<Item = u16> {
+        let numbers = self
+            .ports
+            .iter()
+            .filter_map(|it| it.get("port").integer().ok());
+        numbers.filter_map(|it| u16::try_from(it).ok())
+    }
+
     /// What arrives at a workload that is asked for at a port of the Service; at all, where none is named.
     pub(crate) fn sent(
         &self,

@@ -29,6 +29,7 @@ mod chain;
 mod cluster;
 mod connections;
 mod diff;
+mod directory;
 pub mod draw;
 mod entry;
 pub mod generate;

@@ -6,7 +6,7 @@ use casemate_segment::{
     Analysis, Assumptions,
     generate::{self, Flaw, Policies},
     intent::{Intent, Violation, check, derive, observe, to_yaml},
-    observed::hubble,
+    observed::Format,
 };
 use proptest::prelude::*;
 
@@ -367,7 +367,7 @@ fn what_was_seen_becomes_a_declaration() {
     ]
     .join("\n");
     let analysis = cluster(LAB, Assumptions::default());
-    let (seen, strangers) = observe(&analysis, &hubble(&text).seen);
+    let (seen, strangers) = observe(&analysis, &Format::Hubble.read(&text).seen);
     assert_eq!(strangers.len(), 1);
     assert_eq!(
         to_yaml(&seen),
@@ -379,6 +379,84 @@ flows:
   - {from: lab, to: models, ports: [TCP 5001]}
   - {from: models, to: outside, ports: [TCP 443]}
 "
+    );
+}
+
+/// A cluster that runs: the pods and a Service have addresses.
+const RUNNING: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: notebook-0, namespace: lab, labels: {app: notebook}, ownerReferences: [{kind: StatefulSet, name: notebook}]}
+spec: {containers: [{name: c, image: i}]}
+status: {phase: Running, podIP: 10.0.0.5, podIPs: [{ip: 10.0.0.5}, {ip: 'fd00::5'}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: registry-0, namespace: models, labels: {app: registry}, ownerReferences: [{kind: StatefulSet, name: registry}]}
+spec: {containers: [{name: c, image: i, ports: [{name: api, containerPort: 5000}]}]}
+status: {phase: Running, podIP: 10.0.1.7}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: gone-0, namespace: models, labels: {app: gone}, ownerReferences: [{kind: Job, name: gone}]}
+spec: {containers: [{name: c, image: i}]}
+status: {phase: Succeeded, podIP: 10.0.0.5}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: registry, namespace: models}
+spec: {clusterIP: 10.96.0.7, selector: {app: registry}, ports: [{port: 80, targetPort: api}]}
+";
+
+#[test]
+fn who_was_seen_by_address_or_name_is_whose_it_is() {
+    let analysis = cluster(RUNNING, Assumptions::default());
+    let seen = |format: Format, text: &str| {
+        let observed = format.read(text);
+        assert_eq!(observed.gaps, [], "{text}");
+        let (intent, strangers) = observe(&analysis, &observed.seen);
+        let yaml = to_yaml(&intent);
+        let flows = yaml.split_once("flows:").map(|(_, flows)| flows);
+        let flows = flows.unwrap_or_default().lines().map(str::trim);
+        let strangers = strangers.iter().map(|it| format!("{it}?"));
+        let flows = flows.filter(|it| it.starts_with("- ")).map(str::to_owned);
+        flows.chain(strangers).collect::<Vec<_>>()
+    };
+    let notebook_to_registry = "- {from: lab, to: registry, ports: [TCP 5000]}";
+    let answered = |to: &str, by: &str| {
+        format!(
+            "tcp 6 9 ESTABLISHED src=10.0.0.5 dst={to} sport=40000 dport=80 src={by} dst=10.0.0.5 sport=5000 dport=40000"
+        )
+    };
+    assert_eq!(
+        seen(Format::Conntrack, &answered("10.96.0.7", "10.0.1.7")),
+        [notebook_to_registry]
+    );
+    // An address that is nobody's may be that of a pod nobody knows, unless it is of no private network.
+    assert_eq!(
+        seen(Format::Conntrack, &answered("10.9.9.9", "10.9.9.9")),
+        ["10.9.9.9?"]
+    );
+    assert_eq!(
+        seen(Format::Conntrack, &answered("192.0.2.7", "192.0.2.7")),
+        ["- {from: lab, to: outside, ports: [TCP 5000]}"]
+    );
+    let record = "2 123456789010 eni-1 10.0.0.5 10.96.0.7 40000 80 6 20 4249 1418530010 1418530070 ACCEPT OK";
+    assert_eq!(seen(Format::Aws, record), [notebook_to_registry]);
+    let span = |host: &str, port: u16| {
+        format!(
+            r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"k8s.namespace.name","value":{{"stringValue":"lab"}}}},{{"key":"k8s.statefulset.name","value":{{"stringValue":"notebook"}}}}]}},"scopeSpans":[{{"spans":[{{"kind":3,"attributes":[{{"key":"server.address","value":{{"stringValue":"{host}"}}}},{{"key":"server.port","value":{{"intValue":"{port}"}}}}]}}]}}]}}]}}"#
+        )
+    };
+    let by_name = span("registry.models.svc.cluster.local", 80);
+    assert_eq!(seen(Format::Otel, &by_name), [notebook_to_registry]);
+    assert_eq!(
+        seen(Format::Otel, &span("hub.example", 443)),
+        ["- {from: lab, to: outside, ports: [TCP 443]}"]
+    );
+    assert_eq!(
+        seen(Format::Otel, &span("elsewhere", 80)),
+        ["elsewhere, as lab calls it,?"]
     );
 }
 
