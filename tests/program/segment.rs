@@ -1,6 +1,11 @@
 //! What `casemate segment` promises: an answer with its proof, and no answer where it does not know.
 
-use crate::run::{casemate, read_text, root, tree};
+use std::process::Command;
+
+use crate::{
+    python::environment,
+    run::{casemate, read_text, root, tree},
+};
 
 const CLUSTER: &str = "examples/04-zero-trust/cluster";
 
@@ -263,4 +268,20 @@ fn what_is_no_declaration_is_told_with_its_line() {
     ]);
     let told = told.ended_with(2).err;
     assert!(told.contains("line 2: `pod` is not known here"), "{told}");
+}
+
+/// `CASEMATE_CONNECTIVITY=COUNT/SEED` looks further.
+#[test]
+fn another_implementation_and_we_agree_on_policies_at_random() {
+    let wish = std::env::var("CASEMATE_CONNECTIVITY").unwrap_or_else(|_| "300/2026".to_owned());
+    let (count, seed) = wish.split_once('/').expect("COUNT/SEED");
+    let python = environment("connectivity-requirements.txt").join("bin/python");
+    let said = Command::new(python)
+        .arg(root().join("tests/interop/connectivity.py"))
+        .args([env!("CARGO_BIN_EXE_casemate"), count, seed])
+        .output()
+        .expect("python starts");
+    let told = String::from_utf8_lossy(&said.stdout);
+    let all = format!("{count} sets, ");
+    assert!(said.status.success() && told.starts_with(&all), "{told}");
 }

@@ -22,34 +22,7 @@ pub(crate) enum Segment {
     Graph(Graph),
     /// Begin a declaration of zones and flows from what is there.
     Zones(Zones),
-    /// What connections are written down as.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Recorded {
-    /// `hubble observe -o json`.
-    Hubble,
-    /// `conntrack -L`, or /proc/net/nf_conntrack.
-    Conntrack,
-    /// VPC flow logs of AWS, as text.
-    Aws,
-    /// VPC flow logs of Google Cloud, as JSON.
-    Gcp,
-    /// OTLP as JSON, of the Collector's file exporter.
-    Otel,
-}
-
-impl From<Recorded> for Format {
-    fn from(recorded: Recorded) -> Self {
-        match recorded {
-            Recorded::Hubble => Self::Hubble,
-            Recorded::Conntrack => Self::Conntrack,
-            Recorded::Aws => Self::Aws,
-            Recorded::Gcp => Self::Gcp,
-            Recorded::Otel => Self::Otel,
-        }
-    }
-}
-
-/// Hold what passes against a declaration.
+    /// Hold what passes against a declaration.
     Check(Check),
     /// Write the policies of a declaration, and prove them.
     Generate(Generate),
@@ -171,6 +144,33 @@ pub(crate) struct Zones {
 
     #[command(flatten)]
     pub(crate) known: Known,
+}
+
+/// What connections are written down as.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Recorded {
+    /// `hubble observe -o json`.
+    Hubble,
+    /// `conntrack -L`, or /proc/net/nf_conntrack.
+    Conntrack,
+    /// VPC flow logs of AWS, as text.
+    Aws,
+    /// VPC flow logs of Google Cloud, as JSON.
+    Gcp,
+    /// OTLP as JSON, of the Collector's file exporter.
+    Otel,
+}
+
+impl From<Recorded> for Format {
+    fn from(recorded: Recorded) -> Self {
+        match recorded {
+            Recorded::Hubble => Self::Hubble,
+            Recorded::Conntrack => Self::Conntrack,
+            Recorded::Aws => Self::Aws,
+            Recorded::Gcp => Self::Gcp,
+            Recorded::Otel => Self::Otel,
+        }
+    }
 }
 
 /// Hold what passes against a declaration.

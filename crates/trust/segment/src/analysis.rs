@@ -117,7 +117,7 @@ impl Analysis {
         let asked: HashSet<String> = keys.chain(entry::keys(world)).collect();
         let cluster = Cluster::of(world, &assumptions, &asked, &mut gaps);
         let services = entry::services(world, &cluster, &mut gaps);
-        let entries = entry::read(world, &cluster, &services, &mut gaps);
+        let entries = entry::read(world, &assumptions, &cluster, &services, &mut gaps);
         let calls = Calls::of(&cluster, &services);
         let directory = Directory::of(&cluster, &services);
         Self {

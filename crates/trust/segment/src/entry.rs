@@ -6,8 +6,9 @@ use std::{borrow::Cow, collections::HashMap, net::IpAddr};
 use casemate_posture::{Cursor, Fact, Origin, Resource, Truth, World};
 
 use crate::{
-    Bounds, Connections, Gap, Protocol,
+    Assumptions, Bounds, Connections, Gap, Protocol,
     cluster::{Cluster, Workload, name_of, namespace_of},
+    grants,
     listed::{is_there, listed},
     selector::Selector,
 };
@@ -77,6 +78,7 @@ pub(crate) fn services<'a>(
 
 pub(crate) fn read(
     world: &World,
+    assumptions: &Assumptions,
     cluster: &Cluster,
     services: &Services<'_>,
     gaps: &mut Vec<Gap>,
@@ -97,7 +99,15 @@ pub(crate) fn read(
     for (kind, backends) in ways {
         for object in world.of_kind(kind).filter(|it| is_way(it)) {
             for backend in backends(object) {
-                entries.extend(entered(object, &backend, services, cluster, gaps));
+                entries.extend(entered(
+                    world,
+                    assumptions,
+                    object,
+                    &backend,
+                    services,
+                    cluster,
+                    gaps,
+                ));
             }
         }
     }
@@ -190,6 +200,8 @@ fn opened(key: &Key, service: &Service<'_>, cluster: &Cluster) -> Vec<Entry> {
 }
 
 fn entered(
+    world: &World,
+    assumptions: &Assumptions,
     object: &Resource,
     backend: &Backend<'_>,
     services: &Services<'_>,
@@ -224,10 +236,21 @@ fn entered(
     let is_granted = match namespace == own {
         true => Truth::Yes,
         false => {
-            let why = "whether a ReferenceGrant lets it lead to another namespace is not looked at";
-            Truth::Unknown(Gap::tell(&backend.service, why, gaps))
+            let why = "no ReferenceGrant among the files lets it";
+            let granted = grants::lets(world, object, &own, &namespace, &name, gaps);
+            granted.or(|| match assumptions.declared_only {
+                true => Truth::No,
+                false => Truth::Unknown(why.into()),
+            })
         }
     };
+    if let Truth::Unknown(why) = &is_granted {
+        let why = format!("whether it may lead to another namespace is not known: {why}");
+        Gap::tell(&backend.service, &why, gaps);
+    }
+    if is_granted == Truth::No {
+        return Vec::new();
+    }
     let entry = |(to, truth): &(usize, Truth)| Entry {
         kind: object.kind.to_string().into(),
         name: format!("{own}/{}", name_of(object, &mut Vec::new())),

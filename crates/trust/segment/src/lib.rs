@@ -33,6 +33,7 @@ mod directory;
 pub mod draw;
 mod entry;
 pub mod generate;
+mod grants;
 mod held;
 mod index;
 pub mod intent;
