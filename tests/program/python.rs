@@ -1,6 +1,6 @@
 //! Other people's programs, as PyPI has them.
 
-use std::{path::PathBuf, process::Command};
+use std::{fs::File, path::PathBuf, process::Command};
 
 use crate::run::{cache, root};
 
@@ -16,11 +16,17 @@ pub(crate) fn environment(requirements: &str) -> PathBuf {
     if place.join("ready").exists() {
         return place;
     }
+    // Tests are processes of their own, and one of them makes it.
+    std::fs::create_dir_all(place.parent().expect("the cache")).expect("the cache");
+    let lock = File::create(place.with_extension("lock")).expect("made");
+    lock.lock().expect("locked");
+    if place.join("ready").exists() {
+        return place;
+    }
     let run = |command: &mut Command| {
         let status = command.status().expect("it starts");
         assert!(status.success(), "{command:?}");
     };
-    std::fs::create_dir_all(&place).expect("the cache");
     run(Command::new("python3")
         .args(["-m", "venv", "--clear"])
         .arg(&place));
