@@ -147,8 +147,8 @@ pub(crate) fn name(word: &str) -> &str {
     }
 }
 
-/// Adds the words of one item. One with white space in it, behind a `-c` or of several lines, is a
-/// script of a shell; any other is one word.
+/// Adds the words of one item. One with white space in it, behind a `-c`, of several lines or with several
+/// commands as the name of a program, is a script of a shell; any other is one word.
 fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word<'a>>) {
     let is_option = |word: &Word<'_>| {
         let short = word.text.strip_prefix('-').unwrap_or_default();
@@ -160,6 +160,7 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
         && (is_script
             || before.next().is_some_and(is_option)
             || text.contains('\n')
+            || words.is_empty() && [" && ", "; ", " | "].iter().any(|it| text.contains(it))
             || item.path.ends_with(".args")
             || item.path.ends_with(".command"));
     if !is_script {

@@ -246,9 +246,14 @@ pub fn pods(world: &World) -> Vec<Pod<'_>> {
     objects(world).flat_map(pods_of).collect()
 }
 
-/// What values of charts have of pods. A template adds to them: what is not there may be nevertheless.
+/// What values of charts have of pods: containers, and what is one but for its name. A template adds to them:
+/// what is not there may be nevertheless.
 pub(crate) fn pods_of_values(world: &World) -> impl Iterator<Item = Pod<'_>> {
-    world.of_kind(values::KIND).flat_map(pods_by_shape)
+    world.of_kind(values::KIND).flat_map(|values| {
+        let mut pods = Vec::new();
+        find_pods(&values.cursor(), None, MAX_DEPTH, &mut pods);
+        pods
+    })
 }
 
 fn pods_of(resource: &Resource) -> Vec<Pod<'_>> {
@@ -266,12 +271,16 @@ fn pods_of(resource: &Resource) -> Vec<Pod<'_>> {
 /// Policies about pods have patterns of some, and no pods.
 fn pods_by_shape(resource: &Resource) -> Vec<Pod<'_>> {
     let mut pods = Vec::new();
-    let group = resource.at("apiVersion").text().ok().unwrap_or_default();
-    let is_policy = POLICIES.iter().any(|it| group.contains(it));
-    if !is_policy && has_containers(&resource.body) {
+    if !is_policy(resource) && has_containers(&resource.body) {
         find_pods(&resource.cursor(), None, MAX_DEPTH, &mut pods);
     }
     pods
+}
+
+/// Whether it has patterns of pods, and none of its own.
+pub(crate) fn is_policy(resource: &Resource) -> bool {
+    let group = resource.at("apiVersion").text().ok().unwrap_or_default();
+    POLICIES.iter().any(|it| group.contains(it))
 }
 
 /// Groups of kinds with patterns of pods.
@@ -305,6 +314,30 @@ fn are_containers(attr: &Attr) -> bool {
     matches!(&attr.value, Value::List(items) if items.iter().any(is_one))
 }
 
+/// Whether a part of values says what a container of its chart runs.
+fn is_run(attr: &Attr) -> bool {
+    let is_known = |key: &&str| matches!(attr.get(key), Fact::Known(_));
+    let is_words = |attr: &Attr| match &attr.value {
+        Value::List(items) => items.iter().any(|item| item.as_str().is_some()),
+        value => matches!(value, Value::String(_)),
+    };
+    let runs = ["command", "args"].iter().any(|key| match attr.get(key) {
+        Fact::Known(words) => is_words(words),
+        _ => false,
+    });
+    runs && PARTS.iter().any(is_known)
+}
+
+/// What charts have beside a command in what they make a container of.
+const PARTS: &[&str] = &[
+    "image",
+    "env",
+    "containerEnv",
+    "extraEnv",
+    "resources",
+    "volumeMounts",
+];
+
 fn find_pods<'a>(
     place: &Cursor<'a>,
     around: Option<&Cursor<'a>>,
@@ -323,6 +356,14 @@ fn find_pods<'a>(
             containers: CONTAINERS,
         });
         return;
+    }
+    if &*place.resource.kind == values::KIND && is_run(attr) {
+        pods.push(Pod {
+            spec: place.clone(),
+            metadata: None,
+            shared: None,
+            containers: &[""],
+        });
     }
     for (_, inner) in place.entries() {
         find_pods(&inner, Some(place), depth, pods);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::programs;
+use super::{downloads::downloads, named::hub_address, programs};
 use crate::check::{Family, Persona, Report};
 use crate::{
     Truth, World,
@@ -32,7 +32,11 @@ fn installs(command: &Command<'_>, report: &mut Report) {
                 let rest: Vec<&str> = rest.take_while(|it| *it != ";" && *it != "|").collect();
                 is_free_install(&rest)
             }
-            ("git", "clone") => true,
+            // A model is no package, and has a rule of its own.
+            ("git", "clone") => !words[at + 2..]
+                .iter()
+                .take_while(|word| word.text != ";")
+                .any(|word| hub_address(&word.text).is_some()),
             _ => false,
         };
         let (cursor, origin) = (&pair[0].cursor, &pair[0].origin);
@@ -43,6 +47,15 @@ fn installs(command: &Command<'_>, report: &mut Report) {
         if first == "|" && SHELLS.contains(&second) {
             piped(&words[..at], report);
         }
+    }
+    for download in downloads(command) {
+        let (program, is_installed) = (download.program, download.is_installed());
+        let (cursor, origin) = (&program.cursor, &program.origin);
+        report.when_at(is_installed.into(), &INSTALLS, cursor, origin, || {
+            let address = &download.address.text;
+            let message = format!("the container installs what it downloads from {address}");
+            (message, Vec::new())
+        });
     }
 }
 
@@ -117,7 +130,8 @@ static INSTALLS: Rule = Rule {
          scanned it, and the image that was scanned is not what runs.",
     ),
     remediation: Cow::Borrowed(
-        "Put the packages into the image, or pin them with `==` and hashes.",
+        "Put the packages into the image, or pin them with `==` and hashes; compare what comes from an address \
+         with its digest before it is run.",
     ),
     references: Cow::Borrowed(&[
         Reference::new("CWE-1357"),
@@ -194,6 +208,57 @@ spec:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::survey::tests::survey;
+
+    #[test]
+    fn what_is_downloaded_is_installed_or_only_kept() {
+        for (script, expected) in [
+            (
+                "wget https://a.example/x.zip && unzip x.zip && sudo ./aws/install",
+                true,
+            ),
+            ("curl -LO https://a.example/x && chmod +x ./x", true),
+            ("curl -fsSLo /tmp/x https://a.example/y; bash /tmp/x", true),
+            ("wget -q https://a.example/x.deb; dpkg -i x.deb", true),
+            (
+                "wget https://a.example/x.tgz; tar -C /usr/local -xf x.tgz",
+                true,
+            ),
+            (
+                "curl -LO https://a.example/x; sha256sum -c x.sum; chmod +x x",
+                false,
+            ),
+            ("wget https://a.example/d.zip; unzip d.zip; ./train", false),
+            ("curl https://a.example/x | tar x; chmod +x run.sh", false),
+            ("curl -f https://a.example/health", false),
+            ("wget -O - https://a.example/x; sh -", false),
+        ] {
+            for pod in [
+                format!("command: [sh, -c]\n    args: ['{script}']\n"),
+                format!("command: ['{script}; true']\n"),
+            ] {
+                let text = format!(
+                    "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: a\n    \
+                     image: r.example.org/a:1\n    {pod}"
+                );
+                let outcomes = survey(&[("a.yaml", text.as_bytes())]);
+                let mut found = outcomes.iter().flat_map(|outcome| &outcome.findings);
+                let is_found = found.any(|it| it.rule.as_str() == "CM-AI-026");
+                assert_eq!(is_found, expected, "{pod}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_of_charts_say_what_is_run() {
+        let of = |part: &str| {
+            let text = format!("head:\n  command: [sh, -c, pip install x]\n  {part}: {{}}\n");
+            let outcomes = survey(&[("values.yaml", text.as_bytes())]);
+            let counts = outcomes.iter().map(|outcome| outcome.findings.len());
+            counts.sum::<usize>()
+        };
+        assert_eq!((of("resources"), of("annotations")), (1, 0));
+    }
 
     #[test]
     fn what_is_pinned_is_installed_again() {

@@ -2,6 +2,7 @@
 //! of their own. One file for each kind of program.
 
 mod consoles;
+mod downloads;
 mod gpu;
 mod hubs;
 mod installs;
@@ -54,7 +55,9 @@ struct Program<'a> {
 impl<'a> Program<'a> {
     /// The name of its image: `vllm/vllm-openai` of `docker.io/vllm/vllm-openai:v1`.
     fn image(&self) -> String {
-        let image = self.container.cursor.get("image").text().ok();
+        let image = self.container.cursor.get("image");
+        // Values of charts have its parts.
+        let image = image.text().or_else(|| image.get("repository").text()).ok();
         let image = image.unwrap_or_default();
         let image = image.split('@').next().unwrap_or_default();
         let slash = image.rfind('/').map_or(0, |at| at + 1);

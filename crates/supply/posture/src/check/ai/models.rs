@@ -6,7 +6,8 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
     Program,
-    named::{is_hub_name, unpinned},
+    downloads::downloads,
+    named::{hub_address, is_file_of_hub, is_hub_name, unpinned},
     programs, python,
     texts::{is_commit, lines, scalars},
 };
@@ -38,6 +39,7 @@ fn check(world: &World, report: &mut Report) {
         in_environment(&program.container, report);
         let variables = Some((&program.container, &maps));
         unpinned(&program.command, variables, report);
+        downloaded(&program.command, report);
         stored(&program, report);
     }
     for map in world.of_kind("ConfigMap") {
@@ -96,6 +98,7 @@ const PICKLED: &[&str] = &["sklearn", "alibi-explain", "alibi-detect"];
 /// What stands in an object that names a model, or runs its code.
 const SIGNS: &[&str] = &[
     "hf://",
+    "/resolve/",
     "trust_remote_code",
     "trust-remote-code",
     "trustRemoteCode",
@@ -186,6 +189,25 @@ fn stored(program: &Program<'_>, report: &mut Report) {
     });
 }
 
+/// What a command downloads, where the address ends like the file of a model.
+fn downloaded(command: &Command<'_>, report: &mut Report) {
+    for download in downloads(command) {
+        let word = download.address;
+        let path = word.text.split(['?', '#']).next().unwrap_or_default();
+        let is_pickle = PICKLES.iter().any(|end| path.ends_with(end));
+        let is_model = is_pickle || WEIGHTS.iter().any(|end| path.ends_with(end));
+        let is_plain = is_model && word.text.starts_with("http://");
+        for (is_it, rule, what) in [
+            (is_pickle, &PICKLE, "may be a pickle"),
+            (is_plain, &PLAIN, "has no TLS"),
+        ] {
+            report.when_at(is_it.into(), rule, &word.cursor, &word.origin, || {
+                (format!("{} {what}", word.text), Vec::new())
+            });
+        }
+    }
+}
+
 fn plain(address: &Cursor<'_>, report: &mut Report) {
     let is_plain = address.text().is(|it| it.starts_with("http://"));
     report.when(is_plain, &PLAIN, address, || {
@@ -199,6 +221,13 @@ fn anywhere(place: &Cursor<'_>, depth: usize, report: &mut Report) {
     let (Some(depth), Fact::Known(attr)) = (depth.checked_sub(1), &place.fact) else {
         return;
     };
+    if let Some(text) = attr.as_str().filter(|it| is_file_of_hub(it))
+        && let Some(address) = hub_address(text)
+    {
+        report.when((!address.is_pinned).into(), &UNPINNED, place, || {
+            format!("{} is named without a revision", address.model)
+        });
+    }
     if let Some(text) = attr.as_str()
         && let Some(name) = text.strip_prefix("hf://")
     {
@@ -244,6 +273,14 @@ const MODEL_KEYS: &[&str] = &["modelurl", "hfmodelname", "hfmodelid", "huggingfa
 fn in_text(text: &Cursor<'_>, report: &mut Report) {
     let whole = text.fact.clone().ok().and_then(Attr::as_str);
     let whole = whole.unwrap_or_default();
+    if whole.contains("models:") {
+        for scalar in scalars(text) {
+            // A list of models, each with where it is from.
+            let is_model = scalar.ends(&["models", "source"]) && is_hub_name(&scalar.value);
+            let message = format!("{} is named without a revision", scalar.value);
+            scalar.report(is_model, &UNPINNED, text, report, &message);
+        }
+    }
     let is_notebook = whole.trim_start().starts_with('{');
     // A notebook has its lines in quotes, and each is read by itself.
     let loads = match is_notebook {
@@ -311,6 +348,17 @@ fn serve_config(text: &Cursor<'_>, report: &mut Report) {
 
 const PICKLES: &[&str] = &[
     ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".ckpt", ".mar",
+];
+
+/// Ends of files with weights that are no pickles.
+const WEIGHTS: &[&str] = &[
+    ".safetensors",
+    ".gguf",
+    ".onnx",
+    ".tflite",
+    ".h5",
+    ".keras",
+    ".engine",
 ];
 
 /// As deep as manifests go.
@@ -597,6 +645,65 @@ mod tests {
             \"x.from_pretrained('org/other')\\n\"]}\n";
         let expected = ["CM-AI-021 map.yaml:7:7", "CM-AI-021 map.yaml:12:7"];
         assert_eq!(found("map.yaml", map), expected);
+    }
+
+    #[test]
+    fn a_model_has_an_address_at_the_hub() {
+        let commit = "4d2c9a59d9eabfd4c8a9e04a7aae44fc8f5b416f";
+        let pod = |script: &str| {
+            let text = format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: a\n    \
+                 image: r.example.org/a:1\n    command: [sh, -c]\n    args: ['{script}']\n"
+            );
+            found("a.yaml", &text).len()
+        };
+        let file = |revision: &str| {
+            pod(&format!(
+                "wget https://huggingface.co/org/m/resolve/{revision}/m.gguf"
+            ))
+        };
+        assert_eq!((file("main"), file(commit)), (1, 0));
+        assert_eq!(pod("git clone https://huggingface.co/org/m /models"), 1);
+        assert_eq!(
+            pod(&format!(
+                "git clone https://huggingface.co/org/m && cd m && git checkout {commit}"
+            )),
+            0
+        );
+        assert_eq!(pod("git clone https://github.com/org/m"), 0);
+        assert_eq!(
+            pod("curl https://huggingface.co/datasets/o/d/resolve/main/d.json"),
+            0
+        );
+        let values = "model:\n  url: https://huggingface.co/org/m/resolve/main/m.gguf\n";
+        assert_eq!(found("values.yaml", values), ["CM-AI-021 values.yaml:2:8"]);
+    }
+
+    #[test]
+    fn files_of_models_are_downloaded() {
+        let of = |address: &str| {
+            let text = format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: a\n    \
+                 image: r.example.org/a:1\n    command: [wget, '{address}']\n"
+            );
+            let outcomes = survey(&[("a.yaml", text.as_bytes())]);
+            let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+            let found = findings.map(|it| it.rule.to_string());
+            found
+                .filter(|it| ["CM-AI-022", "CM-AI-023"].contains(&&**it))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of("https://a.example/m.safetensors"), [""; 0]);
+        assert_eq!(of("http://a.example/m.gguf"), ["CM-AI-022"]);
+        assert_eq!(of("https://a.example/m.pth"), ["CM-AI-023"]);
+        assert_eq!(of("http://a.example/data.json"), [""; 0]);
+    }
+
+    #[test]
+    fn a_list_of_models_in_a_config_map_says_where_they_are_from() {
+        let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  adapters.yaml: |\n    \
+            ensureExist:\n      models:\n      - id: a\n        source: org/adapter\n      - id: b\n        source: /models/b\n";
+        assert_eq!(found("map.yaml", map), ["CM-AI-021 map.yaml:9:17"]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(super) fn unpinned(
         flag.value
             .is_some_and(|it| it.starts_with('$') || is_commit(it))
     });
+    let says = |model: &str| format!("{model} is named without a revision");
     let flags = MODEL_FLAGS.iter().flat_map(|name| command.flags(name));
     // Beside another option it is what a server calls the model.
     let is_named = MODEL_FLAGS.iter().any(|name| command.flag(name).is_some());
@@ -34,7 +35,6 @@ pub(super) fn unpinned(
         if is_pinned {
             continue;
         }
-        let says = |model: &str| format!("{model} is named without a revision");
         let Some(name) = variable(model) else {
             report.when_at(
                 is_hub_name(model).into(),
@@ -78,6 +78,18 @@ pub(super) fn unpinned(
             _ => {}
         }
     }
+    let is_checked_out = command.words.iter().any(|word| is_commit(&word.text));
+    for word in addressed(command).filter(|_| !is_checked_out) {
+        if let Some(address) = hub_address(&word.text) {
+            report.when_at(
+                (!address.is_pinned).into(),
+                &UNPINNED,
+                &word.cursor,
+                &word.origin,
+                || (says(&address.model), Vec::new()),
+            );
+        }
+    }
     let Some((container, _)) = variables else {
         return;
     };
@@ -115,6 +127,48 @@ fn served<'c, 'a>(
             && words[before - 1].text.starts_with('-')
             && !words[before - 1].text.contains('=');
         (!is_value || words[before - 1].text == "--repo-type").then_some((word, word.text.as_str()))
+    })
+}
+
+/// The words with the address of a file of a model, or of a repository that is cloned.
+fn addressed<'c, 'a>(command: &'c Command<'a>) -> impl Iterator<Item = &'c Word<'a>> + use<'c, 'a> {
+    let mut is_clone = false;
+    command.words.iter().filter(move |word| {
+        match &*word.text {
+            "clone" => is_clone = true,
+            ";" | "|" => is_clone = false,
+            _ => {}
+        }
+        is_clone || is_file_of_hub(&word.text)
+    })
+}
+
+/// Whether a text is the address of a file of a model.
+pub(super) fn is_file_of_hub(text: &str) -> bool {
+    text.starts_with("http") && text.contains("/resolve/")
+}
+
+/// A model by its address at the hub.
+pub(super) struct Addressed {
+    pub(super) model: String,
+    pub(super) is_pinned: bool,
+}
+
+/// The model of `https://huggingface.co/owner/name`, with or without a file of it behind that.
+pub(super) fn hub_address(text: &str) -> Option<Addressed> {
+    let (_, rest) = text.split_once("://")?;
+    let (host, path) = rest.split_once('/')?;
+    let host = host.rsplit('@').next().unwrap_or_default();
+    if !["huggingface.co", "hf.co"].contains(&host) {
+        return None;
+    }
+    let mut parts = path.trim_end_matches('/').split(['/', '?']);
+    let (owner, name) = (parts.next()?, parts.next()?);
+    let model = format!("{owner}/{}", name.trim_end_matches(".git"));
+    let is_model = is_hub_name(&model) && !["datasets", "spaces", "docs", "api"].contains(&owner);
+    is_model.then(|| Addressed {
+        model,
+        is_pinned: parts.nth(1).is_some_and(is_commit),
     })
 }
 
