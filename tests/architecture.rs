@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("policy", &["attest", "container", "document"]),
     ("segment", &["document", "posture"]),
     // What a cluster may take is posture's and policy's to say; the server around it is nobody else's.
-    ("admission", &["posture", "policy"]),
+    ("admission", &["document", "posture", "policy"]),
     ("token", &["attest"]),
     ("ledger", &["attest"]),
     ("report", &[]),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Subcommand, ValueHint};
 
 use super::signing::{Passphrase, Signer};
+use crate::config::AssessSettings;
 
 /// Where a policy comes from.
 #[derive(Args, Clone, Debug, Default)]
@@ -17,6 +18,20 @@ pub(crate) struct Source {
     /// as `casemate policy bundle --key` writes it.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) policy_trust_store: Option<PathBuf>,
+}
+
+impl Source {
+    /// What the command line names, and what it does not name out of the configuration.
+    pub(crate) fn or(self, settings: &AssessSettings) -> Self {
+        let Self {
+            policy,
+            policy_trust_store,
+        } = self;
+        Self {
+            policy: policy.or_else(|| settings.policy.clone()),
+            policy_trust_store: policy_trust_store.or_else(|| settings.policy_trust_store.clone()),
+        }
+    }
 }
 
 /// Work with gate policies.

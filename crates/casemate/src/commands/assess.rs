@@ -195,11 +195,7 @@ impl Settings {
             exceptions,
             ..
         } = configuration;
-        let named = arguments.policy.clone();
-        let policy = cli::policy::Source {
-            policy: named.policy.or(chosen.policy),
-            policy_trust_store: named.policy_trust_store.or(chosen.policy_trust_store),
-        };
+        let policy = arguments.policy.clone().or(&chosen);
         let out = arguments.out.clone().or(chosen.out);
         let repository = arguments.repository.clone().or(chosen.repository);
         let repository = repository.unwrap_or_else(|| Options::default().repository);

@@ -43,12 +43,8 @@ pub(crate) fn run(
     if let Some(theirs) = arguments.rule.iter().find(|rule| rule.tool().is_some()) {
         bail!("{theirs} is another tool's rule, and repairs are of rules of ours");
     }
-    let named = arguments.policy.clone();
     let settings = configuration.assess;
-    let policy = cli::policy::Source {
-        policy: named.policy.or(settings.policy),
-        policy_trust_store: named.policy_trust_store.or(settings.policy_trust_store),
-    };
+    let policy = arguments.policy.clone().or(&settings);
     let now = clock::of(global)?.now();
     let bundle = policies::load(global, &policy, now)?;
     let persona = arguments.persona.or(settings.persona);

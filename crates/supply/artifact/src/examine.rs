@@ -340,7 +340,7 @@ impl Examiner<'_, '_> {
                 return self.pickle(source, at, depth);
             }
         }
-        if let Some(format) = lfs::examine(source, start, &mut self.notes)? {
+        if let Some(format) = lfs::examine(source, encoding, &mut self.notes)? {
             return Ok(format);
         }
         match text::examine(source, start, &mut self.notes)? {

@@ -20,6 +20,7 @@ mod bytes;
 mod contents;
 #[cfg(test)]
 mod examples;
+mod lfs;
 mod reader;
 mod sevenz;
 pub mod sniff;
@@ -35,6 +36,7 @@ use casemate_core::{Rule, Source};
 
 pub use budget::{Budget, Exceeded};
 pub use contents::{Anomaly, ContainerError, Contents, Kind, Loaded, Member, View};
+pub use lfs::{LONGEST_LFS_POINTER, is_lfs_pointer};
 pub use reader::MemberReader;
 pub use sniff::{Magic, Sniffed, TextEncoding, sniff};
 

@@ -25,6 +25,26 @@ pub fn read(text: &str, limits: &Limits) -> Result<(Node, Vec<Span>), Error> {
     Ok((node, reader.repeated))
 }
 
+/// How many values a text of JSON holds at most, without reading it: the first one, and one after each `{`, `[` and
+/// `,` that is not in a string. Short values take up to fifty times their bytes once they are read, so that who reads
+/// what others send counts before.
+pub fn values_at_most(text: &[u8]) -> usize {
+    let mut count = 1;
+    let mut bytes = text.iter();
+    let mut is_string = false;
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => is_string = !is_string,
+            b'\\' if is_string => {
+                bytes.next();
+            }
+            b'{' | b'[' | b',' if !is_string => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -332,6 +352,19 @@ mod tests {
         assert_eq!(repeated.len(), 1);
         assert_eq!((repeated[0].of(text), repeated[0].start), (r#""a""#, 40));
         assert!(node.get("a").is_some_and(Node::is_null));
+    }
+
+    #[test]
+    fn values_are_counted_where_they_are_and_not_in_strings() {
+        for (text, count) in [
+            ("7", 1),
+            ("[]", 2),
+            (r#"[{"name":"a"},{"name":"b"}]"#, 5),
+            (r#"{"a":"[,{","b":"\",[,","c":"\\"}"#, 4),
+        ] {
+            assert_eq!(values_at_most(text.as_bytes()), count, "{text}");
+            assert!(value(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -65,17 +65,27 @@ pub(crate) struct Place {
     pub(crate) at: usize,
     pub(crate) n: usize,
     resource: Option<String>,
+    /// Whether it is of Terraform, whose addresses are the same everywhere; those of other languages each tool
+    /// makes up.
+    is_terraform: bool,
 }
 
 impl Place {
     pub(crate) fn new(at: usize, n: usize, finding: &Finding) -> Self {
         let resource = finding.evidence.iter().find(|it| it.label == "resource");
-        let is_terraform = finding.location.file.as_str().ends_with(".tf");
-        let resource = resource.map(|it| match is_terraform {
-            true => plain(maker(&it.value)),
-            false => plain(&it.value),
+        let address = resource.map(|it| &*it.value);
+        let is_terraform =
+            address.is_some_and(|it| is_terraform(finding.location.file.as_str(), it));
+        let resource = address.map(|it| match is_terraform {
+            true => plain(maker(it)),
+            false => plain(it),
         });
-        Self { at, n, resource }
+        Self {
+            at,
+            n,
+            resource,
+            is_terraform,
+        }
     }
 }
 
@@ -135,8 +145,7 @@ pub(crate) fn is_same(
         if ours == other {
             return true;
         }
-        // Addresses of Terraform are the same everywhere; those of other languages each tool makes up.
-        if finding.location.file.as_str().ends_with(".tf") {
+        if place.is_terraform {
             return false;
         }
     }
@@ -153,6 +162,24 @@ pub(crate) fn is_same(
         _ => false,
     }
 }
+
+/// Whether what stands at `address` in `file` is Terraform's: configuration and states say so by their names.
+/// A plan has any, and is known by its addresses, a type with its provider and a name; what is called after
+/// its file may look like one.
+fn is_terraform(file: &str, address: &str) -> bool {
+    let maker = maker(address);
+    let is_typed = || {
+        let plain = plain(maker);
+        let kind = plain.rsplit('.').nth(1).unwrap_or_default();
+        let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+        kind.contains('_') && kind.chars().all(is_word)
+    };
+    TERRAFORM.iter().any(|end| file.ends_with(end))
+        || (file.ends_with(".json") && is_typed() && !file.contains(maker))
+}
+
+/// How the names of files of Terraform's and OpenTofu's end that hold nothing else.
+const TERRAFORM: &[&str] = &[".tf", ".tofu", ".tf.json", ".tofu.json", ".tfstate"];
 
 /// The resource of Terraform's that makes an object: no other tool tells them apart.
 fn maker(address: &str) -> &str {
@@ -188,7 +215,7 @@ pub(crate) fn plain(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{maker, plain};
+    use super::{is_terraform, maker, plain};
 
     #[test]
     fn addresses_are_one_however_tools_write_them() {
@@ -212,6 +239,32 @@ mod tests {
             assert_eq!(plain(ours), plain(theirs));
         }
         assert_ne!(plain("aws_s3_bucket.data"), plain("aws_s3_bucket.a"));
+    }
+
+    #[test]
+    fn terraform_is_known_by_its_files_and_a_plan_by_its_addresses() {
+        let bucket = "module.m[\"x\"].aws_s3_bucket.a[0]";
+        for (file, address) in [
+            ("main.tf", "provider.aws"),
+            ("main.tofu", bucket),
+            ("main.tf.json", bucket),
+            ("main.tofu.json", bucket),
+            ("terraform.tfstate", bucket),
+            ("plan.json", bucket),
+            ("plan.json", "data.aws_iam_policy_document.p"),
+            ("plan.json", "kubernetes_pod.p/Pod/ml/p"),
+        ] {
+            assert!(is_terraform(file, address), "{file}: {address}");
+        }
+        for (file, address) in [
+            ("pods.json", "Pod/ml/a_b.c"),
+            ("stack.json", "Bucket"),
+            ("main.yaml", bucket),
+            ("tree/my_values.json", "my_values.json"),
+            ("tree/my_pipeline.json", "my_pipeline.json/exec-train"),
+        ] {
+            assert!(!is_terraform(file, address), "{file}: {address}");
+        }
     }
 
     #[test]

@@ -123,6 +123,33 @@ fn what_both_found_is_one_finding_and_ours() {
 }
 
 #[test]
+fn another_resource_in_the_same_lines_is_another_wherever_terraform_writes_it() {
+    for path in [
+        "main.tofu",
+        "main.tf.json",
+        "main.tofu.json",
+        "plan.json",
+        "terraform.tfstate",
+    ] {
+        let report = CHECKOV.replace("/infra/main.tf\"", &format!("/infra/{path}\""));
+        let place = format!("infra/{path}");
+        let mut tree = tree();
+        tree.files.insert((&*place).into(), known(&place));
+        let ours = ["aws_s3_bucket.models", "aws_s3_bucket.other"]
+            .map(|resource| ours("CM-AWS-006", &place, resource, 33));
+        let mut outcomes = [outcome(ours.to_vec())];
+        join(vec![source("checkov.json", &report)], &mut outcomes, &tree);
+        let said = outcomes[0].findings.iter().map(|it| it.reported_by.len());
+        assert_eq!(said.collect::<Vec<_>>(), [1, 0], "{path}");
+        // Nor is it swallowed where ours is the only one there.
+        let mut outcomes = [outcome(vec![ours[1].clone()])];
+        let joined = join(vec![source("checkov.json", &report)], &mut outcomes, &tree);
+        assert!(outcomes[0].findings[0].reported_by.is_empty(), "{path}");
+        assert_eq!(joined.runs[0].joined, 0, "{path}");
+    }
+}
+
+#[test]
 fn two_tools_are_one_only_where_the_table_says_so() {
     let image = TRIVY_DOCKERFILE.replace("DS-0002", "DS-0001");
     let sources = vec![
@@ -721,6 +748,14 @@ fn file(path: &str) -> AssetId {
     }
 }
 
+fn known(path: &str) -> Known {
+    Known {
+        asset: file(path),
+        name: PathText::from("tree").join(&path.into()),
+        digest: None,
+    }
+}
+
 fn tree() -> Tree {
     let paths = [
         ".github/workflows/train.yml",
@@ -734,11 +769,6 @@ fn tree() -> Tree {
         "src/serve.py",
         "src/train.py",
     ];
-    let known = |path: &str| Known {
-        asset: file(path),
-        name: PathText::from("tree").join(&path.into()),
-        digest: None,
-    };
     Tree {
         root: "tree".into(),
         absolute: Some("/src/fraud-model".into()),

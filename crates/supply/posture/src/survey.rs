@@ -47,16 +47,12 @@ impl PostureSurvey {
 
     /// Everything that is found in what was read, and everything that is open, for whomever.
     pub fn report(&self, readings: Vec<Reading>) -> Report {
-        let kept = readings
-            .into_iter()
-            .filter_map(|reading| reading.downcast().ok());
-        self.judge_kept(kept.map(|kept| *kept).collect()).0.report
+        self.judge_kept(kept(readings)).0.report
     }
 
     /// What the readings declare together.
     pub fn world(readings: Vec<Reading>) -> World {
-        let kept = readings.into_iter().filter_map(|it| it.downcast().ok());
-        gather(kept.map(|kept| *kept).collect()).0
+        gather(kept(readings)).0
     }
 
     /// The file, if there is a reader for it: what [`crate::fix::fix()`] takes.
@@ -102,6 +98,12 @@ struct Kept {
     draft: Draft,
 }
 
+/// What this survey made of files; a reading of another one has none.
+fn kept(readings: Vec<Reading>) -> Vec<Kept> {
+    let kept = readings.into_iter().filter_map(|it| it.downcast().ok());
+    kept.map(|kept| *kept).collect()
+}
+
 impl Survey for PostureSurvey {
     fn name(&self) -> &'static str {
         "posture"
@@ -128,10 +130,7 @@ impl Survey for PostureSurvey {
     }
 
     fn judge(&self, readings: Vec<Reading>) -> Vec<Option<Outcome>> {
-        let kept = readings
-            .into_iter()
-            .filter_map(|reading| reading.downcast().ok());
-        let (judged, files) = self.judge_kept(kept.map(|kept| *kept).collect());
+        let (judged, files) = self.judge_kept(kept(readings));
         self.outcomes(&files, &judged.world, &judged.report)
     }
 }

@@ -55,6 +55,7 @@ pub mod gatekeeper;
 mod glob;
 mod keep;
 mod layer;
+mod lead;
 mod library;
 mod memory;
 mod obligation;

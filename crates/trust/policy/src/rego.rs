@@ -2,9 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    iter,
     num::{NonZeroU32, NonZeroUsize},
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use regorus::utils::limits::{ExecutionTimerConfig, PolicyLengthConfig};
@@ -15,7 +16,9 @@ use crate::{
     Engine, EngineError, Limits, Question,
     builtins::{self, Moment},
     engine::Message,
-    fence, memory,
+    fence,
+    lead::{Leads, Left, Place, Work},
+    memory,
     rewrite::{self, Columns},
     size,
     source::{self, Dialect},
@@ -31,6 +34,7 @@ pub(crate) struct Rego {
     lenient: OnceLock<Arc<regorus::Engine>>,
     limits: Limits,
     index: Index,
+    leads: Arc<Leads>,
     columns: Columns,
 }
 
@@ -76,11 +80,13 @@ impl Rego {
                 .eval_query("true".to_owned(), false)
                 .map_err(|error| EngineError::Parse(Message::of_diagnostic(&error.to_string())))
                 .map_err(|error| columns.place(error))?;
+            let leads = leads(&mut prototype);
             Ok(Self {
                 strict: Arc::new(prototype),
                 lenient: OnceLock::new(),
                 limits,
                 index,
+                leads: Arc::new(leads),
                 columns,
             })
         })
@@ -97,7 +103,7 @@ impl Rego {
     pub(crate) fn with_data(&self, document: &Value) -> Result<Self, EngineError> {
         let document = to_value("data", document)?;
         let strict = Arc::clone(&self.strict);
-        let strict = fence::run(PATIENCE_TO_LOAD, self.limits.memory, move || {
+        let (strict, leads) = fence::run(PATIENCE_TO_LOAD, self.limits.memory, move || {
             let mut engine = regorus::Engine::clone(&strict);
             engine
                 .add_data(document)
@@ -105,13 +111,15 @@ impl Rego {
             engine
                 .eval_query("true".to_owned(), false)
                 .map_err(failed)?;
-            Ok(engine)
+            let leads = leads(&mut engine);
+            Ok((engine, leads))
         })?;
         Ok(Self {
             strict: Arc::new(strict),
             lenient: OnceLock::new(),
             limits: self.limits,
             index: self.index.clone(),
+            leads: Arc::new(leads),
             columns: self.columns.clone(),
         })
     }
@@ -169,27 +177,11 @@ impl Rego {
         let (patience, memory) = (self.patience(1), self.limits.memory);
         fence::run(patience, memory, move || {
             let mut engine = ask.begin();
-            let module = engine.get_modules().get(definition.module).cloned();
-            let rule = module
-                .as_ref()
-                .and_then(|m| m.policy.get(definition.rule))
-                .cloned();
-            let (Some(module), Some(rule)) = (module, rule) else {
-                return Ok(None);
+            let place = Place {
+                module: definition.module,
+                rule: definition.rule,
             };
-            let data = engine
-                .eval_rule_in_module(&module, &rule, false)
-                .map_err(failed)?;
-            let mut value = &data;
-            let package = module_path(&engine, definition.module)?;
-            for name in package
-                .iter()
-                .map(String::as_str)
-                .chain(definition.name.split('.'))
-            {
-                value = &value[name];
-            }
-            to_json(value)
+            to_json(&defined(&mut engine, place, definition.name.split('.'))?)
         })
         .map_err(|error| self.columns.place(error))
     }
@@ -242,6 +234,19 @@ impl Rego {
             .saturating_add(LAST_STEP)
     }
 
+    /// How many definitions of `rule` the library would be asked for, and how many there are with something that they ask first.
+    #[cfg(test)]
+    pub(crate) fn left(&self, rule: &str, question: &Question<'_>) -> (usize, usize) {
+        let input = to_value("input", question.input).expect("an input");
+        self.leads.count(rule, &input)
+    }
+
+    /// From here on, the library is asked for everything.
+    #[cfg(test)]
+    pub(crate) fn without_leads(&mut self) {
+        self.leads = Arc::default();
+    }
+
     fn ask(&self, question: &Question<'_>, strict: bool) -> Result<Ask, EngineError> {
         let prototype = if strict {
             &self.strict
@@ -284,22 +289,114 @@ impl Engine for Rego {
         question: &Question<'_>,
     ) -> Result<Vec<Option<Value>>, EngineError> {
         let ask = self.ask(question, true)?;
-        let known = |rule: &&str| self.index.has(rule).then(|| (*rule).to_owned());
-        let rules: Vec<Option<String>> = rules.iter().map(known).collect();
+        let work = Work::default();
+        let asked: Vec<Asked> = rules
+            .iter()
+            .map(|rule| match self.index.has(rule) {
+                true => Asked::of(rule, self.leads.left(rule, &ask.input, &work)),
+                false => Asked::Nothing(None),
+            })
+            .collect();
+        if let Some(values) = asked.iter().map(Asked::known).collect() {
+            return Ok(values);
+        }
         let (patience, memory) = (self.patience(rules.len()), self.limits.memory);
+        let time = self.limits.time;
         fence::run(patience, memory, move || {
             let mut engine = ask.begin();
-            let mut values = Vec::with_capacity(rules.len());
-            for rule in rules {
-                values.push(match rule {
-                    Some(rule) => to_json(&engine.eval_rule(rule).map_err(failed)?)?,
-                    None => None,
+            let mut values = Vec::with_capacity(asked.len());
+            for asked in asked {
+                values.push(match asked {
+                    Asked::Whole(rule) => to_json(&engine.eval_rule(rule).map_err(failed)?)?,
+                    Asked::Definitions(name, places) => {
+                        to_json(&union(&mut engine, &name, &places, time)?)?
+                    }
+                    Asked::Nothing(value) => value,
                 });
             }
             Ok(values)
         })
         .map_err(|error| self.columns.place(error))
     }
+}
+
+/// What the library is asked of a rule.
+enum Asked {
+    Whole(String),
+    /// Some definitions of a set of that name in its package.
+    Definitions(String, Vec<Place>),
+    /// Nothing: the value is known.
+    Nothing(Option<Value>),
+}
+
+impl Asked {
+    fn of(rule: &str, left: Left) -> Self {
+        match left {
+            Left::Whole => Self::Whole(rule.to_owned()),
+            Left::Definitions(places) if places.is_empty() => {
+                Self::Nothing(Some(Value::Array(Vec::new())))
+            }
+            Left::Definitions(places) => {
+                let name = rule.rsplit('.').next().unwrap_or_default();
+                Self::Definitions(name.to_owned(), places)
+            }
+        }
+    }
+
+    /// The value, or nothing where the library is to be asked.
+    fn known(&self) -> Option<Option<Value>> {
+        match self {
+            Self::Nothing(value) => Some(value.clone()),
+            Self::Whole(_) | Self::Definitions(..) => None,
+        }
+    }
+}
+
+fn leads(engine: &mut regorus::Engine) -> Leads {
+    let data = engine.get_data();
+    Leads::of(engine.get_modules(), &data)
+}
+
+/// What the definitions at `places`, of the set `name`, give together, in the time that the rule has.
+fn union(
+    engine: &mut regorus::Engine,
+    name: &str,
+    places: &[Place],
+    time: Duration,
+) -> Result<regorus::Value, EngineError> {
+    let begun = Instant::now();
+    let mut all = BTreeSet::new();
+    for place in places {
+        let given = defined(engine, *place, iter::once(name))?;
+        if begun.elapsed() > time {
+            return Err(EngineError::Time);
+        }
+        if let Ok(given) = given.as_set() {
+            all.extend(given.iter().cloned());
+        }
+    }
+    Ok(regorus::Value::from(all))
+}
+
+/// What one definition gives of the rule `name` in its package, apart from all others.
+fn defined<'n>(
+    engine: &mut regorus::Engine,
+    place: Place,
+    name: impl Iterator<Item = &'n str>,
+) -> Result<regorus::Value, EngineError> {
+    let module = engine.get_modules().get(place.module).cloned();
+    let rule = module.as_ref().and_then(|it| it.policy.get(place.rule));
+    let (Some(module), Some(rule)) = (&module, rule) else {
+        return Ok(regorus::Value::Undefined);
+    };
+    let data = engine
+        .eval_rule_in_module(module, rule, false)
+        .map_err(failed)?;
+    let mut value = &data;
+    for package in module_path(engine, place.module)? {
+        value = &value[package];
+    }
+    Ok(name.fold(value, |value, name| &value[name]).clone())
 }
 
 /// What came of one evaluation, and what it touched.

@@ -9,7 +9,8 @@ use regorus::unstable::{Module, Ref, Rule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::{reading::Reading, visitor::static_path};
+use self::reading::Reading;
+pub(crate) use self::visitor::static_path;
 use crate::{EngineError, calls, rewrite};
 
 /// Where one definition of a rule stands. A rule can have several.
@@ -107,9 +108,9 @@ impl Index {
 }
 
 /// What an import calls something, and what that is.
-type Imports = BTreeMap<String, Vec<String>>;
+pub(crate) type Imports = BTreeMap<String, Vec<String>>;
 
-fn imports(module: &Module) -> Imports {
+pub(crate) fn imports(module: &Module) -> Imports {
     let mut imports = Imports::new();
     for import in &module.imports {
         let path = static_path(&import.refr).names;
@@ -122,7 +123,7 @@ fn imports(module: &Module) -> Imports {
 }
 
 /// The path as policies spell it, from `data` on.
-fn spell(path: &[String]) -> String {
+pub(crate) fn spell(path: &[String]) -> String {
     spell_from("data", path)
 }
 

@@ -46,14 +46,7 @@ fn judge(
     now: Timestamp,
 ) -> Result<Judge> {
     let chosen = configuration.assess;
-    let policy = cli::policy::Source {
-        policy: by.policy.policy.clone().or(chosen.policy),
-        policy_trust_store: by
-            .policy
-            .policy_trust_store
-            .clone()
-            .or(chosen.policy_trust_store),
-    };
+    let policy = by.policy.clone().or(&chosen);
     let bundle = policies::load(global, &policy, now)?;
     let of_policy = policy.policy.as_deref().filter(|path| path.is_dir());
     if let Some(dir) = &by.constraints {

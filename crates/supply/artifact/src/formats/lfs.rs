@@ -1,8 +1,8 @@
-//! Pointers of Git LFS: a few lines of text in the place of a file that is elsewhere
-//! (<https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>).
+//! Pointers of Git LFS.
 
 use std::io;
 
+use casemate_container::{LONGEST_LFS_POINTER, Magic, TextEncoding, is_lfs_pointer};
 use casemate_core::Source;
 
 use crate::notes::Notes;
@@ -15,17 +15,13 @@ use crate::notes::Notes;
 /// What the medium says.
 pub(crate) fn examine(
     source: &dyn Source,
-    start: u64,
+    encoding: TextEncoding,
     notes: &mut Notes<'_>,
 ) -> io::Result<Option<&'static str>> {
-    if source.len() - start >= LONGEST as u64 {
+    let bytes = source.read_vec(0, LONGEST_LFS_POINTER)?;
+    if !is_lfs_pointer(Magic::Text(encoding), &bytes) {
         return Ok(None);
     }
-    let bytes = source.read_vec(start, VERSION.len())?;
-    if bytes != VERSION.as_bytes() {
-        return Ok(None);
-    }
-    let bytes = source.read_vec(start, LONGEST)?;
     let text = String::from_utf8_lossy(&bytes);
     let size = text.lines().find_map(|line| line.strip_prefix("size "));
     let what = match size.and_then(|size| size.trim().parse::<u64>().ok()) {
@@ -36,12 +32,6 @@ pub(crate) fn examine(
     notes.leave_out("git-lfs-pointer", None, reason);
     Ok(Some("git-lfs-pointer"))
 }
-
-/// What every version of the specification begins with.
-const VERSION: &str = "version https://git-lfs.github.com/spec/";
-
-/// Git LFS takes no longer file for a pointer.
-const LONGEST: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -71,6 +61,8 @@ mod tests {
         let expected = ("git-lfs-pointer", Verdict::Unknown, true, reason.to_owned());
         assert_eq!(examined(POINTER), expected);
         assert_eq!(examined(&format!("\u{feff}{POINTER}")), expected);
+        let older = POINTER.replace("git-lfs.github.com", "hawser.github.com");
+        assert_eq!(examined(&older), expected);
         let broken = POINTER.replace("size 12345", "size 99999999999999999999");
         assert!(
             examined(&broken)

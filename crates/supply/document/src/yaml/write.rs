@@ -40,12 +40,9 @@ fn put(value: &Json, indent: usize, most: usize, text: &mut String) {
                         text.push('\n');
                         put(value, indent, most, text);
                     }
-                    value if is_block(value) => {
-                        text.push('\n');
-                        put(value, indent + 2, most, text);
-                    }
                     value => {
-                        text.push(' ');
+                        let is_block = value.as_object().is_some_and(|it| !it.is_empty());
+                        text.push(if is_block { '\n' } else { ' ' });
                         put(value, indent + 2, most, text);
                     }
                 }
@@ -61,14 +58,6 @@ fn put(value: &Json, indent: usize, most: usize, text: &mut String) {
             text.push('\n');
         }
         Json::Null | Json::Bool(_) | Json::Number(_) => text.push_str(&format!("{value}\n")),
-    }
-}
-
-fn is_block(value: &Json) -> bool {
-    match value {
-        Json::Array(items) => !items.is_empty(),
-        Json::Object(fields) => !fields.is_empty(),
-        _ => false,
     }
 }
 

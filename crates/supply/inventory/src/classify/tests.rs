@@ -54,6 +54,10 @@ fn content_is_known_under_any_name() {
             b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
             (Other, "git-lfs-pointer"),
         ),
+        (
+            b"version http://git-media.io/v/2\noid sha256:4d7a\nsize 12345\n",
+            (Other, "git-lfs-pointer"),
+        ),
         (b"", (Other, "empty")),
         (NOTEBOOK, (Notebook, "notebook")),
         (MANIFEST, (Kubernetes, "kubernetes")),

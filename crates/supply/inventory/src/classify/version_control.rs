@@ -1,6 +1,6 @@
 //! The bookkeeping of version-control systems.
 
-use casemate_container::sniff::Magic;
+use casemate_container::{Magic, is_lfs_pointer};
 use casemate_core::{AssetKind, Class};
 
 use super::{class, head::Head};
@@ -13,7 +13,7 @@ pub(super) fn classify(head: &Head<'_>) -> Option<Class> {
     if is_git {
         return Some(class(AssetKind::VersionControl, head.magic.as_str()));
     }
-    if head.bytes.starts_with(LFS) && head.bytes.len() < LONGEST_POINTER {
+    if is_lfs_pointer(head.magic, &head.bytes) {
         return Some(class(AssetKind::Other, "git-lfs-pointer"));
     }
     let mut parents = head.path.split('/').rev().skip(1);
@@ -25,8 +25,3 @@ pub(super) fn classify(head: &Head<'_>) -> Option<Class> {
     })?;
     Some(class(AssetKind::VersionControl, format))
 }
-
-/// What stands for a file that Git LFS has elsewhere begins so, and is shorter than that
-/// (<https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>).
-const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
-const LONGEST_POINTER: usize = 1024;

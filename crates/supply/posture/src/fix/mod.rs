@@ -17,6 +17,7 @@ mod uses;
 mod yaml;
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
@@ -85,6 +86,7 @@ pub fn fix(survey: &PostureSurvey, files: &[Arc<File>], wanted: impl Fn(&Found) 
             files: &now,
             before: count(&judged.report),
             judged: &judged,
+            unknown: OnceCell::new(),
             made: Vec::new(),
             after: None,
             refused: Vec::new(),
@@ -136,6 +138,8 @@ struct Round<'a> {
     survey: &'a PostureSurvey,
     files: &'a [Arc<File>],
     judged: &'a Judged,
+    /// What [`uses::unknown`] says of what was judged, once somebody asks.
+    unknown: OnceCell<Option<&'static str>>,
     before: Counts,
     made: Vec<&'a Planned>,
     /// The files with what is made in them, and what is said of those.
@@ -208,11 +212,18 @@ impl<'a> Round<'a> {
         if !repairs.iter().any(is_shared) {
             return Ok((files, judged));
         }
+        let elsewhere = |why: &str| format!("its value is decided elsewhere, and {why}");
+        let unknown = self
+            .unknown
+            .get_or_init(|| uses::unknown(&self.judged.world));
+        if let Some(why) = unknown {
+            return Err(elsewhere(why));
+        }
         let repaired = all().flat_map(|it| &it.repairs);
         let repaired = repaired.map(|(found, own)| own.as_ref().unwrap_or(&found.attribute.origin));
         match uses::other(&self.judged.world, &judged.world, repaired) {
             None => Ok((files, judged)),
-            Some(other) => Err(format!("its value is decided elsewhere, and {other}")),
+            Some(other) => Err(elsewhere(&other)),
         }
     }
 }

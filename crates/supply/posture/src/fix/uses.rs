@@ -2,12 +2,24 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use casemate_document::Span;
+use casemate_document::{Entry, Limits, Node, Span, Value as Written, json};
 
 use crate::{
     Attr, File, Origin, Resource, Value, World,
     read::terraform::{self, Body},
 };
+
+/// Why nobody can say what else a value decides in a tree, whatever the value: nothing, or a clause that says it.
+pub(super) fn unknown(world: &World) -> Option<&'static str> {
+    if world.files().values().any(has_unread_blocks) {
+        return Some("what provisioners and checks make of it is not known");
+    }
+    let is_counted_here = |it: &Resource| !it.address.contains(UNCOUNTED);
+    if !world.resources().iter().all(is_counted_here) {
+        return Some("how many there are of some is not known");
+    }
+    None
+}
 
 /// What a change of a value changes besides the attributes at the places that are `repaired`: nothing, or
 /// a clause that says what.
@@ -16,13 +28,6 @@ pub(super) fn other<'a>(
     after: &World,
     repaired: impl Iterator<Item = &'a Origin>,
 ) -> Option<String> {
-    if before.files().values().any(has_unread_blocks) {
-        return Some("what provisioners and checks make of it is not known".to_owned());
-    }
-    let is_counted_here = |it: &Resource| !it.address.contains(UNCOUNTED);
-    if !before.resources().iter().all(is_counted_here) {
-        return Some("how many there are of some is not known".to_owned());
-    }
     let repaired = Repaired(repaired.map(place).collect());
     let counted = |world: &World| world.resources().iter().filter(is_counted).count();
     let pairs = || {
@@ -47,15 +52,14 @@ fn place(origin: &Origin) -> (*const File, Span) {
     (Arc::as_ptr(&origin.file), origin.span)
 }
 
-/// Whether a file of Terraform has blocks with expressions that nothing here evaluates. Of one in JSON that
-/// is asked of its text.
+/// Whether a file of Terraform has blocks with expressions that nothing here evaluates.
 fn has_unread_blocks(file: &Arc<File>) -> bool {
     let path = file.subject.path.as_str();
     if [".tf.json", ".tofu.json"]
         .iter()
         .any(|end| path.ends_with(end))
     {
-        return UNREAD.iter().any(|kind| file.text.contains(kind));
+        return has_key(&file.text);
     }
     let is_native = [".tf", ".tofu"].iter().any(|end| path.ends_with(end));
     // Most files have not even the words.
@@ -67,6 +71,29 @@ fn has_unread_blocks(file: &Arc<File>) -> bool {
 fn has_block(body: &Body) -> bool {
     let mut blocks = body.blocks.iter();
     blocks.any(|it| UNREAD.contains(&&*it.kind) || has_block(&it.body))
+}
+
+/// The same of one in JSON. What cannot be read may have anything.
+fn has_key(text: &str) -> bool {
+    let Ok((root, _)) = json::read(text, &Limits::default()) else {
+        return true;
+    };
+    let has = |entry: &Entry, key: &str| &*entry.key == key;
+    let resources = entries(&root).filter(|it| has(it, "resource"));
+    let by_name = resources.flat_map(|it| entries(&it.value));
+    let bodies = by_name.flat_map(|it| entries(&it.value));
+    let mut arguments = bodies.flat_map(|it| entries(&it.value));
+    entries(&root).any(|it| has(it, "check") || has(it, "import"))
+        || arguments.any(|it| has(it, "provisioner"))
+}
+
+/// What is in an object, or in all of a list of them: Terraform takes either for a block.
+fn entries(node: &Node) -> impl Iterator<Item = &Entry> {
+    let bodies = match &node.value {
+        Written::List(items) => items,
+        _ => std::slice::from_ref(node),
+    };
+    bodies.iter().flat_map(Node::entries)
 }
 
 const UNREAD: &[&str] = &["check", "import", "provisioner"];

@@ -110,8 +110,10 @@ fn is_surely_definition(document: &str) -> bool {
     kinds == 1
 }
 
-/// The object, where a text that is nothing but `{{…}}` is not known: Argo Workflows and KServe fill
-/// such a text in when they make a pod. The nesting of documents is bounded, and so is this.
+/// The groups of Argo Workflows and KServe, which fill texts in when they make a pod.
+const FILLED_IN_LATER: &[&str] = &["argoproj.io", "serving.kserve.io"];
+
+/// The object, where a text that is nothing but `{{…}}` is not known: it is filled in later. The nesting of documents is bounded, and so is this.
 fn filled_in_later(attr: Attr) -> Attr {
     let value = match &attr.value {
         Value::String(text) if is_placeholder(text) => {
@@ -149,7 +151,7 @@ pub(crate) fn object(file: &Arc<File>, world: &mut World) {
             let version = root.get("apiVersion").and_then(Node::as_str);
             let is_filled_in = version.is_some_and(|version| {
                 let (group, _) = version.split_once('/').unwrap_or(("", version));
-                ["argoproj.io", "serving.kserve.io"].contains(&group)
+                FILLED_IN_LATER.contains(&group)
             });
             let object = Attr::of_node(&root, file);
             let object = match is_filled_in {

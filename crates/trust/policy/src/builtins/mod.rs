@@ -11,6 +11,7 @@ mod deprecated;
 mod glob;
 mod jwt;
 mod net;
+mod plain;
 mod refused;
 mod regex;
 mod schema;
@@ -20,7 +21,7 @@ mod uuid;
 mod x509;
 mod yaml;
 
-pub(crate) use {cases::take as take_cases, crypto::hex, jwt::verified_token};
+pub(crate) use {cases::take as take_cases, crypto::hex, jwt::verified_token, plain::Plain};
 
 use std::{
     cell::{Cell, RefCell},

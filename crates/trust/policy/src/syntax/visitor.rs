@@ -209,13 +209,13 @@ impl Visitor {
 }
 
 /// A reference: the names it begins with, and the expressions in its brackets.
-pub(super) struct StaticPath {
-    pub(super) names: Vec<String>,
+pub(crate) struct StaticPath {
+    pub(crate) names: Vec<String>,
     rest: Vec<Ref<Expr>>,
     length: usize,
 }
 
-pub(super) fn static_path(expr: &Ref<Expr>) -> StaticPath {
+pub(crate) fn static_path(expr: &Ref<Expr>) -> StaticPath {
     let mut parts: Vec<Result<String, Ref<Expr>>> = Vec::new();
     let mut at = expr;
     loop {

@@ -159,6 +159,38 @@ fn a_value_that_decides_something_else_is_left_and_said_so() {
 }
 
 #[test]
+fn in_json_it_is_keys_that_decide_something_else_and_no_words() {
+    let text = format!("variable \"safe\" {{\n  default = false\n}}\n{VOLUME}");
+    let beside = |json: &str| fixed("CM-AWS-063", &[("main.tf", &text), ("more.tf.json", json)]);
+    for json in [
+        r#"{"resource": {"aws_eip": {"important": {"tags": {"provisioner": "x"}}}}}"#,
+        r#"{"resource": {"aws_elb": {"e": {"health_check": {"target": "HTTP:80/"}}}}}"#,
+        r#"{"//": "check, import and provisioner", "locals": {"check": 1}}"#,
+    ] {
+        let fixed = beside(json);
+        assert_eq!(
+            after(&fixed, "main.tf"),
+            text.replace("false", "true"),
+            "{json}"
+        );
+    }
+    for json in [
+        r#"{"check": {"c": {"assert": {"condition": "${var.safe}", "error_message": "m"}}}}"#,
+        r#"{"import": [{"id": "x", "to": "aws_eip.e"}]}"#,
+        r#"{"resource": {"null_resource": {"n": {"provisioner": {"local-exec": {"command": "${var.safe}"}}}}}}"#,
+        r#"{"resource": [{"null_resource": [{"n": [{"provi\u0073ioner": [{"local-exec": {"command": "x"}}]}]}]}]}"#,
+    ] {
+        let fixed = beside(json);
+        assert!(fixed.files.is_empty(), "{json}");
+        let why = &fixed.left[0].1;
+        assert!(
+            why.contains("what provisioners and checks make of it"),
+            "{why}"
+        );
+    }
+}
+
+#[test]
 fn an_argument_of_a_module_is_repaired_at_its_call() {
     let module =
         "variable \"safe\" {}\nresource \"aws_ebs_volume\" \"x\" {\n  encrypted = var.safe\n}\n";

@@ -36,7 +36,7 @@ fn gather(world: &mut World) {
     let resources = world.resources().iter();
     let resources = resources.filter(|it| it.language == Language::Terraform);
     let made: Vec<(Resource, Made)> = resources
-        .filter_map(|resource| Some((resource.clone(), made(resource)?)))
+        .filter_map(|resource| made(resource).map(|made| (resource.clone(), made)))
         .collect();
     if made.is_empty() {
         return;
@@ -238,9 +238,14 @@ fn field(within: &str, item: &Item) -> Option<Item> {
         return None;
     }
     let is_of = |of: &str| of.is_empty() || of == within;
+    // Who has no blocks there has an argument of that name: `rule` of a PodSecurityPolicy is a word.
+    let is_scalar = matches!(
+        item.value.value,
+        Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_)
+    );
     let list = LISTS
         .iter()
-        .find(|(of, block, _)| is_of(of) && *block == key);
+        .find(|(of, block, _)| !is_scalar && is_of(of) && *block == key);
     let renamed = RENAMED
         .iter()
         .find(|(of, name, _)| is_of(of) && *name == key);
@@ -289,17 +294,18 @@ fn one(within: &str, key: &str, written: &Attr) -> Option<Attr> {
         },
         _ => return Some(written.clone()),
     };
-    if is_verbatim(key, block) {
+    if is_verbatim(within, key, block) {
         return Some(block.clone());
     }
     Some(fields(within, key, block))
 }
 
 /// Whether the keys of a map are the writer's own. A selector is labels, or says what it asks of them.
-fn is_verbatim(key: &str, map: &Attr) -> bool {
+fn is_verbatim(within: &str, key: &str, map: &Attr) -> bool {
     let asks = ["match_labels", "match_expressions"];
     let is_selector = asks.iter().any(|key| !matches!(map.get(key), Fact::Absent));
-    VERBATIM.contains(&key) && !is_selector
+    let is_it = |(of, map): &(&str, &str)| (of.is_empty() || *of == within) && *map == key;
+    VERBATIM.iter().any(is_it) && !is_selector
 }
 
 /// Objects of one name that are compared: of more than that one may be told twice.

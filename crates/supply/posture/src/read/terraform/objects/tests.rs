@@ -149,6 +149,53 @@ resource "kubernetes_secret" "hub" {
 }
 
 #[test]
+fn a_word_is_no_block_and_only_a_storage_class_has_parameters_of_its_writer() {
+    let text = r#"resource "kubernetes_pod_security_policy" "p" {
+  metadata { name = "p" }
+  spec {
+    run_as_user {
+      rule = "MustRunAs"
+      range {
+        min = 1
+        max = 2
+      }
+    }
+  }
+}
+resource "kubernetes_ingress_class" "i" {
+  metadata { name = "i" }
+  spec {
+    parameters {
+      api_group = "example.org"
+      name      = "x"
+    }
+  }
+}
+resource "kubernetes_storage_class" "s" {
+  metadata { name = "s" }
+  storage_provisioner = "example.org/nfs"
+  parameters = { mount_options = "ro" }
+}
+"#;
+    let file = std::sync::Arc::new(crate::survey::tests::file("main.tf", text));
+    let survey = crate::PostureSurvey::new(crate::check::Persona::Auditor);
+    let world = survey.judge_files(&[file]).world;
+    for (kind, path, expected) in [
+        ("PodSecurityPolicy", "spec.runAsUser.rule", "MustRunAs"),
+        ("PodSecurityPolicy", "spec.runAsUser.ranges[0].min", "1"),
+        ("IngressClass", "spec.parameters.apiGroup", "example.org"),
+        ("StorageClass", "parameters.mount_options", "ro"),
+    ] {
+        let object = world.of_kind(kind).next().expect(kind);
+        let said = object.at(path).text();
+        assert!(
+            matches!(&said, crate::Fact::Known(it) if it == expected),
+            "{path}: {said:?}"
+        );
+    }
+}
+
+#[test]
 fn a_finding_in_a_heredoc_stands_on_its_line() {
     let text =
         b"resource \"kubectl_manifest\" \"p\" {\n  yaml_body = <<-YAML\n    apiVersion: v1\n    \
