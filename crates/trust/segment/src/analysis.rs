@@ -16,6 +16,7 @@ use crate::{
     calls::Calls,
     entry,
     held::Held,
+    identity::Identities,
     index::Index,
     matching::Matching,
     policy::{self, Direction, Peer, Tier},
@@ -91,6 +92,7 @@ pub struct Analysis {
     policies: Vec<Policy>,
     entries: Vec<Entry>,
     calls: Calls,
+    identities: Identities,
     gaps: Vec<Gap>,
     relation: OnceLock<Result<Relation, TooLarge>>,
 }
@@ -116,6 +118,7 @@ impl Analysis {
         let entries = entry::read(world, &cluster, &services, &mut gaps);
         let calls = Calls::of(&cluster, &services);
         Self {
+            identities: Identities::of(world, &cluster),
             outside: outside(&policies, &assumptions),
             cluster,
             assumptions,
@@ -145,6 +148,12 @@ impl Analysis {
     /// Whom workloads are configured to call.
     pub fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// Service accounts, and what they may do in the cluster and in clouds. What is not known of them is among
+    /// their own gaps: what passes does not hang on it.
+    pub fn identities(&self) -> &Identities {
+        &self.identities
     }
 
     /// What is not known. Which answers hang on it, the answers say.

@@ -9,6 +9,7 @@ use casemate_posture::{Fact, Origin, Pod, Resource, Truth, World, pods};
 
 use crate::{
     Assumptions, Gap, Labels, Protocol,
+    identity::Credentials,
     labels::Maker,
     listed::is_there,
     mention::{self, Mention},
@@ -44,6 +45,8 @@ pub struct Workload {
     pub is_on_host: Truth,
     /// The service account that its pods run as; never absent.
     pub account: Fact<String>,
+    /// What its pods have in them.
+    pub credentials: Credentials,
     /// The hosts that its own configuration names.
     pub mentions: Vec<Mention>,
     /// Where it is declared.
@@ -103,6 +106,7 @@ impl Workload {
             && self.more_ports == other.more_ports
             && self.is_on_host == other.is_on_host
             && self.account == other.account
+            && self.credentials.are_alike(&other.credentials)
     }
 }
 
@@ -190,6 +194,7 @@ impl Cluster {
             more_ports,
             is_on_host,
             account: account(pod),
+            credentials: Credentials::of(pod),
             mentions: mention::of(pod),
             origin: object.body.origin.clone(),
         })
