@@ -4,6 +4,7 @@
 //!   posture's World ──► Cluster  {namespaces, workloads}          ┐
 //!                   ──► Policy   {tier, subject, rules}           ├──► Analysis ──► Relation: what passes
 //!                   ──► Entry    {Ingress, Route, LoadBalancer}   ┘             ──► Proof: why
+//!                   ──► Identities {accounts, powers, roles of clouds}  ──► ways that walk through both
 //!                   ──► Gap: what is not known, so that no answer that hangs on it is called exact
 //! ```
 //!

@@ -523,11 +523,11 @@ fn a_service_account_is_a_role_of_aws_and_the_role_reads_a_bucket() {
     };
     assert_eq!(
         told(&hops[0]),
-        "the annotation eks.amazonaws.com/role-arn all.yaml:4:98"
+        "the annotation eks.amazonaws.com/role-arn all.yaml:4:86"
     );
     assert_eq!(
         told(&hops[1]),
-        "policy aws_iam_role_policy.notebook Models allows it main.tf:11:37"
+        "policy aws_iam_role_policy.notebook Models allows it main.tf:11:38"
     );
 }
 
