@@ -527,7 +527,7 @@ fn a_service_account_is_a_role_of_aws_and_the_role_reads_a_bucket() {
     );
     assert_eq!(
         told(&hops[1]),
-        "policy aws_iam_role_policy.notebook Models allows it main.tf:11:38"
+        "policy aws_iam_role_policy.notebook Models: lists, reads main.tf:11:38"
     );
 }
 
@@ -827,4 +827,79 @@ fn a_right_is_asked_for_one_name_in_one_namespace() {
     assert_eq!(may(Some("models"), None), Truth::No);
     assert_eq!(may(Some("lab"), Some("hub")), Truth::No);
     assert_eq!(may(None, Some("hub")), Truth::No);
+}
+
+#[test]
+fn a_pod_of_ones_own_reaches_what_those_of_its_namespace_reach() {
+    // The registry takes connections of its own namespace alone.
+    let text = bound("[{apiGroups: [batch], resources: [jobs], verbs: [create]}]").replace(
+        "policyTypes: [Ingress]}",
+        "policyTypes: [Ingress], ingress: [{from: [{podSelector: {}}], ports: [{port: 5000}]}]}",
+    );
+    assert_eq!(
+        way(&world(&text, ""), "models/registry"),
+        [
+            TOKEN,
+            "rbac: account/lab/notebook => a pod like models/registry[Deployment]: create workloads",
+            "network: a pod like models/registry[Deployment] => models/registry[Deployment]: connections",
+        ]
+    );
+}
+
+#[test]
+fn a_role_that_is_elsewhere_may_do_anything() {
+    let elsewhere = way(&world(&annotated(), BUCKETS), "bucket/company-models");
+    assert_eq!(
+        elsewhere,
+        [
+            "cloud: lab/notebook[Pod] => arn:aws:iam::123456789012:role/notebook: its role in the cloud",
+            "perhaps cloud: arn:aws:iam::123456789012:role/notebook => bucket/company-models: lists, reads, writes, administers",
+        ]
+    );
+    // Of two that are called so it is not known which one is meant.
+    let policy = r#"{ Effect = "Allow", Action = "s3:GetObject", Resource = "*" }"#;
+    let twice = role(IRSA, policy)
+        + &role(IRSA, policy)
+            .replace(BUCKETS, "")
+            .replace(
+                "\"aws_iam_role\" \"notebook\"",
+                "\"aws_iam_role\" \"other\"",
+            )
+            .replace(
+                "\"aws_iam_role_policy\" \"notebook\"",
+                "\"aws_iam_role_policy\" \"other\"",
+            )
+            .replace("aws_iam_role.notebook", "aws_iam_role.other");
+    let analysis = world(&annotated(), &twice);
+    let hops = hops(&analysis, "bucket/company-models");
+    let why = hops[0].unsure.as_deref();
+    assert_eq!(why, Some("there are 2 roles of that name"));
+}
+
+#[test]
+fn what_several_statements_give_is_told_together() {
+    let policy = r#"{ Sid = "A", Effect = "Allow", Action = "s3:GetObject", Resource = "*" }, { Sid = "B", Effect = "Allow", Action = "s3:PutObject", Resource = "*" }"#;
+    let analysis = world(&annotated(), &role(IRSA, policy));
+    let hops = hops(&analysis, "bucket/company-models");
+    assert_eq!(hops[1].by, "reads, writes");
+    let whats: Vec<&str> = hops[1].because.iter().map(|it| &*it.what).collect();
+    assert_eq!(
+        whats,
+        [
+            "policy aws_iam_role_policy.notebook A: reads",
+            "policy aws_iam_role_policy.notebook B: writes",
+            "asked from lab/notebook[Pod]",
+        ]
+    );
+}
+
+#[test]
+fn a_rule_for_everything_of_one_name_is_not_everything() {
+    let analysis = world(
+        &bound("[{apiGroups: ['*'], resources: ['*'], resourceNames: [hub], verbs: ['*']}]"),
+        "",
+    );
+    let hops = hops(&analysis, "secret/models/hub");
+    assert_eq!(hops[1].by, "read Secrets");
+    assert!(hops.iter().all(|it| it.unsure.is_none()));
 }

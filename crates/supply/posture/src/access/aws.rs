@@ -204,7 +204,7 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
     let mut read = Vec::new();
     for role in world.of_kind("aws_iam_role") {
         let name = role.at("name").text().ok();
-        let principal = clouds.declare(role, PrincipalKind::AwsRole, name, None);
+        let principal = clouds.declare(role, PrincipalKind::AwsRole, name);
         let policies = roles.policies(role);
         let mut rights = Vec::new();
         for arn in policies.named.iter().chain(&policies.attached) {

@@ -16,7 +16,7 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
     }
     for identity in world.of_kind("azurerm_user_assigned_identity") {
         let name = identity.at("name").text().ok();
-        clouds.declare(identity, PrincipalKind::AzureIdentity, name, None);
+        clouds.declare(identity, PrincipalKind::AzureIdentity, name);
     }
     let mut within: HashMap<usize, Vec<usize>> = HashMap::new();
     for container in world.of_kind("azurerm_storage_container") {

@@ -1,7 +1,7 @@
 //! Service accounts of Google Cloud, and buckets of Cloud Storage
 //! (<https://cloud.google.com/storage/docs/access-control/iam-roles>).
 
-use std::{collections::HashMap, ptr, sync::Arc};
+use std::{collections::HashMap, ptr};
 
 use super::{Access, Cloud, Clouds, Grant, Principal, PrincipalKind, References, Store, each};
 use crate::{Cursor, Fact, Resource, Truth, World};
@@ -16,7 +16,7 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
     }
     for account in world.of_kind("google_service_account") {
         let name = email(account);
-        clouds.declare(account, PrincipalKind::GoogleAccount, name, None);
+        clouds.declare(account, PrincipalKind::GoogleAccount, name);
     }
     for kind in [
         "google_storage_bucket_iam_member",
@@ -142,7 +142,7 @@ fn member_of<'a>(
     if let Some((namespace, name)) = kubernetes_account(&text) {
         let name = format!("{namespace}/{name}");
         let found = clouds.named(PrincipalKind::GoogleMember, &name);
-        let at = found.unwrap_or_else(|| {
+        let at = found.first().copied().unwrap_or_else(|| {
             clouds.add_principal(Principal {
                 kind: PrincipalKind::GoogleMember,
                 name: Some(name),
@@ -160,17 +160,18 @@ fn member_of<'a>(
 impl Clouds {
     /// The service account of Google's with that e-mail, if it is declared, and whether it is it.
     pub fn google_account(&self, email: &str) -> Option<(usize, Truth)> {
-        if let Some(at) = self.named(PrincipalKind::GoogleAccount, email) {
+        if let [at, ..] = self.named(PrincipalKind::GoogleAccount, email)[..] {
             return Some((at, Truth::Yes));
         }
         let id = email.split_once('@')?.0;
-        let at = self.named(PrincipalKind::GoogleAccount, &format!("{id}@"))?;
-        let why: Arc<str> = format!(
+        let at = *self
+            .named(PrincipalKind::GoogleAccount, &format!("{id}@"))
+            .first()?;
+        let why = format!(
             "the project of {} is not written",
             self.principals[at].address
-        )
-        .into();
-        Some((at, Truth::Unknown(why)))
+        );
+        Some((at, Truth::Unknown(why.into())))
     }
 }
 

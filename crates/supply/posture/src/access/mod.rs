@@ -67,6 +67,17 @@ pub enum PrincipalKind {
     AzureIdentity,
 }
 
+impl PrincipalKind {
+    /// The cloud that it is of.
+    pub fn cloud(self) -> Cloud {
+        match self {
+            Self::AwsRole => Cloud::Aws,
+            Self::GoogleAccount | Self::GoogleMember => Cloud::Google,
+            Self::AzureIdentity => Cloud::Azure,
+        }
+    }
+}
+
 /// Something in which objects are kept: a bucket, a storage account or a container of one.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -186,28 +197,41 @@ impl Clouds {
             .copied()
     }
 
-    /// The principal of a kind and name, if there is one.
-    pub fn named(&self, kind: PrincipalKind, name: &str) -> Option<usize> {
-        let mut principals = self.principals.iter();
-        principals.position(|it| it.kind == kind && it.name.as_deref() == Some(name))
+    /// The principals of a kind and name: there may be several, where several accounts of a cloud have one.
+    pub fn named(&self, kind: PrincipalKind, name: &str) -> Vec<usize> {
+        let principals = self.principals.iter().enumerate();
+        let named =
+            principals.filter(|(_, it)| it.kind == kind && it.name.as_deref() == Some(name));
+        named.map(|(at, _)| at).collect()
     }
 
-    /// Adds a principal of which the files say nothing but its name: what it may do is not known.
-    pub fn add_unknown(&mut self, kind: PrincipalKind, name: &str, at: &Cursor<'_>) -> usize {
-        let found = self
-            .principals
-            .iter()
-            .position(|it| it.kind == kind && *it.address == *name);
-        found.unwrap_or_else(|| {
-            let why = format!("{name} is not among the files: what it may do is not known");
-            self.add_principal(Principal {
-                kind,
-                name: None,
-                address: name.into(),
-                origin: at.origin().clone(),
-                unknown: Some(why.into()),
-            })
-        })
+    /// Adds a principal of which the files say nothing but what it is called: it may do anything.
+    pub fn add_unknown(&mut self, kind: PrincipalKind, called: &str, at: &Cursor<'_>) -> usize {
+        let mut principals = self.principals.iter();
+        if let Some(found) = principals.position(|it| it.kind == kind && *it.address == *called) {
+            return found;
+        }
+        let why: Arc<str> =
+            format!("{called} is not among the files: what it may do is not known").into();
+        let principal = self.add_principal(Principal {
+            kind,
+            name: None,
+            address: called.into(),
+            origin: at.origin().clone(),
+            unknown: Some(why.clone()),
+        });
+        for store in 0..self.stores.len() {
+            if self.stores[store].cloud == kind.cloud() {
+                let grant = Grant {
+                    store,
+                    access: Access::ALL,
+                    truth: Truth::Unknown(why.clone()),
+                    because: (called.to_owned(), at.origin().clone()),
+                };
+                self.grant(principal, grant);
+            }
+        }
+        principal
     }
 
     fn add_principal(&mut self, principal: Principal) -> usize {
@@ -216,19 +240,13 @@ impl Clouds {
         self.principals.len() - 1
     }
 
-    fn declare(
-        &mut self,
-        resource: &Resource,
-        kind: PrincipalKind,
-        name: Option<String>,
-        unknown: Option<Arc<str>>,
-    ) -> usize {
+    fn declare(&mut self, resource: &Resource, kind: PrincipalKind, name: Option<String>) -> usize {
         let at = self.add_principal(Principal {
             kind,
             name,
             address: resource.address.clone(),
             origin: resource.body.origin.clone(),
-            unknown,
+            unknown: None,
         });
         self.by_resource.insert(ptr::from_ref(resource).addr(), at);
         at

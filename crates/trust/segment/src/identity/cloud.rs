@@ -1,6 +1,6 @@
 //! Which roles of clouds service accounts have.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use casemate_posture::{
     Cursor, Fact, Resource, Truth, World,
@@ -49,32 +49,56 @@ pub(super) fn of_nodes(world: &World, clouds: &mut Clouds) -> Vec<Tie> {
     let mut ties: Vec<Tie> = Vec::new();
     for group in world.of_kind("aws_eks_node_group") {
         let arn = group.at("node_role_arn");
-        let principal = match references.one(&arn, "aws_iam_role") {
-            Some(role) => clouds.principal(role),
-            None => arn.text().ok().map(|it| aws_role(&it, &arn, clouds)),
-        };
-        if let Some(principal) = principal.filter(|it| ties.iter().all(|tie| tie.principal != *it))
-        {
+        for (principal, _) in aws_roles(&arn, &references, clouds) {
+            if ties.iter().any(|it| it.principal == principal) {
+                continue;
+            }
             let why = "whether pods run on nodes of that group, and whether the metadata service answers pods (its hop limit), is not known";
+            let what = format!("{} names the role of its nodes", group.address);
             ties.push(Tie {
                 principal,
                 truth: Truth::Unknown(why.into()),
                 needs_label: false,
-                because: vec![Because::at(
-                    format!("{} names the role of its nodes", group.address),
-                    &arn,
-                )],
+                because: vec![Because::at(what, &arn)],
             });
         }
     }
     ties
 }
 
-fn aws_role(arn: &str, at: &Cursor<'_>, clouds: &mut Clouds) -> usize {
-    let name = arn.split_once(":role/").map_or(arn, |(_, path)| path);
-    let name = name.rsplit('/').next().unwrap_or(name);
-    let found = clouds.named(PrincipalKind::AwsRole, name);
-    found.unwrap_or_else(|| clouds.add_unknown(PrincipalKind::AwsRole, arn, at))
+/// The roles that an ARN may mean, each with whether it is it.
+fn aws_roles<'a>(
+    arn: &Cursor<'a>,
+    references: &References<'a>,
+    clouds: &mut Clouds,
+) -> Vec<(usize, Truth)> {
+    let kind = PrincipalKind::AwsRole;
+    if let Some(role) = references.one(arn, "aws_iam_role") {
+        return clouds
+            .principal(role)
+            .map(|it| (it, Truth::Yes))
+            .into_iter()
+            .collect();
+    }
+    let text = match arn.text() {
+        Fact::Known(text) => text,
+        Fact::Absent => return Vec::new(),
+        Fact::Unknown(why) => {
+            let called = format!("a role ({why})");
+            return vec![(clouds.add_unknown(kind, &called, arn), Truth::Yes)];
+        }
+    };
+    let name = text.split_once(":role/").map_or(&*text, |(_, path)| path);
+    let found = clouds.named(kind, name.rsplit('/').next().unwrap_or(name));
+    match found[..] {
+        [] => vec![(clouds.add_unknown(kind, &text, arn), Truth::Yes)],
+        [one] => vec![(one, Truth::Yes)],
+        _ => {
+            let why: Arc<str> = format!("there are {} roles of that name", found.len()).into();
+            let truth = Truth::Unknown(why);
+            found.into_iter().map(|it| (it, truth.clone())).collect()
+        }
+    }
 }
 
 struct Reader<'r, 'a> {
@@ -103,38 +127,25 @@ impl<'a> Reader<'_, 'a> {
         let annotations = account.at("metadata.annotations");
         let written = |key: &str| Some(annotations.get(key)).filter(crate::listed::is_there);
         if let Some(arn) = written("eks.amazonaws.com/role-arn") {
-            let role = self.references.one(&arn, "aws_iam_role");
-            let principal = match (role, arn.text()) {
-                (Some(role), _) => self.clouds.principal(role),
-                (None, Fact::Known(arn_text)) => Some(aws_role(&arn_text, &arn, self.clouds)),
-                (None, Fact::Unknown(why)) => {
-                    Some(self.clouds.add_unknown(PrincipalKind::AwsRole, &why, &arn))
-                }
-                (None, Fact::Absent) => None,
-            };
-            if let Some(principal) = principal {
+            for (principal, is_it) in aws_roles(&arn, &self.references, self.clouds) {
                 let roles = &mut world.of_kind("aws_iam_role");
                 let role = roles.find(|it| self.clouds.principal(it) == Some(principal));
-                let truth = role.map_or(Truth::Yes, |it| trusts_account(it, &namespace, &name));
+                let trusts = role.map_or(Truth::Yes, |it| trusts_account(it, &namespace, &name));
                 let mut because = vec![Because::at(
                     "the annotation eks.amazonaws.com/role-arn",
                     &arn,
                 )];
                 because.extend(role.map(|it| {
-                    Because::at(
-                        format!("{} trusts the account", it.address),
-                        &it.at("assume_role_policy"),
-                    )
+                    let what = format!("{} trusts the account", it.address);
+                    Because::at(what, &it.at("assume_role_policy"))
                 }));
-                self.tie(
-                    key,
-                    Tie {
-                        principal,
-                        truth,
-                        needs_label: false,
-                        because,
-                    },
-                );
+                let tie = Tie {
+                    principal,
+                    truth: is_it.and(|| trusts),
+                    needs_label: false,
+                    because,
+                };
+                self.tie(key, tie);
             }
         }
         if let Some(email) = written("iam.gke.io/gcp-service-account") {
@@ -156,7 +167,10 @@ impl<'a> Reader<'_, 'a> {
                 Some(found) => found,
                 None => (self.clouds.add_unknown(kind, &text, email), Truth::Yes),
             },
-            (None, Fact::Unknown(why)) => (self.clouds.add_unknown(kind, &why, email), Truth::Yes),
+            (None, Fact::Unknown(why)) => {
+                let called = format!("a service account ({why})");
+                (self.clouds.add_unknown(kind, &called, email), Truth::Yes)
+            }
             (None, Fact::Absent) => return,
         };
         let own = (key.0.to_owned(), key.1.to_owned());
@@ -194,9 +208,9 @@ impl<'a> Reader<'_, 'a> {
             return;
         }
         let principal = identity.unwrap_or_else(|| {
-            let shown = client.shown();
+            let called = format!("the identity of {}", client.shown());
             self.clouds
-                .add_unknown(PrincipalKind::AzureIdentity, &shown, client)
+                .add_unknown(PrincipalKind::AzureIdentity, &called, client)
         });
         let why =
             "that the identity trusts the account (a federated credential) is not among the files";
@@ -228,24 +242,13 @@ impl<'a> Reader<'_, 'a> {
                 continue;
             };
             let arn = association.at("role_arn");
-            let principal = match (self.references.one(&arn, "aws_iam_role"), arn.text()) {
-                (Some(role), _) => self.clouds.principal(role),
-                (None, Fact::Known(text)) => Some(aws_role(&text, &arn, self.clouds)),
-                (None, Fact::Unknown(why)) => {
-                    Some(self.clouds.add_unknown(PrincipalKind::AwsRole, &why, &arn))
-                }
-                (None, Fact::Absent) => None,
-            };
-            if let Some(principal) = principal {
-                let because = vec![Because::at(
-                    format!("{} gives the role", association.address),
-                    &association.cursor(),
-                )];
+            for (principal, truth) in aws_roles(&arn, &self.references, self.clouds) {
+                let what = format!("{} gives the role", association.address);
                 let tie = Tie {
                     principal,
-                    truth: Truth::Yes,
+                    truth,
                     needs_label: false,
-                    because,
+                    because: vec![Because::at(what, &association.cursor())],
                 };
                 self.tie((&namespace, &name), tie);
             }

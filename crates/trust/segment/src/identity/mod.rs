@@ -124,7 +124,12 @@ impl Identities {
             if let Fact::Known(namespace) = namespace_of(object, &mut gaps) {
                 let automount = pod::boolean(&object.at("automountServiceAccountToken"));
                 let place = Some(object.body.origin.clone());
-                named.insert((namespace, name_of(object, &mut gaps)), (place, automount));
+                let key = (namespace, name_of(object, &mut gaps));
+                let (_, first) = named.entry(key).or_insert((place, automount.clone()));
+                if *first != automount {
+                    let why = "the ServiceAccount is there more than once";
+                    *first = Fact::Unknown(why.into());
+                }
             }
         }
         let of_pods = cluster.workloads.iter().filter_map(|it| {

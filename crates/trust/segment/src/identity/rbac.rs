@@ -193,7 +193,7 @@ impl Role {
                     Some(why) => Truth::Unknown(why.into()),
                     None => Truth::Yes,
                 });
-                let is_all = *power == *everything() && truth.is_yes();
+                let is_all = *power == *everything() && truth.is_yes() && rule.names.is_empty();
                 if truth != Truth::No {
                     powers.push((power, at, truth));
                 }

@@ -11,7 +11,10 @@ use std::{
     sync::Arc,
 };
 
-use casemate_posture::{Truth, access::Grant};
+use casemate_posture::{
+    Truth,
+    access::{Access, Grant},
+};
 
 use super::{
     Because, Identities, Tie,
@@ -127,6 +130,8 @@ impl Analysis {
 enum Fact {
     /// What runs at an endpoint.
     At(usize),
+    /// A pod of one's own, to which policies do as to those of a workload: whoever makes it gives it its labels.
+    Like(usize),
     /// A place from which the API server is reached.
     Server,
     /// A place from which clouds are reached.
@@ -151,7 +156,8 @@ enum Why<'a> {
     Holds,
     Power(&'a Held),
     Tie(&'a Tie),
-    Grant(&'a Grant),
+    /// What a principal may do with a store.
+    Grants(usize, usize),
 }
 
 struct Reached<'a> {
@@ -221,6 +227,10 @@ impl<'a> Search<'a> {
         while let Some(fact) = self.todo.pop_front().filter(|_| self.found.is_none()) {
             match fact {
                 Fact::At(at) => self.at(at),
+                Fact::Like(at) => {
+                    self.connects(fact, at);
+                    self.node(fact, at);
+                }
                 Fact::Token(account) | Fact::Account(account) => {
                     match self.reached.contains_key(&Fact::Server) {
                         true => self.powers(fact, account),
@@ -280,20 +290,26 @@ impl<'a> Search<'a> {
     /// What follows from an endpoint: where it connects to, and what is in its pods.
     fn at(&mut self, at: usize) {
         let fact = Fact::At(at);
+        let is_held = match self.workload(at) {
+            Some(_) => true,
+            // Nobody holds what is outside because something connects to it.
+            None => self.reached.get(&fact).is_some_and(|it| it.from.is_empty()),
+        };
+        if !is_held {
+            return;
+        }
+        self.connects(fact, at);
+        if let Some(workload) = self.workload(at) {
+            self.pod(fact, workload);
+            self.node(fact, at);
+        }
+    }
+
+    /// Where one connects to from a place to which policies do as to an endpoint.
+    fn connects(&mut self, fact: Fact, at: usize) {
         let (server, clouds) = self.egress_of(at);
         self.reach(Fact::Server, Why::Passes, &[fact], &server);
         self.reach(Fact::Clouds, Why::Passes, &[fact], &clouds);
-        if let Some(workload) = self.workload(at) {
-            self.pod(fact, workload);
-            self.node(at);
-        } else if self
-            .reached
-            .get(&fact)
-            .is_some_and(|it| !it.from.is_empty())
-        {
-            // Nobody holds what is outside because something connects to it.
-            return;
-        }
         let is_new = self.workload(at).is_none() || self.classes.insert(self.passing.class(at));
         if !is_new {
             return;
@@ -327,7 +343,7 @@ impl<'a> Search<'a> {
     }
 
     /// What a pod gets from the metadata service of its node.
-    fn node(&mut self, at: usize) {
+    fn node(&mut self, fact: Fact, at: usize) {
         let identities = self.identities;
         if identities.nodes.is_empty() || self.is_sure {
             return;
@@ -341,7 +357,7 @@ impl<'a> Search<'a> {
                 passing.is_some_and(|it| !it.most.intersection(&asks).is_empty())
             });
         if reaches {
-            self.ties(Fact::At(at), &identities.nodes, None);
+            self.ties(fact, &identities.nodes, None);
         }
     }
 
@@ -369,13 +385,15 @@ impl<'a> Search<'a> {
         let clouds = &self.identities.clouds;
         let from = [Fact::Principal(principal), Fact::Clouds];
         for grant in &clouds.grants[principal] {
-            self.reach(
-                Fact::Store(grant.store),
-                Why::Grant(grant),
-                &from,
-                &grant.truth,
-            );
+            let why = Why::Grants(principal, grant.store);
+            self.reach(Fact::Store(grant.store), why, &from, &grant.truth);
         }
+    }
+
+    /// The grants of a principal for a store that are as sure as is asked.
+    fn granted(&self, principal: usize, store: usize) -> impl Iterator<Item = &'a Grant> {
+        let grants = self.identities.clouds.grants[principal].iter();
+        grants.filter(move |it| it.store == store && (!self.is_sure || it.truth.is_yes()))
     }
 
     fn powers(&mut self, fact: Fact, account: usize) {
@@ -476,6 +494,11 @@ impl<'a> Search<'a> {
                 self.reach(Fact::Secret(at), why, from, truth);
             }
         }
+        for (at, workload) in self.analysis.cluster().workloads.iter().enumerate() {
+            if is_there(&workload.namespace) {
+                self.reach(Fact::Like(at), why, from, truth);
+            }
+        }
     }
 
     /// The workloads of the namespaces in which a power is held.
@@ -504,15 +527,8 @@ impl<'a> Search<'a> {
             Endpoint::Workload(_) => {}
             Endpoint::Controller => return (Truth::No, Truth::No),
             Endpoint::Outside(_) => {
-                let is_source = self
-                    .reached
-                    .get(&Fact::At(at))
-                    .is_none_or(|it| it.from.is_empty());
                 let server = "whether the API server answers from outside is not known";
-                return match is_source {
-                    true => (Truth::Unknown(server.into()), Truth::Yes),
-                    false => (Truth::No, Truth::No),
-                };
+                return (Truth::Unknown(server.into()), Truth::Yes);
             }
         }
         let class = self.passing.class(at);
@@ -613,21 +629,25 @@ impl<'a> Search<'a> {
                 because.extend(tie.because.iter().cloned());
                 (HopKind::Cloud, "its role in the cloud".to_owned())
             }
-            Why::Grant(grant) => {
-                let (what, origin) = grant.because.clone();
-                let origin = Some(origin);
-                because.insert(
-                    0,
-                    Because {
-                        what: format!("{what} allows it"),
-                        origin,
-                    },
-                );
-                (HopKind::Cloud, grant.access.to_string())
+            Why::Grants(principal, store) => {
+                let mut access = Access::default();
+                for grant in self.granted(principal, store) {
+                    access = access.union(grant.access);
+                    let (what, origin) = grant.because.clone();
+                    because.push(Because {
+                        what: format!("{what}: {}", grant.access),
+                        origin: Some(origin),
+                    });
+                }
+                // From where it is asked comes last.
+                because.rotate_left(reached.from.len() - 1);
+                (HopKind::Cloud, access.to_string())
             }
         };
         let ends = match (from, fact) {
-            (Fact::At(from), Fact::At(to)) if kind == HopKind::Network => Some((from, to)),
+            (Fact::At(from) | Fact::Like(from), Fact::At(to)) if kind == HopKind::Network => {
+                Some((from, to))
+            }
             _ => None,
         };
         Some(Hop {
@@ -673,6 +693,7 @@ impl<'a> Search<'a> {
         let identities = self.identities;
         match fact {
             Fact::At(at) => self.analysis.endpoint(at).to_string(),
+            Fact::Like(at) => format!("a pod like {}", self.analysis.endpoint(at)),
             Fact::Server => "the API server".to_owned(),
             Fact::Clouds => "clouds".to_owned(),
             Fact::Token(at) | Fact::Account(at) => identities.accounts[at].to_string(),
