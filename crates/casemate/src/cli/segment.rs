@@ -18,6 +18,8 @@ pub(crate) enum Segment {
     Diff(Diff),
     /// Fail if one can reach another, or if that is not known.
     Forbid(Reach),
+    /// List what service accounts may do that leads further, and what they are in clouds.
+    Identities(Identities),
     /// Draw who reaches whom.
     Graph(Graph),
     /// Begin a declaration of zones and flows from what is there.
@@ -70,6 +72,21 @@ pub(crate) struct List {
     pub(crate) known: Known,
 }
 
+/// List service accounts.
+#[derive(Args, Debug)]
+pub(crate) struct Identities {
+    /// The manifests, charts and overlays of the cluster, and the configuration of its clouds.
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: PathBuf,
+
+    /// Only this service account: `notebook` or `lab/notebook`; may be repeated.
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) of: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) known: Known,
+}
+
 /// Ask about two.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT)]
@@ -83,11 +100,12 @@ pub(crate) struct Reach {
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) from: String,
 
-    /// The destination, said in the same way.
+    /// The destination, said in the same way; or `account/NAMESPACE/NAME`, `secret/NAMESPACE/NAME`, or
+    /// `bucket/NAME` of a bucket or storage account.
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) to: String,
 
-    /// Of `forbid`: fail on a way through other workloads as well.
+    /// Of `forbid`: fail on a way through other workloads, service accounts and roles as well.
     #[arg(long)]
     pub(crate) through: bool,
 

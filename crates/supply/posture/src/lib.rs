@@ -18,6 +18,7 @@
 //! `read/`.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod check;
 pub mod fix;
 mod model;

@@ -17,6 +17,7 @@ use crate::{
     directory::Directory,
     entry,
     held::Held,
+    identity::Identities,
     index::Index,
     matching::Matching,
     policy::{self, Direction, Peer},
@@ -93,6 +94,7 @@ pub struct Analysis {
     entries: Vec<Entry>,
     calls: Calls,
     directory: Directory,
+    identities: Identities,
     gaps: Vec<Gap>,
     relation: OnceLock<Result<Relation, TooLarge>>,
 }
@@ -121,6 +123,7 @@ impl Analysis {
         let calls = Calls::of(&cluster, &services);
         let directory = Directory::of(&cluster, &services);
         Self {
+            identities: Identities::of(world, &cluster),
             outside: outside(&policies, &assumptions),
             cluster,
             assumptions,
@@ -161,6 +164,12 @@ impl Analysis {
     /// What the analysis takes for granted.
     pub(crate) fn assumptions(&self) -> &Assumptions {
         &self.assumptions
+    }
+
+    /// Service accounts, and what they may do in the cluster and in clouds. What is not known of them is among
+    /// their own gaps: what passes does not hang on it.
+    pub fn identities(&self) -> &Identities {
+        &self.identities
     }
 
     /// What is not known. Which answers hang on it, the answers say.

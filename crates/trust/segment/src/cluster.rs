@@ -10,6 +10,7 @@ use casemate_posture::{Fact, Origin, Pod, Resource, Truth, World, pods};
 
 use crate::{
     Assumptions, Gap, Labels, Protocol,
+    identity::Credentials,
     labels::Maker,
     listed::is_there,
     mention::{self, Mention},
@@ -47,6 +48,8 @@ pub struct Workload {
     pub account: Fact<String>,
     /// The addresses that its pods have, where a cluster that runs told them.
     pub addresses: Vec<IpAddr>,
+    /// What its pods have in them.
+    pub credentials: Credentials,
     /// The hosts that its own configuration names.
     pub mentions: Vec<Mention>,
     /// Where it is declared.
@@ -109,6 +112,7 @@ impl Workload {
             && self.more_ports == other.more_ports
             && self.is_on_host == other.is_on_host
             && self.account == other.account
+            && self.credentials.are_alike(&other.credentials)
     }
 }
 
@@ -206,6 +210,7 @@ impl Cluster {
             },
             is_on_host,
             account: account(pod),
+            credentials: Credentials::of(pod),
             mentions: mention::of(pod),
             origin: object.body.origin.clone(),
         })

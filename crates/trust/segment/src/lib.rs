@@ -4,6 +4,7 @@
 //!   posture's World ──► Cluster  {namespaces, workloads}          ┐
 //!                   ──► Policy   {tier, subject, rules}           ├──► Analysis ──► Relation: what passes
 //!                   ──► Entry    {Ingress, Route, LoadBalancer}   ┘             ──► Proof: why
+//!                   ──► Identities {accounts, powers, roles of clouds}  ──► ways that walk through both
 //!                   ──► Gap: what is not known, so that no answer that hangs on it is called exact
 //! ```
 //!
@@ -25,7 +26,6 @@ mod analysis;
 mod assumptions;
 mod bounds;
 mod calls;
-mod chain;
 mod cluster;
 mod connections;
 mod diff;
@@ -35,6 +35,7 @@ mod entry;
 pub mod generate;
 mod grants;
 mod held;
+pub mod identity;
 mod index;
 pub mod intent;
 mod intervals;

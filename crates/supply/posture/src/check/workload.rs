@@ -58,7 +58,7 @@ impl<'a> Pod<'a> {
     }
 
     /// Its volumes, those that all pods of the object share included.
-    pub(crate) fn volumes(&self) -> Vec<Cursor<'a>> {
+    pub fn volumes(&self) -> Vec<Cursor<'a>> {
         let mut volumes = self.spec.get("volumes").items();
         if let Some(shared) = &self.shared {
             volumes.extend(shared.get("volumes").items());
