@@ -15,6 +15,11 @@ pub struct Addresses {
 }
 
 impl Addresses {
+    /// Every address.
+    pub(crate) fn all() -> Self {
+        Self::all_v4().union(&Self::all_v6())
+    }
+
     /// Every address of IPv4.
     pub fn all_v4() -> Self {
         Self {

@@ -196,12 +196,14 @@ impl Cluster {
             gaps.push(Gap::at(&pod.get("hostNetwork"), &message));
         }
         let (ports, more_ports) = ports(pod, gaps);
+        let (account, mut labels) = (account(pod), labels_of(pod, gaps));
+        labels.put(ACCOUNT_LABEL, account.clone());
         Some(Workload {
             namespace: self.namespace(&namespace_of(object, gaps).ok()?),
             name: of_owner("name").unwrap_or(name),
             kind: of_owner("kind").unwrap_or_else(|| object.kind.to_string()),
             part: is_one_of_several.then(|| part(pod)).flatten(),
-            labels: labels_of(pod, gaps),
+            labels,
             ports,
             more_ports,
             addresses: match is_on_host {
@@ -209,7 +211,7 @@ impl Cluster {
                 Truth::Yes | Truth::Unknown(_) => Vec::new(),
             },
             is_on_host,
-            account: account(pod),
+            account,
             credentials: Credentials::of(pod),
             mentions: mention::of(pod),
             origin: object.body.origin.clone(),
@@ -390,6 +392,10 @@ fn part(pod: &Pod<'_>) -> Option<String> {
     let path = path.strip_prefix("spec.").unwrap_or(path);
     (!path.is_empty()).then(|| path.to_owned())
 }
+
+/// What network plugins take the service account of a pod for, so that selectors can ask for it (docs.cilium.io,
+/// "ServiceAccounts").
+pub(crate) const ACCOUNT_LABEL: &str = "io.cilium.k8s.policy.serviceaccount";
 
 /// The API server puts it on every namespace (KEP-2161).
 pub(crate) const NAME_LABEL: &str = "kubernetes.io/metadata.name";

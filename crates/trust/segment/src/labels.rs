@@ -84,6 +84,11 @@ impl Labels {
         }
     }
 
+    /// Puts a label in, whatever there is under that key.
+    pub(crate) fn put(&mut self, key: &str, value: Fact<String>) {
+        self.written.insert(key.to_owned(), value);
+    }
+
     /// Says that there may be others.
     pub(crate) fn open(&mut self, why: &str) {
         self.open = Some(why.into());

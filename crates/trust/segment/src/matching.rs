@@ -46,12 +46,24 @@ impl Matching<'_> {
                 }
             }
             (Peer::Block(_) | Peer::Networks(_), Endpoint::Controller) => self.controller(),
+            (Peer::World(world), Endpoint::Outside(part)) => world.includes(part).into(),
+            (Peer::World(_), Endpoint::Workload(_)) => Truth::No,
+            (Peer::Nodes(_), Endpoint::Outside(part)) if is_never_inside(part) => Truth::No,
+            (Peer::Nodes(why), Endpoint::Outside(_)) => Truth::Unknown(why.clone()),
+            (Peer::Nodes(why), Endpoint::Workload(workload)) => workload
+                .is_on_host
+                .clone()
+                .and(|| Truth::Unknown(why.clone())),
+            (Peer::Proxy(why), Endpoint::Controller) => Truth::Unknown(why.clone()),
+            (Peer::Proxy(_), _) => Truth::No,
             (Peer::Outside(why), Endpoint::Outside(_)) => Truth::Unknown(why.clone()),
             (Peer::Outside(_), Endpoint::Workload(workload)) => workload
                 .is_on_host
                 .clone()
                 .and(|| Truth::Unknown("the addresses of nodes are not known".into())),
-            (Peer::Outside(_), Endpoint::Controller) => self.controller(),
+            (Peer::World(_) | Peer::Outside(_) | Peer::Nodes(_), Endpoint::Controller) => {
+                self.controller()
+            }
         }
     }
 
@@ -116,15 +128,7 @@ impl Matching<'_> {
     /// Whether pods have their addresses in a block.
     pub(crate) fn block(self, block: &Addresses) -> Truth {
         let Some(network) = &self.assumptions.pod_network else {
-            let never = NEVER_OF_PODS
-                .iter()
-                .filter_map(|it| Addresses::of_block(it));
-            if never
-                .fold(block.difference(&metadata()), |left, it| {
-                    left.difference(&it)
-                })
-                .is_empty()
-            {
+            if is_never_inside(block) {
                 return Truth::No;
             }
             return Truth::Unknown("pods may have addresses in the block, or not".into());
@@ -148,12 +152,22 @@ impl Matching<'_> {
     }
 }
 
+/// Whether neither pods nor nodes have some addresses.
+fn is_never_inside(block: &Addresses) -> bool {
+    let never = NEVER_INSIDE.iter().filter_map(|it| Addresses::of_block(it));
+    never
+        .fold(block.difference(&metadata()), |left, it| {
+            left.difference(&it)
+        })
+        .is_empty()
+}
+
 const ON_HOST: &str =
     "whether policies hold a pod on the network of its node is up to the network plugin";
 
-/// No network gives such addresses to pods, nor those of metadata services: link-local ones, loopback, and
-/// multicast (RFC 6890, RFC 5771, RFC 4291).
-const NEVER_OF_PODS: &[&str] = &[
+/// No network gives such addresses to pods and nodes, nor those of metadata services: link-local ones, loopback,
+/// and multicast (RFC 6890, RFC 5771, RFC 4291).
+const NEVER_INSIDE: &[&str] = &[
     "169.254.0.0/16",
     "127.0.0.0/8",
     "224.0.0.0/4",

@@ -158,8 +158,93 @@ fn cluster_policy() -> impl Strategy<Value = String> {
     })
 }
 
+fn cilium_policy() -> impl Strategy<Value = String> {
+    let endpoints = || {
+        let namespace = prop_oneof![
+            3 => Just(String::new()),
+            1 => select(&NAMESPACES[..]).prop_map(|it| format!("io.kubernetes.pod.namespace: {it}")),
+            1 => Just("'k8s:io.cilium.k8s.namespace.labels.team': a".to_owned()),
+            1 => Just("io.cilium.k8s.policy.serviceaccount: default".to_owned()),
+        ];
+        let app = select(&["", "app: x, ", "'any:app': y, "][..]);
+        (app, namespace)
+            .prop_map(|(app, namespace)| format!("{{matchLabels: {{{app}{namespace}}}}}"))
+    };
+    let entity = select(
+        &[
+            "all",
+            "world",
+            "cluster",
+            "host",
+            "kube-apiserver",
+            "ingress",
+            "none",
+        ][..],
+    );
+    let block = || select(BLOCKS);
+    let port = select(
+        &[
+            "{port: '80', protocol: TCP}",
+            "{port: '79', endPort: 90, protocol: TCP}",
+            "{port: web, protocol: TCP}",
+            "{port: '0', protocol: UDP}",
+            "{port: '53'}",
+        ][..],
+    );
+    let rules = |word: &'static str, more: &'static [&'static str]| {
+        let peers = prop_oneof![
+            1 => Just(String::new()),
+            3 => vec(endpoints(), 0..3).prop_map(move |it| format!("{word}Endpoints: [{}], ", it.join(", "))),
+            2 => vec(entity.clone(), 1..3).prop_map(move |it| format!("{word}Entities: [{}], ", it.join(", "))),
+            1 => block().prop_map(move |it| format!("{word}CIDR: [{it}], ")),
+            1 => (block(), block()).prop_map(move |(it, except)| format!("{word}CIDRSet: [{{cidr: {it}, except: [{except}]}}], ")),
+            1 => Just(match word {
+                "to" => "toFQDNs: [{matchName: hub.example}], ",
+                _ => "fromRequires: [{matchLabels: {app: x}}], ",
+            }.to_owned()),
+        ];
+        let ports = (vec(port.clone(), 0..3), select(more)).prop_map(|(ports, more)| {
+            match ports.is_empty() {
+                true => String::new(),
+                false => format!("toPorts: [{{ports: [{}]{more}}}]", ports.join(", ")),
+            }
+        });
+        let rule = (peers, ports).prop_map(|(peers, ports)| format!("{{{peers}{ports}}}"));
+        vec(rule, 0..3).prop_map(|it| it.join(", "))
+    };
+    const PLAIN: &[&str] = &[""];
+    const NARROW: &[&str] = &["", "", ", rules: {http: [{method: GET}]}"];
+    let close = select(
+        &[
+            "",
+            "enableDefaultDeny: {ingress: false}, ",
+            "enableDefaultDeny: {egress: true}, ",
+        ][..],
+    );
+    let parts = (
+        prop::option::of(select(&NAMESPACES[..])),
+        endpoints(),
+        close,
+        (rules("from", NARROW), rules("to", NARROW)),
+        (rules("from", PLAIN), rules("to", PLAIN)),
+    );
+    parts.prop_map(|(namespace, subject, close, allow, deny)| {
+        let (kind, namespace) = match namespace {
+            Some(it) => ("CiliumNetworkPolicy", format!(", namespace: {it}")),
+            None => ("CiliumClusterwideNetworkPolicy", String::new()),
+        };
+        format!(
+            "apiVersion: cilium.io/v2\nkind: {kind}\nmetadata: {{name: c{namespace}}}\nspec: {{endpointSelector: {subject}, {close}ingress: [{}], egress: [{}], ingressDeny: [{}], egressDeny: [{}]}}",
+            allow.0, allow.1, deny.0, deny.1
+        )
+    })
+}
+
 fn policies() -> impl Strategy<Value = Vec<String>> {
-    vec(prop_oneof![network_policy(), cluster_policy()], 0..5)
+    vec(
+        prop_oneof![network_policy(), cluster_policy(), cilium_policy()],
+        0..5,
+    )
 }
 
 /// What passes between each two, by their names, decided pair by pair.
@@ -182,7 +267,7 @@ fn proofs(analysis: &Analysis) -> Vec<(String, String, Bounds<Connections>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn all_at_once_is_each_pair(

@@ -2,6 +2,7 @@
 //!
 //! To add a kind, copy `network.rs`: it reads the objects of one kind into [`Policy`]s.
 
+mod cilium;
 mod cluster_wide;
 mod network;
 mod tier;
@@ -99,8 +100,14 @@ pub(crate) enum Peer {
     Block(Addresses),
     /// Addresses, of pods as well.
     Networks(Addresses),
+    /// Addresses outside of the cluster: nobody in it has one of them.
+    World(Addresses),
     /// Somebody outside of the cluster; nobody knows at which addresses, and why.
     Outside(Arc<str>),
+    /// Nodes, and who is on their network; nobody knows at which addresses, and why.
+    Nodes(Arc<str>),
+    /// What serves the Ingresses, if the network plugin does; whether that is so is not known, and why.
+    Proxy(Arc<str>),
     /// Somebody, and why nobody knows whom.
     Unknown(Arc<str>),
 }
@@ -209,20 +216,31 @@ impl Policy {
             Peer::Anyone
             | Peer::Block(_)
             | Peer::Networks(_)
+            | Peer::World(_)
             | Peer::Outside(_)
+            | Peer::Nodes(_)
+            | Peer::Proxy(_)
             | Peer::Unknown(_) => None,
         });
         let selectors = self.subject.iter().chain(pods);
         selectors.flat_map(|pods| pods.selector.keys())
     }
 
-    /// The blocks of addresses that its rules name.
+    /// The blocks of addresses that its rules name. Whoever says the whole world tells none apart.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &Addresses> {
         self.each_rule()
             .flat_map(|rule| &rule.peers)
             .filter_map(|peer| match peer {
-                Peer::Block(addresses) | Peer::Networks(addresses) => Some(addresses),
-                Peer::Anyone | Peer::Pods(_) | Peer::Outside(_) | Peer::Unknown(_) => None,
+                Peer::World(addresses) if *addresses == Addresses::all() => None,
+                Peer::Block(addresses) | Peer::Networks(addresses) | Peer::World(addresses) => {
+                    Some(addresses)
+                }
+                Peer::Anyone
+                | Peer::Pods(_)
+                | Peer::Outside(_)
+                | Peer::Nodes(_)
+                | Peer::Proxy(_)
+                | Peer::Unknown(_) => None,
             })
     }
 }
@@ -232,6 +250,7 @@ impl Policy {
 pub(crate) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
     let mut policies = network::read(world, gaps);
     policies.extend(cluster_wide::read(world, gaps));
+    policies.extend(cilium::read(world, gaps));
     policies.sort_by(|a, b| (&a.tier, &a.priority, &a.name).cmp(&(&b.tier, &b.priority, &b.name)));
     policies
 }
