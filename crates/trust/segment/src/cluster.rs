@@ -12,6 +12,7 @@ use crate::{
     labels::Maker,
     listed::is_there,
     mention::{self, Mention},
+    mesh::{Member, Signs},
 };
 
 /// A namespace.
@@ -44,6 +45,10 @@ pub struct Workload {
     pub is_on_host: Truth,
     /// The service account that its pods run as; never absent.
     pub account: Fact<String>,
+    /// What its pods say of a proxy.
+    pub(crate) signs: Signs,
+    /// What the mesh makes of it.
+    pub(crate) member: Member,
     /// The hosts that its own configuration names.
     pub mentions: Vec<Mention>,
     /// Where it is declared.
@@ -103,6 +108,7 @@ impl Workload {
             && self.more_ports == other.more_ports
             && self.is_on_host == other.is_on_host
             && self.account == other.account
+            && self.signs == other.signs
     }
 }
 
@@ -190,6 +196,8 @@ impl Cluster {
             more_ports,
             is_on_host,
             account: account(pod),
+            signs: Signs::of(pod),
+            member: Member::outsider(),
             mentions: mention::of(pod),
             origin: object.body.origin.clone(),
         })

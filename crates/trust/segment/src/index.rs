@@ -111,7 +111,7 @@ impl<'a> Index<'a> {
                 Peer::Anyone => return Bounds::exact(Set::all(bound)),
                 Peer::Pods(pods) => all.add(&self.pods(pods)),
                 Peer::Block(block) | Peer::Networks(block) => all.add(&self.block(peer, block)),
-                Peer::Outside(_) | Peer::Unknown(_) => {
+                Peer::Caller(_) | Peer::Outside(_) | Peer::Unknown(_) => {
                     for (at, endpoint) in self.endpoints.iter().enumerate() {
                         all.raise(at, &self.matching.peer(peer, endpoint));
                     }
