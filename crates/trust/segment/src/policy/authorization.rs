@@ -112,6 +112,10 @@ fn policy(
         tokens,
     };
     let items = listed(&spec.get("rules"));
+    if items.is_empty() && matches!(verdict, Verdict::Custom | Verdict::Deny) {
+        // It is about nothing.
+        return None;
+    }
     let rules = items.iter().enumerate();
     Some(Policy {
         kind: "AuthorizationPolicy",
