@@ -20,7 +20,8 @@ use crate::{
     identity::Identities,
     index::Index,
     matching::Matching,
-    policy::{self, Direction, Peer},
+    mesh::Mesh,
+    policy::{self, Direction, Peer, Plane},
     proof,
     relation::{Relation, Sides, TooLarge},
 };
@@ -114,11 +115,15 @@ impl Analysis {
                 .filter(|it| it.is_partial)
                 .map(problem),
         );
-        let policies = policy::read(world, &mut gaps);
+        let mesh = Mesh::of(world, &mut gaps);
+        let policies = policy::read(world, &mesh, &mut gaps);
         let keys = policies.iter().flat_map(Policy::keys).map(str::to_owned);
         let asked: HashSet<String> = keys.chain(entry::keys(world)).collect();
-        let cluster = Cluster::of(world, &assumptions, &asked, &mut gaps);
+        let mut cluster = Cluster::of(world, &assumptions, &asked, &mut gaps);
         let services = entry::services(world, &cluster, &mut gaps);
+        if policies.iter().any(|it| it.tier.plane == Plane::Mesh) {
+            mesh.join(&mut cluster, &services);
+        }
         let entries = entry::read(world, &assumptions, &cluster, &services, &mut gaps);
         let calls = Calls::of(&cluster, &services);
         let directory = Directory::of(&cluster, &services);
@@ -298,10 +303,14 @@ impl Analysis {
         })
     }
 
-    /// Whether policies close an endpoint, so that what none of them allows does not pass.
+    /// Whether policies of the network close an endpoint, so that what none of them allows does not pass.
     pub(crate) fn is_isolated(&self, at: usize, direction: Direction) -> bool {
         let (matching, endpoint) = (self.matching(), self.endpoint(at));
-        self.policies.iter().any(|it| {
+        let mut policies = self
+            .policies
+            .iter()
+            .filter(|it| it.tier.plane == Plane::Network);
+        policies.any(|it| {
             let rules = it.directed(direction);
             let closes = rules.hold.clone().and(|| rules.closes.clone());
             closes
@@ -415,20 +424,24 @@ impl Analysis {
             let mut index = Index::of(matching, &endpoints);
             let held = self.policies.iter().map(|it| Held::of(it, &mut index));
             let escapes = endpoints.iter().map(|it| matching.escapes(it));
+            let taken = endpoints.iter().map(|it| matching.taken(it).0);
             Relation::of(&Sides {
                 policies: &held.collect::<Vec<_>>(),
                 workloads: &self.cluster.workloads,
                 alike: &self.alike(),
                 escape: &escapes.collect::<Vec<_>>(),
+                taken: &taken.collect::<Vec<_>>(),
             })
         });
         relation.as_ref().map_err(|it| *it)
     }
 
-    /// A number for each endpoint, which those share whose ports have the same names, as far as rules ask.
+    /// A number for each endpoint, which those share whose ports have the same names, and whose proxies see the
+    /// same, as far as rules ask.
     fn alike(&self) -> Vec<usize> {
         let rules = self.policies.iter().flat_map(Policy::each_rule);
         let asked: Vec<&str> = rules.flat_map(|it| it.ports.names()).collect();
+        let is_meshed = self.policies.iter().any(|it| it.tier.plane == Plane::Mesh);
         let mut kinds = HashMap::new();
         let mut alike = Vec::with_capacity(self.bound());
         for at in 0..self.bound() {
@@ -439,8 +452,10 @@ impl Analysis {
                 .filter(|it| it.name.as_ref().is_some_and(is_asked))
                 .collect();
             let is_open = workload.is_some_and(|it| it.more_ports.is_some());
+            let proxied = self.cluster.workloads.get(at).filter(|_| is_meshed);
+            let proxied = proxied.map(|it| it.member.told_apart());
             let next = kinds.len();
-            alike.push(*kinds.entry((ports, is_open)).or_insert(next));
+            alike.push(*kinds.entry((ports, is_open, proxied)).or_insert(next));
         }
         alike
     }

@@ -14,6 +14,7 @@ use crate::{
     labels::Maker,
     listed::is_there,
     mention::{self, Mention},
+    mesh::{Member, Signs},
 };
 
 /// A namespace.
@@ -50,6 +51,10 @@ pub struct Workload {
     pub addresses: Vec<IpAddr>,
     /// What its pods have in them.
     pub credentials: Credentials,
+    /// What its pods say of a proxy.
+    pub(crate) signs: Signs,
+    /// What the mesh makes of it.
+    pub(crate) member: Member,
     /// The hosts that its own configuration names.
     pub mentions: Vec<Mention>,
     /// Where it is declared.
@@ -113,6 +118,7 @@ impl Workload {
             && self.is_on_host == other.is_on_host
             && self.account == other.account
             && self.credentials.are_alike(&other.credentials)
+            && self.signs == other.signs
     }
 }
 
@@ -213,6 +219,8 @@ impl Cluster {
             is_on_host,
             account,
             credentials: Credentials::of(pod),
+            signs: Signs::of(pod),
+            member: Member::outsider(),
             mentions: mention::of(pod),
             origin: object.body.origin.clone(),
         })

@@ -296,6 +296,28 @@ impl Service<'_> {
         numbers.filter_map(|it| u16::try_from(it).ok())
     }
 
+    /// Its ports of TCP, each with what arrives at a workload that is asked for there.
+    pub(crate) fn arriving(
+        &self,
+        workload: &Workload,
+    ) -> impl Iterator<Item = (&Cursor<'_>, Bounds<Connections>)> {
+        let is_tcp = |it: &&Cursor<'_>| match it.get("protocol").text() {
+            Fact::Known(name) => name == Protocol::Tcp.as_str(),
+            Fact::Absent | Fact::Unknown(_) => true,
+        };
+        let ports = self.ports.iter().filter(is_tcp);
+        ports.map(|it| (it, targeted(it, Protocol::Tcp, workload)))
+    }
+
+    /// Whether callers are sent through a waypoint.
+    pub(crate) fn uses_waypoint(&self) -> bool {
+        let label = self
+            .object
+            .at("metadata.labels")
+            .get("istio.io/use-waypoint");
+        is_there(&label) && label.equals("none") != Truth::Yes
+    }
+
     /// What arrives at a workload that is asked for at a port of the Service; at all, where none is named.
     pub(crate) fn sent(
         &self,
@@ -321,13 +343,7 @@ impl Service<'_> {
             Some(_) => asked.take(1).collect(),
             None => asked.collect(),
         };
-        let targets = asked.into_iter().map(|it| {
-            let target = it.get("targetPort");
-            match target.fact {
-                Fact::Absent => arriving(&it.get("port"), protocol, workload),
-                _ => arriving(&target, protocol, workload),
-            }
-        });
+        let targets = asked.into_iter().map(|it| targeted(it, protocol, workload));
         let mut sent = targets.fold(Bounds::default(), |all: Bounds<Connections>, it| {
             all.union(&it)
         });
@@ -335,6 +351,15 @@ impl Service<'_> {
             sent.least = Connections::default();
         }
         sent
+    }
+}
+
+/// What a port of a Service sends to a workload.
+fn targeted(port: &Cursor<'_>, protocol: Protocol, workload: &Workload) -> Bounds<Connections> {
+    let target = port.get("targetPort");
+    match target.fact {
+        Fact::Absent => arriving(&port.get("port"), protocol, workload),
+        _ => arriving(&target, protocol, workload),
     }
 }
 

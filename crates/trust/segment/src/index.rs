@@ -112,6 +112,7 @@ impl<'a> Index<'a> {
                 Peer::Pods(pods) => all.add(&self.pods(pods)),
                 Peer::Block(block) | Peer::Networks(block) => all.add(&self.block(peer, block)),
                 Peer::World(_)
+                | Peer::Caller(_)
                 | Peer::Outside(_)
                 | Peer::Nodes(_)
                 | Peer::Proxy(_)

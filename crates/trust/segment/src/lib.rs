@@ -43,6 +43,7 @@ mod labels;
 mod listed;
 mod matching;
 mod mention;
+mod mesh;
 pub mod observed;
 mod policy;
 mod proof;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use casemate_posture::Truth;
 
 use crate::{
-    Addresses, Assumptions, Cluster, Endpoint, Labels, Workload,
+    Addresses, Assumptions, Bounds, Cluster, Connections, Endpoint, Labels, Protocol, Workload,
     addresses::metadata,
-    policy::{Peer, Pods},
+    policy::{Caller, Peer, Pods},
     selector::Namespaces,
 };
 
@@ -29,6 +29,7 @@ impl Matching<'_> {
             (Peer::Anyone, _) => Truth::Yes,
             (Peer::Unknown(why), _) => Truth::Unknown(why.clone()),
             (Peer::Pods(pods), _) => self.pods(pods, endpoint),
+            (Peer::Caller(caller), _) => self.caller(caller, endpoint),
             (Peer::Block(block) | Peer::Networks(block), Endpoint::Outside(part)) => {
                 block.includes(part).into()
             }
@@ -64,6 +65,40 @@ impl Matching<'_> {
             (Peer::World(_) | Peer::Outside(_) | Peer::Nodes(_), Endpoint::Controller) => {
                 self.controller()
             }
+        }
+    }
+
+    /// Whether the endpoint is somebody who calls so.
+    fn caller(self, caller: &Caller, endpoint: &Endpoint<'_>) -> Truth {
+        let at = |block: &Addresses| self.peer(&Peer::Networks(block.clone()), endpoint);
+        match endpoint {
+            Endpoint::Workload(workload) => {
+                caller.is(&workload.member.is_identified, Some(*workload), at)
+            }
+            Endpoint::Controller => {
+                let why = "whether the ingress controller says who it is is not known";
+                caller.is(&Truth::Unknown(why.into()), None, at)
+            }
+            Endpoint::Outside(_) => caller.is(&Truth::No, None, at),
+        }
+    }
+
+    /// What proxies decide of, of what comes to the endpoint, and why that is not known.
+    pub(crate) fn taken(self, endpoint: &Endpoint<'_>) -> (Bounds<Connections>, Option<Arc<str>>) {
+        match endpoint {
+            Endpoint::Workload(workload) => {
+                let member = &workload.member;
+                (member.taken.clone(), member.unsure.clone())
+            }
+            Endpoint::Controller => {
+                let perhaps = Bounds {
+                    least: Connections::default(),
+                    most: Connections::of_protocol(Protocol::Tcp),
+                };
+                let why = "whether the ingress controller has a proxy is not known";
+                (perhaps, Some(why.into()))
+            }
+            Endpoint::Outside(_) => (Bounds::default(), None),
         }
     }
 

@@ -123,7 +123,9 @@ fn decide<'a>(
     };
     let policies = analysis.policies();
     for plane in [Plane::Network, Plane::Mesh] {
-        if plane != Plane::Network && policies.iter().all(|it| it.tier.plane != plane) {
+        // Proxies decide where somebody is called.
+        let is_empty = policies.iter().all(|it| it.tier.plane != plane);
+        if plane == Plane::Mesh && (is_empty || direction == Direction::Egress) {
             continue;
         }
         let mut decision = Decision {
@@ -189,6 +191,9 @@ impl<'a> Decision<'a, '_> {
             let why = "whether both are on one node is not known".into();
             self.step(None, Effect::Escapes, Some(why));
         }
+        if plane == Plane::Mesh {
+            self.pass_by();
+        }
         for tier in policies.chunk_by(|a, b| a.tier == b.tier) {
             if tier[0].tier.plane == plane {
                 self.tier(tier);
@@ -198,6 +203,16 @@ impl<'a> Decision<'a, '_> {
             self.allow = self.allow.union(&self.reach);
             self.step(None, Effect::Default(self.reach.clone()), None);
         }
+    }
+
+    /// Lets pass what no proxy decides of.
+    fn pass_by(&mut self) {
+        let (taken, unsure) = self.matching.taken(self.subject);
+        let past = Connections::all().difference(&taken.least);
+        self.allow = past.clone();
+        self.reach = taken.most.clone();
+        self.told = taken.most;
+        self.step(None, Effect::Default(past), unsure);
     }
 
     /// Asks the rules of a tier one after the other, and closes it where one of its policies does.

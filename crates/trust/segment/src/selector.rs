@@ -55,6 +55,14 @@ impl Selector {
         Self(all)
     }
 
+    /// One of one label.
+    pub(crate) fn of_label(key: &str, value: &str) -> Self {
+        Self(vec![Requirement::In(
+            key.to_owned(),
+            vec![value.to_owned()],
+        )])
+    }
+
     /// Whether it asks for nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -2,21 +2,26 @@
 //!
 //! To add a kind, copy `network.rs`: it reads the objects of one kind into [`Policy`]s.
 
+mod authorization;
+mod caller;
 mod cilium;
 mod cluster_wide;
 mod network;
+pub(crate) mod peer_authentication;
 mod tier;
 
 use std::sync::Arc;
 
-use casemate_posture::{Origin, Truth, World};
+use casemate_posture::{Origin, Resource, Truth, World};
 
+pub(crate) use self::caller::{Caller, Pattern};
 pub(crate) use self::tier::{Order, Priority, unordered};
 pub use self::tier::{Plane, Tier};
 
 use crate::{
     Addresses, Bounds, Connections, Gap, Protocol,
     cluster::Workload,
+    mesh::{Mesh, Wire},
     selector::{Namespaces, Selector},
 };
 
@@ -108,6 +113,8 @@ pub(crate) enum Peer {
     Nodes(Arc<str>),
     /// What serves the Ingresses, if the network plugin does; whether that is so is not known, and why.
     Proxy(Arc<str>),
+    /// Who says that he is somebody, or not.
+    Caller(Caller),
     /// Somebody, and why nobody knows whom.
     Unknown(Arc<str>),
 }
@@ -121,6 +128,8 @@ pub(crate) struct Ports {
     named: Vec<(Option<Protocol>, String)>,
     /// Why it may be about others.
     unknown: Option<Arc<str>>,
+    /// As what the proxy of the destination has to see them.
+    wire: Wire,
 }
 
 impl Ports {
@@ -136,6 +145,27 @@ impl Ports {
             numbered: Connections::default(),
             named: Vec::new(),
             unknown: None,
+            wire: Wire::default(),
+        }
+    }
+
+    pub(crate) fn of_connections(connections: Connections) -> Self {
+        Self {
+            numbered: connections,
+            ..Self::none()
+        }
+    }
+
+    /// Those that the proxy of the destination sees so.
+    fn seen(self, wire: Wire) -> Self {
+        Self { wire, ..self }
+    }
+
+    /// Those of both, which have no names.
+    fn both(&self, other: &Self) -> Self {
+        Self {
+            numbered: self.numbered.intersection(&other.numbered),
+            ..self.clone()
         }
     }
 
@@ -146,6 +176,16 @@ impl Ports {
     /// The names of ports that it asks destinations for.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.named.iter().map(|(_, name)| name.as_str())
+    }
+
+    /// Whether it means something else for each destination.
+    pub(crate) fn ask_destinations(&self) -> bool {
+        !self.named.is_empty() || self.ask_proxies()
+    }
+
+    /// Whether it asks what the proxies of destinations see.
+    pub(crate) fn ask_proxies(&self) -> bool {
+        !self.wire.is_any()
     }
 
     /// What it means for a destination, which is no workload where it is outside.
@@ -160,19 +200,49 @@ impl Ports {
                 least = least.union(&Connections::of(port.protocol, port.port, port.port));
             }
         }
-        let most = match self.why(destination) {
+        let most = match self.open(destination) {
             Some(_) => Connections::all(),
             None => least.clone(),
         };
-        Bounds { least, most }
+        let all = Bounds { least, most };
+        match destination {
+            Some(workload) => all.intersection(&self.wire.at(&workload.member)),
+            None if self.wire.is_any() => all,
+            None => Bounds {
+                least: Connections::default(),
+                ..all
+            },
+        }
     }
 
     /// Why it may mean more than is known.
     pub(crate) fn why(&self, destination: Option<&Workload>) -> Option<Arc<str>> {
+        self.open(destination).or_else(|| {
+            let seen = destination.map(|it| self.wire.at(&it.member))?;
+            (!seen.is_exact()).then(|| "what is spoken at its ports is not said".into())
+        })
+    }
+
+    /// Why there may be others than those that are written.
+    fn open(&self, destination: Option<&Workload>) -> Option<Arc<str>> {
         let more = destination.and_then(|it| it.more_ports.clone());
         self.unknown
             .clone()
             .or(more.filter(|_| !self.named.is_empty()))
+    }
+}
+
+impl Peer {
+    /// The addresses that a caller is asked for.
+    fn called(&self) -> impl Iterator<Item = &Addresses> {
+        let conditions = match self {
+            Self::Caller(caller) => &*caller.conditions,
+            _ => &[],
+        };
+        conditions.iter().filter_map(|it| match &it.one_of {
+            caller::Attribute::Addresses(addresses) => Some(addresses),
+            _ => None,
+        })
     }
 }
 
@@ -217,6 +287,7 @@ impl Policy {
             | Peer::Block(_)
             | Peer::Networks(_)
             | Peer::World(_)
+            | Peer::Caller(_)
             | Peer::Outside(_)
             | Peer::Nodes(_)
             | Peer::Proxy(_)
@@ -237,22 +308,36 @@ impl Policy {
                 }
                 Peer::Anyone
                 | Peer::Pods(_)
+                | Peer::Caller(_)
                 | Peer::Outside(_)
                 | Peer::Nodes(_)
                 | Peer::Proxy(_)
                 | Peer::Unknown(_) => None,
             })
+            .chain(
+                self.each_rule()
+                    .flat_map(|it| &it.peers)
+                    .flat_map(Peer::called),
+            )
     }
 }
 
 /// Every policy of the files, in the order in which they are asked. What is not understood is added to
 /// `gaps`.
-pub(crate) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
+pub(crate) fn read(world: &World, mesh: &Mesh, gaps: &mut Vec<Gap>) -> Vec<Policy> {
     let mut policies = network::read(world, gaps);
     policies.extend(cluster_wide::read(world, gaps));
     policies.extend(cilium::read(world, gaps));
+    policies.extend(mesh.authentications.iter().map(|it| it.policy()));
+    policies.extend(authorization::read(world, mesh, gaps));
     policies.sort_by(|a, b| (&a.tier, &a.priority, &a.name).cmp(&(&b.tier, &b.priority, &b.name)));
     policies
+}
+
+/// Linkerd has kinds of those names.
+fn is_of_istio(object: &Resource) -> bool {
+    let version = object.at("apiVersion").text().ok();
+    version.is_none_or(|it| it.starts_with("security.istio.io/"))
 }
 
 /// The ports from `first` to `last` of a protocol, which have to be ports.

@@ -38,6 +38,8 @@ pub(crate) struct Sides<'a> {
     pub(crate) alike: &'a [usize],
     /// Whether nothing holds what comes from and goes to each endpoint on one node.
     pub(crate) escape: &'a [bool],
+    /// What the proxies of a mesh decide of at each endpoint.
+    pub(crate) taken: &'a [Bounds<Connections>],
     pub(crate) policies: &'a [Held],
 }
 
@@ -178,8 +180,8 @@ struct Deciders<'a> {
     table: Table,
     fates: Numbered<Fate>,
     numbers: Recent,
-    /// What the ports of a rule are, by the rule and what tells destinations apart; for a rule without names of
-    /// ports the same for all.
+    /// What the ports of a rule are, by the rule and what tells destinations apart; for a rule that asks none of them
+    /// the same for all.
     ports: HashMap<(*const HeldRule, usize), Bounds<Id>>,
     /// What was decided, by who decided: classes that the same policies select differ only for others.
     rows: HashMap<Decider, Rc<[Id]>>,
@@ -317,10 +319,18 @@ impl<'a> Deciders<'a> {
     /// What the tiers of one plane make of it.
     fn plane(&mut self, tiers: &[Asked<'a>]) -> Decided {
         let count = self.members.len();
+        let (taken, past) = match tiers[0].plane {
+            Plane::Network => (ALL, NONE),
+            Plane::Mesh => {
+                let taken = &self.sides.taken[self.members[tiers[0].class]];
+                let past = Connections::all().difference(&taken.least);
+                (self.table.id(taken.most.clone()), self.table.id(past))
+            }
+        };
         let mut decided = Decided {
-            allow: vec![NONE; count],
+            allow: vec![past; count],
             deny: vec![NONE; count],
-            reach: vec![ALL; count],
+            reach: vec![taken; count],
             next: vec![NONE; count],
             narrowed: vec![NONE; count],
         };
@@ -364,8 +374,7 @@ impl<'a> Deciders<'a> {
         is_sure: bool,
         mut f: impl FnMut(&mut Table, usize, &Bounds<Id>),
     ) {
-        let is_named = rule.ports.names().next().is_some();
-        let of_all = (!is_named).then(|| self.ports_of(rule, asked.class));
+        let of_all = (!rule.ports.ask_destinations()).then(|| self.ports_of(rule, asked.class));
         for peer in rule.peers.most.iter() {
             if self.table.is_full() {
                 // Whoever asks finds it full as well, and throws away what was decided.
@@ -389,8 +398,7 @@ impl<'a> Deciders<'a> {
     /// What the ports of a rule are at a destination.
     fn ports_of(&mut self, rule: &HeldRule, destination: usize) -> Bounds<Id> {
         let member = self.members[destination];
-        let is_named = rule.ports.names().next().is_some();
-        let alike = if is_named {
+        let alike = if rule.ports.ask_destinations() {
             self.sides.alike[member]
         } else {
             0
