@@ -135,7 +135,8 @@ impl Cluster {
         for object in world.of_kind("Namespace") {
             let name = name_of(object, gaps);
             let mut labels = Labels::read(&object.at("metadata.labels"), gaps);
-            labels.add(NAME_LABEL, &name);
+            // Whatever is written there: the API server writes it anew.
+            labels.put(NAME_LABEL, Fact::Known(name.clone()));
             let namespace = Namespace {
                 labels,
                 origin: Some(object.body.origin.clone()),
