@@ -233,7 +233,7 @@ impl Analysis {
     /// The addresses outside by what passes between them and a workload.
     fn fates<'a>(&self, relation: &'a Relation, at: usize, is_to: bool) -> Fates<'a> {
         let first = self.cluster.workloads.len() + 1;
-        let mut fates = Fates::new();
+        let mut fates: Vec<(Vec<&Addresses>, &Bounds<Connections>)> = Vec::new();
         for (place, part) in self.outside.iter().enumerate() {
             let (from, to) = if is_to {
                 (first + place, at)
@@ -245,11 +245,14 @@ impl Analysis {
                 continue;
             }
             match fates.iter_mut().find(|(_, it)| *it == connections) {
-                Some((addresses, _)) => *addresses = addresses.union(part),
-                None => fates.push((part.clone(), connections)),
+                Some((parts, _)) => parts.push(part),
+                None => fates.push((vec![part], connections)),
             }
         }
+        let fates = fates.into_iter();
         fates
+            .map(|(parts, it)| (Addresses::union_of(parts), it))
+            .collect()
     }
 
     /// What comes through Ingresses, Routes and Gateways.

@@ -106,17 +106,33 @@ impl Priority {
 /// A policy's turn among those that are asked: its priority, if that is known, and what all of its rules do, if they do the same.
 pub(crate) type Turn<'a> = (Option<&'a Priority>, Option<Action>);
 
-/// Marks those, in their order, of which it is not known when they are asked, where that matters.
+/// Marks those, in their order, of which it is not known when they are asked, where that matters: whatever is first of several
+/// that do the same.
 pub(crate) fn unordered(turns: &[Turn<'_>]) -> Vec<bool> {
-    // Whatever is first of several that do the same.
-    let are_same = |a: &Turn<'_>, b: &Turn<'_>| a.1.is_some() && a.1 == b.1;
-    let is_shared = |at: usize| {
-        let here = &turns[at];
-        let clashes = |other: usize| {
-            let other = turns.get(other);
-            other.is_some_and(|it| it.0 == here.0 && !are_same(it, here))
-        };
-        here.0.is_none() || at.checked_sub(1).is_some_and(clashes) || clashes(at + 1)
-    };
-    (0..turns.len()).map(is_shared).collect()
+    let runs = turns.chunk_by(|a, b| a.0 == b.0);
+    let marks = runs.flat_map(|run| {
+        let (priority, does) = run[0];
+        let is_same = does.is_some() && run.iter().all(|it| it.1 == does);
+        let is_unordered = priority.is_none() || (run.len() > 1 && !is_same);
+        std::iter::repeat_n(is_unordered, run.len())
+    });
+    marks.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_with_one_turn_the_order_matters_where_they_do_not_all_do_the_same() {
+        let [first, second] = [1, 2].map(|it| Priority::of(Order::of(it)));
+        let (allow, deny) = (Some(Action::Allow), Some(Action::Deny));
+        let one = |does| (Some(&first), does);
+        let marks = |turns: &[Turn<'_>]| unordered(turns);
+        assert_eq!(marks(&[one(deny), one(deny)]), [false, false]);
+        assert_eq!(marks(&[one(deny), one(deny), one(allow)]), [true; 3]);
+        assert_eq!(marks(&[one(None), one(None)]), [true; 2]);
+        assert_eq!(marks(&[one(None), (Some(&second), deny)]), [false; 2]);
+        assert_eq!(marks(&[one(deny), (None, deny)]), [false, true]);
+    }
 }
