@@ -8,6 +8,8 @@ pub(super) struct Download<'c, 'a> {
     pub(super) program: &'c Word<'a>,
     /// From where.
     pub(super) address: &'c Word<'a>,
+    /// It with all that it is told.
+    pub(super) words: &'c [Word<'a>],
     /// The name of the file that it makes, where it makes one.
     file: Option<&'c str>,
     /// The commands behind it.
@@ -29,6 +31,7 @@ pub(super) fn downloads<'c, 'a>(command: &'c Command<'a>) -> Vec<Download<'c, 'a
             all.push(Download {
                 program: &words[0],
                 address,
+                words,
                 file: file(name, words, &address.text),
                 later,
             });
@@ -37,7 +40,24 @@ pub(super) fn downloads<'c, 'a>(command: &'c Command<'a>) -> Vec<Download<'c, 'a
     all
 }
 
-impl Download<'_, '_> {
+impl<'c, 'a> Download<'c, 'a> {
+    /// The option with which it takes whatever certificate comes.
+    pub(super) fn unverified(&self) -> Option<&'c Word<'a>> {
+        let is_it = |word: &&Word<'_>| {
+            let short = word.text.strip_prefix('-').unwrap_or_default();
+            let is_k = last(&self.program.text) == "curl"
+                && short.contains('k')
+                && short.chars().all(|c| "fsSLkO#".contains(c));
+            is_k || ["--no-check-certificate", "--insecure"].contains(&&*word.text)
+        };
+        self.words.iter().find(is_it)
+    }
+
+    /// Whether the address ends like that of a file with a model.
+    pub(super) fn is_model(&self) -> bool {
+        is_pickle(&self.address.text) || has_end(&self.address.text, WEIGHTS)
+    }
+
     /// Whether what comes is run, or installed, and nothing asks before whether it is what it should be.
     pub(super) fn is_installed(&self) -> bool {
         let Some(file) = self.file else {
@@ -69,7 +89,7 @@ impl Download<'_, '_> {
                     .is_some_and(|it| is_it(&it) && it.text.contains('/'));
             let installs = is_unpacked
                 && words.first().is_some_and(|it| it.text.starts_with("./"))
-                && INSTALLERS.contains(&name);
+                && INSTALLERS.iter().any(|word| name.contains(word));
             if is_into_system || is_made_program || is_package || is_run || installs {
                 return true;
             }
@@ -170,8 +190,34 @@ const SHELLS: &[&str] = &["sh", "bash", "ash", "dash", "zsh"];
 
 const INTERPRETERS: &[&str] = &["sh", "bash", "python", "python3", "source", "."];
 
-const INSTALLERS: &[&str] = &["install", "install.sh", "setup", "setup.sh", "setup.py"];
+/// Words in the names of what is run out of an archive to install the rest of it.
+const INSTALLERS: &[&str] = &["install", "setup"];
 
 const EXECUTABLE: &[&str] = &[
     "+x", "a+x", "u+x", "ugo+x", "755", "0755", "775", "777", "700",
+];
+
+/// Whether an address is that of a file that mostly is a pickle, or holds some.
+pub(super) fn is_pickle(address: &str) -> bool {
+    has_end(address, PICKLES)
+}
+
+fn has_end(address: &str, ends: &[&str]) -> bool {
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    ends.iter().any(|end| path.ends_with(end))
+}
+
+const PICKLES: &[&str] = &[
+    ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".ckpt", ".mar",
+];
+
+/// Ends of files with weights that are no pickles.
+const WEIGHTS: &[&str] = &[
+    ".safetensors",
+    ".gguf",
+    ".onnx",
+    ".tflite",
+    ".h5",
+    ".keras",
+    ".engine",
 ];

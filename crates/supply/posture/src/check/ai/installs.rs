@@ -20,6 +20,17 @@ fn check(world: &World, report: &mut Report) {
     for program in programs(world) {
         installs(&program.command, report);
     }
+    for map in world.of_kind("ConfigMap") {
+        for (key, script) in map.at("data").entries() {
+            let is_shell = script.text().is(|text| {
+                let first = text.lines().next().unwrap_or_default();
+                key.ends_with(".sh") || first.starts_with("#!") && first.contains("sh")
+            });
+            if is_shell.is_yes() {
+                installs(&Command::at(&script), report);
+            }
+        }
+    }
 }
 
 fn installs(command: &Command<'_>, report: &mut Report) {
@@ -217,6 +228,10 @@ mod tests {
                 "wget https://a.example/x.zip && unzip x.zip && sudo ./aws/install",
                 true,
             ),
+            (
+                "wget https://a.example/e-$V.tgz; tar xf e-$V.tgz; cd e; ./e_installer.sh -y",
+                true,
+            ),
             ("curl -LO https://a.example/x && chmod +x ./x", true),
             ("curl -fsSLo /tmp/x https://a.example/y; bash /tmp/x", true),
             ("wget -q https://a.example/x.deb; dpkg -i x.deb", true),
@@ -247,6 +262,25 @@ mod tests {
                 assert_eq!(is_found, expected, "{pod}");
             }
         }
+    }
+
+    #[test]
+    fn scripts_in_config_maps_are_run_by_some_container() {
+        let of = |key: &str, text: &str| {
+            let text = format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: s}}\ndata:\n  {key}: |\n    {text}\n"
+            );
+            let outcomes = survey(&[("map.yaml", text.as_bytes())]);
+            let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+            let found = findings.map(|it| format!("{} {}", it.rule, it.location));
+            found
+                .filter(|it| it.starts_with("CM-AI-026"))
+                .collect::<Vec<_>>()
+        };
+        let expected = ["CM-AI-026 map.yaml:7:5"];
+        assert_eq!(of("get", "#!/bin/bash\n    pip install kaggle"), expected);
+        assert_eq!(of("get.sh", "set -e\n    pip install kaggle"), expected);
+        assert_eq!(of("README", "To run it:\n    pip install kaggle"), [""; 0]);
     }
 
     #[test]
