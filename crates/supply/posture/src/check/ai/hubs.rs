@@ -125,12 +125,10 @@ fn way_to_hub<'a>(program: &Program<'a>, policies: &Selectors<'a>, report: &mut 
             });
         }
     }
-    let mut unverified = downloads(&program.command)
-        .into_iter()
-        .filter_map(|download| {
-            let is_model = download.is_model() || hub_address(&download.address.text).is_some();
-            download.unverified().filter(|_| is_model)
-        });
+    let mut unverified = downloads(&program.command).filter_map(|download| {
+        let is_model = download.is_model() || hub_address(&download.address.text).is_some();
+        download.unverified().filter(|_| is_model)
+    });
     if let Some(option) = unverified.next() {
         let (cursor, origin) = (&option.cursor, &option.origin);
         report.when_at(Truth::Yes, &HUB, cursor, origin, || {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{downloads::downloads, named::hub_address, programs};
+use super::{downloads::installed, named::hub_address, programs};
 use crate::check::{Family, Persona, Report};
 use crate::{
     Truth, World,
@@ -47,6 +47,7 @@ fn installs(command: &Command<'_>, report: &mut Report) {
             ("git", "clone") => !words[at + 2..]
                 .iter()
                 .take_while(|word| word.text != ";")
+                .take(MAX_OPTIONS)
                 .any(|word| hub_address(&word.text).is_some()),
             _ => false,
         };
@@ -59,10 +60,9 @@ fn installs(command: &Command<'_>, report: &mut Report) {
             piped(&words[..at], report);
         }
     }
-    for download in downloads(command) {
-        let (program, is_installed) = (download.program, download.is_installed());
-        let (cursor, origin) = (&program.cursor, &program.origin);
-        report.when_at(is_installed.into(), &INSTALLS, cursor, origin, || {
+    for download in installed(command) {
+        let (cursor, origin) = (&download.program.cursor, &download.program.origin);
+        report.when_at(Truth::Yes, &INSTALLS, cursor, origin, || {
             let address = &download.address.text;
             let message = format!("the container installs what it downloads from {address}");
             (message, Vec::new())
@@ -127,6 +127,9 @@ const VALUED: &[&str] = &[
     "-r",
     "--requirement",
 ];
+
+/// Nobody tells `git clone` more than that before the address.
+const MAX_OPTIONS: usize = 16;
 
 const SHELLS: &[&str] = &["sh", "bash", "python", "python3"];
 
@@ -247,6 +250,11 @@ mod tests {
             ("curl https://a.example/x | tar x; chmod +x run.sh", false),
             ("curl -f https://a.example/health", false),
             ("wget -O - https://a.example/x; sh -", false),
+            ("wget https://a.example/m.gguf; mv m.gguf /opt/m", false),
+            (
+                "curl -Lo /usr/local/bin/x https://a.example/x; cp x /bin",
+                true,
+            ),
         ] {
             for pod in [
                 format!("command: [sh, -c]\n    args: ['{script}']\n"),

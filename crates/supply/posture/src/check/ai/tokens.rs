@@ -7,7 +7,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use super::programs;
 use crate::check::{Family, Persona, Related, Report};
 use crate::{
-    Cursor, Fact, Resource, Value, World,
+    Cursor, Fact, Origin, Value, World,
     check::{
         manifest_secrets::{is_literal, is_place},
         selection::Together,
@@ -125,14 +125,17 @@ fn anywhere<'a>(
 const WHOLE_SECRETS: &[&str] = &["envFromSecret", "extraEnvVarsSecret"];
 
 /// The Secrets that are here.
-struct Secrets<'a>(Together<'a, String, &'a Resource>);
+struct Secrets<'a>(Together<'a, String, Option<(&'a str, &'a Origin)>>);
 
 impl<'a> Secrets<'a> {
     fn of(world: &'a World) -> Self {
         let mut secrets = Together::default();
         for secret in world.of_kind("Secret") {
+            let parts = ["data", "stringData"].map(|part| secret.at(part).entries());
+            let mut keys = parts.into_iter().flatten();
+            let token = keys.find(|(key, _)| is_ai_token(key));
             if let Fact::Known(name) = secret.at("metadata.name").text() {
-                secrets.add(secret, &name, &secret);
+                secrets.add(secret, &name, &token.map(|(key, it)| (key, it.origin())));
             }
         }
         Self(secrets)
@@ -144,24 +147,24 @@ impl<'a> Secrets<'a> {
         let Fact::Known(name) = place.text() else {
             return;
         };
-        let mut near = self.0.near(place.resource, &name).peekable();
+        let near = self.0.near(place.resource, &name);
+        let mut near = near.take(MAX_NAMESAKES).peekable();
         let is_named = near.peek().is_none() && is_named_for_token(&name);
-        let token = near.find_map(|secret| {
-            let parts = ["data", "stringData"].map(|part| secret.at(part).entries());
-            let mut keys = parts.into_iter().flatten();
-            keys.find(|(key, _)| is_ai_token(key))
-        });
+        let token = near.find_map(|token| *token);
         let is_it = is_named || token.is_some();
         report.when_at(is_it.into(), &VARIABLE, place, place.origin(), || {
             let key = token.iter().map(|(key, it)| Related {
                 what: format!("{key} of Secret/{name}"),
-                origin: it.origin().clone(),
+                origin: (*it).clone(),
             });
             let message = format!("the environment has all of the Secret {name}");
             (message, key.collect())
         });
     }
 }
+
+/// Of more Secrets of one name in one place only one would be there.
+const MAX_NAMESAKES: usize = 16;
 
 /// Whether a Secret is called for a token that it holds: `hf-token-secret`.
 fn is_named_for_token(secret: &str) -> bool {
