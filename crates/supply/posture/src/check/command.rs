@@ -37,7 +37,7 @@ pub(crate) struct Flag<'c, 'a> {
 }
 
 impl<'a> Command<'a> {
-    /// The words that `container` runs. What is not known is left out: a check may only say what is
+    /// The words that `container` runs, those of its hooks at the end. What is not known is left out: a check may only say what is
     /// there, and ask [`Command::why_open`] before it says what is not.
     pub(crate) fn of(container: &Container<'a>) -> Self {
         let mut words = Vec::new();
@@ -50,6 +50,21 @@ impl<'a> Command<'a> {
             for item in items {
                 if let Fact::Known(text) = item.text() {
                     take(&text, &item, key == "source", &mut words);
+                }
+            }
+        }
+        for hook in ["lifecycle.postStart.exec", "lifecycle.preStop.exec"] {
+            let hook = container.cursor.at(hook).get("command");
+            for (at, item) in hook.items().iter().enumerate() {
+                if at == 0 {
+                    words.push(Word {
+                        text: ";".to_owned(),
+                        cursor: hook.clone(),
+                        origin: hook.origin().clone(),
+                    });
+                }
+                if let Fact::Known(text) = item.text() {
+                    take(&text, item, false, &mut words);
                 }
             }
         }

@@ -257,13 +257,12 @@ pub(crate) fn pods_of_values(world: &World) -> impl Iterator<Item = Pod<'_>> {
 }
 
 fn pods_of(resource: &Resource) -> Vec<Pod<'_>> {
-    let mut ways = WAYS.iter().filter(|way| *way.kind == *resource.kind);
-    match ways.next() {
-        Some(first) => {
-            let ways = std::iter::once(first).chain(ways);
-            ways.flat_map(|way| pods_at(resource, way)).collect()
-        }
-        None => pods_by_shape(resource),
+    let ways = WAYS.iter().filter(|way| *way.kind == *resource.kind);
+    let known: Vec<Pod<'_>> = ways.flat_map(|way| pods_at(resource, way)).collect();
+    // Other projects have kinds of the same name.
+    match known.is_empty() {
+        true => pods_by_shape(resource),
+        false => known,
     }
 }
 

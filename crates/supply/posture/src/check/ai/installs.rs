@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{downloads::downloads, named::hub_address, programs};
+use super::{downloads::installed, named::hub_address, programs};
 use crate::check::{Family, Persona, Report};
 use crate::{
     Truth, World,
@@ -19,6 +19,17 @@ pub(super) const FAMILY: Family = Family {
 fn check(world: &World, report: &mut Report) {
     for program in programs(world) {
         installs(&program.command, report);
+    }
+    for map in world.of_kind("ConfigMap") {
+        for (key, script) in map.at("data").entries() {
+            let is_shell = script.text().is(|text| {
+                let first = text.lines().next().unwrap_or_default();
+                key.ends_with(".sh") || first.starts_with("#!") && first.contains("sh")
+            });
+            if is_shell.is_yes() {
+                installs(&Command::at(&script), report);
+            }
+        }
     }
 }
 
@@ -36,6 +47,7 @@ fn installs(command: &Command<'_>, report: &mut Report) {
             ("git", "clone") => !words[at + 2..]
                 .iter()
                 .take_while(|word| word.text != ";")
+                .take(MAX_OPTIONS)
                 .any(|word| hub_address(&word.text).is_some()),
             _ => false,
         };
@@ -48,10 +60,9 @@ fn installs(command: &Command<'_>, report: &mut Report) {
             piped(&words[..at], report);
         }
     }
-    for download in downloads(command) {
-        let (program, is_installed) = (download.program, download.is_installed());
-        let (cursor, origin) = (&program.cursor, &program.origin);
-        report.when_at(is_installed.into(), &INSTALLS, cursor, origin, || {
+    for download in installed(command) {
+        let (cursor, origin) = (&download.program.cursor, &download.program.origin);
+        report.when_at(Truth::Yes, &INSTALLS, cursor, origin, || {
             let address = &download.address.text;
             let message = format!("the container installs what it downloads from {address}");
             (message, Vec::new())
@@ -116,6 +127,9 @@ const VALUED: &[&str] = &[
     "-r",
     "--requirement",
 ];
+
+/// Nobody tells `git clone` more than that before the address.
+const MAX_OPTIONS: usize = 16;
 
 const SHELLS: &[&str] = &["sh", "bash", "python", "python3"];
 
@@ -217,6 +231,10 @@ mod tests {
                 "wget https://a.example/x.zip && unzip x.zip && sudo ./aws/install",
                 true,
             ),
+            (
+                "wget https://a.example/e-$V.tgz; tar xf e-$V.tgz; cd e; ./e_installer.sh -y",
+                true,
+            ),
             ("curl -LO https://a.example/x && chmod +x ./x", true),
             ("curl -fsSLo /tmp/x https://a.example/y; bash /tmp/x", true),
             ("wget -q https://a.example/x.deb; dpkg -i x.deb", true),
@@ -232,6 +250,11 @@ mod tests {
             ("curl https://a.example/x | tar x; chmod +x run.sh", false),
             ("curl -f https://a.example/health", false),
             ("wget -O - https://a.example/x; sh -", false),
+            ("wget https://a.example/m.gguf; mv m.gguf /opt/m", false),
+            (
+                "curl -Lo /usr/local/bin/x https://a.example/x; cp x /bin",
+                true,
+            ),
         ] {
             for pod in [
                 format!("command: [sh, -c]\n    args: ['{script}']\n"),
@@ -247,6 +270,25 @@ mod tests {
                 assert_eq!(is_found, expected, "{pod}");
             }
         }
+    }
+
+    #[test]
+    fn scripts_in_config_maps_are_run_by_some_container() {
+        let of = |key: &str, text: &str| {
+            let text = format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: s}}\ndata:\n  {key}: |\n    {text}\n"
+            );
+            let outcomes = survey(&[("map.yaml", text.as_bytes())]);
+            let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+            let found = findings.map(|it| format!("{} {}", it.rule, it.location));
+            found
+                .filter(|it| it.starts_with("CM-AI-026"))
+                .collect::<Vec<_>>()
+        };
+        let expected = ["CM-AI-026 map.yaml:7:5"];
+        assert_eq!(of("get", "#!/bin/bash\n    pip install kaggle"), expected);
+        assert_eq!(of("get.sh", "set -e\n    pip install kaggle"), expected);
+        assert_eq!(of("README", "To run it:\n    pip install kaggle"), [""; 0]);
     }
 
     #[test]

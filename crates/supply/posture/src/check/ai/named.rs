@@ -31,13 +31,14 @@ pub(super) fn unpinned(
     let names = command.flags("--model-name").filter(|_| !is_named);
     let flags = flags.chain(names);
     let flags = flags.filter_map(|flag| Some((flag.word, flag.value?)));
-    for (word, model) in flags.chain(served(command)) {
-        if is_pinned {
-            continue;
-        }
+    let hub: fn(&str) -> bool = is_hub_name;
+    let of_hub = flags.chain(served(command)).filter(|_| !is_pinned);
+    let of_hub = of_hub.map(|(word, model)| (word, model, hub));
+    let of_ollama = pulled(command).map(|(word, model)| (word, model, is_ollama_name as _));
+    for (word, model, is_model) in of_hub.chain(of_ollama) {
         let Some(name) = variable(model) else {
             report.when_at(
-                is_hub_name(model).into(),
+                is_model(model).into(),
                 &UNPINNED,
                 &word.cursor,
                 &word.origin,
@@ -47,7 +48,7 @@ pub(super) fn unpinned(
         };
         if let Some((place, model)) = assigned(command, name) {
             report.when_at(
-                is_hub_name(model).into(),
+                is_model(model).into(),
                 &UNPINNED,
                 &place.cursor,
                 &place.origin,
@@ -62,14 +63,14 @@ pub(super) fn unpinned(
         let here = value.filter(|it| matches!(it.fact, Fact::Known(_)));
         match (here, container.env_value(name, maps)) {
             (Some(value), _) => report.when(
-                value.text().is(|it| is_hub_name(&it)),
+                value.text().is(|it| is_model(&it)),
                 &UNPINNED,
                 &value,
                 || says(&value.shown()),
             ),
             // Where it comes from elsewhere, and that is here too.
             (None, Fact::Known(model)) => report.when_at(
-                is_hub_name(&model).into(),
+                is_model(&model).into(),
                 &UNPINNED,
                 &word.cursor,
                 &word.origin,
@@ -128,6 +129,28 @@ fn served<'c, 'a>(
             && !words[before - 1].text.contains('=');
         (!is_value || words[before - 1].text == "--repo-type").then_some((word, word.text.as_str()))
     })
+}
+
+/// The models that Ollama is told to get.
+fn pulled<'c, 'a>(
+    command: &'c Command<'a>,
+) -> impl Iterator<Item = (&'c Word<'a>, &'c str)> + use<'c, 'a> {
+    let words = &command.words;
+    (0..words.len()).filter_map(|at| {
+        let verb = words.get(at + 1)?;
+        if name(&words[at].text) != "ollama" || !["pull", "run"].contains(&&*verb.text) {
+            return None;
+        }
+        let mut rest = words[at + 2..].iter().take_while(|word| word.text != ";");
+        let word = rest.find(|word| !word.text.starts_with('-'))?;
+        Some((word, word.text.as_str()))
+    })
+}
+
+/// Whether a text names a model of Ollama's registry, and not by its digest.
+fn is_ollama_name(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
+    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_part)
 }
 
 /// The words with the address of a file of a model, or of a repository that is cloned.

@@ -7,7 +7,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use super::programs;
 use crate::check::{Family, Persona, Related, Report};
 use crate::{
-    Cursor, Fact, Resource, Value, World,
+    Cursor, Fact, Origin, Value, World,
     check::{
         manifest_secrets::{is_literal, is_place},
         selection::Together,
@@ -70,7 +70,8 @@ fn in_environment(variable: &Cursor<'_>, report: &mut Report) {
         format!("{name} has its value here")
     });
     // Who fills in `${HF_TOKEN}` before it is applied puts the token there as well.
-    let is_filled_in = || known(&value, is_named).is(|text| is_place(&text));
+    let is_filled_in =
+        || known(&value, is_named).is(|text| is_place(&text) || text == name || is_begun(&text));
     let is_variable = (!variable.at("valueFrom.secretKeyRef").is_absent()).or(is_filled_in);
     let is_variable = is_variable.and(|| is_named.into());
     report.when(is_variable, &VARIABLE, variable, || {
@@ -79,7 +80,7 @@ fn in_environment(variable: &Cursor<'_>, report: &mut Report) {
 }
 
 /// What stands in an object that says where a token is.
-const SIGNS: &[&str] = &["TOKEN", "API_KEY", "secretRef", "Secret"];
+const SIGNS: &[&str] = &["TOKEN", "KEY", "secretRef", "Secret"];
 
 /// Every environment below a place, whatever kind of object it is of: lists of variables, variables under
 /// their names, and Secrets that are one as a whole.
@@ -124,14 +125,17 @@ fn anywhere<'a>(
 const WHOLE_SECRETS: &[&str] = &["envFromSecret", "extraEnvVarsSecret"];
 
 /// The Secrets that are here.
-struct Secrets<'a>(Together<'a, String, &'a Resource>);
+struct Secrets<'a>(Together<'a, String, Option<(&'a str, &'a Origin)>>);
 
 impl<'a> Secrets<'a> {
     fn of(world: &'a World) -> Self {
         let mut secrets = Together::default();
         for secret in world.of_kind("Secret") {
+            let parts = ["data", "stringData"].map(|part| secret.at(part).entries());
+            let mut keys = parts.into_iter().flatten();
+            let token = keys.find(|(key, _)| is_ai_token(key));
             if let Fact::Known(name) = secret.at("metadata.name").text() {
-                secrets.add(secret, &name, &secret);
+                secrets.add(secret, &name, &token.map(|(key, it)| (key, it.origin())));
             }
         }
         Self(secrets)
@@ -143,24 +147,24 @@ impl<'a> Secrets<'a> {
         let Fact::Known(name) = place.text() else {
             return;
         };
-        let mut near = self.0.near(place.resource, &name).peekable();
+        let near = self.0.near(place.resource, &name);
+        let mut near = near.take(MAX_NAMESAKES).peekable();
         let is_named = near.peek().is_none() && is_named_for_token(&name);
-        let token = near.find_map(|secret| {
-            let parts = ["data", "stringData"].map(|part| secret.at(part).entries());
-            let mut keys = parts.into_iter().flatten();
-            keys.find(|(key, _)| is_ai_token(key))
-        });
+        let token = near.find_map(|token| *token);
         let is_it = is_named || token.is_some();
         report.when_at(is_it.into(), &VARIABLE, place, place.origin(), || {
             let key = token.iter().map(|(key, it)| Related {
                 what: format!("{key} of Secret/{name}"),
-                origin: it.origin().clone(),
+                origin: (*it).clone(),
             });
             let message = format!("the environment has all of the Secret {name}");
             (message, key.collect())
         });
     }
 }
+
+/// Of more Secrets of one name in one place only one would be there.
+const MAX_NAMESAKES: usize = 16;
 
 /// Whether a Secret is called for a token that it holds: `hf-token-secret`.
 fn is_named_for_token(secret: &str) -> bool {
@@ -186,9 +190,8 @@ fn known(value: &Cursor<'_>, is_named: bool) -> Fact<String> {
 /// Whether something is called like a token of a model hub or provider.
 pub(in crate::check) fn is_ai_token(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    let is_token = ["TOKEN", "API_KEY", "APIKEY"]
-        .iter()
-        .any(|end| name.ends_with(end));
+    let is_token = ["TOKEN", "KEY"].iter().any(|end| name.ends_with(end));
+    let is_token = is_token && !name.ends_with("PUBLIC_KEY");
     let is_provided = || name.split('_').any(|word| PROVIDERS.contains(&word));
     NAMES.contains(&name.as_str()) || (is_token && is_provided())
 }
@@ -241,6 +244,15 @@ fn is_token(text: &str) -> bool {
         text.strip_prefix(prefix)
             .is_some_and(|rest| is_rest(rest, *length))
     }) && is_literal(text)
+}
+
+/// Whether a text begins as a token, and has a word where the rest of one would be: `nvapi-KEY`.
+fn is_begun(text: &str) -> bool {
+    let mut forms = FORMS.iter();
+    forms.any(|(prefix, length)| {
+        text.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() < *length && is_literal(text))
+    })
 }
 
 /// Names that have no provider in them, or end in another way.
@@ -364,6 +376,8 @@ mod tests {
             "<your token>",
             "PLACEHOLDER_HF_TOKEN",
             "hf_xxxxxxxxxxxxxxxx",
+            "HF_TOKEN",
+            "nvapi-KEY",
         ] {
             assert_eq!(of(value), ["CM-AI-032"], "{value}");
         }
@@ -371,6 +385,19 @@ mod tests {
             assert!(of(value).is_empty(), "{value}");
         }
         assert_eq!(of("hf_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh"), ["CM-AI-031"]);
+    }
+
+    #[test]
+    fn keys_of_providers_are_tokens() {
+        for (name, expected) in [
+            ("KAGGLE_KEY", true),
+            ("OPENAI_API_KEY", true),
+            ("AZURE_OPENAI_KEY", true),
+            ("HF_PUBLIC_KEY", false),
+            ("SSH_KEY", false),
+        ] {
+            assert_eq!(super::is_ai_token(name), expected, "{name}");
+        }
     }
 
     #[test]
