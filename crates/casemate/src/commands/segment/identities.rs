@@ -1,11 +1,9 @@
 //! `casemate segment identities`.
 
-use std::{cell::RefCell, collections::HashMap, fmt::Write as _, process::ExitCode, sync::Arc};
+use std::{fmt::Write as _, process::ExitCode};
 
 use anyhow::{Result, bail};
-use casemate_core::Location;
-use casemate_document::Lines;
-use casemate_posture::{Fact, File, Origin, Truth, access::Grant};
+use casemate_posture::{Fact, Places, Truth, access::Grant};
 use casemate_segment::{
     Analysis, Workload,
     identity::{Account, Because, Held, Tie},
@@ -133,7 +131,7 @@ pub(super) fn run(global: &Global, arguments: &Identities) -> Result<ExitCode> {
     let meant = accounts.iter().filter(is_meant);
     let told = Telling {
         analysis: &read.analysis,
-        lines: RefCell::default(),
+        places: Places::default(),
     };
     match global.format {
         Format::Json => output::print_json(&Report {
@@ -151,10 +149,10 @@ pub(super) fn run(global: &Global, arguments: &Identities) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Accounts with their places. The lines of a file are found once, however many places in it are told.
+/// Accounts with their places.
 struct Telling<'a> {
     analysis: &'a Analysis,
-    lines: RefCell<HashMap<*const File, Lines<'a>>>,
+    places: Places<'a>,
 }
 
 impl<'a> Telling<'a> {
@@ -178,7 +176,10 @@ impl<'a> Telling<'a> {
         let bucket = |(bucket, grant): (String, &'a Grant)| BucketTold {
             bucket,
             access: grant.access.to_string(),
-            proof: Reason::at(&grant.because.0, Some(self.location(&grant.because.1))),
+            proof: Reason::at(
+                &grant.because.0,
+                Some(self.places.location(&grant.because.1)),
+            ),
             unsure: unsure(&grant.truth),
         };
         let role = |it: &'a Tie| RoleTold {
@@ -191,7 +192,7 @@ impl<'a> Telling<'a> {
         Told {
             namespace: account.namespace.clone(),
             name: account.name.clone(),
-            location: place.map(|it| self.location(it).to_string()),
+            location: place.map(|it| self.places.location(it).to_string()),
             workloads: self.running(account).map(runs).collect(),
             powers: account.powers.iter().map(power).collect(),
             roles: account.ties.iter().map(role).collect(),
@@ -200,7 +201,7 @@ impl<'a> Telling<'a> {
 
     fn text(&self, account: &'a Account) -> String {
         let place = account.origin.as_ref();
-        let place = place.map(|it| format!(" ({})", self.location(it)));
+        let place = place.map(|it| format!(" ({})", self.places.location(it)));
         let mut text = format!("{account}{}\n", place.unwrap_or_default());
         let perhaps = |truth: &Truth| if truth.is_yes() { "" } else { "perhaps " };
         // Writing to a string cannot fail.
@@ -231,7 +232,7 @@ impl<'a> Telling<'a> {
             for (bucket, grant) in self.grants(tie) {
                 let (perhaps, access) = (perhaps(&grant.truth), grant.access);
                 let (what, origin) = &grant.because;
-                let what = sentence(what, Some(&self.location(origin)));
+                let what = sentence(what, Some(&self.places.location(origin)));
                 let _ = writeln!(text, "    {perhaps}{access} bucket {bucket}\n      {what}");
                 self.say(&mut text, "      ", &[], &grant.truth);
             }
@@ -244,7 +245,7 @@ impl<'a> Telling<'a> {
 
     fn say(&self, text: &mut String, indent: &str, because: &'a [Because], truth: &Truth) {
         for because in because {
-            let place = because.origin.as_ref().map(|it| self.location(it));
+            let place = because.origin.as_ref().map(|it| self.places.location(it));
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{indent}{}", sentence(&because.what, place.as_ref()));
         }
@@ -254,20 +255,9 @@ impl<'a> Telling<'a> {
     }
 
     fn reasons(&self, because: &'a [Because]) -> Vec<Reason> {
-        let place = |it: &'a Because| it.origin.as_ref().map(|it| self.location(it));
+        let place = |it: &'a Because| it.origin.as_ref().map(|it| self.places.location(it));
         let reasons = because.iter().map(|it| Reason::at(&it.what, place(it)));
         reasons.collect()
-    }
-
-    fn location(&self, origin: &'a Origin) -> Location {
-        let mut lines = self.lines.borrow_mut();
-        let lines = lines
-            .entry(Arc::as_ptr(&origin.file))
-            .or_insert_with(|| Lines::of(&origin.file.text));
-        Location {
-            region: Some(lines.region(origin.span)),
-            ..origin.file.location()
-        }
     }
 
     /// The workloads that run as an account, and whether their pods have its token.
