@@ -3,10 +3,10 @@
 use std::{fmt::Write as _, process::ExitCode};
 
 use anyhow::{Result, bail};
-use casemate_posture::{Truth, access::Grant};
+use casemate_posture::{Fact, Places, Truth, access::Grant};
 use casemate_segment::{
-    Analysis,
-    identity::{Account, Held, Tie},
+    Analysis, Workload,
+    identity::{Account, Because, Held, Tie},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -129,15 +129,19 @@ pub(super) fn run(global: &Global, arguments: &Identities) -> Result<ExitCode> {
         arguments.of.is_empty() || arguments.of.iter().any(|name| is_called(it, name))
     };
     let meant = accounts.iter().filter(is_meant);
+    let told = Telling {
+        analysis: &read.analysis,
+        places: Places::default(),
+    };
     match global.format {
         Format::Json => output::print_json(&Report {
             schema: "casemate.segment-identities/1",
             complete: read.gaps.is_empty(),
-            accounts: meant.map(|it| told(&read.analysis, it)).collect(),
-            gaps: read.gaps,
+            accounts: meant.map(|it| told.account(it)).collect(),
+            gaps: read.gaps.clone(),
         })?,
         _ => {
-            let texts = meant.map(|it| text(&read.analysis, it));
+            let texts = meant.map(|it| told.text(it));
             output::print_lines(&texts.collect::<String>())?;
             tell(global, &read.gaps);
         }
@@ -145,73 +149,141 @@ pub(super) fn run(global: &Global, arguments: &Identities) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The workloads that run as an account, and whether their pods have its token.
-fn running(analysis: &Analysis, account: &Account) -> Vec<(String, Truth)> {
-    let identities = analysis.identities();
-    let at = identities.account(&account.namespace, &account.name);
-    let workloads = analysis.cluster().workloads.iter();
-    let own = workloads.filter(|it| at.is_some() && identities.account_of(it) == at);
-    own.map(|it| (format!("{it}[{}]", it.kind), identities.has_token(it)))
-        .collect()
+/// Accounts with their places.
+struct Telling<'a> {
+    analysis: &'a Analysis,
+    places: Places<'a>,
 }
 
-fn grants<'a>(analysis: &'a Analysis, tie: &Tie) -> impl Iterator<Item = (String, &'a Grant)> {
-    let clouds = analysis.identities().clouds();
-    clouds.grants[tie.principal].iter().map(|it| {
-        let store = &clouds.stores[it.store];
-        let name = store.name.as_deref().unwrap_or(&store.address);
-        (name.to_owned(), it)
-    })
-}
-
-fn told(analysis: &Analysis, account: &Account) -> Told {
-    let runs = |(workload, token): (String, Truth)| Runs {
-        workload,
-        token: match token {
-            Truth::Yes => Some(true),
-            Truth::No => Some(false),
-            Truth::Unknown(_) => None,
-        },
-    };
-    let power = |it: &Held| PowerTold {
-        name: it.power.name,
-        namespace: it.namespace.as_deref().map(str::to_owned),
-        names: it.names().to_vec(),
-        reference: it.power.reference,
-        proof: it.because.iter().map(Reason::of).collect(),
-        unsure: unsure(&it.truth),
-    };
-    let bucket = |(bucket, grant): (String, &Grant)| BucketTold {
-        bucket,
-        access: grant.access.to_string(),
-        proof: Reason::of(&because(grant)),
-        unsure: unsure(&grant.truth),
-    };
-    let role = |it: &Tie| RoleTold {
-        name: principal(analysis, it).to_owned(),
-        buckets: grants(analysis, it).map(bucket).collect(),
-        proof: it.because.iter().map(Reason::of).collect(),
-        unsure: unsure(&it.truth),
-    };
-    Told {
-        namespace: account.namespace.clone(),
-        name: account.name.clone(),
-        location: account.origin.as_ref().map(|it| it.location().to_string()),
-        workloads: running(analysis, account).into_iter().map(runs).collect(),
-        powers: account.powers.iter().map(power).collect(),
-        roles: account.ties.iter().map(role).collect(),
+impl<'a> Telling<'a> {
+    fn account(&self, account: &'a Account) -> Told {
+        let runs = |(workload, token): (String, Truth)| Runs {
+            workload,
+            token: match token {
+                Truth::Yes => Some(true),
+                Truth::No => Some(false),
+                Truth::Unknown(_) => None,
+            },
+        };
+        let power = |it: &'a Held| PowerTold {
+            name: it.power.name,
+            namespace: it.namespace.as_deref().map(str::to_owned),
+            names: it.names().to_vec(),
+            reference: it.power.reference,
+            proof: self.reasons(&it.because),
+            unsure: unsure(&it.truth),
+        };
+        let bucket = |(bucket, grant): (String, &'a Grant)| BucketTold {
+            bucket,
+            access: grant.access.to_string(),
+            proof: Reason::at(
+                &grant.because.0,
+                Some(self.places.location(&grant.because.1)),
+            ),
+            unsure: unsure(&grant.truth),
+        };
+        let role = |it: &'a Tie| RoleTold {
+            name: self.principal(it).to_owned(),
+            buckets: self.grants(it).map(bucket).collect(),
+            proof: self.reasons(&it.because),
+            unsure: unsure(&it.truth),
+        };
+        let place = account.origin.as_ref();
+        Told {
+            namespace: account.namespace.clone(),
+            name: account.name.clone(),
+            location: place.map(|it| self.places.location(it).to_string()),
+            workloads: self.running(account).map(runs).collect(),
+            powers: account.powers.iter().map(power).collect(),
+            roles: account.ties.iter().map(role).collect(),
+        }
     }
-}
 
-fn principal<'a>(analysis: &'a Analysis, tie: &Tie) -> &'a str {
-    &analysis.identities().clouds().principals[tie.principal].address
-}
+    fn text(&self, account: &'a Account) -> String {
+        let place = account.origin.as_ref();
+        let place = place.map(|it| format!(" ({})", self.places.location(it)));
+        let mut text = format!("{account}{}\n", place.unwrap_or_default());
+        let perhaps = |truth: &Truth| if truth.is_yes() { "" } else { "perhaps " };
+        // Writing to a string cannot fail.
+        for (workload, token) in self.running(account) {
+            let token = match token {
+                Truth::Yes => "with its token",
+                Truth::No => "without its token",
+                Truth::Unknown(_) => "perhaps with its token",
+            };
+            let _ = writeln!(text, "  {workload} runs as it, {token}");
+        }
+        for held in &account.powers {
+            let within = match &held.namespace {
+                Some(namespace) => format!("in {namespace}"),
+                None => "everywhere".to_owned(),
+            };
+            let names = match held.names() {
+                [] => String::new(),
+                names => format!(", of {}", names.join(", ")),
+            };
+            let (perhaps, name) = (perhaps(&held.truth), held.power.name);
+            let _ = writeln!(text, "  {perhaps}may {name} {within}{names}");
+            self.say(&mut text, "    ", &held.because, &held.truth);
+        }
+        for tie in &account.ties {
+            let _ = writeln!(text, "  {}is {}", perhaps(&tie.truth), self.principal(tie));
+            self.say(&mut text, "    ", &tie.because, &tie.truth);
+            for (bucket, grant) in self.grants(tie) {
+                let (perhaps, access) = (perhaps(&grant.truth), grant.access);
+                let (what, origin) = &grant.because;
+                let what = sentence(what, Some(&self.places.location(origin)));
+                let _ = writeln!(text, "    {perhaps}{access} bucket {bucket}\n      {what}");
+                self.say(&mut text, "      ", &[], &grant.truth);
+            }
+        }
+        if account.powers.is_empty() && account.ties.is_empty() {
+            text.push_str("  nothing that leads further\n");
+        }
+        text
+    }
 
-fn because(grant: &Grant) -> casemate_segment::identity::Because {
-    let (what, origin) = grant.because.clone();
-    casemate_segment::identity::Because {
-        what,
-        origin: Some(origin),
+    fn say(&self, text: &mut String, indent: &str, because: &'a [Because], truth: &Truth) {
+        for because in because {
+            let place = because.origin.as_ref().map(|it| self.places.location(it));
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{indent}{}", sentence(&because.what, place.as_ref()));
+        }
+        if let Truth::Unknown(why) = truth {
+            let _ = writeln!(text, "{indent}not sure: {why}");
+        }
+    }
+
+    fn reasons(&self, because: &'a [Because]) -> Vec<Reason> {
+        let place = |it: &'a Because| it.origin.as_ref().map(|it| self.places.location(it));
+        let reasons = because.iter().map(|it| Reason::at(&it.what, place(it)));
+        reasons.collect()
+    }
+
+    /// The workloads that run as an account, and whether their pods have its token.
+    fn running(&self, account: &Account) -> impl Iterator<Item = (String, Truth)> {
+        let identities = self.analysis.identities();
+        let workloads = self.analysis.cluster().workloads.iter();
+        let is_own = |it: &&Workload| {
+            *it.namespace == *account.namespace
+                && matches!(&it.account, Fact::Known(name) if *name == account.name)
+        };
+        let own = workloads.filter(is_own);
+        let own = own.map(|it| (format!("{it}[{}]", it.kind), identities.has_token(it)));
+        own.collect::<Vec<_>>().into_iter()
+    }
+
+    fn grants(&self, tie: &Tie) -> impl Iterator<Item = (String, &'a Grant)> + use<'a> {
+        let clouds = self.analysis.identities().clouds();
+        clouds.grants[tie.principal].iter().map(|it| {
+            let store = &clouds.stores[it.store];
+            let name = store.name.as_deref().unwrap_or(&store.address);
+            (name.to_owned(), it)
+        })
+    }
+
+    fn principal(&self, tie: &Tie) -> &'a str {
+        &self.analysis.identities().clouds().principals[tie.principal].address
     }
 }
 
@@ -219,66 +291,5 @@ fn unsure(truth: &Truth) -> Option<String> {
     match truth {
         Truth::Unknown(why) => Some(why.to_string()),
         Truth::Yes | Truth::No => None,
-    }
-}
-
-fn text(analysis: &Analysis, account: &Account) -> String {
-    let place = account
-        .origin
-        .as_ref()
-        .map(|it| format!(" ({})", it.location()))
-        .unwrap_or_default();
-    let mut text = format!("{account}{place}\n");
-    let perhaps = |truth: &Truth| if truth.is_yes() { "" } else { "perhaps " };
-    // Writing to a string cannot fail.
-    for (workload, token) in running(analysis, account) {
-        let token = match token {
-            Truth::Yes => "with its token",
-            Truth::No => "without its token",
-            Truth::Unknown(_) => "perhaps with its token",
-        };
-        let _ = writeln!(text, "  {workload} runs as it, {token}");
-    }
-    for held in &account.powers {
-        let within = match &held.namespace {
-            Some(namespace) => format!("in {namespace}"),
-            None => "everywhere".to_owned(),
-        };
-        let names = match held.names() {
-            [] => String::new(),
-            names => format!(", of {}", names.join(", ")),
-        };
-        let (perhaps, name) = (perhaps(&held.truth), held.power.name);
-        let _ = writeln!(text, "  {perhaps}may {name} {within}{names}");
-        reasons(&mut text, "    ", &held.because, &held.truth);
-    }
-    for tie in &account.ties {
-        let (perhaps_is, name) = (perhaps(&tie.truth), principal(analysis, tie));
-        let _ = writeln!(text, "  {perhaps_is}is {name}");
-        reasons(&mut text, "    ", &tie.because, &tie.truth);
-        for (bucket, grant) in grants(analysis, tie) {
-            let (perhaps, access) = (perhaps(&grant.truth), grant.access);
-            let _ = writeln!(text, "    {perhaps}{access} bucket {bucket}");
-            reasons(&mut text, "      ", &[because(grant)], &grant.truth);
-        }
-    }
-    if account.powers.is_empty() && account.ties.is_empty() {
-        text.push_str("  nothing that leads further\n");
-    }
-    text
-}
-
-fn reasons(
-    text: &mut String,
-    indent: &str,
-    because: &[casemate_segment::identity::Because],
-    truth: &Truth,
-) {
-    for because in because {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{indent}{}", sentence(because));
-    }
-    if let Truth::Unknown(why) = truth {
-        let _ = writeln!(text, "{indent}not sure: {why}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use casemate_core::Location;
+use casemate_posture::Origin;
 use casemate_segment::{
     Analysis, Effect, Step,
     identity::{Because, Goal, Hop},
@@ -49,10 +51,14 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
-    pub(super) fn of(because: &Because) -> Self {
-        let location = because.origin.as_ref().map(|it| it.location());
+    fn of(because: &Because) -> Self {
+        let location = because.origin.as_ref().map(Origin::location);
+        Self::at(&because.what, location)
+    }
+
+    pub(super) fn at(what: &str, location: Option<Location>) -> Self {
         Self {
-            what: because.what.clone(),
+            what: what.to_owned(),
             line: location.as_ref().and_then(reach::line),
             file: location.map(|it| it.file.to_string()),
         }
@@ -137,7 +143,8 @@ pub(super) fn text(analysis: &Analysis, way: &[Hop<'_>]) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {kind}: {} => {}: {what}", hop.from, hop.to);
         for because in reasons(analysis, hop) {
-            let _ = writeln!(text, "    {}", sentence(&because));
+            let location = because.origin.as_ref().map(Origin::location);
+            let _ = writeln!(text, "    {}", sentence(&because.what, location.as_ref()));
         }
         if let Some(why) = &hop.unsure {
             let _ = writeln!(text, "    not sure: {why}");
@@ -147,10 +154,10 @@ pub(super) fn text(analysis: &Analysis, way: &[Hop<'_>]) -> String {
 }
 
 /// A reason and where it stands.
-pub(super) fn sentence(because: &Because) -> String {
-    match &because.origin {
-        Some(origin) => format!("{} ({})", because.what, origin.location()),
-        None => because.what.clone(),
+pub(super) fn sentence(what: &str, location: Option<&Location>) -> String {
+    match location {
+        Some(location) => format!("{what} ({location})"),
+        None => what.to_owned(),
     }
 }
 

@@ -337,12 +337,12 @@ impl<'a> Reader<'_, 'a> {
     /// Whom managed identities of Azure's trust.
     fn federations(&mut self, world: &'a World) {
         for credential in world.of_kind("azurerm_federated_identity_credential") {
-            let of = ["parent_id", "user_assigned_identity_id"].iter();
-            let identity = of.filter_map(|key| {
+            let mut of = ["parent_id", "user_assigned_identity_id"].iter();
+            let identity = of.find_map(|key| {
                 let at = credential.at(key);
                 self.references.one(&at, "azurerm_user_assigned_identity")
             });
-            let identity = identity.last().and_then(|it| self.clouds.principal(it));
+            let identity = identity.and_then(|it| self.clouds.principal(it));
             let subject = credential.at("subject");
             let (Some(principal), Fact::Known(text)) = (identity, subject.text()) else {
                 Gap::tell(&subject, "whom the identity trusts is not known", self.gaps);

@@ -7,13 +7,17 @@
 //! ```
 //!
 //! A [`Power`] is what a right leads to; the table of them is data ([`POWERS`]). Ways that walk through networks and
-//! identities are searched in `way`.
+//! identities are searched in `search`.
 
 mod builtin;
 mod cloud;
+mod effect;
 mod pod;
 mod powers;
 mod rbac;
+mod role;
+mod search;
+mod told;
 mod way;
 mod words;
 

@@ -287,6 +287,31 @@ resource "aws_iam_role_policy_attachment" "a" {{
     }
 
     #[test]
+    fn a_policy_is_attached_to_the_name_of_a_role_as_well() {
+        let text = |role: &str, kind: &str, key: &str| {
+            format!(
+                r#"
+resource "aws_iam_role" "r" {{
+  name = "notebook"
+  assume_role_policy = jsonencode({{Statement = [{{Effect = "Allow", Action = "sts:AssumeRole", Principal = {{Service = "pods.eks.amazonaws.com"}}}}]}})
+}}
+resource "{kind}" "a" {{
+  {key}      = {role}
+  policy_arn = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+}}
+"#
+            )
+        };
+        let one = "aws_iam_role_policy_attachment";
+        assert_eq!(found(&text("\"notebook\"", one, "role")), 1);
+        assert_eq!(found(&text("aws_iam_role.r.name", one, "role")), 1);
+        assert_eq!(found(&text("\"other\"", one, "role")), 0);
+        let all = "aws_iam_policy_attachment";
+        assert_eq!(found(&text("[\"notebook\"]", all, "roles")), 1);
+        assert_eq!(found(&text("[aws_iam_role.r.name]", all, "roles")), 1);
+    }
+
+    #[test]
     fn an_account_of_google_that_pods_act_as_is_followed() {
         let text = |role: &str| {
             format!(
