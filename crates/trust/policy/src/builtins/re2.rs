@@ -23,8 +23,8 @@ struct Speller<'p> {
 enum Before {
     /// Something that can be repeated.
     Item,
-    /// A repetition, which cannot be.
-    Repeated,
+    /// A repetition, or flags: what cannot be.
+    Unrepeatable,
     /// Whatever the library says.
     Other,
 }
@@ -60,14 +60,14 @@ impl Speller<'_> {
 
     /// A repetition with what makes it lazy.
     fn repeated(&mut self, before: Before, repetition: &str) -> Option<Before> {
-        if before == Before::Repeated {
+        if before == Before::Unrepeatable {
             return None;
         }
         self.out.push_str(repetition);
         if self.rest.next_if_eq(&'?').is_some() {
             self.out.push('?');
         }
-        Some(Before::Repeated)
+        Some(Before::Unrepeatable)
     }
 
     /// The rest of `{2}`, `{2,}` or `{2,5}`: nothing where it is no repetition, and no answer where RE2 has none so large.
@@ -98,11 +98,15 @@ impl Speller<'_> {
         if self.rest.peek() == Some(&'P') || self.rest.peek() == Some(&'<') {
             return Some(Before::Other);
         }
+        if self.rest.peek() == Some(&')') {
+            self.out.push(':');
+        }
         loop {
             let next = self.rest.next()?;
             self.out.push(next);
             match next {
-                ':' | ')' => return Some(Before::Other),
+                ':' => return Some(Before::Other),
+                ')' => return Some(Before::Unrepeatable),
                 'i' | 'm' | 's' | 'U' | '-' => {}
                 _ => return None,
             }
@@ -161,10 +165,17 @@ impl Speller<'_> {
             },
             next => name.push(next),
         }
-        // What `regex` also knows, and RE2 does not: `p{sc=Greek}`, `p{Letter}`.
-        let is_known = name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_' || it == '^');
+        let (is_other, name) = match name.strip_prefix('^') {
+            Some(name) => (true, name),
+            None => (false, &*name),
+        };
+        // What `regex` also knows, and RE2 does not: `p{sc=Greek}`.
+        let is_name = name
+            .chars()
+            .all(|it| it.is_ascii_alphanumeric() || it == '_');
+        let kind = if (kind == 'P') == is_other { 'p' } else { 'P' };
         self.out.push_str(&format!("\\{kind}{{{name}}}"));
-        is_known.then_some(())
+        is_name.then_some(())
     }
 
     /// The character that an escape is.
@@ -302,7 +313,9 @@ fn number(text: &mut Peekable<Chars<'_>>) -> Option<u32> {
         if number == 0 {
             return None;
         }
-        number = number.saturating_mul(10).saturating_add(digit.to_digit(10)?);
+        number = number
+            .saturating_mul(10)
+            .saturating_add(digit.to_digit(10)?);
     }
     Some(number)
 }
@@ -329,7 +342,74 @@ fn letters(letter: char) -> Option<&'static str> {
 }
 
 const NAMES: &[&str] = &[
-    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word", "xdigit",
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
+    "space", "upper", "word", "xdigit",
 ];
 
 const MAX_COUNT: u32 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+
+    use super::*;
+
+    #[test]
+    fn letters_and_sets_are_those_of_ascii() {
+        for (pattern, text, is_match) in [
+            (r"^\w+$", "é", false),
+            (r"^\W$", "é", true),
+            (r"\d", "٣", false),
+            (r"\bb\b", "éb", true),
+            (r"^[\w-]+$", "a-1", true),
+            (r"^[^\W_]$", "_", false),
+            ("^[a[b]$", "[", true),
+            ("^[]a]$", "]", true),
+            ("^[a&&b]$", "&", true),
+            ("a{,3}", "a{,3}", true),
+            (r"\Qa]b\E", "a]b", true),
+            (r"\<", "<", true),
+            (r"\012", "\n", true),
+            ("[[:alpha:]]", "é", false),
+        ] {
+            let regex = Regex::new(&spelled(pattern).expect(pattern)).expect(pattern);
+            assert_eq!(regex.is_match(text), is_match, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn what_re2_does_not_have_is_none() {
+        for pattern in [
+            r"\1",
+            r"\Z",
+            r"\u0041",
+            r"\C",
+            "(?x)a",
+            "(?i)*",
+            "a**",
+            "a*+",
+            "a{1001}",
+            "a{3,2}",
+            "[z-a]",
+            "[[:foo:]]",
+            r"[\b]",
+            r"[a-\d]",
+            r"\p{sc=Greek}",
+            "[a",
+            "\\",
+        ] {
+            assert_eq!(spelled(pattern), None, "{pattern}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_spelled_or_not(text in r"[\\\[\](){}^$|*+?.:\-a-cbdwsQExp0-9é&]{0,24}") {
+            if let Some(spelled) = spelled(&text) {
+                // What RE2 refuses for other reasons the library refuses as well.
+                let _ = Regex::new(&spelled);
+            }
+        }
+    }
+}

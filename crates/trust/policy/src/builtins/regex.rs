@@ -23,11 +23,12 @@ pub(super) const BUILTINS: &[Builtin] = &[
         delegate("regex.find_n", &with_pattern(arguments, 0)?)
     }),
     Builtin::new("regex.find_all_string_submatch_n", 3, |arguments, _| {
-        delegate("regex.find_all_string_submatch_n", &with_pattern(arguments, 0)?)
+        delegate(
+            "regex.find_all_string_submatch_n",
+            &with_pattern(arguments, 0)?,
+        )
     }),
-    Builtin::new("regex.split", 2, |arguments, _| {
-        delegate("regex.split", &with_pattern(arguments, 0)?)
-    }),
+    Builtin::new("regex.split", 2, split),
     Builtin::new("regex.replace", 3, |arguments, _| {
         bounded::of_growth("regex.replace", &with_pattern(arguments, 1)?, replaced)
     }),
@@ -71,6 +72,30 @@ fn matches(arguments: &[Value], _: Moment) -> Answer {
         known.insert(pattern.to_owned(), regex);
         Ok(Value::from(is_match))
     })
+}
+
+/// `regex.split(pattern, text)`. What stands before a match at the very beginning that is empty is left out, as Go does.
+fn split(arguments: &[Value], _: Moment) -> Answer {
+    let [pattern, text] = arguments else {
+        return Err("expects a pattern and a text".into());
+    };
+    let (pattern, text) = (string(pattern)?, string(text)?);
+    let regex = compiled(pattern)?;
+    if text.is_empty() && !pattern.is_empty() {
+        return Ok(Value::from(vec![Value::from("")]));
+    }
+    let (mut parts, mut begin, mut end) = (Vec::new(), 0, 0);
+    for found in regex.find_iter(text) {
+        end = found.start();
+        if found.end() > 0 {
+            parts.push(Value::from(&text[begin..end]));
+        }
+        begin = found.end();
+    }
+    if end != text.len() {
+        parts.push(text[begin..].into());
+    }
+    Ok(Value::from(parts))
 }
 
 /// As large as the library allows.
