@@ -2,9 +2,11 @@
 //!
 //! To add a kind, copy `network.rs`: it reads the objects of one kind into [`Policy`]s.
 
+mod calico;
 mod cilium;
 mod cluster_wide;
 mod network;
+mod services;
 mod tier;
 
 use std::sync::Arc;
@@ -104,8 +106,8 @@ pub(crate) enum Peer {
     World(Addresses),
     /// Somebody outside of the cluster; nobody knows at which addresses, and why.
     Outside(Arc<str>),
-    /// Nodes, and who is on their network; nobody knows at which addresses, and why.
-    Nodes(Arc<str>),
+    /// Nodes, and who is on their network; nobody knows at which of some addresses, and why.
+    Nodes(Addresses, Arc<str>),
     /// What serves the Ingresses, if the network plugin does; whether that is so is not known, and why.
     Proxy(Arc<str>),
     /// Somebody, and why nobody knows whom.
@@ -220,7 +222,7 @@ impl Policy {
                 Peer::Anyone
                 | Peer::Pods(_)
                 | Peer::Outside(_)
-                | Peer::Nodes(_)
+                | Peer::Nodes(..)
                 | Peer::Proxy(_)
                 | Peer::Unknown(_) => None,
             })
@@ -233,6 +235,7 @@ pub(crate) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
     let mut policies = network::read(world, gaps);
     policies.extend(cluster_wide::read(world, gaps));
     policies.extend(cilium::read(world, gaps));
+    policies.extend(calico::read(world, gaps));
     policies.sort_by(|a, b| (&a.tier, &a.priority, &a.name).cmp(&(&b.tier, &b.priority, &b.name)));
     policies
 }
