@@ -317,6 +317,11 @@ impl Entity {
             && self.account.is_none_or(|it| account == Some(it))
     }
 
+    fn is_of_nets(&self, address: &str) -> bool {
+        let is_any = self.nets.is_empty() || is_in(&self.nets, address);
+        is_any && !is_in(&self.not_nets, address)
+    }
+
     /// Whether it is about an end; nothing, where that is not known.
     fn is(&self, end: End<'_>, home: Option<usize>) -> Option<bool> {
         let is_of_nets = !(self.nets.is_empty() && self.not_nets.is_empty());
@@ -337,10 +342,7 @@ impl Entity {
                     return None;
                 }
                 let address = "10.0.0.1";
-                Some(
-                    (self.nets.is_empty() || is_in(&self.nets, address))
-                        && !(!self.not_nets.is_empty() && is_in(&self.not_nets, address)),
-                )
+                Some(self.is_of_nets(address))
             }
             End::Outside(address) => {
                 let of_set = |f: &dyn Fn(Option<&str>, Option<usize>) -> bool| {
@@ -352,12 +354,7 @@ impl Entity {
                     .not
                     .as_ref()
                     .is_some_and(|not| of_set(&|app, _| not.holds(app)));
-                Some(
-                    is_selected
-                        && !is_not
-                        && (self.nets.is_empty() || is_in(&self.nets, address))
-                        && !(!self.not_nets.is_empty() && is_in(&self.not_nets, address)),
-                )
+                Some(is_selected && !is_not && self.is_of_nets(address))
             }
         }
     }

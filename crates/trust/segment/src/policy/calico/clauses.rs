@@ -8,6 +8,7 @@ use super::{Scope, expression, expression::Expression};
 use crate::{
     Gap, Labels,
     cluster::{ACCOUNT_LABEL, NAME_LABEL},
+    listed::is_there,
     policy::Pods,
     selector::{Namespaces, Requirement, Selector},
 };
@@ -46,9 +47,7 @@ impl Clauses {
     fn signed(cursor: &Cursor<'_>, about: About, is_not: bool, gaps: &mut Vec<Gap>) -> Self {
         let expression = match cursor.text() {
             Fact::Known(text) => expression::parse(&text),
-            Fact::Absent if crate::listed::is_there(cursor) => {
-                Err("a selector is a text".to_owned())
-            }
+            Fact::Absent if is_there(cursor) => Err("a selector is a text".to_owned()),
             Fact::Absent => Ok(Expression::All),
             Fact::Unknown(why) => Err(format!("a selector is not known: {why}")),
         };
@@ -80,8 +79,8 @@ impl Clauses {
     }
 
     /// Those whose namespace, or whose service account, has one of the names.
-    pub(super) fn of_names(about: About, names: Vec<String>) -> Self {
-        let requirement = |key: &str| vec![Requirement::In(key.to_owned(), names.clone())];
+    pub(super) fn of_names(about: About, names: &[String]) -> Self {
+        let requirement = |key: &str| vec![Requirement::In(key.to_owned(), names.to_vec())];
         Self(vec![match about {
             About::Namespaces => Clause {
                 namespace: requirement(NAME_LABEL),
@@ -96,7 +95,7 @@ impl Clauses {
 
     /// Those of both.
     #[must_use]
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(super) fn and(&self, other: &Self) -> Self {
         both(&self.0, &other.0).map_or_else(
             || Self::unknown(&"selectors with more alternatives than are looked at".into()),
             Self,

@@ -1,7 +1,7 @@
 //! Whom rules are about: the source of what comes in, the destination of what goes out; and what they ask of the
 //! other end, which is one of the pods that their policy selects.
 
-use casemate_posture::{Cursor, Fact, Truth};
+use casemate_posture::{Cursor, Fact, Resource, Truth};
 
 use super::{
     Scope,
@@ -13,6 +13,7 @@ use crate::{
     cluster::namespace_of,
     listed::{is_there, listed},
     policy::{Peer, services::behind},
+    selector::Namespaces,
 };
 
 /// Whom a rule is about.
@@ -49,10 +50,10 @@ pub(super) fn peers(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>)
     let is_vague = nets.is_some() || unsure.is_some() || !out.is_empty();
     let mut pods = selected.clone().unwrap_or_else(Clauses::all);
     if let Some(others) = &others {
-        pods = pods.and(others.is_not.clone());
+        pods = pods.and(&others.is_not);
     }
     if is_vague {
-        pods = pods.and(Clauses::unknown(
+        pods = pods.and(&Clauses::unknown(
             &"whether the addresses of pods are meant is not known".into(),
         ));
     }
@@ -93,7 +94,7 @@ pub(super) fn peers(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>)
 pub(super) fn own(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Clauses> {
     let mut all = selected(scope, cursor, gaps);
     if let Some(excluded) = excluded(cursor, gaps) {
-        all = Some(all.unwrap_or_else(Clauses::all).and(excluded.is_not));
+        all = Some(all.unwrap_or_else(Clauses::all).and(&excluded.is_not));
     }
     let others = ["nets", "notNets", "services"].map(|it| cursor.get(it));
     for other in others.iter().filter(|it| is_there(it)) {
@@ -105,7 +106,10 @@ pub(super) fn own(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -
                 "which of the pods have such addresses is not known",
                 gaps,
             );
-            all = Some(all.unwrap_or_else(Clauses::all).and(Clauses::unknown(&why)));
+            all = Some(
+                all.unwrap_or_else(Clauses::all)
+                    .and(&Clauses::unknown(&why)),
+            );
         }
     }
     all
@@ -121,26 +125,27 @@ fn selected(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Opti
     let (is_of_pods, is_of_namespaces) = (is_said("selector"), is_said("namespaceSelector"));
     let home = scope.home().filter(|_| !is_of_namespaces);
     let is_any = is_of_pods || is_of_namespaces || is_there(&accounts);
-    if !is_any && !(home.is_some() && is_said("notSelector")) {
+    let is_selected = is_any || (home.is_some() && is_said("notSelector"));
+    if !is_selected {
         return None;
     }
     let mut all = match (is_of_namespaces, home) {
         (true, _) => Clauses::read(&cursor.get("namespaceSelector"), About::Namespaces, gaps),
-        (false, Some(crate::selector::Namespaces::One(home))) => {
-            Clauses::of_names(About::Namespaces, vec![home.to_string()])
+        (false, Some(Namespaces::One(home))) => {
+            Clauses::of_names(About::Namespaces, &[home.to_string()])
         }
         (false, Some(_)) => Clauses::unknown(&"the namespace of the policy is not known".into()),
         (false, None) => Clauses::all(),
     };
     if is_of_pods {
-        all = all.and(Clauses::read(&cursor.get("selector"), About::Pods, gaps));
+        all = all.and(&Clauses::read(&cursor.get("selector"), About::Pods, gaps));
     }
     if is_there(&accounts) {
         let names = listed(&accounts.get("names"));
         if !names.is_empty() {
             let known: Option<Vec<String>> = names.iter().map(|it| it.text().ok()).collect();
-            all = all.and(match known {
-                Some(names) => Clauses::of_names(About::Accounts, names),
+            all = all.and(&match known {
+                Some(names) => Clauses::of_names(About::Accounts, &names),
                 None => Clauses::unknown(&Gap::tell(
                     &accounts,
                     "a service account is not known",
@@ -148,7 +153,7 @@ fn selected(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Opti
                 )),
             });
         }
-        all = all.and(Clauses::read(
+        all = all.and(&Clauses::read(
             &accounts.get("selector"),
             About::Accounts,
             gaps,
@@ -213,15 +218,12 @@ fn services(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<
 }
 
 /// The Service of that name and namespace.
-pub(super) fn service<'s>(
-    scope: &Scope<'s>,
-    cursor: &Cursor<'_>,
-) -> Option<&'s casemate_posture::Resource> {
+pub(super) fn service<'s>(scope: &Scope<'s>, cursor: &Cursor<'_>) -> Option<&'s Resource> {
     let name = cursor.get("name").text().ok()?;
     let namespace = match (cursor.get("namespace").text(), scope.home()) {
         (Fact::Known(namespace), _) if !namespace.is_empty() => namespace,
         (Fact::Unknown(_), _) => return None,
-        (_, Some(crate::selector::Namespaces::One(home))) => home.to_string(),
+        (_, Some(Namespaces::One(home))) => home.to_string(),
         _ => return None,
     };
     scope.read.world.of_kind("Service").find(|it| {

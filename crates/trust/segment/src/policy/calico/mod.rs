@@ -155,7 +155,7 @@ impl Read<'_> {
         for (hold, stretches, is_in) in [(&in_hold, &ingress, true), (&out_hold, &egress, false)] {
             for stretch in &stretches[1..] {
                 let narrowed = match &stretch.own {
-                    Some(own) => subject.clone().and(own.clone()).pods(&scope),
+                    Some(own) => subject.and(own).pods(&scope),
                     None => subject.pods(&scope),
                 };
                 let rules = rules(hold, &Truth::No, stretch);
@@ -213,7 +213,7 @@ impl Scope<'_> {
             ("serviceAccountSelector", clauses::About::Accounts),
         ] {
             if is_there(&spec.get(key)) {
-                subject = subject.and(Clauses::read(&spec.get(key), about, gaps));
+                subject = subject.and(&Clauses::read(&spec.get(key), about, gaps));
             }
         }
         subject
