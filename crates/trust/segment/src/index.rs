@@ -114,7 +114,7 @@ impl<'a> Index<'a> {
                 Peer::World(_)
                 | Peer::Caller(_)
                 | Peer::Outside(_)
-                | Peer::Nodes(_)
+                | Peer::Nodes(..)
                 | Peer::Proxy(_)
                 | Peer::Unknown(_) => {
                     for (at, endpoint) in self.endpoints.iter().enumerate() {
@@ -180,10 +180,26 @@ impl<'a> Index<'a> {
                 Requirement::NotIn(key, values) => set.remove(&self.with(key, Some(values))),
                 Requirement::Exists(key) => set.keep(&self.with(key, None)),
                 Requirement::Absent(key) => set.remove(&self.with(key, None)),
+                Requirement::Like(key, like, text) => {
+                    set.keep(&self.fitting(key, |it| like.fits(it, text)));
+                }
+                Requirement::Unlike(key, like, text) => {
+                    set.remove(&self.fitting(key, |it| like.fits(it, text)));
+                }
                 // Whoever calls looks at each.
                 Requirement::Unknown(_) => {}
             }
         }
+    }
+
+    /// Those with the label, of a value that fits.
+    fn fitting(&self, key: &str, fits: impl Fn(&str) -> bool) -> Set {
+        let mut set = Set::none(self.endpoints.len());
+        let of_key = self.by_label.get(key).into_iter().flatten();
+        of_key
+            .filter(|(value, _)| fits(value))
+            .for_each(|(_, it)| set.add(it));
+        set
     }
 
     /// Those with the label, of one of the values.

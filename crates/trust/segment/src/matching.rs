@@ -49,9 +49,13 @@ impl Matching<'_> {
             (Peer::Block(_) | Peer::Networks(_), Endpoint::Controller) => self.controller(),
             (Peer::World(world), Endpoint::Outside(part)) => world.includes(part).into(),
             (Peer::World(_), Endpoint::Workload(_)) => Truth::No,
-            (Peer::Nodes(_), Endpoint::Outside(part)) if is_never_inside(part) => Truth::No,
-            (Peer::Nodes(why), Endpoint::Outside(_)) => Truth::Unknown(why.clone()),
-            (Peer::Nodes(why), Endpoint::Workload(workload)) => workload
+            (Peer::Nodes(among, why), Endpoint::Outside(part)) => {
+                match is_never_inside(part) || among.intersection(part).is_empty() {
+                    true => Truth::No,
+                    false => Truth::Unknown(why.clone()),
+                }
+            }
+            (Peer::Nodes(_, why), Endpoint::Workload(workload)) => workload
                 .is_on_host
                 .clone()
                 .and(|| Truth::Unknown(why.clone())),
@@ -62,7 +66,7 @@ impl Matching<'_> {
                 .is_on_host
                 .clone()
                 .and(|| Truth::Unknown("the addresses of nodes are not known".into())),
-            (Peer::World(_) | Peer::Outside(_) | Peer::Nodes(_), Endpoint::Controller) => {
+            (Peer::World(_) | Peer::Outside(_) | Peer::Nodes(..), Endpoint::Controller) => {
                 self.controller()
             }
         }

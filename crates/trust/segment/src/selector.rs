@@ -17,8 +17,30 @@ pub(crate) enum Requirement {
     NotIn(String, Vec<String>),
     Exists(String),
     Absent(String),
+    /// A value that is like a text.
+    Like(String, Like, String),
+    /// None that is.
+    Unlike(String, Like, String),
     /// One that is not known, and why.
     Unknown(Arc<str>),
+}
+
+/// In which way a value is like a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Like {
+    Begins,
+    Ends,
+    Contains,
+}
+
+impl Like {
+    pub(crate) fn fits(self, value: &str, text: &str) -> bool {
+        match self {
+            Self::Begins => value.starts_with(text),
+            Self::Ends => value.ends_with(text),
+            Self::Contains => value.contains(text),
+        }
+    }
 }
 
 impl Selector {
@@ -98,9 +120,12 @@ impl Requirement {
     /// The label that it asks for.
     pub(crate) fn key(&self) -> Option<&str> {
         match self {
-            Self::In(key, _) | Self::NotIn(key, _) | Self::Exists(key) | Self::Absent(key) => {
-                Some(key)
-            }
+            Self::In(key, _)
+            | Self::NotIn(key, _)
+            | Self::Exists(key)
+            | Self::Absent(key)
+            | Self::Like(key, ..)
+            | Self::Unlike(key, ..) => Some(key),
             Self::Unknown(_) => None,
         }
     }
@@ -114,6 +139,8 @@ impl Requirement {
             Self::NotIn(_, values) => Self::NotIn(key, values),
             Self::Exists(_) => Self::Exists(key),
             Self::Absent(_) => Self::Absent(key),
+            Self::Like(_, like, text) => Self::Like(key, like, text),
+            Self::Unlike(_, like, text) => Self::Unlike(key, like, text),
             unknown @ Self::Unknown(_) => unknown,
         }
     }
@@ -126,6 +153,8 @@ impl Requirement {
             Self::NotIn(key, values) => Self::In(key, values),
             Self::Exists(key) => Self::Absent(key),
             Self::Absent(key) => Self::Exists(key),
+            Self::Like(key, like, text) => Self::Unlike(key, like, text),
+            Self::Unlike(key, like, text) => Self::Like(key, like, text),
             unknown @ Self::Unknown(_) => unknown,
         }
     }
@@ -182,6 +211,8 @@ impl Requirement {
                 .is(|it| values.iter().any(|value| value == it)),
             Self::Exists(key) => labels.has(key),
             Self::Absent(key) => !labels.has(key),
+            Self::Like(key, like, text) => labels.get(key).is(|it| like.fits(it, text)),
+            Self::Unlike(key, like, text) => !labels.get(key).is(|it| like.fits(it, text)),
             Self::Unknown(why) => Truth::Unknown(why.clone()),
         }
     }

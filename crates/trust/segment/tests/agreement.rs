@@ -320,11 +320,81 @@ fn peer_authentication() -> impl Strategy<Value = String> {
     })
 }
 
+fn calico_policy() -> impl Strategy<Value = String> {
+    let expression = || {
+        select(
+            &[
+                "all()",
+                "app == 'x'",
+                "app != 'x' && has(app)",
+                "!has(app) || app starts with 'x'",
+                "projectcalico.org/serviceaccount == 'default'",
+                "role == 'x'",
+            ][..],
+        )
+    };
+    let namespaces = select(
+        &[
+            "",
+            "",
+            "namespaceSelector: all(), ",
+            "namespaceSelector: \"team == 'a'\", ",
+            "namespaceSelector: global(), ",
+        ][..],
+    );
+    let nets = select(&["", "", "nets: [10.0.0.0/8], ", "notNets: [192.0.2.0/24], "][..]);
+    let selector = move |key: &'static str| {
+        prop_oneof![
+            2 => Just(String::new()),
+            1 => expression().prop_map(move |it| format!("{key}: \"{it}\", ")),
+        ]
+    };
+    let entity = move || {
+        let parts = (
+            selector("selector"),
+            namespaces.clone(),
+            selector("notSelector"),
+            nets.clone(),
+        );
+        parts.prop_map(|(a, b, c, d)| format!("{a}{b}{c}{d}"))
+    };
+    let ports = select(&["", "ports: [80]", "ports: ['79:90', web]", "notPorts: [80]"][..]);
+    let rules = move |is_in: bool| {
+        let own = prop_oneof![3 => Just(String::new()), 1 => entity()];
+        let action = select(&["Allow", "Deny", "Pass", "Log"][..]);
+        let rule = (action, entity(), own, ports.clone());
+        let rule = rule.prop_map(move |(action, peer, own, ports)| {
+            let (source, destination) = if is_in { (peer, own) } else { (own, peer) };
+            format!("{{action: {action}, protocol: TCP, source: {{{source}}}, destination: {{{destination}{ports}}}}}")
+        });
+        vec(rule, 0..4).prop_map(|it| it.join(", "))
+    };
+    let parts = (
+        prop::option::of(select(&NAMESPACES[..])),
+        select(&["", "tier: first, ", "tier: missing, "][..]),
+        select(&["", "order: 5, ", "order: 1000, "][..]),
+        expression(),
+        select(&["", "types: [Ingress, Egress], "][..]),
+        rules(true),
+        rules(false),
+    );
+    parts.prop_map(|(namespace, tier, order, subject, types, from, to)| {
+        let (kind, namespace) = match namespace {
+            Some(it) => ("NetworkPolicy", format!(", namespace: {it}")),
+            None => ("GlobalNetworkPolicy", String::new()),
+        };
+        format!(
+            "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {{name: first}}\nspec: {{order: 1, defaultAction: Pass}}\n---\napiVersion: projectcalico.org/v3\nkind: {kind}\nmetadata: {{name: k{namespace}}}\nspec: {{{tier}{order}{types}selector: \"{subject}\", ingress: [{from}], egress: [{to}]}}"
+        )
+    })
+}
+
 fn policies() -> impl Strategy<Value = Vec<String>> {
     let policy = prop_oneof![
         2 => network_policy(),
         2 => cluster_policy(),
         2 => cilium_policy(),
+        2 => calico_policy(),
         3 => authorization_policy(),
         1 => peer_authentication(),
     ];

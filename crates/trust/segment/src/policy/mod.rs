@@ -3,11 +3,13 @@
 //! To add a kind, copy `network.rs`: it reads the objects of one kind into [`Policy`]s.
 
 mod authorization;
+mod calico;
 mod caller;
 mod cilium;
 mod cluster_wide;
 mod network;
 pub(crate) mod peer_authentication;
+mod services;
 mod tier;
 
 use std::sync::Arc;
@@ -109,8 +111,8 @@ pub(crate) enum Peer {
     World(Addresses),
     /// Somebody outside of the cluster; nobody knows at which addresses, and why.
     Outside(Arc<str>),
-    /// Nodes, and who is on their network; nobody knows at which addresses, and why.
-    Nodes(Arc<str>),
+    /// Nodes, and who is on their network; nobody knows at which of some addresses, and why.
+    Nodes(Addresses, Arc<str>),
     /// What serves the Ingresses, if the network plugin does; whether that is so is not known, and why.
     Proxy(Arc<str>),
     /// Who says that he is somebody, or not.
@@ -289,7 +291,7 @@ impl Policy {
             | Peer::World(_)
             | Peer::Caller(_)
             | Peer::Outside(_)
-            | Peer::Nodes(_)
+            | Peer::Nodes(..)
             | Peer::Proxy(_)
             | Peer::Unknown(_) => None,
         });
@@ -310,7 +312,7 @@ impl Policy {
                 | Peer::Pods(_)
                 | Peer::Caller(_)
                 | Peer::Outside(_)
-                | Peer::Nodes(_)
+                | Peer::Nodes(..)
                 | Peer::Proxy(_)
                 | Peer::Unknown(_) => None,
             })
@@ -328,6 +330,7 @@ pub(crate) fn read(world: &World, mesh: &Mesh, gaps: &mut Vec<Gap>) -> Vec<Polic
     let mut policies = network::read(world, gaps);
     policies.extend(cluster_wide::read(world, gaps));
     policies.extend(cilium::read(world, gaps));
+    policies.extend(calico::read(world, gaps));
     policies.extend(mesh.authentications.iter().map(|it| it.policy()));
     policies.extend(authorization::read(world, mesh, gaps));
     policies.sort_by(|a, b| (&a.tier, &a.priority, &a.name).cmp(&(&b.tier, &b.priority, &b.name)));

@@ -123,7 +123,12 @@ fn entities(_: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer
 
 /// Who is called so (docs.cilium.io, "Entities based").
 pub(super) fn entity(name: &str, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {
-    let nodes = || Peer::Nodes("the addresses of nodes and of the API server are not known".into());
+    let nodes = || {
+        Peer::Nodes(
+            Addresses::all(),
+            "the addresses of nodes and of the API server are not known".into(),
+        )
+    };
     let proxy = || Peer::Proxy("whether Cilium serves the Ingresses is not known".into());
     match name {
         "all" => vec![Peer::Anyone],
@@ -241,11 +246,10 @@ fn group(
 }
 
 fn nodes(_: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {
-    vec![Peer::Nodes(Gap::tell(
-        cursor,
-        "which nodes have which labels is not known",
-        gaps,
-    ))]
+    vec![Peer::Nodes(
+        Addresses::all(),
+        Gap::tell(cursor, "which nodes have which labels is not known", gaps),
+    )]
 }
 
 fn groups(_: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {

@@ -7,7 +7,7 @@ use crate::{
     Gap, Labels,
     cluster::namespace_of,
     listed::is_there,
-    policy::{Peer, Pods},
+    policy::{Peer, services::behind},
     selector::{Namespaces, Selector},
 };
 
@@ -41,19 +41,6 @@ pub(super) fn peers(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>)
         true => unknown(cursor, "the Service is not among the files", gaps),
         false => peers,
     }
-}
-
-/// The pods behind a Service, or whoever is behind one that selects none.
-fn behind(service: &Resource, home: String, gaps: &mut Vec<Gap>) -> Peer {
-    let selector = Selector::of_labels(&service.at("spec.selector"), gaps);
-    if selector.is_empty() {
-        let why = "the addresses behind a Service without a selector are not known";
-        return Peer::Outside(Gap::tell(&service.at("spec"), why, gaps));
-    }
-    Peer::Pods(Pods {
-        namespaces: Namespaces::One(home.into()),
-        selector,
-    })
 }
 
 impl Wanted {
