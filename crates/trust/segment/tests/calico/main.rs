@@ -271,8 +271,8 @@ spec: {podSelector: {}, ingress: [{ports: [{port: 80}]}]}
     };
     assert_eq!(deny("999"), NONE);
     assert_eq!(deny("1001"), "TCP 80");
-    // Which of both is asked first is not said.
-    assert_eq!(deny("1000"), PERHAPS);
+    // Which of both is asked first is not said; what neither allows does not pass.
+    assert_eq!(deny("1000"), "No Connections to TCP 80");
 }
 
 #[test]
