@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use crate::Intervals;
+use crate::{Intervals, Number};
 
 /// A set of addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -117,6 +117,14 @@ impl Addresses {
         }
     }
 
+    /// Those in some of them.
+    pub(crate) fn union_of(all: &[Self]) -> Self {
+        Self {
+            v4: Intervals::of(all.iter().flat_map(|it| it.v4.ranges()).copied()),
+            v6: Intervals::of(all.iter().flat_map(|it| it.v6.ranges()).copied()),
+        }
+    }
+
     /// Those in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
@@ -199,13 +207,83 @@ pub(crate) fn metadata() -> Addresses {
 
 /// Cuts `whole` so that each of `blocks` is a union of parts of it: what no block tells apart is one part.
 pub(crate) fn parts(whole: &Addresses, blocks: &[Addresses]) -> Vec<Addresses> {
-    let mut parts = vec![whole.clone()];
+    let v4 = pieces(&whole.v4, blocks.iter().map(|it| &it.v4));
+    let v6 = pieces(&whole.v6, blocks.iter().map(|it| &it.v6));
+    let mut part = vec![0; v4.len() + v6.len()];
+    let mut count = usize::from(!part.is_empty());
     for block in blocks {
-        let cut = |part: Addresses| [part.intersection(block), part.difference(block)];
-        parts = parts.into_iter().flat_map(cut).collect();
-        parts.retain(|part| !part.is_empty());
+        let is_inside = [within(&v4, &block.v4), within(&v6, &block.v6)].concat();
+        let mut split = vec![[false; 2]; count];
+        for (part, is_inside) in part.iter().zip(&is_inside) {
+            split[*part][usize::from(!is_inside)] = true;
+        }
+        // What is inside of the block comes before what is not.
+        let mut next = 0;
+        let numbers = split.iter().map(|has| {
+            has.map(|has| {
+                let number = next;
+                next += usize::from(has);
+                number
+            })
+        });
+        let numbers: Vec<[usize; 2]> = numbers.collect();
+        for (part, is_inside) in part.iter_mut().zip(&is_inside) {
+            *part = numbers[*part][usize::from(!is_inside)];
+        }
+        count = next;
     }
-    parts
+    let mut ranges = vec![(Vec::new(), Vec::new()); count];
+    let (part4, part6) = part.split_at(v4.len());
+    for (part, piece) in part4.iter().zip(v4) {
+        ranges[*part].0.push(piece);
+    }
+    for (part, piece) in part6.iter().zip(v6) {
+        ranges[*part].1.push(piece);
+    }
+    let part = |(v4, v6)| Addresses {
+        v4: Intervals::of(v4),
+        v6: Intervals::of(v6),
+    };
+    ranges.into_iter().map(part).collect()
+}
+
+/// Ranges of `whole`, in order, each of which is inside of a block or outside of it.
+fn pieces<'a, N: Number + 'a>(
+    whole: &Intervals<N>,
+    blocks: impl Iterator<Item = &'a Intervals<N>>,
+) -> Vec<(N, N)> {
+    let ranges = blocks.flat_map(Intervals::ranges);
+    let mut starts: Vec<N> = ranges
+        .flat_map(|(first, last)| [Some(*first), last.next()])
+        .flatten()
+        .collect();
+    starts.sort_unstable();
+    starts.dedup();
+    let mut pieces = Vec::new();
+    for &(first, last) in whole.ranges() {
+        let mut from = first;
+        let begin = starts.partition_point(|it| *it <= first);
+        for &start in starts[begin..].iter().take_while(|it| **it <= last) {
+            pieces.extend(start.previous().map(|end| (from, end)));
+            from = start;
+        }
+        pieces.push((from, last));
+    }
+    pieces
+}
+
+/// Which of the pieces are in a block.
+fn within<N: Number>(pieces: &[(N, N)], block: &Intervals<N>) -> Vec<bool> {
+    let mut is_inside = vec![false; pieces.len()];
+    for (first, last) in block.ranges() {
+        let begin = pieces.partition_point(|it| it.0 < *first);
+        let inside = pieces[begin..]
+            .iter()
+            .take_while(|it| it.1 <= *last)
+            .count();
+        is_inside[begin..begin + inside].fill(true);
+    }
+    is_inside
 }
 
 #[cfg(test)]
@@ -257,7 +335,16 @@ mod tests {
         let block = |text: &str| Addresses::of_block(text).expect("a block");
         let (wide, narrow) = (block("10.0.0.0/8"), block("10.9.0.0/16"));
         let parts = parts(&Addresses::all_v4(), &[wide.clone(), narrow.clone(), wide]);
-        assert_eq!(parts.len(), 3);
+        // What is inside comes first, of the first block before all.
+        let shown: Vec<String> = parts.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            [
+                "10.9.0.0-10.9.255.255",
+                "10.0.0.0-10.8.255.255,10.10.0.0-10.255.255.255",
+                "0.0.0.0-9.255.255.255,11.0.0.0-255.255.255.255",
+            ]
+        );
         assert!(parts.contains(&narrow));
     }
 }

@@ -82,8 +82,9 @@ impl<'a> Index<'a> {
                 vague.add(made);
             }
         }
-        let is_open = |it: &Requirement| matches!(it, Requirement::Unknown(_));
-        if pods.selector.0.iter().any(is_open) {
+        let is_open = |it: &Requirement| matches!(it, Requirement::Unknown(..));
+        let is_of_nodes = matches!(pods.namespaces, Namespaces::Nodes(_));
+        if is_of_nodes || pods.selector.0.iter().any(is_open) {
             self.by_namespace.values().for_each(|it| vague.add(it));
         }
         for at in vague.iter() {
@@ -111,7 +112,7 @@ impl<'a> Index<'a> {
                 Peer::Anyone => return Bounds::exact(Set::all(bound)),
                 Peer::Pods(pods) => all.add(&self.pods(pods)),
                 Peer::Block(block) | Peer::Networks(block) => all.add(&self.block(peer, block)),
-                Peer::World(_)
+                Peer::World(..)
                 | Peer::Caller(_)
                 | Peer::Outside(_)
                 | Peer::Nodes(..)
@@ -157,6 +158,8 @@ impl<'a> Index<'a> {
         let (one, others) = match &pods.namespaces {
             Namespaces::One(name) => (self.by_namespace.get_key_value(name), None),
             Namespaces::Selected(_) | Namespaces::Unknown(_) => (None, Some(&self.by_namespace)),
+            // Those that may be are looked at one by one.
+            Namespaces::Nodes(_) | Namespaces::Proxy(_) => (None, None),
         };
         for (name, members) in one.into_iter().chain(others.into_iter().flatten()) {
             match self.matching.namespace(&pods.namespaces, name) {
@@ -187,7 +190,7 @@ impl<'a> Index<'a> {
                     set.remove(&self.fitting(key, |it| like.fits(it, text)));
                 }
                 // Whoever calls looks at each.
-                Requirement::Unknown(_) => {}
+                Requirement::Unknown(..) => {}
             }
         }
     }

@@ -73,7 +73,7 @@ impl Clauses {
     /// Some, and why it is not known whom.
     pub(super) fn unknown(why: &Arc<str>) -> Self {
         Self(vec![Clause {
-            own: vec![Requirement::Unknown(why.clone())],
+            own: vec![Requirement::Unknown(None, why.clone())],
             namespace: Vec::new(),
         }])
     }
@@ -245,7 +245,7 @@ impl Reading {
     fn unknown(&mut self, why: &str) -> Clause {
         self.why = Some(why.to_owned());
         Clause {
-            own: vec![Requirement::Unknown(why.into())],
+            own: vec![Requirement::Unknown(None, why.into())],
             namespace: Vec::new(),
         }
     }

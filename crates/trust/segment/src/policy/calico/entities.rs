@@ -12,7 +12,7 @@ use crate::{
     Addresses, Gap,
     cluster::namespace_of,
     listed::{is_there, listed},
-    policy::{Peer, services::behind},
+    policy::{Inside, Peer, services::behind},
     selector::Namespaces,
 };
 
@@ -83,7 +83,7 @@ pub(super) fn peers(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>)
             ));
             peers.push(match unsure {
                 Some(why) => Peer::Outside(why.into()),
-                None => Peer::World(within(Addresses::all())),
+                None => Peer::World(within(Addresses::all()), Inside::Nobody),
             });
         }
     }
