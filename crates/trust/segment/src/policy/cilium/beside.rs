@@ -19,7 +19,7 @@ pub(in crate::policy) fn take_over(
     gaps: &mut Vec<Gap>,
 ) {
     let has = |kind: &&str| super::objects(world, kind).next().is_some();
-    if !super::KINDS.iter().any(|it| has(it)) && !settings::are_there(world) {
+    if !super::KINDS.iter().any(has) && !settings::are_there(world) {
         return;
     }
     // Whoever reads those of Cilium itself tells it.
@@ -39,7 +39,7 @@ pub(in crate::policy) fn take_over(
                 "whether Cilium holds a {} is up to its version",
                 policy.kind
             );
-            let why = tell(policy, why, gaps);
+            let why = tell(policy, &why, gaps);
             policy.doubt(&why);
         }
         if let Some(why) = &off {
@@ -83,13 +83,12 @@ fn doubt_left_out(selector: &mut Selector) {
     }
 }
 
-fn tell(policy: &Policy, message: String, gaps: &mut Vec<Gap>) -> Arc<str> {
-    let why = message.as_str().into();
+fn tell(policy: &Policy, message: &str, gaps: &mut Vec<Gap>) -> Arc<str> {
     gaps.push(Gap {
         origin: policy.origin.clone(),
         message: format!("{} {}: {message}", policy.kind, policy.name),
     });
-    why
+    message.into()
 }
 
 impl Policy {
