@@ -229,12 +229,12 @@ pub(crate) struct Generate {
     #[arg(long = "for", value_name = "TARGET", default_value = "network-policy")]
     pub(crate) target: Target,
 
-    /// Write `network-policies.yaml` and `cluster-network-policies.yaml` into this directory, instead of all to
-    /// standard output.
+    /// Write two files into this directory, called by their kinds as `network-policies.yaml` and
+    /// `cluster-network-policies.yaml`, instead of all to standard output.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
 
-    /// Without ClusterNetworkPolicies, which few clusters have yet.
+    /// Without policies for the whole cluster: few have ClusterNetworkPolicies yet.
     #[arg(long)]
     pub(crate) no_guards: bool,
 
@@ -247,6 +247,8 @@ pub(crate) struct Generate {
 pub(crate) enum Target {
     /// Any network plugin that knows NetworkPolicies.
     NetworkPolicy,
+    /// Cilium, with its own policies.
+    Cilium,
 }
 
 /// How to draw.

@@ -116,7 +116,7 @@ impl Analysis {
                 .map(problem),
         );
         let mesh = Mesh::of(world, &mut gaps);
-        let policies = policy::read(world, &mesh, &mut gaps);
+        let policies = policy::read(world, &assumptions, &mesh, &mut gaps);
         let keys = policies.iter().flat_map(Policy::keys).map(str::to_owned);
         let asked: HashSet<String> = keys.chain(entry::keys(world)).collect();
         let mut cluster = Cluster::of(world, &assumptions, &asked, &mut gaps);

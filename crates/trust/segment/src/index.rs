@@ -90,8 +90,9 @@ impl<'a> Index<'a> {
                 vague.add(made);
             }
         }
-        let is_open = |it: &Requirement| matches!(it, Requirement::Unknown(_));
-        if pods.selector.0.iter().any(is_open) {
+        let is_open = |it: &Requirement| matches!(it, Requirement::Unknown(..));
+        let is_of_nodes = matches!(pods.namespaces, Namespaces::Nodes(_));
+        if is_of_nodes || pods.selector.0.iter().any(is_open) {
             self.by_namespace.values().for_each(|it| vague.add(it));
         }
         for at in vague.iter() {
@@ -119,7 +120,7 @@ impl<'a> Index<'a> {
                 Peer::Anyone => return Bounds::exact(Set::all(bound)),
                 Peer::Pods(pods) => all.add(&self.pods(pods)),
                 Peer::Block(block) | Peer::Networks(block) => all.add(&self.block(peer, block)),
-                Peer::World(block) => {
+                Peer::World(block, _) => {
                     for (at, endpoint) in self.endpoints.iter().enumerate() {
                         if !matches!(endpoint, Endpoint::Outside(_)) {
                             all.raise(at, &self.matching.peer(peer, endpoint));
@@ -129,7 +130,7 @@ impl<'a> Index<'a> {
                 }
                 Peer::Caller(_)
                 | Peer::Outside(_)
-                | Peer::Nodes(_)
+                | Peer::Nodes(..)
                 | Peer::Proxy(_)
                 | Peer::Unknown(_) => {
                     for (at, endpoint) in self.endpoints.iter().enumerate() {
@@ -180,6 +181,8 @@ impl<'a> Index<'a> {
         let (one, others) = match &pods.namespaces {
             Namespaces::One(name) => (self.by_namespace.get_key_value(name), None),
             Namespaces::Selected(_) | Namespaces::Unknown(_) => (None, Some(&self.by_namespace)),
+            // Those that may be are looked at one by one.
+            Namespaces::Nodes(_) | Namespaces::Proxy(_) => (None, None),
         };
         for (name, members) in one.into_iter().chain(others.into_iter().flatten()) {
             match self.matching.namespace(&pods.namespaces, name) {
@@ -203,10 +206,26 @@ impl<'a> Index<'a> {
                 Requirement::NotIn(key, values) => set.remove(&self.with(key, Some(values))),
                 Requirement::Exists(key) => set.keep(&self.with(key, None)),
                 Requirement::Absent(key) => set.remove(&self.with(key, None)),
+                Requirement::Like(key, like, text) => {
+                    set.keep(&self.fitting(key, |it| like.fits(it, text)));
+                }
+                Requirement::Unlike(key, like, text) => {
+                    set.remove(&self.fitting(key, |it| like.fits(it, text)));
+                }
                 // Whoever calls looks at each.
-                Requirement::Unknown(_) => {}
+                Requirement::Unknown(..) => {}
             }
         }
+    }
+
+    /// Those with the label, of a value that fits.
+    fn fitting(&self, key: &str, fits: impl Fn(&str) -> bool) -> Set {
+        let mut set = Set::none(self.endpoints.len());
+        let of_key = self.by_label.get(key).into_iter().flatten();
+        of_key
+            .filter(|(value, _)| fits(value))
+            .for_each(|(_, it)| set.add(it));
+        set
     }
 
     /// Those with the label, of one of the values.

@@ -7,7 +7,7 @@ use casemate_posture::Truth;
 use crate::{
     Addresses, Assumptions, Bounds, Cluster, Connections, Endpoint, Labels, Protocol, Workload,
     addresses::metadata,
-    policy::{Caller, Peer, Pods},
+    policy::{Caller, Inside, Peer, Pods},
     selector::Namespaces,
 };
 
@@ -47,11 +47,23 @@ impl Matching<'_> {
                 }
             }
             (Peer::Block(_) | Peer::Networks(_), Endpoint::Controller) => self.controller(),
-            (Peer::World(world), Endpoint::Outside(part)) => world.includes(part).into(),
-            (Peer::World(_), Endpoint::Workload(_)) => Truth::No,
-            (Peer::Nodes(_), Endpoint::Outside(part)) if is_never_inside(part) => Truth::No,
-            (Peer::Nodes(why), Endpoint::Outside(_)) => Truth::Unknown(why.clone()),
-            (Peer::Nodes(why), Endpoint::Workload(workload)) => workload
+            (Peer::World(world, _), Endpoint::Outside(part)) => world.includes(part).into(),
+            (Peer::World(_, inside), Endpoint::Workload(workload)) => match inside {
+                Inside::Nobody => Truth::No,
+                Inside::Nodes(_) if self.assumptions.holds_host_network == Some(true) => Truth::No,
+                Inside::Nodes(why) => workload
+                    .is_on_host
+                    .clone()
+                    .and(|| Truth::Unknown(why.clone())),
+                Inside::Pods(why) => Truth::Unknown(why.clone()),
+            },
+            (Peer::Nodes(among, why), Endpoint::Outside(part)) => {
+                match among.intersection(part).is_empty() || is_never_inside(part) {
+                    true => Truth::No,
+                    false => Truth::Unknown(why.clone()),
+                }
+            }
+            (Peer::Nodes(_, why), Endpoint::Workload(workload)) => workload
                 .is_on_host
                 .clone()
                 .and(|| Truth::Unknown(why.clone())),
@@ -62,7 +74,7 @@ impl Matching<'_> {
                 .is_on_host
                 .clone()
                 .and(|| Truth::Unknown("the addresses of nodes are not known".into())),
-            (Peer::World(_) | Peer::Outside(_) | Peer::Nodes(_), Endpoint::Controller) => {
+            (Peer::World(..) | Peer::Outside(_) | Peer::Nodes(..), Endpoint::Controller) => {
                 self.controller()
             }
         }
@@ -109,6 +121,15 @@ impl Matching<'_> {
 
     /// Whether the endpoint is one of the pods.
     pub(crate) fn pods(self, pods: &Pods, endpoint: &Endpoint<'_>) -> Truth {
+        match (&pods.namespaces, endpoint) {
+            (Namespaces::Nodes(why), Endpoint::Workload(workload)) => {
+                let unknown = || Truth::Unknown(why.clone());
+                return workload.is_on_host.clone().and(unknown);
+            }
+            (Namespaces::Proxy(why), Endpoint::Controller) => return Truth::Unknown(why.clone()),
+            (Namespaces::Nodes(_), Endpoint::Controller) => return self.controller(),
+            _ => {}
+        }
         match endpoint {
             Endpoint::Workload(workload) => self
                 .namespace(&pods.namespaces, &workload.namespace)
@@ -120,6 +141,7 @@ impl Matching<'_> {
                     Namespaces::One(_) => Truth::No,
                     Namespaces::Selected(selector) => selector.matches(&none),
                     Namespaces::Unknown(why) => Truth::Unknown(why.clone()),
+                    Namespaces::Nodes(_) | Namespaces::Proxy(_) => Truth::No,
                 };
                 match self.assumptions.declared_only {
                     true => is_any.and(|| pods.selector.matches(&none)),
@@ -138,6 +160,7 @@ impl Matching<'_> {
                 None => Truth::No,
             },
             Namespaces::Unknown(why) => Truth::Unknown(why.clone()),
+            Namespaces::Nodes(_) | Namespaces::Proxy(_) => Truth::No,
         }
     }
 

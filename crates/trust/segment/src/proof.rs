@@ -172,8 +172,15 @@ struct Decision<'a, 'e> {
     steps: Vec<Step<'a>>,
 }
 
-/// A policy that may select the pods, and why that it does, or when, is not known.
-type Asked<'a> = (&'a Policy, Option<Arc<str>>);
+/// A policy that may select the pods.
+#[derive(Clone)]
+struct Asked<'a> {
+    policy: &'a Policy,
+    /// Why it is not known that it does.
+    unselected: Option<Arc<str>>,
+    /// Why it is not known when it is asked.
+    unordered: Option<Arc<str>>,
+}
 
 /// What a rule is about, of the connections that get as far as it.
 struct Hit {
@@ -220,12 +227,14 @@ impl<'a> Decision<'a, '_> {
         let mut next = Connections::default();
         let mut before = None;
         let asked = self.asked(tier);
-        for (policy, unsure) in &asked {
+        for it in &asked {
+            let policy = it.policy;
+            let unsure = it.unselected.as_ref().or(it.unordered.as_ref());
             for rule in policy.rules(self.direction) {
                 if before.replace(rule.action) != Some(rule.action) {
                     self.told = self.reach.clone();
                 }
-                if let Some(hit) = self.hit(policy, rule, unsure.as_ref()) {
+                if let Some(hit) = self.hit(policy, rule, unsure) {
                     self.put(rule, &hit.connections, &mut next);
                     self.step(
                         Some((policy, Some(rule))),
@@ -267,15 +276,16 @@ impl<'a> Decision<'a, '_> {
 
     /// Denies what no rule decided of, where a policy of the tier says so.
     fn close(&mut self, asked: &[Asked<'a>]) {
-        let closing = asked.iter().filter_map(|(policy, unsure)| {
-            let closes = match &policy.directed(self.direction).closes {
+        // Whenever it is asked, a policy closes the tier behind all.
+        let closing = asked.iter().filter_map(|it| {
+            let closes = match &it.policy.directed(self.direction).closes {
                 Truth::No => return None,
                 Truth::Yes => None,
                 Truth::Unknown(why) => Some(why.clone()),
             };
-            Some((*policy, unsure.clone().or(closes)))
+            Some((it.policy, it.unselected.clone().or(closes)))
         });
-        let closing: Vec<Asked<'a>> = closing.collect();
+        let closing: Vec<(&'a Policy, Option<Arc<str>>)> = closing.collect();
         // That surely does tells more than one that may.
         let surely = closing.iter().find(|(_, unsure)| unsure.is_none());
         let Some((first, unsure)) = surely.or_else(|| closing.first()).cloned() else {
@@ -295,20 +305,24 @@ impl<'a> Decision<'a, '_> {
     fn asked(&self, tier: &'a [Policy]) -> Vec<Asked<'a>> {
         let asked = tier.iter().filter_map(|policy| {
             let holds = policy.directed(self.direction).hold.clone();
-            match holds.and(|| self.matching.subject(&policy.subject, self.subject)) {
-                Truth::Yes => Some((policy, None)),
-                Truth::Unknown(why) => Some((policy, Some(why))),
-                Truth::No => None,
-            }
+            let unselected =
+                match holds.and(|| self.matching.subject(&policy.subject, self.subject)) {
+                    Truth::Yes => None,
+                    Truth::Unknown(why) => Some(why),
+                    Truth::No => return None,
+                };
+            Some(Asked {
+                policy,
+                unselected,
+                unordered: None,
+            })
         });
         let mut asked: Vec<Asked<'a>> = asked.collect();
-        let turn = |(it, _): &Asked<'a>| (it.priority.as_ref(), it.does(self.direction));
+        let turn = |it: &Asked<'a>| (it.policy.priority.as_ref(), it.policy.does(self.direction));
         let unordered = unordered(&asked.iter().map(turn).collect::<Vec<_>>());
-        for ((_, unsure), is_unordered) in asked.iter_mut().zip(unordered) {
-            if is_unordered && unsure.is_none() {
-                *unsure =
-                    Some("which of the policies of its priority is asked first is not said".into());
-            }
+        for (it, is_unordered) in asked.iter_mut().zip(unordered) {
+            it.unordered = is_unordered
+                .then(|| "which of the policies of its priority is asked first is not said".into());
         }
         asked
     }

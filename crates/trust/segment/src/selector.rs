@@ -17,8 +17,30 @@ pub(crate) enum Requirement {
     NotIn(String, Vec<String>),
     Exists(String),
     Absent(String),
-    /// One that is not known, and why.
-    Unknown(Arc<str>),
+    /// A value that is like a text.
+    Like(String, Like, String),
+    /// None that is.
+    Unlike(String, Like, String),
+    /// One that is not known, and why; of a label, if it is known of which.
+    Unknown(Option<String>, Arc<str>),
+}
+
+/// In which way a value is like a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Like {
+    Begins,
+    Ends,
+    Contains,
+}
+
+impl Like {
+    pub(crate) fn fits(self, value: &str, text: &str) -> bool {
+        match self {
+            Self::Begins => value.starts_with(text),
+            Self::Ends => value.ends_with(text),
+            Self::Contains => value.contains(text),
+        }
+    }
 }
 
 impl Selector {
@@ -29,12 +51,12 @@ impl Selector {
         let labels = cursor.get("matchLabels");
         // What is unknown of the whole is unknown of its labels.
         if let Some((at, why)) = hole(cursor).or_else(|| hole(&labels)) {
-            all.push(Requirement::unknown(&at, &why, gaps));
+            all.push(Requirement::unknown(&at, None, &why, gaps));
         }
         for (key, value) in labels.entries() {
             all.push(Requirement::is(key, &value, gaps));
         }
-        let expressions = match all.iter().any(|it| matches!(it, Requirement::Unknown(_))) {
+        let expressions = match all.iter().any(|it| matches!(it, Requirement::Unknown(..))) {
             // Of a selector that is not known, they are not either, which was told.
             true if !cursor.get("").is_absent().is_yes() => Vec::new(),
             _ => listed(&cursor.get("matchExpressions")),
@@ -50,7 +72,7 @@ impl Selector {
             .map(|(key, value)| Requirement::is(key, &value, gaps))
             .collect();
         if let Some((at, why)) = hole(cursor) {
-            all.push(Requirement::unknown(&at, &why, gaps));
+            all.push(Requirement::unknown(&at, None, &why, gaps));
         }
         Self(all)
     }
@@ -98,10 +120,13 @@ impl Requirement {
     /// The label that it asks for.
     pub(crate) fn key(&self) -> Option<&str> {
         match self {
-            Self::In(key, _) | Self::NotIn(key, _) | Self::Exists(key) | Self::Absent(key) => {
-                Some(key)
-            }
-            Self::Unknown(_) => None,
+            Self::In(key, _)
+            | Self::NotIn(key, _)
+            | Self::Exists(key)
+            | Self::Absent(key)
+            | Self::Like(key, ..)
+            | Self::Unlike(key, ..) => Some(key),
+            Self::Unknown(key, _) => key.as_deref(),
         }
     }
 
@@ -114,7 +139,9 @@ impl Requirement {
             Self::NotIn(_, values) => Self::NotIn(key, values),
             Self::Exists(_) => Self::Exists(key),
             Self::Absent(_) => Self::Absent(key),
-            unknown @ Self::Unknown(_) => unknown,
+            Self::Like(_, like, text) => Self::Like(key, like, text),
+            Self::Unlike(_, like, text) => Self::Unlike(key, like, text),
+            Self::Unknown(known, why) => Self::Unknown(known.map(|_| key), why),
         }
     }
 
@@ -126,7 +153,9 @@ impl Requirement {
             Self::NotIn(key, values) => Self::In(key, values),
             Self::Exists(key) => Self::Absent(key),
             Self::Absent(key) => Self::Exists(key),
-            unknown @ Self::Unknown(_) => unknown,
+            Self::Like(key, like, text) => Self::Unlike(key, like, text),
+            Self::Unlike(key, like, text) => Self::Like(key, like, text),
+            unknown @ Self::Unknown(..) => unknown,
         }
     }
 
@@ -135,23 +164,22 @@ impl Requirement {
             Fact::Known(text) => Self::In(key.to_owned(), vec![text]),
             Fact::Absent => Self::In(key.to_owned(), vec![String::new()]),
             Fact::Unknown(why) => {
-                Self::unknown(value, &format!("a selector is not known: {why}"), gaps)
+                let why = format!("a selector is not known: {why}");
+                Self::unknown(value, Some(key.to_owned()), &why, gaps)
             }
         }
     }
 
     fn read(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Self {
-        let mut wrong = |message: &str| Self::unknown(cursor, message, gaps);
+        let key = cursor.get("key").text().ok();
+        let mut wrong = |message: &str| Self::unknown(cursor, key.clone(), message, gaps);
         let values = listed(&cursor.get("values"));
         let values: Option<Vec<_>> = values.iter().map(|it| it.text().ok()).collect();
         let Some(values) = values else {
             return wrong("a value of a requirement is not known");
         };
-        let (key, operator) = (
-            cursor.get("key").text().ok(),
-            cursor.get("operator").text().ok(),
-        );
-        let (Some(key), Some(operator)) = (key, operator) else {
+        let operator = cursor.get("operator").text().ok();
+        let (Some(key), Some(operator)) = (key.clone(), operator) else {
             return wrong("a requirement whose key or operator is not known");
         };
         match (&*operator, values.is_empty()) {
@@ -165,11 +193,21 @@ impl Requirement {
         }
     }
 
-    fn unknown(cursor: &Cursor<'_>, message: &str, gaps: &mut Vec<Gap>) -> Self {
-        let gap = Gap::at(cursor, message);
-        let why = gap.message.as_str().into();
-        gaps.push(gap);
-        Self::Unknown(why)
+    fn unknown(
+        cursor: &Cursor<'_>,
+        key: Option<String>,
+        message: &str,
+        gaps: &mut Vec<Gap>,
+    ) -> Self {
+        Self::Unknown(key, Gap::tell(cursor, message, gaps))
+    }
+
+    /// Whether who has no labels at all may be what it asks for.
+    pub(crate) fn may_be_of_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::NotIn(..) | Self::Absent(_) | Self::Unlike(..) | Self::Unknown(..)
+        )
     }
 
     pub(crate) fn holds(&self, labels: &Labels) -> Truth {
@@ -182,7 +220,9 @@ impl Requirement {
                 .is(|it| values.iter().any(|value| value == it)),
             Self::Exists(key) => labels.has(key),
             Self::Absent(key) => !labels.has(key),
-            Self::Unknown(why) => Truth::Unknown(why.clone()),
+            Self::Like(key, like, text) => labels.get(key).is(|it| like.fits(it, text)),
+            Self::Unlike(key, like, text) => !labels.get(key).is(|it| like.fits(it, text)),
+            Self::Unknown(_, why) => Truth::Unknown(why.clone()),
         }
     }
 }
@@ -196,4 +236,8 @@ pub(crate) enum Namespaces {
     Selected(Selector),
     /// Of one that is not known, and why.
     Unknown(Arc<str>),
+    /// Of none: those on the network of nodes, some of which are meant, and why nobody knows which.
+    Nodes(Arc<str>),
+    /// Of none: what serves the Ingresses, if the network plugin does; whether that is so is not known, and why.
+    Proxy(Arc<str>),
 }

@@ -173,6 +173,8 @@ fn cilium_policy() -> impl Strategy<Value = String> {
             1 => select(&NAMESPACES[..]).prop_map(|it| format!("io.kubernetes.pod.namespace: {it}")),
             1 => Just("'k8s:io.cilium.k8s.namespace.labels.team': a".to_owned()),
             1 => Just("io.cilium.k8s.policy.serviceaccount: default".to_owned()),
+            1 => Just("'reserved:ingress': ''".to_owned()),
+            1 => Just("'k8s:io.kubernetes.pod.namespace': '{{ .Release.Namespace }}'".to_owned()),
         ];
         let app = select(&["", "app: x, ", "'any:app': y, "][..]);
         (app, namespace)
@@ -204,6 +206,8 @@ fn cilium_policy() -> impl Strategy<Value = String> {
             1 => Just(String::new()),
             3 => vec(endpoints(), 0..3).prop_map(move |it| format!("{word}Endpoints: [{}], ", it.join(", "))),
             2 => vec(entity.clone(), 1..3).prop_map(move |it| format!("{word}Entities: [{}], ", it.join(", "))),
+            1 => Just(format!("{word}Nodes: [{{}}], ")),
+            1 => Just(format!("{word}Endpoints: [{{matchExpressions: [{{key: io.kubernetes.pod.namespace, operator: NotIn, values: [lab]}}]}}], ")),
             1 => block().prop_map(move |it| format!("{word}CIDR: [{it}], ")),
             1 => (block(), block()).prop_map(move |(it, except)| format!("{word}CIDRSet: [{{cidr: {it}, except: [{except}]}}], ")),
             1 => Just(match word {
@@ -229,21 +233,45 @@ fn cilium_policy() -> impl Strategy<Value = String> {
             "enableDefaultDeny: {egress: true}, ",
         ][..],
     );
+    let about = select(
+        &[
+            "endpointSelector",
+            "endpointSelector",
+            "endpointSelector",
+            "nodeSelector",
+        ][..],
+    );
     let parts = (
         prop::option::of(select(&NAMESPACES[..])),
-        endpoints(),
+        (about, endpoints()),
         close,
         (rules("from", NARROW), rules("to", NARROW)),
         (rules("from", PLAIN), rules("to", PLAIN)),
     );
-    parts.prop_map(|(namespace, subject, close, allow, deny)| {
+    parts.prop_map(|(namespace, (about, subject), close, allow, deny)| {
         let (kind, namespace) = match namespace {
             Some(it) => ("CiliumNetworkPolicy", format!(", namespace: {it}")),
             None => ("CiliumClusterwideNetworkPolicy", String::new()),
         };
         format!(
-            "apiVersion: cilium.io/v2\nkind: {kind}\nmetadata: {{name: c{namespace}}}\nspec: {{endpointSelector: {subject}, {close}ingress: [{}], egress: [{}], ingressDeny: [{}], egressDeny: [{}]}}",
+            "apiVersion: cilium.io/v2\nkind: {kind}\nmetadata: {{name: c{namespace}}}\nspec: {{{about}: {subject}, {close}ingress: [{}], egress: [{}], ingressDeny: [{}], egressDeny: [{}]}}",
             allow.0, allow.1, deny.0, deny.1
+        )
+    })
+}
+
+fn cilium_settings() -> impl Strategy<Value = String> {
+    let data = select(
+        &[
+            "enable-policy: always",
+            "enable-policy: never",
+            "policy-audit-mode: 'true'",
+            "",
+        ][..],
+    );
+    data.prop_map(|it| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: cilium-config}}\ndata: {{{it}}}"
         )
     })
 }
@@ -320,11 +348,82 @@ fn peer_authentication() -> impl Strategy<Value = String> {
     })
 }
 
+fn calico_policy() -> impl Strategy<Value = String> {
+    let expression = || {
+        select(
+            &[
+                "all()",
+                "app == 'x'",
+                "app != 'x' && has(app)",
+                "!has(app) || app starts with 'x'",
+                "projectcalico.org/serviceaccount == 'default'",
+                "role == 'x'",
+            ][..],
+        )
+    };
+    let namespaces = select(
+        &[
+            "",
+            "",
+            "namespaceSelector: all(), ",
+            "namespaceSelector: \"team == 'a'\", ",
+            "namespaceSelector: global(), ",
+        ][..],
+    );
+    let nets = select(&["", "", "nets: [10.0.0.0/8], ", "notNets: [192.0.2.0/24], "][..]);
+    let selector = move |key: &'static str| {
+        prop_oneof![
+            2 => Just(String::new()),
+            1 => expression().prop_map(move |it| format!("{key}: \"{it}\", ")),
+        ]
+    };
+    let entity = move || {
+        let parts = (
+            selector("selector"),
+            namespaces.clone(),
+            selector("notSelector"),
+            nets.clone(),
+        );
+        parts.prop_map(|(a, b, c, d)| format!("{a}{b}{c}{d}"))
+    };
+    let ports = select(&["", "ports: [80]", "ports: ['79:90', web]", "notPorts: [80]"][..]);
+    let rules = move |is_in: bool| {
+        let own = prop_oneof![3 => Just(String::new()), 1 => entity()];
+        let action = select(&["Allow", "Deny", "Pass", "Log"][..]);
+        let rule = (action, entity(), own, ports.clone());
+        let rule = rule.prop_map(move |(action, peer, own, ports)| {
+            let (source, destination) = if is_in { (peer, own) } else { (own, peer) };
+            format!("{{action: {action}, protocol: TCP, source: {{{source}}}, destination: {{{destination}{ports}}}}}")
+        });
+        vec(rule, 0..4).prop_map(|it| it.join(", "))
+    };
+    let parts = (
+        prop::option::of(select(&NAMESPACES[..])),
+        select(&["", "tier: first, ", "tier: missing, "][..]),
+        select(&["", "order: 5, ", "order: 1000, "][..]),
+        expression(),
+        select(&["", "types: [Ingress, Egress], "][..]),
+        rules(true),
+        rules(false),
+    );
+    parts.prop_map(|(namespace, tier, order, subject, types, from, to)| {
+        let (kind, namespace) = match namespace {
+            Some(it) => ("NetworkPolicy", format!(", namespace: {it}")),
+            None => ("GlobalNetworkPolicy", String::new()),
+        };
+        format!(
+            "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {{name: first}}\nspec: {{order: 1, defaultAction: Pass}}\n---\napiVersion: projectcalico.org/v3\nkind: {kind}\nmetadata: {{name: k{namespace}}}\nspec: {{{tier}{order}{types}selector: \"{subject}\", ingress: [{from}], egress: [{to}]}}"
+        )
+    })
+}
+
 fn policies() -> impl Strategy<Value = Vec<String>> {
     let policy = prop_oneof![
         2 => network_policy(),
         2 => cluster_policy(),
         2 => cilium_policy(),
+        1 => cilium_settings(),
+        2 => calico_policy(),
         3 => authorization_policy(),
         1 => peer_authentication(),
     ];

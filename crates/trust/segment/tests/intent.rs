@@ -103,10 +103,12 @@ fn what_is_written_for_a_declaration_makes_it_hold() {
         open.contains(&"undeclared registry => notebooks: All Connections (models/registry[Deployment] => lab/notebook[Deployment], 1)".to_owned()),
         "{open:#?}"
     );
-    let policies = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
-    assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
-    let text = generate::to_yaml(&policies.network);
-    assert_eq!(told(&intent, &format!("{LAB}---\n{text}")), [""; 0]);
+    for target in [Target::NetworkPolicy, Target::Cilium] {
+        let policies = generate::policies(&intent, target).expect("policies");
+        assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
+        let text = generate::to_yaml(&policies.network);
+        assert_eq!(told(&intent, &format!("{LAB}---\n{text}")), [""; 0]);
+    }
 }
 
 #[test]
@@ -307,8 +309,37 @@ fn the_default_of_a_namespace_leaves_its_dns_open() {
     let intent = intent(
         "zones: {metrics: {namespaces: [kube-system], pods: {k8s-app: metrics-server}}, a: {namespaces: [x]}}\nflows: [{from: dns, to: a, ports: 80}]\n",
     );
-    let policies = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
+    for target in [Target::NetworkPolicy, Target::Cilium] {
+        let policies = generate::policies(&intent, target).expect("policies");
+        assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
+    }
+}
+
+#[test]
+fn what_is_written_for_cilium_denies_the_metadata_whatever_others_allow() {
+    let intent = intent(&format!(
+        "{ZONES}  - {{from: registry, to: outside, ports: [TCP 443]}}\n"
+    ));
+    // No block of addresses is about pods, so that the cluster's need not be said.
+    let policies = generate::policies(&intent, Target::Cilium).expect("policies");
     assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
+    let open = "
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: open, namespace: models}
+spec: {endpointSelector: {}, egress: [{toEntities: [all]}]}
+";
+    let reaches = |guards: &[serde_json::Value]| {
+        let text = format!("{LAB}---\n{}---{open}", generate::to_yaml(guards));
+        let analysis = cluster(&text, intent.assumptions());
+        let (from, to) = (
+            analysis.find("registry")[0],
+            analysis.find("cloud-metadata")[0],
+        );
+        analysis.between(from, to).expect("small").most.to_string()
+    };
+    assert_eq!(reaches(&policies.guards), "No Connections");
+    assert_eq!(reaches(&[]), "All Connections");
 }
 
 #[test]
@@ -631,7 +662,9 @@ proptest! {
     #[test]
     fn what_is_written_is_exact_and_nothing_in_it_is_needless(text in declaration()) {
         let intent = intent(&text);
-        let policies = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
-        prop_assert_eq!(generate::prove(&intent, &policies).expect("small"), [], "{}", text);
+        for target in [Target::NetworkPolicy, Target::Cilium] {
+            let policies = generate::policies(&intent, target).expect("policies");
+            prop_assert_eq!(generate::prove(&intent, &policies).expect("small"), [], "{:?}: {}", target, text);
+        }
     }
 }

@@ -32,7 +32,8 @@ pub(super) fn run(global: &Global, arguments: &Generate) -> Result<ExitCode> {
             arguments.zones.display()
         )
     };
-    let mut policies = generate::policies(&intent, target(arguments.target)).with_context(file)?;
+    let target = target(arguments.target);
+    let mut policies = generate::policies(&intent, target).with_context(file)?;
     if arguments.no_guards {
         policies.guards.clear();
     }
@@ -47,11 +48,12 @@ pub(super) fn run(global: &Global, arguments: &Generate) -> Result<ExitCode> {
     let all = [&*policies.network, &*policies.guards].concat();
     let all = generate::to_yaml(&all);
     match &arguments.out {
-        Some(directory) => write(directory, &policies)?,
+        Some(directory) => write(directory, &policies, target)?,
         None => output::print(&all)?,
     }
+    let [each, whole] = target.kinds().map(plural);
     let kinds = format!(
-        "{} NetworkPolicies and {} ClusterNetworkPolicies",
+        "{} {each} and {} {whole}",
         policies.network.len(),
         policies.guards.len()
     );
@@ -77,16 +79,32 @@ pub(super) fn run(global: &Global, arguments: &Generate) -> Result<ExitCode> {
 fn target(named: Target) -> generate::Target {
     match named {
         Target::NetworkPolicy => generate::Target::NetworkPolicy,
+        Target::Cilium => generate::Target::Cilium,
     }
 }
 
-fn write(directory: &Path, policies: &Policies) -> Result<()> {
+/// `NetworkPolicies`, of `NetworkPolicy`.
+fn plural(kind: &str) -> String {
+    format!("{}ies", kind.trim_end_matches('y'))
+}
+
+/// `network-policies.yaml`, of `NetworkPolicy`.
+fn file_of(kind: &str) -> String {
+    let mut name = String::new();
+    for letter in plural(kind).chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name + ".yaml"
+}
+
+fn write(directory: &Path, policies: &Policies, target: generate::Target) -> Result<()> {
     std::fs::create_dir_all(directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
-    for (name, objects) in [
-        ("network-policies.yaml", &policies.network),
-        ("cluster-network-policies.yaml", &policies.guards),
-    ] {
+    let names = target.kinds().map(file_of);
+    for (name, objects) in names.iter().zip([&policies.network, &policies.guards]) {
         if objects.is_empty() {
             continue;
         }
@@ -113,7 +131,7 @@ fn told(intent: &Intent, flaws: &[Flaw]) -> String {
             ),
             Flaw::Unguarded(it) => write!(
                 text,
-                "\n  {} => {}: {} pass without NetworkPolicies",
+                "\n  {} => {}: {} pass without the policies of namespaces",
                 zone(it.from),
                 zone(it.to),
                 it.connections

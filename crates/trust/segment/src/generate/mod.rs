@@ -2,10 +2,12 @@
 //!
 //! ```text
 //!   Intent ──network──► NetworkPolicies  ┐
-//!          ──guards───► guard rails      ┴──► prove: the engine judges what was written, upon pods that
+//!          ──guards───► guard rails      ┤
+//!          ──cilium───► both, of Cilium  ┴──► prove: the engine judges what was written, upon pods that
 //!                                             stand for the zones; and again without each peer of each rule
 //! ```
 
+mod cilium;
 mod guards;
 mod network;
 mod prove;
@@ -23,14 +25,26 @@ pub enum Target {
     /// Whatever network plugin knows NetworkPolicies; guard rails are ClusterNetworkPolicies.
     #[default]
     NetworkPolicy,
+    /// Cilium: its own policies, which mean addresses by themselves, and deny for the whole cluster.
+    Cilium,
+}
+
+impl Target {
+    /// The kinds of what is written for it: the policies, and the guard rails.
+    pub fn kinds(self) -> [&'static str; 2] {
+        match self {
+            Self::NetworkPolicy => ["NetworkPolicy", "ClusterNetworkPolicy"],
+            Self::Cilium => ["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"],
+        }
+    }
 }
 
 /// Policies that were written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policies {
-    /// NetworkPolicies: what is declared passes, and nothing else.
+    /// What is declared passes, and nothing else.
     pub network: Vec<Value>,
-    /// ClusterNetworkPolicies, which hold whatever NetworkPolicies somebody adds or deletes.
+    /// Policies for the whole cluster, which hold whatever of the others somebody adds or deletes.
     pub guards: Vec<Value>,
 }
 
@@ -52,7 +66,9 @@ pub fn policies(intent: &Intent, target: Target) -> Result<Policies, GenerateErr
     let is_outside = |at: usize| intent.zones[at].members == Members::Outside;
     let mut flows = intent.flows.iter();
     let outer = flows.find(|it| is_outside(it.from) || is_outside(it.to));
-    if let Some(flow) = outer.filter(|_| intent.cluster.is_empty()) {
+    // To Cilium no block of addresses means pods or nodes.
+    let is_asked = intent.cluster.is_empty() && target != Target::Cilium;
+    if let Some(flow) = outer.filter(|_| is_asked) {
         return Err(GenerateError {
             line: flow.line,
             message: "say under `cluster` which addresses pods, Services and nodes have: some network plugins hold blocks of addresses against pods as well".to_owned(),
@@ -63,6 +79,18 @@ pub fn policies(intent: &Intent, target: Target) -> Result<Policies, GenerateErr
             network: network::policies(intent)?,
             guards: guards::policies(intent),
         }),
+        Target::Cilium => Ok(Policies {
+            network: cilium::policies(intent)?,
+            guards: cilium::guards(intent),
+        }),
+    }
+}
+
+/// Why a flow from the controller cannot be written.
+fn controller_is_not_said(line: u64) -> GenerateError {
+    GenerateError {
+        line,
+        message: "where the ingress controller runs is not said: declare its pods as a zone, and let the flow be from that".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{GenerateError, MANAGED, PREFIX};
+use super::{GenerateError, MANAGED, PREFIX, controller_is_not_said};
 use crate::{
     Addresses, Connections, Direction, Protocol,
     cluster::NAME_LABEL,
@@ -85,9 +85,9 @@ fn rules(intent: &Intent, zone: usize, direction: Direction) -> Result<Vec<Value
         if declared.is_empty() {
             continue;
         }
-        let peers = peers(intent, other).ok_or_else(|| GenerateError {
-            line: intent.line_of(from, to).unwrap_or(intent.zones[zone].line),
-            message: "where the ingress controller runs is not said: declare its pods as a zone, and let the flow be from that".to_owned(),
+        let peers = peers(intent, other).ok_or_else(|| {
+            let line = intent.line_of(from, to);
+            controller_is_not_said(line.unwrap_or(intent.zones[zone].line))
         })?;
         if peers.is_empty() {
             // A rule without peers would be about everybody.
@@ -123,7 +123,10 @@ fn peers(intent: &Intent, zone: usize) -> Option<Vec<Value>> {
             let blocks = addresses.blocks().into_iter();
             Some(blocks.map(|it| json!({"ipBlock": {"cidr": it}})).collect())
         }
-        Members::Outside => Some(outside(intent)),
+        Members::Outside => {
+            let blocks = outside(intent).into_iter();
+            Some(blocks.map(|it| json!({"ipBlock": it})).collect())
+        }
         Members::Controller => None,
     }
 }
@@ -146,8 +149,9 @@ pub(super) fn called(namespaces: &[String]) -> Value {
     }
 }
 
-/// All addresses but those of other zones and of the cluster; of IPv6 where the declaration has some.
-fn outside(intent: &Intent) -> Vec<Value> {
+/// All addresses but those of other zones and of the cluster, as blocks with what is excepted from them; of IPv6 where
+/// the declaration has some.
+pub(super) fn outside(intent: &Intent) -> Vec<Value> {
     let others = intent.zones.iter().filter_map(|it| match &it.members {
         Members::Addresses(addresses) => Some(addresses),
         Members::Pods { .. } | Members::Outside | Members::Controller => None,
@@ -156,8 +160,8 @@ fn outside(intent: &Intent) -> Vec<Value> {
     let of_family = |(whole, cidr): (Addresses, &str)| {
         let except = whole.intersection(&others).blocks();
         match except.is_empty() {
-            true => json!({"ipBlock": {"cidr": cidr}}),
-            false => json!({"ipBlock": {"cidr": cidr, "except": except}}),
+            true => json!({"cidr": cidr}),
+            false => json!({"cidr": cidr, "except": except}),
         }
     };
     let mut families = vec![(Addresses::all_v4(), "0.0.0.0/0")];

@@ -48,12 +48,19 @@ const KINDS: &[Kind] = &[
 ];
 
 pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
-    let objects = KINDS
-        .iter()
-        .flat_map(|kind| world.of_kind(kind.name).map(move |it| (kind, it)));
+    let objects = KINDS.iter().flat_map(|kind| {
+        let all = world.of_kind(kind.name).filter(|it| is_ours(it));
+        all.map(move |it| (kind, it))
+    });
     objects
         .flat_map(|(kind, object)| kind.policies(object, gaps))
         .collect()
+}
+
+/// Antrea has a kind of one of those names.
+fn is_ours(object: &Resource) -> bool {
+    let version = object.at("apiVersion").text().ok();
+    version.is_none_or(|it| it.starts_with("policy.networking.k8s.io/"))
 }
 
 impl Kind {

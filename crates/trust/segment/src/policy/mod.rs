@@ -3,12 +3,15 @@
 //! To add a kind, copy `network.rs`: it reads the objects of one kind into [`Policy`]s.
 
 mod authorization;
+mod calico;
 mod caller;
 mod cilium;
 mod cluster_wide;
 mod network;
 pub(crate) mod peer_authentication;
+mod services;
 mod tier;
+mod unread;
 
 use std::sync::Arc;
 
@@ -19,7 +22,7 @@ pub(crate) use self::tier::{Order, Priority, unordered};
 pub use self::tier::{Plane, Tier};
 
 use crate::{
-    Addresses, Bounds, Connections, Gap, Protocol,
+    Addresses, Assumptions, Bounds, Connections, Gap, Protocol,
     cluster::Workload,
     mesh::{Mesh, Wire},
     selector::{Namespaces, Selector},
@@ -105,18 +108,28 @@ pub(crate) enum Peer {
     Block(Addresses),
     /// Addresses, of pods as well.
     Networks(Addresses),
-    /// Addresses outside of the cluster: nobody in it has one of them.
-    World(Addresses),
+    /// Addresses outside of the cluster, and who inside may be meant with them.
+    World(Addresses, Inside),
     /// Somebody outside of the cluster; nobody knows at which addresses, and why.
     Outside(Arc<str>),
-    /// Nodes, and who is on their network; nobody knows at which addresses, and why.
-    Nodes(Arc<str>),
+    /// Nodes, and who is on their network; nobody knows at which of some addresses, and why.
+    Nodes(Addresses, Arc<str>),
     /// What serves the Ingresses, if the network plugin does; whether that is so is not known, and why.
     Proxy(Arc<str>),
     /// Who says that he is somebody, or not.
     Caller(Caller),
     /// Somebody, and why nobody knows whom.
     Unknown(Arc<str>),
+}
+
+/// Who in a cluster may be meant by addresses that are said to be outside of it.
+#[derive(Clone, Debug)]
+pub(crate) enum Inside {
+    Nobody,
+    /// Nodes, and who is on their network; whether that is so is not known, and why.
+    Nodes(Arc<str>),
+    /// Pods and nodes; whether that is so is not known, and why.
+    Pods(Arc<str>),
 }
 
 /// Which connections a rule is about.
@@ -167,6 +180,12 @@ impl Ports {
             numbered: self.numbered.intersection(&other.numbered),
             ..self.clone()
         }
+    }
+
+    /// Says that nobody knows what its names mean, and why.
+    fn forget_names(&mut self, why: Arc<str>) {
+        self.named.clear();
+        self.unknown = Some(why);
     }
 
     fn add(&mut self, connections: &Connections) {
@@ -286,10 +305,10 @@ impl Policy {
             Peer::Anyone
             | Peer::Block(_)
             | Peer::Networks(_)
-            | Peer::World(_)
+            | Peer::World(..)
             | Peer::Caller(_)
             | Peer::Outside(_)
-            | Peer::Nodes(_)
+            | Peer::Nodes(..)
             | Peer::Proxy(_)
             | Peer::Unknown(_) => None,
         });
@@ -302,15 +321,15 @@ impl Policy {
         self.each_rule()
             .flat_map(|rule| &rule.peers)
             .filter_map(|peer| match peer {
-                Peer::World(addresses) if *addresses == Addresses::all() => None,
-                Peer::Block(addresses) | Peer::Networks(addresses) | Peer::World(addresses) => {
+                Peer::World(addresses, _) if *addresses == Addresses::all() => None,
+                Peer::Block(addresses) | Peer::Networks(addresses) | Peer::World(addresses, _) => {
                     Some(addresses)
                 }
                 Peer::Anyone
                 | Peer::Pods(_)
                 | Peer::Caller(_)
                 | Peer::Outside(_)
-                | Peer::Nodes(_)
+                | Peer::Nodes(..)
                 | Peer::Proxy(_)
                 | Peer::Unknown(_) => None,
             })
@@ -324,12 +343,20 @@ impl Policy {
 
 /// Every policy of the files, in the order in which they are asked. What is not understood is added to
 /// `gaps`.
-pub(crate) fn read(world: &World, mesh: &Mesh, gaps: &mut Vec<Gap>) -> Vec<Policy> {
+pub(crate) fn read(
+    world: &World,
+    assumptions: &Assumptions,
+    mesh: &Mesh,
+    gaps: &mut Vec<Gap>,
+) -> Vec<Policy> {
     let mut policies = network::read(world, gaps);
     policies.extend(cluster_wide::read(world, gaps));
+    cilium::take_over(world, assumptions, &mut policies, gaps);
     policies.extend(cilium::read(world, gaps));
+    policies.extend(calico::read(world, gaps));
     policies.extend(mesh.authentications.iter().map(|it| it.policy()));
     policies.extend(authorization::read(world, mesh, gaps));
+    unread::tell(world, gaps);
     policies.sort_by(|a, b| (&a.tier, &a.priority, &a.name).cmp(&(&b.tier, &b.priority, &b.name)));
     policies
 }

@@ -51,7 +51,9 @@ impl PeerAuthentication {
         let of_namespace = match &self.subject.namespaces {
             Namespaces::One(name) => Truth::from(*name == workload.namespace),
             Namespaces::Selected(_) => Truth::Yes,
-            Namespaces::Unknown(why) => Truth::Unknown(why.clone()),
+            Namespaces::Unknown(why) | Namespaces::Nodes(why) | Namespaces::Proxy(why) => {
+                Truth::Unknown(why.clone())
+            }
         };
         of_namespace.and(|| self.subject.selector.matches(&workload.labels))
     }

@@ -38,28 +38,40 @@ impl Tier {
 
     /// AdminNetworkPolicy, and ClusterNetworkPolicy of the tier `Admin`.
     pub(crate) fn admin() -> Self {
-        Self::new(Plane::Network, Order::of(1_000), "admin")
+        Self::new(Plane::Network, Order::of(1_000), "kube-admin")
     }
 
     /// NetworkPolicy: what one of them allows is allowed, and nothing else to whom they select.
     pub(crate) fn network() -> Self {
-        Self::new(Plane::Network, Order::of(1_000_000), "network")
+        Self::new(Plane::Network, Order::of(1_000_000), "default")
     }
 
     /// BaselineAdminNetworkPolicy, and ClusterNetworkPolicy of the tier `Baseline`.
     pub(crate) fn baseline() -> Self {
-        Self::new(Plane::Network, Order::of(10_000_000), "baseline")
+        Self::new(Plane::Network, Order::of(10_000_000), "kube-baseline")
     }
 }
 
-/// Numbers that say what is first. Those of the tiers of Kubernetes are the ones that Calico gives them, between which
-/// it has others.
+/// Numbers that say what is first. Those of the tiers of Kubernetes are the ones that Calico gives them, as are their
+/// names, between which it has others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order(f64);
 
 impl Order {
+    /// Before all others.
+    pub(crate) const FIRST: Self = Self(f64::NEG_INFINITY);
+    /// Behind all others.
+    pub(crate) const LAST: Self = Self(f64::INFINITY);
+
     pub(crate) fn of(number: impl Into<i32>) -> Self {
         Self(f64::from(number.into()))
+    }
+
+    /// The one that is written so.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let number: f64 = text.parse().ok()?;
+        // There is one zero, whatever its sign.
+        number.is_finite().then_some(Self(number + 0.0))
     }
 }
 

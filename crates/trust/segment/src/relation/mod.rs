@@ -187,9 +187,16 @@ struct Deciders<'a> {
     rows: HashMap<Decider, Rc<[Id]>>,
 }
 
-/// What a row depends on: the direction, the policies of each tier and whether each is sure, the names of the ports, and
-/// whether nothing may hold the class.
-type Decider = (Direction, Vec<(usize, bool)>, usize, bool);
+/// What a row depends on: the direction, the policies of each tier and what is sure of each, the names of the ports,
+/// and whether nothing may hold the class.
+type Decider = (Direction, Vec<(usize, Sure)>, usize, bool);
+
+/// What is sure of a policy that may select a class.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Sure {
+    is_selected: bool,
+    is_ordered: bool,
+}
 
 /// What may be allowed and what may be denied between a class and each of its peers, in one plane.
 struct Decided {
@@ -203,12 +210,12 @@ struct Decided {
     narrowed: Vec<Id>,
 }
 
-/// One class with the policies of a tier that may select it, in their order, and whether each surely does.
+/// One class with the policies of a tier that may select it, in their order, and what is sure of each.
 struct Asked<'p> {
     class: usize,
     direction: Direction,
     plane: Plane,
-    policies: Vec<(&'p Held, bool)>,
+    policies: Vec<(&'p Held, Sure)>,
 }
 
 impl<'a> Deciders<'a> {
@@ -235,7 +242,7 @@ impl<'a> Deciders<'a> {
             .filter(|it| !it.policies.is_empty())
             .collect();
         let policies = asked.iter().flat_map(|it| &it.policies);
-        let policies = policies.map(|(it, is_sure)| (std::ptr::from_ref(*it).addr(), *is_sure));
+        let policies = policies.map(|(it, sure)| (std::ptr::from_ref(*it).addr(), *sure));
         let member = self.members[class];
         // Only where it is the destination its own ports count.
         let alike = match direction {
@@ -305,8 +312,11 @@ impl<'a> Deciders<'a> {
         let turn = |it: &&'a Held| (it.priority.as_ref(), it.side(direction).does);
         let unordered = unordered(&own.iter().map(turn).collect::<Vec<_>>());
         let surely = |(it, unordered): (&'a Held, bool)| {
-            let is_sure = !unordered && it.side(direction).subject.least.has(class);
-            (it, is_sure)
+            let sure = Sure {
+                is_selected: it.side(direction).subject.least.has(class),
+                is_ordered: !unordered,
+            };
+            (it, sure)
         };
         Asked {
             class,
@@ -342,16 +352,18 @@ impl<'a> Deciders<'a> {
 
     /// Asks the rules of a tier one after the other, and closes it where one of its policies does.
     fn tier(&mut self, decided: &mut Decided, asked: &Asked<'a>) {
-        for (policy, is_sure) in &asked.policies {
+        for (policy, sure) in &asked.policies {
+            let is_sure = sure.is_selected && sure.is_ordered;
             for rule in &policy.side(asked.direction).rules {
-                self.each_peer(asked, rule, *is_sure, |table, peer, ports| {
+                self.each_peer(asked, rule, is_sure, |table, peer, ports| {
                     decided.put(table, peer, rule, ports);
                 });
             }
         }
-        let closing = |(it, is_sure): &(&Held, bool)| {
+        // Whenever it is asked, a policy closes the tier behind all.
+        let closing = |(it, sure): &(&Held, Sure)| {
             let closes = it.side(asked.direction).closes.clone();
-            (closes != Truth::No).then_some(closes.is_yes() && *is_sure)
+            (closes != Truth::No).then_some(closes.is_yes() && sure.is_selected)
         };
         let closing: Vec<bool> = asked.policies.iter().filter_map(closing).collect();
         for peer in 0..self.members.len() {

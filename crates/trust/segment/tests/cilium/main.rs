@@ -1,19 +1,24 @@
 //! What policies of Cilium mean, said as manifests and what passes under them.
 
 mod oracle;
+mod unsure;
 
 use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
 use casemate_posture::{PostureSurvey, check::Persona};
 use casemate_segment::{Analysis, Assumptions, Bounds, Connections};
 
 fn cluster(manifests: &str) -> Analysis {
+    cluster_with(manifests, Assumptions::default())
+}
+
+fn cluster_with(manifests: &str, assumptions: Assumptions) -> Analysis {
     let name = PathText::from("all.yaml");
     let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
     let survey = PostureSurvey::new(Persona::Auditor);
     let reading = survey.read(&subject, &MemorySource(manifests.as_bytes().to_vec()));
     Analysis::of(
         &PostureSurvey::world(reading.into_iter().collect()),
-        Assumptions::default(),
+        assumptions,
     )
 }
 
@@ -144,14 +149,13 @@ fn endpoints_are_of_the_namespace_of_the_policy_unless_they_name_one() {
             ALL
         );
     }
-    assert_eq!(
-        from("{matchLabels: {io.cilium.k8s.namespace.labels.team: science}}"),
-        ALL
-    );
-    assert_eq!(
-        from("{matchLabels: {io.cilium.k8s.namespace.labels.team: other}}"),
-        NONE
-    );
+    let of_team = |team: &str| {
+        from(&format!(
+            "{{matchLabels: {{io.cilium.k8s.namespace.labels.team: {team}, io.kubernetes.pod.namespace: lab}}}}"
+        ))
+    };
+    assert_eq!(of_team("science"), ALL);
+    assert_eq!(of_team("other"), NONE);
     let exists = "{matchExpressions: [{key: io.kubernetes.pod.namespace, operator: Exists}]}";
     assert_eq!(from(exists), ALL);
     assert_eq!(

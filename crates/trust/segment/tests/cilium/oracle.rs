@@ -131,22 +131,33 @@ fn policy() -> impl Strategy<Value = Policy> {
         rules(false),
         (closes(), closes()),
     );
-    parts.prop_map(|(namespace, mut subject, allowed, denied, (a, b))| {
-        if namespace.is_some() {
-            // A policy selects in its own namespace.
-            subject.namespace = None;
-        }
-        // Without rules, what is said of closing is up to the version.
-        let said =
-            |at: usize, it: Option<bool>| it.filter(|_| allowed[at].len() + denied[at].len() > 0);
-        Policy {
-            closes: [said(0, a), said(1, b)],
-            namespace,
-            subject,
-            allowed,
-            denied,
-        }
-    })
+    parts.prop_map(
+        |(namespace, mut subject, mut allowed, mut denied, (a, b))| {
+            if namespace.is_some() {
+                // A policy selects in its own namespace.
+                subject.namespace = None;
+                // Whether labels of namespaces alone mean others than its own is up to the version.
+                let lists = allowed.iter_mut().chain(&mut denied).flatten();
+                for peers in lists.map(|it| &mut it.peers) {
+                    if let Peers::Endpoints(all) = peers {
+                        let alone = all.iter_mut().filter(|it| it.namespace.is_none());
+                        alone.for_each(|it| it.team = None);
+                    }
+                }
+            }
+            // Without rules, what is said of closing is up to the version.
+            let said = |at: usize, it: Option<bool>| {
+                it.filter(|_| allowed[at].len() + denied[at].len() > 0)
+            };
+            Policy {
+                closes: [said(0, a), said(1, b)],
+                namespace,
+                subject,
+                allowed,
+                denied,
+            }
+        },
+    )
 }
 
 fn network() -> impl Strategy<Value = Network> {

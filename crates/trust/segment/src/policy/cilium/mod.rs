@@ -5,14 +5,20 @@
 //! asked in an order, each is read as up to four: its denials, what it allows, what it allows of some requests,
 //! and what it may allow.
 
+mod beside;
 mod endpoints;
+mod labels;
 mod peers;
 mod ports;
+mod refusal;
 mod services;
+mod settings;
 
 use std::sync::Arc;
 
 use casemate_posture::{Cursor, Fact, Origin, Resource, Truth, World};
+
+pub(super) use self::beside::take_over;
 
 use self::peers::Who;
 use super::{Action, Direction, Order, Peer, Pods, Policy, Ports, Priority, Rule, Rules, Tier};
@@ -23,9 +29,33 @@ use crate::{
     selector::{Namespaces, Selector},
 };
 
+/// Kinds that say that a cluster has Cilium.
+const KINDS: &[&str] = &[
+    "CiliumNetworkPolicy",
+    "CiliumClusterwideNetworkPolicy",
+    "CiliumCIDRGroup",
+    "CiliumLocalRedirectPolicy",
+    "CiliumEgressGatewayPolicy",
+    "CiliumEndpoint",
+    "CiliumIdentity",
+    "CiliumNode",
+    "CiliumNodeConfig",
+    "CiliumLoadBalancerIPPool",
+];
+
+/// The objects of a kind, of the group of Cilium.
+fn objects<'w>(world: &'w World, kind: &str) -> impl Iterator<Item = &'w Resource> + use<'w> {
+    world.of_kind(kind).filter(|object| {
+        let version = object.at("apiVersion").text().ok();
+        version.is_none_or(|it| it.starts_with("cilium.io/"))
+    })
+}
+
 pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
     let mut policies = Vec::new();
-    for object in world.of_kind("CiliumNetworkPolicy") {
+    let off = settings::off(world, gaps);
+    policies.extend(settings::always(world, gaps).map(|(origin, why)| closing(origin, why)));
+    for object in objects(world, "CiliumNetworkPolicy") {
         let namespace = match namespace_of(object, gaps) {
             Fact::Unknown(why) => Namespaces::Unknown(why),
             Fact::Known(name) => Namespaces::One(name.into()),
@@ -35,26 +65,57 @@ pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
             world,
             kind: "CiliumNetworkPolicy",
             namespace: Some(namespace),
+            off: off.clone(),
+            is_about_starting: false,
         };
         policies.extend(scope.policies(object, gaps));
     }
-    for object in world.of_kind("CiliumClusterwideNetworkPolicy") {
+    for object in objects(world, "CiliumClusterwideNetworkPolicy") {
         let scope = Scope {
             world,
             kind: "CiliumClusterwideNetworkPolicy",
             namespace: None,
+            off: off.clone(),
+            is_about_starting: false,
         };
         policies.extend(scope.policies(object, gaps));
     }
     policies
 }
 
+/// That pods without a policy may be closed, and why.
+fn closing(origin: Origin, why: Arc<str>) -> Policy {
+    let rules = Rules {
+        hold: Truth::Unknown(why),
+        closes: Truth::Yes,
+        all: Vec::new(),
+    };
+    Policy {
+        kind: "ConfigMap",
+        name: "cilium-config".to_owned(),
+        tier: Tier::network(),
+        priority: Some(Turn::Allowed.priority()),
+        origin,
+        subject: vec![Pods {
+            namespaces: Namespaces::Selected(Selector::default()),
+            selector: Selector::default(),
+        }],
+        ingress: rules.clone(),
+        egress: rules,
+    }
+}
+
 /// Where a policy holds.
+#[derive(Clone)]
 struct Scope<'w> {
     world: &'w World,
     kind: &'static str,
     /// Its namespace, if it has one.
     namespace: Option<Namespaces>,
+    /// Why it may hold nothing.
+    off: Option<Arc<str>>,
+    /// Whether what is read of it asks for pods that have no labels yet.
+    is_about_starting: bool,
 }
 
 /// When a rule is asked.
@@ -123,7 +184,16 @@ impl Scope<'_> {
             specs.insert(0, spec);
         }
         let origin = &object.body.origin;
-        let of = |spec: &Cursor<'_>| self.turns(spec, &name, origin, gaps);
+        let refused = refusal::of(self.kind, &specs, gaps);
+        let of = |spec: &Cursor<'_>| {
+            let endpoints = spec.get("endpointSelector");
+            let scope = Scope {
+                off: self.off.clone().or_else(|| refused.clone()),
+                is_about_starting: endpoints::is_about_starting(&endpoints),
+                ..self.clone()
+            };
+            scope.turns(spec, &name, origin, gaps)
+        };
         specs.iter().flat_map(of).collect()
     }
 
@@ -134,9 +204,7 @@ impl Scope<'_> {
         origin: &Origin,
         gaps: &mut Vec<Gap>,
     ) -> Vec<Policy> {
-        let Some(subject) = self.subject(spec, gaps) else {
-            return Vec::new();
-        };
+        let subject = self.subject(spec, gaps);
         let ingress = self.side(spec, Direction::Ingress, gaps);
         let egress = self.side(spec, Direction::Egress, gaps);
         let policy = |turn: Turn| Policy {
@@ -154,22 +222,24 @@ impl Scope<'_> {
         said.map(|(_, policy)| policy).collect()
     }
 
-    /// Whom it is about; nobody that is known here, where it is about nodes.
-    fn subject(&self, spec: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Vec<Pods>> {
+    /// Whom it is about.
+    fn subject(&self, spec: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Pods> {
         let (endpoints, nodes) = (spec.get("endpointSelector"), spec.get("nodeSelector"));
         match (is_there(&endpoints), is_there(&nodes)) {
-            (true, false) => Some(endpoints::subject(self, &endpoints, gaps)),
+            (true, false) => endpoints::subject(self, &endpoints, gaps),
             (false, true) => {
-                let why = "it is about nodes, and what they and pods on their network take and send is not known here";
-                Gap::tell(&nodes, why, gaps);
-                None
+                let why = "it is about nodes, and which of them, with the pods on their network, is not known here";
+                vec![Pods {
+                    namespaces: Namespaces::Nodes(Gap::tell(&nodes, why, gaps)),
+                    selector: Selector::default(),
+                }]
             }
             _ => {
                 let why = "whom it is about is said in no way, or in several";
-                Some(vec![Pods {
+                vec![Pods {
                     namespaces: Namespaces::Unknown(Gap::tell(spec, why, gaps)),
                     selector: Selector::default(),
-                }])
+                }]
             }
         }
     }
@@ -202,6 +272,9 @@ impl Scope<'_> {
             closes = Truth::Unknown(Gap::tell(&default, why, gaps));
             hold = Truth::Yes;
         }
+        if let Some(why) = &self.off {
+            hold = hold.and(|| Truth::Unknown(why.clone()));
+        }
         Side {
             hold,
             closes,
@@ -219,16 +292,18 @@ impl Scope<'_> {
     ) -> Vec<(Turn, Rule)> {
         let who = peers::all(self, item, direction, gaps);
         let lists = ports::all(item, direction, gaps);
-        let doubt = doubt(item, gaps);
+        let doubt = doubt(item, direction, gaps);
         let peers = match (who, &doubt, action) {
             (_, Some(why), Action::Deny) => vec![Peer::Unknown(why.clone())],
             (Who::These(peers), _, _) => peers,
+            (Who::Anyone, Some(why), _) => vec![Peer::Unknown(why.clone())],
             // One that says neither whom nor what is about nothing.
             (Who::Anyone, _, _) if lists.is_empty() => Vec::new(),
             (Who::Anyone, _, _) => vec![Peer::Anyone],
         };
         let rule = |name: String, ports: ports::Listed| {
-            let turn = match (action, &doubt, &ports.only) {
+            let doubt = doubt.as_ref().or(ports.doubt.as_ref());
+            let turn = match (action, doubt, &ports.only) {
                 (Action::Deny, _, _) => Turn::Denied,
                 (_, Some(_), _) => Turn::Doubtful,
                 (_, None, Some(_)) => Turn::Narrowed,
@@ -237,7 +312,8 @@ impl Scope<'_> {
             let rule = Rule {
                 name,
                 action: (turn != Turn::Doubtful).then_some(action),
-                only: ports.only,
+                // Denials have no requests: with some, they are refused.
+                only: ports.only.filter(|_| action == Action::Allow),
                 origin: item.origin().clone(),
                 peers: peers.clone(),
                 ports: ports.ports,
@@ -273,7 +349,7 @@ impl Scope<'_> {
 }
 
 /// Why a rule may do less than it says.
-fn doubt(item: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Arc<str>> {
+fn doubt(item: &Cursor<'_>, direction: Direction, gaps: &mut Vec<Gap>) -> Option<Arc<str>> {
     let mode = item.at("authentication.mode");
     if is_there(&mode) && mode.equals("disabled") != Truth::Yes {
         let why = "whether both authenticate each other is not known";
@@ -281,9 +357,9 @@ fn doubt(item: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Arc<str>> {
     }
     let mut entries = item.entries().into_iter();
     let strange = entries.find(|(key, at)| {
-        let name = key.strip_prefix("from").or_else(|| key.strip_prefix("to"));
-        let is_known = name.is_some_and(|it| peers::is_known(it) || it == "Ports")
-            || matches!(*key, "icmps" | "authentication");
+        let name = key.strip_prefix(peers::word(direction));
+        let is_known = name.is_some_and(|it| peers::is_known(it, direction))
+            || matches!(*key, "toPorts" | "icmps" | "authentication");
         is_there(at) && !is_known
     });
     strange.map(|(key, at)| {

@@ -7,7 +7,7 @@ use crate::{
     Addresses, Gap, Labels,
     cluster::NAME_LABEL,
     listed::{is_there, listed},
-    policy::{Direction, Peer, Pods},
+    policy::{Direction, Inside, Peer, Pods},
     selector::{Namespaces, Requirement, Selector},
 };
 
@@ -35,9 +35,93 @@ const WAYS: &[(&str, bool, Read)] = &[
 ];
 
 /// Whether a key of a rule is read here, without `from` or `to` before it.
-pub(super) fn is_known(name: &str) -> bool {
-    name == "Requires" || WAYS.iter().any(|(it, ..)| *it == name)
+pub(super) fn is_known(name: &str, direction: Direction) -> bool {
+    let is_outgoing = direction == Direction::Egress;
+    match name {
+        "Requires" => true,
+        "Services" | "FQDNs" => is_outgoing,
+        _ => WAYS.iter().any(|(it, ..)| *it == name),
+    }
 }
+
+/// Why the agent refuses whom a rule is about.
+pub(super) fn refusal(item: &Cursor<'_>, direction: Direction) -> Option<&'static str> {
+    let all = |name: &str| listed(&item.get(&format!("{}{name}", word(direction))));
+    let said = WAYS.iter().filter(|(name, ..)| !all(name).is_empty());
+    let is_entity = |it: &Cursor<'_>| it.text().ok().is_none_or(|it| ENTITIES.contains(&&*it));
+    let is_wrong = |it: &Cursor<'_>| matches!(it.fact, Fact::Known(_)) && addresses(it).is_err();
+    let is_block = |it: &Cursor<'_>| {
+        it.text()
+            .ok()
+            .is_none_or(|it| Addresses::of_block(&it).is_some())
+    };
+    let is_wrong_set = |it: &Cursor<'_>| {
+        let mut blocks = listed(&it.get("except"));
+        blocks.push(it.get("cidr"));
+        !is_there(&it.get("cidrGroupRef")) && !blocks.iter().all(is_block)
+    };
+    let endpoints = [all("Endpoints"), all("Requires")].concat();
+    let checks = [
+        (said.count() > 1, "whom it is about is said in several ways"),
+        (
+            !all("Entities").iter().all(is_entity),
+            "an entity that it does not know",
+        ),
+        (
+            !all("Nodes").is_empty(),
+            "nodes, unless it is set to know their labels",
+        ),
+        (
+            all("CIDR").iter().any(is_wrong),
+            "what is no block of addresses",
+        ),
+        (
+            all("CIDRSet").iter().any(is_wrong_set),
+            "what is no block of addresses",
+        ),
+        (
+            endpoints.iter().any(is_wrong_selector),
+            "what is no selector",
+        ),
+        (
+            !all("Services").is_empty() && is_there(&item.get("toPorts")),
+            "Services with ports, in some versions",
+        ),
+    ];
+    checks.into_iter().find(|(is, _)| *is).map(|(_, why)| why)
+}
+
+/// Whether a selector has a requirement that there is not.
+pub(super) fn is_wrong_selector(selector: &Cursor<'_>) -> bool {
+    listed(&selector.get("matchExpressions")).iter().any(|it| {
+        let values = it.get("values");
+        match (
+            it.get("operator").text().ok().as_deref(),
+            listed(&values).is_empty(),
+        ) {
+            (Some("In" | "NotIn"), is_empty) => is_empty,
+            (Some("Exists" | "DoesNotExist"), is_empty) => !is_empty,
+            (Some(_), _) => true,
+            (None, _) => false,
+        }
+    })
+}
+
+const ENTITIES: &[&str] = &[
+    "all",
+    "world",
+    "world-ipv4",
+    "world-ipv6",
+    "cluster",
+    "host",
+    "remote-node",
+    "kube-apiserver",
+    "ingress",
+    "health",
+    "init",
+    "none",
+    "unmanaged",
+];
 
 pub(super) fn all(
     scope: &Scope<'_>,
@@ -58,12 +142,37 @@ pub(super) fn all(
     }
     match &*said {
         [] => Who::Anyone,
-        [(items, read)] => Who::These(items.iter().flat_map(|it| read(scope, it, gaps)).collect()),
+        [(items, read)] => {
+            let peers = items.iter().flat_map(|it| read(scope, it, gaps));
+            Who::These(joined(peers.collect()))
+        }
         _ => {
             let why = "whom it is about is said in several ways, and one is expected";
             Who::These(vec![Peer::Unknown(Gap::tell(item, why, gaps))])
         }
     }
+}
+
+/// Makes one of the blocks of a rule, which nobody tells apart.
+fn joined(peers: Vec<Peer>) -> Vec<Peer> {
+    let mut blocks = Vec::new();
+    let mut others = Vec::new();
+    for peer in peers {
+        match peer {
+            Peer::World(addresses, Inside::Nodes(_)) => blocks.push(addresses),
+            other => others.push(other),
+        }
+    }
+    if !blocks.is_empty() {
+        others.push(world(Addresses::union_of(&blocks)));
+    }
+    others
+}
+
+/// A block that means whoever is outside, and perhaps nodes (docs.cilium.io, "CIDR-based": `policy-cidr-match-mode`).
+fn world(addresses: Addresses) -> Peer {
+    let why = "whether blocks of addresses mean nodes is up to how Cilium is set";
+    Peer::World(addresses, Inside::Nodes(why.into()))
 }
 
 /// Pods that do not have what a rule requires. They are not denied for sure: newer versions of Cilium do not
@@ -77,15 +186,21 @@ pub(super) fn required(
     let mut all = Vec::new();
     for cursor in listed(&item.get(&format!("{}Requires", word(direction)))) {
         let why = "what is required is held up to Cilium 1.18, and not since 1.19";
-        let unsure = Requirement::Unknown(Gap::tell(&cursor, why, gaps));
+        let unsure = Requirement::Unknown(None, Gap::tell(&cursor, why, gaps));
         let split = endpoints::Split::read(&cursor, gaps);
+        if let Some(why) = split.open {
+            all.push(Peer::Unknown(why));
+            continue;
+        }
         let namespaces = match split.namespaces(scope) {
             Namespaces::One(own) => vec![Requirement::In(
                 NAME_LABEL.to_owned(),
                 vec![own.to_string()],
             )],
             Namespaces::Selected(selector) => selector.0,
-            Namespaces::Unknown(why) => vec![Requirement::Unknown(why)],
+            Namespaces::Unknown(why) | Namespaces::Nodes(why) | Namespaces::Proxy(why) => {
+                vec![Requirement::Unknown(None, why)]
+            }
         };
         let peer = |namespaces: Vec<Requirement>, pods: Vec<Requirement>| {
             Peer::Pods(Pods {
@@ -107,7 +222,7 @@ pub(super) fn required(
     all
 }
 
-fn word(direction: Direction) -> &'static str {
+pub(super) fn word(direction: Direction) -> &'static str {
     match direction {
         Direction::Ingress => "from",
         Direction::Egress => "to",
@@ -123,13 +238,18 @@ fn entities(_: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer
 
 /// Who is called so (docs.cilium.io, "Entities based").
 pub(super) fn entity(name: &str, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {
-    let nodes = || Peer::Nodes("the addresses of nodes and of the API server are not known".into());
-    let proxy = || Peer::Proxy("whether Cilium serves the Ingresses is not known".into());
+    let nodes = || {
+        Peer::Nodes(
+            Addresses::all(),
+            "the addresses of nodes and of the API server are not known".into(),
+        )
+    };
+    let proxy = || Peer::Proxy(PROXY.into());
     match name {
         "all" => vec![Peer::Anyone],
-        "world" => vec![Peer::World(Addresses::all())],
-        "world-ipv4" => vec![Peer::World(Addresses::all_v4())],
-        "world-ipv6" => vec![Peer::World(Addresses::all_v6())],
+        "world" => vec![Peer::World(Addresses::all(), Inside::Nobody)],
+        "world-ipv4" => vec![Peer::World(Addresses::all_v4(), Inside::Nobody)],
+        "world-ipv6" => vec![Peer::World(Addresses::all_v6(), Inside::Nobody)],
         "cluster" => {
             let pods = Peer::Pods(Pods {
                 namespaces: Namespaces::Selected(Selector::default()),
@@ -156,7 +276,7 @@ pub(super) fn entity(name: &str, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Ve
 
 fn block(_: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {
     match addresses(cursor) {
-        Ok(addresses) => vec![Peer::World(addresses)],
+        Ok(addresses) => vec![world(addresses)],
         Err(why) => unknown(cursor, &why, gaps),
     }
 }
@@ -192,7 +312,7 @@ fn set(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer>
             Err(why) => return unknown(&except, &why, gaps),
         }
     }
-    vec![Peer::World(left)]
+    vec![world(left)]
 }
 
 /// The addresses of the groups that are named, if some are; or, where they are not known, that.
@@ -241,11 +361,10 @@ fn group(
 }
 
 fn nodes(_: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {
-    vec![Peer::Nodes(Gap::tell(
-        cursor,
-        "which nodes have which labels is not known",
-        gaps,
-    ))]
+    vec![Peer::Nodes(
+        Addresses::all(),
+        Gap::tell(cursor, "which nodes have which labels is not known", gaps),
+    )]
 }
 
 fn groups(_: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {
@@ -267,3 +386,5 @@ fn names(_: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {
 pub(super) fn unknown(cursor: &Cursor<'_>, why: &str, gaps: &mut Vec<Gap>) -> Vec<Peer> {
     vec![Peer::Unknown(Gap::tell(cursor, why, gaps))]
 }
+
+pub(super) const PROXY: &str = "whether Cilium serves the Ingresses is not known";

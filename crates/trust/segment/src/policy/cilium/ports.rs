@@ -15,6 +15,8 @@ pub(super) struct Listed {
     pub(super) ports: Ports,
     /// Which requests alone it is about, if not about all.
     pub(super) only: Option<Arc<str>>,
+    /// Why it may be about less.
+    pub(super) doubt: Option<Arc<str>>,
 }
 
 impl Listed {
@@ -22,6 +24,7 @@ impl Listed {
         Self {
             ports: Ports::all(),
             only: None,
+            doubt: None,
         }
     }
 }
@@ -35,7 +38,7 @@ pub(super) fn all(item: &Cursor<'_>, direction: Direction, gaps: &mut Vec<Gap>) 
         Gap::tell(&messages, NO_CONNECTION, gaps);
         all.push(Listed {
             ports: Ports::none(),
-            only: None,
+            ..Listed::all()
         });
     }
     all
@@ -52,9 +55,18 @@ fn list(cursor: &Cursor<'_>, direction: Direction, gaps: &mut Vec<Gap>) -> Liste
             ports.unknown = Some(Gap::tell(item, &why, gaps));
         }
     }
+    let listener = cursor.get("listener");
+    let doubt = is_there(&listener).then(|| {
+        let why = format!(
+            "what the listener {} lets pass is not known",
+            listener.get("name").shown()
+        );
+        Gap::tell(&listener, &why, gaps)
+    });
     Listed {
         ports,
         only: only(cursor, gaps),
+        doubt,
     }
 }
 
@@ -88,7 +100,7 @@ fn port(
         Some(one) => std::slice::from_ref(one),
         None => &Protocol::ALL[..],
     };
-    if !text.bytes().all(|it| it.is_ascii_digit()) {
+    if !is_number(&text) {
         if direction == Direction::Egress {
             return Err(
                 "which number a name of a port has at egress hangs on all pods of the cluster"
@@ -98,9 +110,7 @@ fn port(
         ports.named.push((protocol, text.to_ascii_lowercase()));
         return Ok(());
     }
-    let first: i64 = text
-        .parse()
-        .map_err(|_| "a number that is no port".to_owned())?;
+    let first = number(&text).ok_or("a number that is no port")?;
     let end = cursor.get("endPort");
     let last = match end.fact {
         Fact::Absent => 0,
@@ -115,6 +125,21 @@ fn port(
         ports.add(&connections.ok_or("what is no range of ports")?);
     }
     Ok(())
+}
+
+/// Whether a port is not a name.
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|it| it.is_ascii_digit())
+}
+
+/// The number of a port. With a zero before it, Cilium takes it for an octal one.
+fn number(text: &str) -> Option<i64> {
+    let radix = match text.strip_prefix('0') {
+        None | Some("") => 10,
+        Some(_) => 8,
+    };
+    let number = u16::from_str_radix(text, radix).ok().map(i64::from);
+    number.filter(|_| is_number(text))
 }
 
 /// What requests have to be, over the ports of a list.
@@ -140,10 +165,6 @@ fn only(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Arc<str>> {
         let shown: Vec<String> = names.iter().map(Cursor::shown).collect();
         all.push(format!("TLS to {}", shown.join(", ")));
     }
-    let listener = cursor.at("listener.name");
-    if is_there(&cursor.get("listener")) {
-        all.push(format!("what the listener {} lets pass", listener.shown()));
-    }
     (!all.is_empty()).then(|| all.join("; ").into())
 }
 
@@ -167,6 +188,87 @@ fn requests(cursor: &Cursor<'_>, words: &[&str]) -> Option<String> {
     all.truncate(MAX_SHOWN);
     (!all.is_empty()).then(|| all.join(", "))
 }
+
+/// Why the agent refuses a list of ports.
+pub(super) fn refusal(
+    list: &Cursor<'_>,
+    is_denied: bool,
+    direction: Direction,
+) -> Option<&'static str> {
+    let rules = list.get("rules");
+    let requests: Vec<&str> = ["http", "kafka", "dns", "l7proto"]
+        .into_iter()
+        .filter(|key| matches!(rules.get(key).fact, Fact::Known(_)))
+        .collect();
+    let (is_dns, is_narrow) = (requests.contains(&"dns"), !requests.is_empty());
+    let has = |key: &str| is_there(&list.get(key));
+    let ports = listed(&list.get("ports"));
+    let is_incoming = direction == Direction::Ingress;
+    let checks = [
+        (
+            is_denied && (is_narrow || has("listener") || has("serverNames")),
+            "denials are of ports alone",
+        ),
+        (ports.len() > MAX_PORTS, "a list of more than 40 ports"),
+        (
+            requests.len() > 1,
+            "requests of several protocols in one list",
+        ),
+        (
+            is_dns && is_incoming,
+            "requests of DNS where something comes in",
+        ),
+        (
+            has("listener") && is_incoming,
+            "a listener where something comes in",
+        ),
+        (has("listener") && is_narrow, "a listener beside requests"),
+        (
+            has("serverNames") && is_narrow && !has("terminatingTLS"),
+            "names of servers beside requests",
+        ),
+        (ports.iter().any(is_wrong), "what is no port"),
+        (
+            is_narrow && ports.iter().any(is_zero),
+            "requests over port 0",
+        ),
+        (
+            is_narrow && !is_dns && !ports.iter().all(may_be_tcp),
+            "requests over what is not TCP",
+        ),
+    ];
+    checks.into_iter().find(|(is, _)| *is).map(|(_, why)| why)
+}
+
+fn is_wrong(port: &Cursor<'_>) -> bool {
+    let is_wrong = match port.get("port").text() {
+        Fact::Known(text) => is_number(&text) && number(&text).is_none(),
+        Fact::Absent => true,
+        Fact::Unknown(_) => false,
+    };
+    let protocol = port
+        .get("protocol")
+        .text()
+        .ok()
+        .unwrap_or_default()
+        .to_ascii_uppercase();
+    let others = ["", "ANY", "ICMP", "ICMPV6", "VRRP", "IGMP"];
+    is_wrong || !(others.contains(&&*protocol) || Protocol::of(&protocol).is_some())
+}
+
+fn is_zero(port: &Cursor<'_>) -> bool {
+    port.get("port").text().ok().and_then(|it| number(&it)) == Some(0)
+}
+
+fn may_be_tcp(port: &Cursor<'_>) -> bool {
+    match port.get("protocol").text() {
+        Fact::Known(name) => name.eq_ignore_ascii_case("tcp"),
+        Fact::Absent => false,
+        Fact::Unknown(_) => true,
+    }
+}
+
+const MAX_PORTS: usize = 40;
 
 /// What tells requests of each protocol.
 const REQUESTS: &[(&str, &[&str])] = &[

@@ -7,8 +7,8 @@ use crate::{
     Gap, Labels,
     cluster::namespace_of,
     listed::is_there,
-    policy::{Peer, Pods},
-    selector::{Namespaces, Selector},
+    policy::{Peer, services::behind},
+    selector::Selector,
 };
 
 /// Which Services are meant.
@@ -23,7 +23,7 @@ enum By {
 }
 
 pub(super) fn peers(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {
-    let Some(wanted) = Wanted::read(scope, cursor, gaps) else {
+    let Some(wanted) = Wanted::read(cursor, gaps) else {
         return unknown(cursor, "which Services are meant is not known", gaps);
     };
     let mut peers = Vec::new();
@@ -43,21 +43,8 @@ pub(super) fn peers(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>)
     }
 }
 
-/// The pods behind a Service, or whoever is behind one that selects none.
-fn behind(service: &Resource, home: String, gaps: &mut Vec<Gap>) -> Peer {
-    let selector = Selector::of_labels(&service.at("spec.selector"), gaps);
-    if selector.is_empty() {
-        let why = "the addresses behind a Service without a selector are not known";
-        return Peer::Outside(Gap::tell(&service.at("spec"), why, gaps));
-    }
-    Peer::Pods(Pods {
-        namespaces: Namespaces::One(home.into()),
-        selector,
-    })
-}
-
 impl Wanted {
-    fn read(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Self> {
+    fn read(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Self> {
         let (named, labelled) = (cursor.get("k8sService"), cursor.get("k8sServiceSelector"));
         let (at, by) = match (is_there(&named), is_there(&labelled)) {
             (true, false) => {
@@ -70,13 +57,11 @@ impl Wanted {
             }
             _ => return None,
         };
-        let namespace = match (at.get("namespace").text(), &by, &scope.namespace) {
-            (Fact::Known(namespace), _, _) => Some(namespace),
-            (Fact::Unknown(_), _, _) => return None,
-            // A name is that of a Service beside the policy; labels may be those of any.
-            (Fact::Absent, By::Name(_), Some(Namespaces::One(own))) => Some(own.to_string()),
-            (Fact::Absent, By::Name(_), _) => return None,
-            (Fact::Absent, By::Labels(_), _) => None,
+        let namespace = match at.get("namespace").text() {
+            Fact::Known(namespace) => Some(namespace).filter(|it| !it.is_empty()),
+            Fact::Unknown(_) => return None,
+            // It may be any.
+            Fact::Absent => None,
         };
         Some(Self { namespace, by })
     }

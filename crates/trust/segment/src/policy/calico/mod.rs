@@ -1,0 +1,370 @@
+//! `NetworkPolicy` and `GlobalNetworkPolicy` of Calico (`projectcalico.org/v3`, and `crd.projectcalico.org/v1` as it
+//! stores them), with its tiers and sets of networks.
+//!
+//! Of each tier the policies that select a pod are asked in their order, and of each policy its rules. What no rule of
+//! a tier decides the tier denies, unless it passes it on; what no tier decides passes, as the profiles of namespaces
+//! say. NetworkPolicies of Kubernetes are in the tier `default`, at the order 1000.
+
+mod clauses;
+mod entities;
+mod expression;
+mod ports;
+mod sets;
+mod tiers;
+
+use std::{collections::HashMap, sync::Arc};
+
+use casemate_posture::{Cursor, Fact, Resource, Truth, World};
+
+use self::{clauses::Clauses, sets::Networks, tiers::Tiers};
+use super::{Action, Direction, Order, Peer, Pods, Policy, Priority, Rule, Rules};
+use crate::{
+    Gap, Labels,
+    cluster::{NAME_LABEL, name_of, namespace_of},
+    listed::{is_there, listed},
+    selector::Namespaces,
+};
+
+pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
+    let mut objects = Vec::new();
+    for kind in ["NetworkPolicy", "GlobalNetworkPolicy"] {
+        let ours = world.of_kind(kind).filter(|it| is_ours(it));
+        objects.extend(ours.map(|it| (kind, it)));
+    }
+    for kind in ["HostEndpoint", "Profile"] {
+        for object in world.of_kind(kind).filter(|it| is_ours(it)) {
+            let why = "what it takes and sends is not known here: policies are held against pods";
+            Gap::tell(&object.at("spec"), why, gaps);
+        }
+    }
+    if objects.is_empty() {
+        return Vec::new();
+    }
+    let read = Read {
+        world,
+        tiers: Tiers::read(world, gaps),
+        networks: Networks::read(world, gaps),
+        namespaces: namespaces(world),
+        is_beside: world.of_kind("NetworkPolicy").any(|it| !is_ours(it)),
+    };
+    let policies = |(kind, object): (&'static str, &Resource)| read.policies(kind, object, gaps);
+    objects.into_iter().flat_map(policies).collect()
+}
+
+/// Whether an object is of Calico.
+fn is_ours(object: &Resource) -> bool {
+    let version = object.at("apiVersion").text().ok();
+    version.is_some_and(|it| {
+        ["projectcalico.org/", "crd.projectcalico.org/"]
+            .iter()
+            .any(|group| it.starts_with(group))
+    })
+}
+
+/// The labels of the namespaces that are declared. What is not known of them was told.
+fn namespaces(world: &World) -> HashMap<String, Labels> {
+    let mut all = HashMap::new();
+    for object in world.of_kind("Namespace") {
+        let name = name_of(object, &mut Vec::new());
+        let mut labels = Labels::read(&object.at("metadata.labels"), &mut Vec::new());
+        labels.add(NAME_LABEL, &name);
+        all.insert(name, labels);
+    }
+    all
+}
+
+/// What policies are read with.
+struct Read<'w> {
+    world: &'w World,
+    tiers: Tiers,
+    networks: Networks,
+    namespaces: HashMap<String, Labels>,
+    /// Whether there are policies of Kubernetes.
+    is_beside: bool,
+}
+
+/// Where a policy holds.
+struct Scope<'r> {
+    read: &'r Read<'r>,
+    /// Its namespace, if it has one.
+    namespace: Option<Fact<String>>,
+}
+
+/// Rules one after the other that are about the same of the pods that a policy selects.
+#[derive(Default)]
+struct Stretch {
+    /// What its pods have to be beside; nothing where it is about all.
+    own: Option<Clauses>,
+    rules: Vec<Rule>,
+}
+
+impl Read<'_> {
+    fn policies(&self, kind: &'static str, object: &Resource, gaps: &mut Vec<Gap>) -> Vec<Policy> {
+        let spec = object.at("spec");
+        for key in ["doNotTrack", "preDNAT"] {
+            if spec.get(key).is_true() != Truth::No {
+                let why =
+                    "it is about host endpoints, and what they take and send is not known here";
+                Gap::tell(&spec.get(key), why, gaps);
+                return Vec::new();
+            }
+        }
+        let namespace = (kind == "NetworkPolicy").then(|| namespace_of(object, gaps));
+        let scope = Scope {
+            read: self,
+            namespace,
+        };
+        let subject = scope.subject(&spec, gaps);
+        let own_name = name_of(object, gaps);
+        let (home, name) = match &scope.namespace {
+            Some(Fact::Known(home)) => (&**home, format!("{home}/{own_name}")),
+            _ => ("", own_name.clone()),
+        };
+        let place = self.tiers.place(&spec.get("tier"), gaps);
+        let priority = self.priority(&spec, &place, (&own_name, home, kind), gaps);
+        let [ingress, egress] = [Direction::Ingress, Direction::Egress]
+            .map(|direction| scope.stretches(&spec, direction, gaps));
+        let [(in_hold, ingress), (out_hold, egress)] = [ingress, egress];
+        let nothing = || Rules {
+            hold: Truth::No,
+            closes: Truth::No,
+            all: Vec::new(),
+        };
+        let policy = |at: usize, subject: Vec<Pods>, ingress: Rules, egress: Rules| Policy {
+            kind,
+            name: name.clone(),
+            tier: place.tier.clone(),
+            priority: priority.clone().map(|it| following(it, at)),
+            origin: object.body.origin.clone(),
+            subject,
+            ingress,
+            egress,
+        };
+        let rules = |hold: &Truth, closes: &Truth, stretch: &Stretch| Rules {
+            hold: hold.clone(),
+            closes: closes.clone(),
+            all: stretch.rules.clone(),
+        };
+        let (first_in, first_out) = (
+            rules(&in_hold, &place.closes, &ingress[0]),
+            rules(&out_hold, &place.closes, &egress[0]),
+        );
+        let whole = subject.pods(&scope);
+        let mut policies = vec![policy(0, whole, first_in, first_out)];
+        // The tier is closed once, for all that the policy selects.
+        for (hold, stretches, is_in) in [(&in_hold, &ingress, true), (&out_hold, &egress, false)] {
+            for stretch in &stretches[1..] {
+                let narrowed = match &stretch.own {
+                    Some(own) => subject.and(own).pods(&scope),
+                    None => subject.pods(&scope),
+                };
+                let rules = rules(hold, &Truth::No, stretch);
+                let (ingress, egress) = match is_in {
+                    true => (rules, nothing()),
+                    false => (nothing(), rules),
+                };
+                policies.push(policy(policies.len(), narrowed, ingress, egress));
+            }
+        }
+        policies
+    }
+
+    /// When a policy is asked among those of its tier: by its order, and of several of one order by name.
+    fn priority(
+        &self,
+        spec: &Cursor<'_>,
+        place: &tiers::Place,
+        (name, namespace, kind): (&str, &str, &str),
+        gaps: &mut Vec<Gap>,
+    ) -> Option<Priority> {
+        let order = spec.get("order");
+        let known = match order.text() {
+            Fact::Absent => Some(Order::LAST),
+            Fact::Known(text) => Order::read(&text),
+            Fact::Unknown(_) => None,
+        };
+        if known.is_none() {
+            Gap::tell(&order, "its order is not known", gaps);
+        }
+        let order = known.filter(|_| place.is_known)?;
+        // Under which names policies of Kubernetes stand among those of their order, versions differ.
+        let is_beside = self.is_beside && place.is_default && order == Order::of(1_000);
+        let name = name.strip_prefix(&place.prefix).unwrap_or(name);
+        let name = (!is_beside).then(|| format!("{name}/{namespace}/{kind}").into());
+        Some(Priority { order, name })
+    }
+}
+
+/// The priority of a part of a policy, behind those before it and before all others.
+fn following(priority: Priority, at: usize) -> Priority {
+    let name = priority.name.map(|it| match at {
+        0 => it,
+        _ => Arc::from(format!("{it}\u{0}{at:06}")),
+    });
+    Priority { name, ..priority }
+}
+
+impl Scope<'_> {
+    /// Whom a policy is about.
+    fn subject(&self, spec: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Clauses {
+        let mut subject = Clauses::read(&spec.get("selector"), clauses::About::Pods, gaps);
+        for (key, about) in [
+            ("namespaceSelector", clauses::About::Namespaces),
+            ("serviceAccountSelector", clauses::About::Accounts),
+        ] {
+            if is_there(&spec.get(key)) {
+                subject = subject.and(&Clauses::read(&spec.get(key), about, gaps));
+            }
+        }
+        subject
+    }
+
+    /// Whether a policy says something of a direction, and its rules. The first stretch is about all that it selects.
+    fn stretches(
+        &self,
+        spec: &Cursor<'_>,
+        direction: Direction,
+        gaps: &mut Vec<Gap>,
+    ) -> (Truth, Vec<Stretch>) {
+        let (list, other, word) = match direction {
+            Direction::Ingress => ("ingress", "egress", "Ingress"),
+            Direction::Egress => ("egress", "ingress", "Egress"),
+        };
+        let items = listed(&spec.get(list));
+        let types = listed(&spec.get("types"));
+        let hold = match (types.is_empty(), direction) {
+            (true, Direction::Egress) => Truth::from(!items.is_empty()),
+            // What says nothing at all is about what comes in.
+            (true, Direction::Ingress) => {
+                Truth::from(!items.is_empty() || listed(&spec.get(other)).is_empty())
+            }
+            (false, _) => Truth::any(types.iter().map(|it| it.equals(word))),
+        };
+        if let Truth::Unknown(why) = &hold {
+            let message = format!("what it is about is not known: {why}");
+            Gap::tell(&spec.get("types"), &message, gaps);
+        }
+        let mut stretches = vec![Stretch::default()];
+        if hold == Truth::No {
+            return (hold, stretches);
+        }
+        for (at, item) in items.iter().enumerate() {
+            let Some((own, rule)) = self.rule(item, &format!("{list}[{at}]"), direction, gaps)
+            else {
+                continue;
+            };
+            match stretches
+                .last_mut()
+                .filter(|it| own.is_none() && it.own.is_none())
+            {
+                Some(last) => last.rules.push(rule),
+                None => stretches.push(Stretch {
+                    own,
+                    rules: vec![rule],
+                }),
+            }
+        }
+        (hold, stretches)
+    }
+
+    /// A rule, and what it asks of the pods that its policy selects; nothing where it only writes a line to a log.
+    fn rule(
+        &self,
+        item: &Cursor<'_>,
+        name: &str,
+        direction: Direction,
+        gaps: &mut Vec<Gap>,
+    ) -> Option<(Option<Clauses>, Rule)> {
+        let action = match item.get("action").text().ok().as_deref() {
+            Some("Allow" | "allow") => Some(Action::Allow),
+            Some("Deny" | "deny") => Some(Action::Deny),
+            Some("Pass" | "pass" | "next-tier") => Some(Action::Pass),
+            Some("Log" | "log") => return None,
+            _ => {
+                Gap::tell(&item.get("action"), "an action that is not known", gaps);
+                None
+            }
+        };
+        let (source, destination) = (item.get("source"), item.get("destination"));
+        let (peer, own) = match direction {
+            Direction::Ingress => (&source, &destination),
+            Direction::Egress => (&destination, &source),
+        };
+        let mut peers = entities::peers(self, peer, gaps);
+        let (ports, only) = ports::all(self, item, gaps);
+        if let Some(why) = doubt(item, gaps) {
+            peers = vec![Peer::Unknown(why)];
+        }
+        let rule = Rule {
+            name: name.to_owned(),
+            action,
+            only,
+            origin: item.origin().clone(),
+            peers,
+            ports,
+        };
+        Some((entities::own(self, own, gaps), rule))
+    }
+
+    /// The namespaces that a policy holds in, where it is of one.
+    fn home(&self) -> Option<Namespaces> {
+        Some(match self.namespace.as_ref()? {
+            Fact::Known(name) => Namespaces::One(name.as_str().into()),
+            Fact::Absent => Namespaces::One("default".into()),
+            Fact::Unknown(why) => Namespaces::Unknown(why.clone()),
+        })
+    }
+}
+
+/// Why it is not known whether a rule is about all that the rest of it says.
+fn doubt(item: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Arc<str>> {
+    let version = item.get("ipVersion");
+    if is_there(&version) {
+        return Some(Gap::tell(
+            &version,
+            "which addresses pods have is not known",
+            gaps,
+        ));
+    }
+    if let Fact::Unknown(why) = &item.fact {
+        return Some(why.clone());
+    }
+    let ends = [item.get("source"), item.get("destination")];
+    let ends = ends.iter().flat_map(Cursor::entries);
+    let ends = ends.filter(|(key, at)| is_there(at) && !ENTITY_KEYS.contains(key));
+    let entries = item.entries().into_iter();
+    let mut strange = entries
+        .filter(|(key, at)| is_there(at) && !KEYS.contains(key))
+        .chain(ends);
+    strange.next().map(|(key, at)| {
+        let why = format!("{key:?} is not understood");
+        Gap::tell(&at, &why, gaps)
+    })
+}
+
+/// What rules say.
+const KEYS: &[&str] = &[
+    "action",
+    "destination",
+    "http",
+    "icmp",
+    "metadata",
+    "notICMP",
+    "notProtocol",
+    "protocol",
+    "source",
+];
+
+/// What rules say of an end.
+const ENTITY_KEYS: &[&str] = &[
+    "domains",
+    "namespaceSelector",
+    "nets",
+    "notNets",
+    "notPorts",
+    "notSelector",
+    "ports",
+    "selector",
+    "serviceAccounts",
+    "services",
+];
