@@ -137,6 +137,10 @@ impl Scope<'_> {
         let Some(subject) = self.subject(spec, gaps) else {
             return Vec::new();
         };
+        let entries = spec.entries().into_iter();
+        for (key, at) in entries.filter(|(key, at)| is_there(at) && !KEYS.contains(key)) {
+            Gap::tell(&at, &format!("{key:?} is not understood"), gaps);
+        }
         let ingress = self.side(spec, Direction::Ingress, gaps);
         let egress = self.side(spec, Direction::Egress, gaps);
         let policy = |turn: Turn| Policy {
@@ -291,3 +295,17 @@ fn doubt(item: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Arc<str>> {
         Gap::tell(&at, &why, gaps)
     })
 }
+
+/// What specifications say.
+const KEYS: &[&str] = &[
+    "description",
+    "egress",
+    "egressDeny",
+    "enableDefaultDeny",
+    "endpointSelector",
+    "ingress",
+    "ingressDeny",
+    "labels",
+    "log",
+    "nodeSelector",
+];
