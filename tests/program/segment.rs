@@ -215,6 +215,27 @@ fn the_policies_that_are_written_are_those_of_the_example() {
         }
         assert_eq!(read_text(root().join(FIXED).join(name)), written, "{name}");
     }
+    // For Cilium they are of its own kinds, and called so.
+    let cilium = place.path().join("cilium");
+    let out = cilium.to_str().expect("UTF-8");
+    let generate = ["segment", "generate", "--zones", ZONES, "--for", "cilium"];
+    let told = casemate(generate.into_iter().chain(["--out", out])).ended_with(0);
+    assert!(
+        told.err
+            .contains("CiliumClusterwideNetworkPolicies: upon pods"),
+        "{}",
+        told.err
+    );
+    for (name, kind) in [
+        ("cilium-network-policies.yaml", "CiliumNetworkPolicy"),
+        (
+            "cilium-clusterwide-network-policies.yaml",
+            "CiliumClusterwideNetworkPolicy",
+        ),
+    ] {
+        let written = read_text(cilium.join(name));
+        assert!(written.contains(&format!("kind: {kind}\n")), "{written}");
+    }
     // Policies add up: with those that are there, more passes.
     let both = casemate(["segment", "generate", CLUSTER, "--zones", ZONES]);
     both.ended_with(1);

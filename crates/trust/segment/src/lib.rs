@@ -11,7 +11,8 @@
 //! An endpoint is a workload, the way in from outside (an ingress controller), or addresses outside of
 //! the cluster that no policy tells apart. A connection passes if the policies of its source let it go and
 //! those of its destination take it, in each plane: on the network, and in a mesh. Each asks the tiers of a plane
-//! in their order (network-policy-api: Admin, NetworkPolicy, Baseline), and without a policy everything passes.
+//! in their order (network-policy-api: Admin, NetworkPolicy, Baseline; Calico has others between them), and without
+//! a policy everything passes. Each kind is read into one form, those of Cilium and Calico as well.
 //! A connection of which only some requests pass is one that passes.
 //!
 //! What is unknown is carried through: of each pair it is said what surely passes and what may

@@ -1,6 +1,7 @@
 //! Policies as they are written, in one form for all kinds.
 //!
-//! To add a kind, copy `network.rs`: it reads the objects of one kind into [`Policy`]s.
+//! To add a kind, copy `network.rs`: it reads the objects of one kind into [`Policy`]s. Where a kind has a language of
+//! its own, it has a directory.
 
 mod authorization;
 mod calico;
@@ -82,6 +83,17 @@ pub(crate) struct Rules {
     /// Whether what no rule of its tier decides does not pass, where it says anything.
     pub(crate) closes: Truth,
     pub(crate) all: Vec<Rule>,
+}
+
+impl Rules {
+    /// Nothing.
+    fn none() -> Self {
+        Self {
+            hold: Truth::No,
+            closes: Truth::No,
+            all: Vec::new(),
+        }
+    }
 }
 
 /// One rule of a policy.

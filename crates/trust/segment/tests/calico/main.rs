@@ -148,8 +148,22 @@ fn peers_are_of_the_namespace_of_a_policy_as_soon_as_one_is_selected() {
         from("namespaceSelector: all(), serviceAccounts: {names: [x]}"),
         NONE
     );
-    let selected = "namespaceSelector: all(), serviceAccounts: {selector: role == 'x'}";
-    assert_eq!(from(selected), PERHAPS);
+    let of_account = |role: &str| {
+        let source =
+            format!("namespaceSelector: all(), serviceAccounts: {{selector: role == '{role}'}}");
+        let rules = format!("ingress: [{{action: Allow, source: {{{source}}}}}]");
+        let account = "
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: default, namespace: lab, labels: {role: reader}}
+---";
+        let policy = namespaced("p", &rules);
+        let declared = told(&format!("{account}{policy}"), "notebook", "registry");
+        (told(&policy, "notebook", "registry"), declared)
+    };
+    // Without the account among the files its labels are not known.
+    assert_eq!(of_account("reader"), (PERHAPS.to_owned(), ALL.to_owned()));
+    assert_eq!(of_account("other"), (PERHAPS.to_owned(), NONE.to_owned()));
 }
 
 #[test]

@@ -355,6 +355,14 @@ fn messages_and_nodes_and_keys_that_are_strange_are_told() {
         gaps(&namespaced("{endpointSelector: {}, ingress: [{}]}")),
         0
     );
+    // A key that the API server prunes, or that a newer version has.
+    let strange = "ingress: [{toPorts: [{ports: [{port: '80', protocol: TCP}], rules: {HTTP: [{method: GET}]}}]}]";
+    let strange = namespaced(&format!("{{endpointSelector: {{}}, {strange}}}"));
+    assert_eq!(gaps(&strange), 1);
+    assert_eq!(
+        gaps(&namespaced("{endpointSelector: {}, egresses: [x]}")),
+        1
+    );
     let icmp = "ingress: [{icmps: [{fields: [{type: 8}]}]}]";
     assert_eq!(taken(icmp), NONE);
     assert_eq!(

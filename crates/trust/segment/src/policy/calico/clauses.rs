@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use casemate_posture::{Cursor, Fact, Truth};
 
-use super::{Scope, expression, expression::Expression};
+use super::{Scope, accounts::Accounts, expression, expression::Expression};
 use crate::{
     Gap, Labels,
     cluster::{ACCOUNT_LABEL, NAME_LABEL},
@@ -26,25 +26,40 @@ pub(super) struct Clauses(Vec<Clause>);
 
 /// What has to hold of an endpoint.
 #[derive(Clone, Debug, Default)]
-struct Clause {
+pub(super) struct Clause {
     /// Of its own labels.
-    own: Vec<Requirement>,
+    pub(super) own: Vec<Requirement>,
     /// Of the labels of its namespace; without one it has none.
-    namespace: Vec<Requirement>,
+    pub(super) namespace: Vec<Requirement>,
 }
 
 impl Clauses {
     /// The ones that an expression says.
-    pub(super) fn read(cursor: &Cursor<'_>, about: About, gaps: &mut Vec<Gap>) -> Self {
-        Self::signed(cursor, about, false, gaps)
+    pub(super) fn read(
+        accounts: &Accounts,
+        cursor: &Cursor<'_>,
+        about: About,
+        gaps: &mut Vec<Gap>,
+    ) -> Self {
+        Self::signed(accounts, cursor, (about, false), gaps)
     }
 
     /// The ones that say that an expression does not hold.
-    pub(super) fn negated(cursor: &Cursor<'_>, about: About, gaps: &mut Vec<Gap>) -> Self {
-        Self::signed(cursor, about, true, gaps)
+    pub(super) fn negated(
+        accounts: &Accounts,
+        cursor: &Cursor<'_>,
+        about: About,
+        gaps: &mut Vec<Gap>,
+    ) -> Self {
+        Self::signed(accounts, cursor, (about, true), gaps)
     }
 
-    fn signed(cursor: &Cursor<'_>, about: About, is_not: bool, gaps: &mut Vec<Gap>) -> Self {
+    fn signed(
+        accounts: &Accounts,
+        cursor: &Cursor<'_>,
+        (about, is_not): (About, bool),
+        gaps: &mut Vec<Gap>,
+    ) -> Self {
         let expression = match cursor.text() {
             Fact::Known(text) => expression::parse(&text),
             Fact::Absent if is_there(cursor) => Err("a selector is a text".to_owned()),
@@ -52,8 +67,14 @@ impl Clauses {
             Fact::Unknown(why) => Err(format!("a selector is not known: {why}")),
         };
         let clauses = expression.and_then(|it| {
-            let mut reading = Reading { about, why: None };
-            let clauses = reading.clauses(&it, is_not);
+            let mut reading = Reading {
+                accounts,
+                about,
+                why: None,
+            };
+            let clauses = reading
+                .clauses(&it, is_not)
+                .filter(|it| it.len() <= MAX_CLAUSES);
             if let Some(why) = reading.why {
                 Gap::tell(cursor, &why, gaps);
             }
@@ -140,13 +161,14 @@ impl Clauses {
     }
 }
 
-struct Reading {
+struct Reading<'r> {
+    accounts: &'r Accounts,
     about: About,
     /// Why something of it is not known.
     why: Option<String>,
 }
 
-impl Reading {
+impl Reading<'_> {
     /// Nothing where there would be too many.
     fn clauses(&mut self, expression: &Expression, is_not: bool) -> Option<Vec<Clause>> {
         match (expression, is_not) {
@@ -224,9 +246,7 @@ impl Reading {
             (About::Namespaces, key) => of_namespace(requirement.of(key)),
             (About::Accounts, "projectcalico.org/name")
             | (_, "projectcalico.org/serviceaccount") => own(requirement.of(ACCOUNT_LABEL)),
-            (About::Accounts, _) => {
-                self.unknown("which service accounts have which labels is not looked at")
-            }
+            (About::Accounts, key) => return self.accounts.of(&requirement.of(key)),
             (About::Pods, "projectcalico.org/namespace") => {
                 of_namespace(requirement.of(NAME_LABEL))
             }

@@ -36,7 +36,7 @@ pub(super) fn peers(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>)
         Ok(nets) => nets,
         Err(why) => return vec![Peer::Unknown(Gap::tell(cursor, &why, gaps))],
     };
-    let (selected, excluded) = (selected(scope, cursor, gaps), excluded(cursor, gaps));
+    let (selected, excluded) = (selected(scope, cursor, gaps), excluded(scope, cursor, gaps));
     let (selected, others) = match (selected, excluded) {
         (None, None) => return anyone(nets),
         (selected, excluded) => (selected, excluded),
@@ -93,7 +93,7 @@ pub(super) fn peers(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>)
 /// What a rule asks of the pods that its policy selects; nothing where it asks nothing.
 pub(super) fn own(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Clauses> {
     let mut all = selected(scope, cursor, gaps);
-    if let Some(excluded) = excluded(cursor, gaps) {
+    if let Some(excluded) = excluded(scope, cursor, gaps) {
         all = Some(all.unwrap_or_else(Clauses::all).and(&excluded.is_not));
     }
     let others = ["nets", "notNets", "services"].map(|it| cursor.get(it));
@@ -130,7 +130,12 @@ fn selected(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Opti
         return None;
     }
     let mut all = match (is_of_namespaces, home) {
-        (true, _) => Clauses::read(&cursor.get("namespaceSelector"), About::Namespaces, gaps),
+        (true, _) => Clauses::read(
+            &scope.read.accounts,
+            &cursor.get("namespaceSelector"),
+            About::Namespaces,
+            gaps,
+        ),
         (false, Some(Namespaces::One(home))) => {
             Clauses::of_names(About::Namespaces, &[home.to_string()])
         }
@@ -138,7 +143,12 @@ fn selected(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Opti
         (false, None) => Clauses::all(),
     };
     if is_of_pods {
-        all = all.and(&Clauses::read(&cursor.get("selector"), About::Pods, gaps));
+        all = all.and(&Clauses::read(
+            &scope.read.accounts,
+            &cursor.get("selector"),
+            About::Pods,
+            gaps,
+        ));
     }
     if is_there(&accounts) {
         let names = listed(&accounts.get("names"));
@@ -154,6 +164,7 @@ fn selected(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Opti
             });
         }
         all = all.and(&Clauses::read(
+            &scope.read.accounts,
             &accounts.get("selector"),
             About::Accounts,
             gaps,
@@ -168,13 +179,13 @@ struct Excluded {
     is_not: Clauses,
 }
 
-fn excluded(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Excluded> {
+fn excluded(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Excluded> {
     let at = cursor.get("notSelector");
     let is_said = is_there(&at) && at.equals("") != Truth::Yes;
     is_said.then(|| Excluded {
-        is: Clauses::read(&at, About::Pods, gaps),
+        is: Clauses::read(&scope.read.accounts, &at, About::Pods, gaps),
         // What is not known of it was told.
-        is_not: Clauses::negated(&at, About::Pods, &mut Vec::new()),
+        is_not: Clauses::negated(&scope.read.accounts, &at, About::Pods, &mut Vec::new()),
     })
 }
 

@@ -5,6 +5,7 @@
 //! a tier decides the tier denies, unless it passes it on; what no tier decides passes, as the profiles of namespaces
 //! say. NetworkPolicies of Kubernetes are in the tier `default`, at the order 1000.
 
+mod accounts;
 mod clauses;
 mod entities;
 mod expression;
@@ -16,8 +17,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use casemate_posture::{Cursor, Fact, Resource, Truth, World};
 
-use self::{clauses::Clauses, sets::Networks, tiers::Tiers};
-use super::{Action, Direction, Order, Peer, Pods, Policy, Priority, Rule, Rules};
+use self::{accounts::Accounts, clauses::Clauses, sets::Networks, tiers::Tiers};
+use super::{Action, Direction, Order, Peer, Policy, Priority, Rule, Rules};
 use crate::{
     Gap, Labels,
     cluster::{NAME_LABEL, name_of, namespace_of},
@@ -44,6 +45,7 @@ pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
         world,
         tiers: Tiers::read(world, gaps),
         networks: Networks::read(world, gaps),
+        accounts: Accounts::read(world, gaps),
         namespaces: namespaces(world),
         is_beside: world.of_kind("NetworkPolicy").any(|it| !is_ours(it)),
     };
@@ -78,6 +80,7 @@ struct Read<'w> {
     world: &'w World,
     tiers: Tiers,
     networks: Networks,
+    accounts: Accounts,
     namespaces: HashMap<String, Labels>,
     /// Whether there are policies of Kubernetes.
     is_beside: bool,
@@ -88,6 +91,23 @@ struct Scope<'r> {
     read: &'r Read<'r>,
     /// Its namespace, if it has one.
     namespace: Option<Fact<String>>,
+}
+
+/// What a policy says of a direction. The first stretch is about all that it selects.
+struct Side {
+    /// Whether it says anything.
+    hold: Truth,
+    stretches: Vec<Stretch>,
+}
+
+impl Side {
+    fn rules(&self, stretch: usize, closes: &Truth) -> Rules {
+        Rules {
+            hold: self.hold.clone(),
+            closes: closes.clone(),
+            all: self.stretches[stretch].rules.clone(),
+        }
+    }
 }
 
 /// Rules one after the other that are about the same of the pods that a policy selects.
@@ -101,13 +121,9 @@ struct Stretch {
 impl Read<'_> {
     fn policies(&self, kind: &'static str, object: &Resource, gaps: &mut Vec<Gap>) -> Vec<Policy> {
         let spec = object.at("spec");
-        for key in ["doNotTrack", "preDNAT"] {
-            if spec.get(key).is_true() != Truth::No {
-                let why =
-                    "it is about host endpoints, and what they take and send is not known here";
-                Gap::tell(&spec.get(key), why, gaps);
-                return Vec::new();
-            }
+        let is_of_pods = is_of_pods(&spec, gaps);
+        if is_of_pods == Truth::No {
+            return Vec::new();
         }
         let namespace = (kind == "NetworkPolicy").then(|| namespace_of(object, gaps));
         let scope = Scope {
@@ -122,48 +138,34 @@ impl Read<'_> {
         };
         let place = self.tiers.place(&spec.get("tier"), gaps);
         let priority = self.priority(&spec, &place, (&own_name, home, kind), gaps);
-        let [ingress, egress] = [Direction::Ingress, Direction::Egress]
-            .map(|direction| scope.stretches(&spec, direction, gaps));
-        let [(in_hold, ingress), (out_hold, egress)] = [ingress, egress];
-        let nothing = || Rules {
-            hold: Truth::No,
-            closes: Truth::No,
-            all: Vec::new(),
-        };
-        let policy = |at: usize, subject: Vec<Pods>, ingress: Rules, egress: Rules| Policy {
+        let sides = [Direction::Ingress, Direction::Egress].map(|direction| {
+            let side = scope.side(&spec, direction, gaps);
+            Side {
+                hold: is_of_pods.clone().and(|| side.hold),
+                ..side
+            }
+        });
+        let part = |at: usize, own: Option<&Clauses>, [ingress, egress]: [Rules; 2]| Policy {
             kind,
             name: name.clone(),
             tier: place.tier.clone(),
             priority: priority.clone().map(|it| following(it, at)),
             origin: object.body.origin.clone(),
-            subject,
+            subject: match own {
+                Some(own) => subject.and(own).pods(&scope),
+                None => subject.pods(&scope),
+            },
             ingress,
             egress,
         };
-        let rules = |hold: &Truth, closes: &Truth, stretch: &Stretch| Rules {
-            hold: hold.clone(),
-            closes: closes.clone(),
-            all: stretch.rules.clone(),
-        };
-        let (first_in, first_out) = (
-            rules(&in_hold, &place.closes, &ingress[0]),
-            rules(&out_hold, &place.closes, &egress[0]),
-        );
-        let whole = subject.pods(&scope);
-        let mut policies = vec![policy(0, whole, first_in, first_out)];
         // The tier is closed once, for all that the policy selects.
-        for (hold, stretches, is_in) in [(&in_hold, &ingress, true), (&out_hold, &egress, false)] {
-            for stretch in &stretches[1..] {
-                let narrowed = match &stretch.own {
-                    Some(own) => subject.and(own).pods(&scope),
-                    None => subject.pods(&scope),
-                };
-                let rules = rules(hold, &Truth::No, stretch);
-                let (ingress, egress) = match is_in {
-                    true => (rules, nothing()),
-                    false => (nothing(), rules),
-                };
-                policies.push(policy(policies.len(), narrowed, ingress, egress));
+        let whole = sides.each_ref().map(|it| it.rules(0, &place.closes));
+        let mut policies = vec![part(0, None, whole)];
+        for (direction, side) in sides.iter().enumerate() {
+            for (at, stretch) in side.stretches.iter().enumerate().skip(1) {
+                let mut rules = [Rules::none(), Rules::none()];
+                rules[direction] = side.rules(at, &Truth::No);
+                policies.push(part(policies.len(), stretch.own.as_ref(), rules));
             }
         }
         policies
@@ -207,25 +209,22 @@ fn following(priority: Priority, at: usize) -> Priority {
 impl Scope<'_> {
     /// Whom a policy is about.
     fn subject(&self, spec: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Clauses {
-        let mut subject = Clauses::read(&spec.get("selector"), clauses::About::Pods, gaps);
+        let read = |key: &str, about, gaps: &mut Vec<Gap>| {
+            Clauses::read(&self.read.accounts, &spec.get(key), about, gaps)
+        };
+        let mut subject = read("selector", clauses::About::Pods, gaps);
         for (key, about) in [
             ("namespaceSelector", clauses::About::Namespaces),
             ("serviceAccountSelector", clauses::About::Accounts),
         ] {
             if is_there(&spec.get(key)) {
-                subject = subject.and(&Clauses::read(&spec.get(key), about, gaps));
+                subject = subject.and(&read(key, about, gaps));
             }
         }
         subject
     }
 
-    /// Whether a policy says something of a direction, and its rules. The first stretch is about all that it selects.
-    fn stretches(
-        &self,
-        spec: &Cursor<'_>,
-        direction: Direction,
-        gaps: &mut Vec<Gap>,
-    ) -> (Truth, Vec<Stretch>) {
+    fn side(&self, spec: &Cursor<'_>, direction: Direction, gaps: &mut Vec<Gap>) -> Side {
         let (list, other, word) = match direction {
             Direction::Ingress => ("ingress", "egress", "Ingress"),
             Direction::Egress => ("egress", "ingress", "Egress"),
@@ -246,7 +245,7 @@ impl Scope<'_> {
         }
         let mut stretches = vec![Stretch::default()];
         if hold == Truth::No {
-            return (hold, stretches);
+            return Side { hold, stretches };
         }
         for (at, item) in items.iter().enumerate() {
             let Some((own, rule)) = self.rule(item, &format!("{list}[{at}]"), direction, gaps)
@@ -264,7 +263,7 @@ impl Scope<'_> {
                 }),
             }
         }
-        (hold, stretches)
+        Side { hold, stretches }
     }
 
     /// A rule, and what it asks of the pods that its policy selects; nothing where it only writes a line to a log.
@@ -314,6 +313,17 @@ impl Scope<'_> {
             Fact::Unknown(why) => Namespaces::Unknown(why.clone()),
         })
     }
+}
+
+/// Whether a policy is about pods, and not about host endpoints, before connections are tracked or translated.
+fn is_of_pods(spec: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Truth {
+    let keys = ["doNotTrack", "preDNAT"].map(|it| spec.get(it));
+    let is_of_hosts = Truth::any(keys.iter().map(Cursor::is_true));
+    if is_of_hosts != Truth::No {
+        let why = "it is about host endpoints, and what they take and send is not known here";
+        Gap::tell(spec, why, gaps);
+    }
+    !is_of_hosts
 }
 
 /// Why it is not known whether a rule is about all that the rest of it says.

@@ -205,6 +205,10 @@ impl Scope<'_> {
         gaps: &mut Vec<Gap>,
     ) -> Vec<Policy> {
         let subject = self.subject(spec, gaps);
+        let entries = spec.entries().into_iter();
+        for (key, at) in entries.filter(|(key, at)| is_there(at) && !KEYS.contains(key)) {
+            Gap::tell(&at, &format!("{key:?} is not understood"), gaps);
+        }
         let ingress = self.side(spec, Direction::Ingress, gaps);
         let egress = self.side(spec, Direction::Egress, gaps);
         let policy = |turn: Turn| Policy {
@@ -367,3 +371,17 @@ fn doubt(item: &Cursor<'_>, direction: Direction, gaps: &mut Vec<Gap>) -> Option
         Gap::tell(&at, &why, gaps)
     })
 }
+
+/// What specifications say.
+const KEYS: &[&str] = &[
+    "description",
+    "egress",
+    "egressDeny",
+    "enableDefaultDeny",
+    "endpointSelector",
+    "ingress",
+    "ingressDeny",
+    "labels",
+    "log",
+    "nodeSelector",
+];

@@ -157,6 +157,11 @@ fn only(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Arc<str>> {
     for (key, words) in REQUESTS {
         all.extend(requests(&rules.get(key), words));
     }
+    let strange = strange(&rules, is_of_rules).or_else(|| strange(cursor, is_of_list));
+    if let Some((key, at)) = strange {
+        Gap::tell(&at, &format!("{key:?} is not understood"), gaps);
+        all.push("some requests".to_owned());
+    }
     if let Fact::Known(name) = rules.get("l7proto").text() {
         all.push(format!("some requests of {name}"));
     }
@@ -166,6 +171,22 @@ fn only(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Arc<str>> {
         all.push(format!("TLS to {}", shown.join(", ")));
     }
     (!all.is_empty()).then(|| all.join("; ").into())
+}
+
+/// What stands under a key that is not read here.
+fn strange<'a>(at: &Cursor<'a>, is_read: fn(&str) -> bool) -> Option<(&'a str, Cursor<'a>)> {
+    let mut entries = at.entries().into_iter();
+    entries.find(|(key, it)| is_there(it) && !is_read(key))
+}
+
+fn is_of_rules(key: &str) -> bool {
+    matches!(key, "l7proto" | "l7") || REQUESTS.iter().any(|(it, _)| *it == key)
+}
+
+/// Keys and certificates change who reads the requests, and not which of them pass.
+fn is_of_list(key: &str) -> bool {
+    let of_tls = matches!(key, "terminatingTLS" | "originatingTLS");
+    of_tls || matches!(key, "ports" | "rules" | "listener" | "serverNames")
 }
 
 /// What the requests of a list are; nothing where it is empty, or one of them is all.
