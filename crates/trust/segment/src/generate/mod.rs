@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!   Intent ──network──► NetworkPolicies  ┐
-//!          ──guards───► guard rails      ┴──► prove: the engine judges what was written, upon pods that
+//!          ──guards───► guard rails      ┤
+//!          ──mesh─────► Istio's policies ┴──► prove: the engine judges what was written, upon pods that
 //!                                             stand for the zones; and again without each peer of each rule
 //! ```
 
 mod guards;
+mod mesh;
 mod network;
 mod prove;
 
@@ -15,6 +17,7 @@ use serde_json::Value;
 
 use crate::intent::{Intent, Members};
 
+pub use mesh::{Accounts, mesh_policies, prove_mesh};
 pub use prove::{Flaw, prove};
 
 /// Policies that were written.
