@@ -175,6 +175,10 @@ pub(crate) struct Generate {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) zones: PathBuf,
 
+    /// What is to enforce them.
+    #[arg(long = "for", value_name = "TARGET", default_value = "network-policy")]
+    pub(crate) target: Target,
+
     /// Write `network-policies.yaml` and `cluster-network-policies.yaml` into this directory, instead of all to
     /// standard output.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -186,6 +190,13 @@ pub(crate) struct Generate {
 
     #[command(flatten)]
     pub(crate) known: Known,
+}
+
+/// What is to enforce policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// Any network plugin that knows NetworkPolicies.
+    NetworkPolicy,
 }
 
 /// How to draw.

@@ -4,7 +4,7 @@ use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
 use casemate_posture::{PostureSurvey, check::Persona};
 use casemate_segment::{
     Analysis, Assumptions,
-    generate::{self, Accounts, Flaw, Policies},
+    generate::{self, Accounts, Flaw, Policies, Target},
     intent::{Intent, Violation, check, derive, observe, to_yaml},
     observed::hubble,
 };
@@ -102,7 +102,7 @@ fn what_is_written_for_a_declaration_makes_it_hold() {
         open.contains(&"undeclared registry => notebooks: All Connections (models/registry[Deployment] => lab/notebook[Deployment], 1)".to_owned()),
         "{open:#?}"
     );
-    let policies = generate::policies(&intent).expect("policies");
+    let policies = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
     assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
     let text = generate::to_yaml(&policies.network);
     assert_eq!(told(&intent, &format!("{LAB}---\n{text}")), [""; 0]);
@@ -114,7 +114,8 @@ fn what_is_not_as_declared_is_told() {
         .replace("as: [science]", "as: [other]")
         .replace("TCP 5001", "TCP 6000-6001");
     let intent = intent(&format!("{strange}  - {{from: registry, to: outside}}\n"));
-    let policies = generate::policies(&self::intent(ZONES)).expect("policies");
+    let policies =
+        generate::policies(&self::intent(ZONES), Target::NetworkPolicy).expect("policies");
     let text = generate::to_yaml(&policies.network);
     let more = "
 apiVersion: v1
@@ -154,7 +155,7 @@ spec: {podSelector: {matchLabels: {app: registry}}, policyTypes: [Ingress, Egres
 #[test]
 fn a_flaw_of_policies_is_found() {
     let intent = intent(ZONES);
-    let good = generate::policies(&intent).expect("policies");
+    let good = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
     let at = |policies: &Policies, name: &str| {
         let is = |it: &serde_json::Value| it["metadata"]["name"] == name;
         policies.network.iter().position(is).expect("there")
@@ -202,7 +203,7 @@ fn a_flow_from_the_controller_cannot_be_written() {
     let intent = intent(&format!(
         "{ZONES}  - {{from: ingress-controller, to: registry}}\n"
     ));
-    let error = generate::policies(&intent)
+    let error = generate::policies(&intent, Target::NetworkPolicy)
         .expect_err("nobody knows where it is")
         .to_string();
     assert!(
@@ -214,14 +215,15 @@ fn a_flow_from_the_controller_cannot_be_written() {
 #[test]
 fn a_flow_to_or_from_outside_needs_the_addresses_of_the_cluster() {
     let flows = format!("{ZONES}  - {{from: registry, to: outside}}\n");
-    let error = generate::policies(&intent(&flows)).expect_err("pods may be meant");
+    let error =
+        generate::policies(&intent(&flows), Target::NetworkPolicy).expect_err("pods may be meant");
     assert!(
         error.to_string().starts_with("line 7: say under `cluster`"),
         "{error}"
     );
     let written = |cluster: &str| {
         let intent = intent(&format!("cluster: [{cluster}]\n{flows}"));
-        let policies = generate::policies(&intent).expect("policies");
+        let policies = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
         assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
         let text = generate::to_yaml(&policies.network);
         ["cidr: 0.0.0.0/0", "cidr: ::/0"].map(|it| text.contains(it))
@@ -304,7 +306,7 @@ fn the_default_of_a_namespace_leaves_its_dns_open() {
     let intent = intent(
         "zones: {metrics: {namespaces: [kube-system], pods: {k8s-app: metrics-server}}, a: {namespaces: [x]}}\nflows: [{from: dns, to: a, ports: 80}]\n",
     );
-    let policies = generate::policies(&intent).expect("policies");
+    let policies = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
     assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
 }
 
@@ -548,7 +550,7 @@ proptest! {
     #[test]
     fn what_is_written_is_exact_and_nothing_in_it_is_needless(text in declaration()) {
         let intent = intent(&text);
-        let policies = generate::policies(&intent).expect("policies");
+        let policies = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
         prop_assert_eq!(generate::prove(&intent, &policies).expect("small"), [], "{}", text);
     }
 
