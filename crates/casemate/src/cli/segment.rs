@@ -179,8 +179,8 @@ pub(crate) struct Generate {
     #[arg(long = "for", value_name = "TARGET", default_value = "network-policy")]
     pub(crate) target: Target,
 
-    /// Write `network-policies.yaml` and `cluster-network-policies.yaml` into this directory, instead of all to
-    /// standard output.
+    /// Write `network-policies.yaml` and `cluster-network-policies.yaml`, or `istio-policies.yaml`, into this
+    /// directory, instead of all to standard output.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
 
@@ -197,6 +197,8 @@ pub(crate) struct Generate {
 pub(crate) enum Target {
     /// Any network plugin that knows NetworkPolicies.
     NetworkPolicy,
+    /// The proxies of Istio, by the service accounts that callers prove to be: only what comes to pods, over TCP.
+    Istio,
 }
 
 /// How to draw.

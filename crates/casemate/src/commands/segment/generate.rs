@@ -4,14 +4,15 @@ use std::{fmt::Write as _, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use casemate_segment::{
-    generate::{self, Flaw, Policies},
+    generate::{self, Accounts, Flaw},
     intent::{Intent, check},
 };
+use serde_json::Value;
 
 use super::{
     assumed,
     check::{holds, text},
-    intent, read_with, tell,
+    intent, read, read_with, tell,
 };
 use crate::{
     cli::{
@@ -32,22 +33,25 @@ pub(super) fn run(global: &Global, arguments: &Generate) -> Result<ExitCode> {
             arguments.zones.display()
         )
     };
-    let mut policies = generate::policies(&intent, target(arguments.target)).with_context(file)?;
+    let target = match arguments.target {
+        Target::NetworkPolicy => generate::Target::NetworkPolicy,
+        Target::Istio => return for_mesh(global, arguments, &intent),
+    };
+    let mut policies = generate::policies(&intent, target).with_context(file)?;
     if arguments.no_guards {
         policies.guards.clear();
     }
-    let flaws = generate::prove(&intent, &policies)?;
-    if !flaws.is_empty() {
-        bail!(
-            "the policies of {} do not say what it declares, and are not written:{}",
-            arguments.zones.display(),
-            told(&intent, &flaws)
-        );
-    }
+    refuse_flawed(arguments, &intent, &generate::prove(&intent, &policies)?)?;
     let all = [&*policies.network, &*policies.guards].concat();
     let all = generate::to_yaml(&all);
     match &arguments.out {
-        Some(directory) => write(directory, &policies)?,
+        Some(directory) => write(
+            directory,
+            &[
+                ("network-policies.yaml", &policies.network),
+                ("cluster-network-policies.yaml", &policies.guards),
+            ],
+        )?,
         None => output::print(&all)?,
     }
     let kinds = format!(
@@ -61,12 +65,60 @@ pub(super) fn run(global: &Global, arguments: &Generate) -> Result<ExitCode> {
             "{kinds}: upon pods that stand for the zones, what passes under them is what is declared, and no peer in them can be left out"
         ),
     );
+    judge(global, arguments, &intent, &all)
+}
+
+/// Those of Istio, whose callers are known by the accounts that the declaration or the manifests name.
+fn for_mesh(global: &Global, arguments: &Generate, intent: &Intent) -> Result<ExitCode> {
+    let there = match &arguments.path {
+        Some(path) => Some(read(global, path, &arguments.known)?),
+        None => None,
+    };
+    let file = || {
+        format!(
+            "{} cannot be written as policies of Istio",
+            arguments.zones.display()
+        )
+    };
+    let accounts = Accounts::of(intent, there.as_ref().map(|it| &it.analysis));
+    let accounts = accounts.with_context(file)?;
+    let policies = generate::mesh_policies(intent, &accounts).with_context(file)?;
+    let flaws = generate::prove_mesh(intent, &policies, &accounts)?;
+    refuse_flawed(arguments, intent, &flaws)?;
+    let all = generate::to_yaml(&policies);
+    match &arguments.out {
+        Some(directory) => write(directory, &[("istio-policies.yaml", &policies)])?,
+        None => output::print(&all)?,
+    }
+    output::hint(
+        global,
+        &format!(
+            "{} policies of Istio: upon pods with proxies that stand for the zones, what comes to pods over TCP is what is declared, and no source in them can be left out",
+            policies.len()
+        ),
+    );
+    judge(global, arguments, intent, &all)
+}
+
+fn refuse_flawed(arguments: &Generate, intent: &Intent, flaws: &[Flaw]) -> Result<()> {
+    if !flaws.is_empty() {
+        bail!(
+            "the policies of {} do not say what it declares, and are not written:{}",
+            arguments.zones.display(),
+            told(intent, flaws)
+        );
+    }
+    Ok(())
+}
+
+/// Holds what passes in the manifests under the policies against the declaration.
+fn judge(global: &Global, arguments: &Generate, intent: &Intent, all: &str) -> Result<ExitCode> {
     let Some(path) = &arguments.path else {
         return Ok(ExitCode::SUCCESS);
     };
-    let read = read_with(global, path, assumed(&intent, &arguments.known), Some(&all))?;
-    let violations = check(&intent, &read.analysis)?;
-    let found = text(&intent, &read, &violations);
+    let read = read_with(global, path, assumed(intent, &arguments.known), Some(all))?;
+    let violations = check(intent, &read.analysis)?;
+    let found = text(intent, &read, &violations);
     for line in found.lines() {
         output::hint(global, &casemate_report::sanitise(line));
     }
@@ -74,19 +126,10 @@ pub(super) fn run(global: &Global, arguments: &Generate) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!holds(&read, &violations))))
 }
 
-fn target(named: Target) -> generate::Target {
-    match named {
-        Target::NetworkPolicy => generate::Target::NetworkPolicy,
-    }
-}
-
-fn write(directory: &Path, policies: &Policies) -> Result<()> {
+fn write(directory: &Path, files: &[(&str, &Vec<Value>)]) -> Result<()> {
     std::fs::create_dir_all(directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
-    for (name, objects) in [
-        ("network-policies.yaml", &policies.network),
-        ("cluster-network-policies.yaml", &policies.guards),
-    ] {
+    for (name, objects) in files {
         if objects.is_empty() {
             continue;
         }
