@@ -565,6 +565,24 @@ fn what_is_not_understood_is_told_and_may_be_anything() {
 }
 
 #[test]
+fn a_rule_of_more_parts_than_anybody_writes_may_be_anything() {
+    let principals = (0..400).map(|it| format!("p{it}")).collect::<Vec<_>>();
+    let ports = (1..=400).map(|it| format!("{{operation: {{ports: ['{it}']}}}}"));
+    let rule = format!(
+        "{{rules: [{{from: [{{source: {{principals: [{}]}}}}], to: [{}]}}]}}",
+        principals.join(", "),
+        ports.collect::<Vec<_>>().join(", ")
+    );
+    let analysis = cluster(&format!("{MESH}---{}", policy(&rule)));
+    let told = &analysis.gaps()[0].message;
+    assert!(told.contains("more parts than anybody writes"), "{told}");
+    assert_eq!(
+        tcp(&analysis, "lab/notebook", "models/registry"),
+        format!("{NONE}, perhaps {ALL}")
+    );
+}
+
+#[test]
 fn policies_of_others_are_none() {
     let other = policy("{}").replace("security.istio.io/v1", "policy.linkerd.io/v1alpha1");
     let analysis = under(&other);
