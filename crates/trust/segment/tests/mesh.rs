@@ -544,6 +544,7 @@ fn what_is_not_understood_is_told_and_may_be_anything() {
         "{rules: [{to: [{operation: {ports: [http]}}]}]}",
         "{rules: [{when: [{key: weather, values: [fair]}]}]}",
         "{rules: [{unless: []}]}",
+        "{rules: [{from: []}]}",
         "{rules: [null]}",
         "{rules: all}",
         "{action: DENY, rules: [{from: [{source: {principals: {a: b}}}]}]}",

@@ -215,7 +215,10 @@ impl Reading<'_> {
     fn rules(&self, at: usize, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Rule> {
         let name = format!("rules[{at}]");
         let (froms, tos) = (listed(&cursor.get("from")), listed(&cursor.get("to")));
-        if !is_known(cursor, RULE) {
+        // Istio refuses a list with nothing in it.
+        let mut lists = [("from", &froms), ("to", &tos)].into_iter();
+        let is_empty = lists.any(|(key, all)| all.is_empty() && is_there(&cursor.get(key)));
+        if is_empty || !is_known(cursor, RULE) {
             return self.any(name, cursor, "a rule that is not understood", gaps);
         }
         let mut when = Clause::any();
