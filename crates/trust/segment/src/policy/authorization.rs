@@ -231,7 +231,7 @@ impl Reading<'_> {
             .collect();
         let mut operations: Vec<Clause> = tos
             .iter()
-            .map(|it| Clause::of_operation(it, self, gaps))
+            .map(|it| Clause::of_operation(it, gaps))
             .collect();
         let weight = sources
             .iter()
