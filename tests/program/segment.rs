@@ -242,6 +242,43 @@ fn the_policies_that_are_written_are_those_of_the_example() {
 }
 
 #[test]
+fn the_policies_of_a_mesh_are_judged_with_what_is_there() {
+    let calls = b"zones:\n  a: {namespaces: [a]}\n  b: {namespaces: [b]}\ndns: false\nflows:\n  - {from: a, to: b, ports: [TCP 80]}\n";
+    let place = tree(&[
+        (b"zones.yaml", calls),
+        (
+            b"all/cluster.yaml",
+            b"apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {istio-injection: enabled}}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: b, labels: {istio-injection: enabled}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: a}\nspec: {serviceAccountName: caller, containers: [{name: c, image: i}]}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: b, namespace: b}\nspec: {containers: [{name: c, image: i}]}\n",
+        ),
+    ]);
+    let (zones, cluster) = (place.path().join("zones.yaml"), place.path().join("all"));
+    let (zones, cluster) = (
+        zones.to_str().expect("UTF-8"),
+        cluster.to_str().expect("UTF-8"),
+    );
+    let refused = casemate(["segment", "generate", "--zones", zones, "--for", "istio"]);
+    let told = refused.ended_with(2).err;
+    assert!(
+        told.contains("line 6: as whom `a` calls is not known"),
+        "{told}"
+    );
+    casemate([
+        "segment", "generate", cluster, "--zones", zones, "--for", "istio", "--out", cluster,
+    ])
+    .ended_with(1);
+    let reach = casemate(["segment", "reach", cluster, "--from", "a", "--to", "b"]);
+    let told = reach.ended_with(0).out;
+    assert!(
+        told.contains("AuthorizationPolicy b/casemate-zone-b rules[0] allows TCP 80"),
+        "{told}"
+    );
+    assert!(
+        told.contains("ingress of b/b[Pod]: SCTP 1-65535,TCP 80,UDP 1-65535"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_declaration_begins_with_what_is_there_and_can_be_read() {
     let place = tree(&[(
         b"flows.json",

@@ -230,7 +230,7 @@ pub(crate) struct Generate {
     pub(crate) target: Target,
 
     /// Write two files into this directory, called by their kinds as `network-policies.yaml` and
-    /// `cluster-network-policies.yaml`, instead of all to standard output.
+    /// `cluster-network-policies.yaml`, or `istio-policies.yaml`, instead of all to standard output.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) out: Option<PathBuf>,
 
@@ -249,6 +249,8 @@ pub(crate) enum Target {
     NetworkPolicy,
     /// Cilium, with its own policies.
     Cilium,
+    /// The proxies of Istio, by the service accounts that callers prove to be: only what comes to pods, over TCP.
+    Istio,
 }
 
 /// How to draw.

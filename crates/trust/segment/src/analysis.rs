@@ -21,7 +21,7 @@ use crate::{
     index::Index,
     matching::Matching,
     mesh::Mesh,
-    policy::{self, Direction, Peer, Plane},
+    policy::{self, Direction, Peer, Plane, Rule},
     proof,
     relation::{Relation, Sides, TooLarge},
 };
@@ -416,7 +416,7 @@ impl Analysis {
             let rules: usize = self
                 .policies
                 .iter()
-                .map(|it| it.each_rule().count() + 1)
+                .map(|it| it.each_rule().map(Rule::weight).sum::<usize>() + 1)
                 .sum();
             if rules.saturating_mul(self.bound()) > MAX_HELD {
                 return Err(TooLarge);

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   posture's World ──► Cluster  {namespaces, workloads}          ┐
+//!                   ──► Mesh     {who has a proxy, what it sees}  ┤
 //!                   ──► Policy   {tier, subject, rules}           ├──► Analysis ──► Relation: what passes
 //!                   ──► Entry    {Ingress, Route, LoadBalancer}   ┘             ──► Proof: why
 //!                   ──► Identities {accounts, powers, roles of clouds}  ──► ways that walk through both

@@ -4,7 +4,7 @@ use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
 use casemate_posture::{PostureSurvey, check::Persona};
 use casemate_segment::{
     Analysis, Assumptions,
-    generate::{self, Flaw, Policies, Target},
+    generate::{self, Accounts, Flaw, Policies, Target},
     identity::{Goal, Hop},
     intent::{Intent, Violation, check, derive, observe, to_yaml},
     observed::Format,
@@ -667,4 +667,155 @@ proptest! {
             prop_assert_eq!(generate::prove(&intent, &policies).expect("small"), [], "{:?}: {}", target, text);
         }
     }
+
+    #[test]
+    fn what_is_written_for_a_mesh_is_exact_and_nothing_in_it_is_needless(text in mesh_declaration()) {
+        let intent = intent(&text);
+        let accounts = Accounts::of(&intent, None).expect("accounts");
+        let policies = generate::mesh_policies(&intent, &accounts).expect("policies");
+        let flaws = generate::prove_mesh(&intent, &policies, &accounts).expect("small");
+        prop_assert_eq!(flaws, [], "{}", text);
+    }
+}
+
+/// Zones of pods that call each other, each as itself.
+fn mesh_declaration() -> impl Strategy<Value = String> {
+    let zones = prop::collection::vec((0..4usize, any::<bool>(), any::<bool>()), 2..6);
+    let port = prop::sample::select(&["TCP 80", "TCP 80-90", "TCP", "UDP 53"][..]);
+    let flow = (
+        any::<prop::sample::Index>(),
+        any::<prop::sample::Index>(),
+        prop::collection::vec(port, 0..3),
+    );
+    (zones, prop::collection::vec(flow, 1..8)).prop_map(|(zones, flows)| {
+        let mut text = "zones:\n".to_owned();
+        for (at, (namespace, is_wide, _)) in zones.iter().enumerate() {
+            let more = if *is_wide {
+                format!(", m{namespace}")
+            } else {
+                String::new()
+            };
+            text +=
+                &format!("  z{at}: {{namespaces: [n{namespace}{more}], pods: {{zone: z{at}}}}}\n");
+        }
+        text += "dns: false\nflows:\n";
+        for (from, to, ports) in flows {
+            let (from, to) = (from.index(zones.len()), to.index(zones.len()));
+            let more = if zones[from].2 {
+                format!(", s{from}")
+            } else {
+                String::new()
+            };
+            let ports = match &*ports {
+                [] => String::new(),
+                some => format!(", ports: [{}]", some.join(", ")),
+            };
+            text += &format!("  - {{from: z{from}, to: z{to}{ports}, as: [a{from}{more}]}}\n");
+        }
+        text
+    })
+}
+
+const CALLS: &str = "
+zones:
+  notebooks: {namespaces: [lab], pods: {app: notebook}}
+  registry: {namespaces: [models]}
+flows:
+  - {from: notebooks, to: registry, ports: [TCP 5000], as: [notebook]}
+";
+
+fn for_mesh(text: &str) -> Result<String, String> {
+    let intent = intent(text);
+    let accounts = Accounts::of(&intent, None).map_err(|it| it.to_string())?;
+    let policies = generate::mesh_policies(&intent, &accounts).map_err(|it| it.to_string())?;
+    match &*generate::prove_mesh(&intent, &policies, &accounts).expect("small") {
+        [] => Ok(generate::to_yaml(&policies)),
+        flaws => Err(format!("{flaws:?}")),
+    }
+}
+
+#[test]
+fn in_a_mesh_who_may_call_is_who_proves_to_be() {
+    let written = for_mesh(CALLS).expect("policies");
+    let rule = "  selector:
+    matchLabels:
+      app: notebook
+";
+    assert!(written.contains(rule), "{written}");
+    assert!(
+        written.contains("- cluster.local/ns/lab/sa/notebook\n"),
+        "{written}"
+    );
+    assert_eq!(written.matches("mode: STRICT").count(), 2);
+    assert_eq!(written.matches("name: casemate-default-deny").count(), 2);
+}
+
+#[test]
+fn in_a_mesh_who_proves_nothing_is_refused() {
+    let refused = |from: &str, to: &str| for_mesh(&CALLS.replace(from, to)).expect_err("refused");
+    assert!(
+        refused(", as: [notebook]", "").contains("line 6: as whom `notebooks` calls is not known")
+    );
+    assert!(
+        refused(
+            "from: notebooks, to: registry, ports: [TCP 5000], as: [notebook]",
+            "from: outside, to: registry"
+        )
+        .contains("proves no identity")
+    );
+    assert!(refused("TCP 5000", "TCP 1-5000").contains("one by one"));
+    // Who shares an account is not told apart.
+    let other = "  other: {namespaces: [lab], pods: {app: other}}\nflows:\n  - {from: other, to: notebooks, as: [notebook]}\n";
+    assert!(refused("flows:\n", other).contains("Undeclared"));
+}
+
+#[test]
+fn the_accounts_of_workloads_are_theirs() {
+    let intent = intent(&CALLS.replace(", as: [notebook]", ""));
+    let pod = |spec: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p, namespace: lab, labels: {{app: notebook}}}}\nspec: {{{spec}containers: [{{name: c, image: i}}]}}\n"
+        )
+    };
+    let analysis = cluster(&pod("serviceAccountName: reader, "), Assumptions::default());
+    let accounts = Accounts::of(&intent, Some(&analysis)).expect("accounts");
+    let policies = generate::mesh_policies(&intent, &accounts).expect("policies");
+    assert!(generate::to_yaml(&policies).contains("cluster.local/ns/lab/sa/reader"));
+    Accounts::of(&intent, Some(&cluster("", Assumptions::default()))).expect_err("nobody is there");
+}
+
+#[test]
+fn what_is_wrong_with_policies_of_a_mesh_is_found() {
+    let intent = intent(CALLS);
+    let accounts = Accounts::of(&intent, None).expect("accounts");
+    let policies = generate::mesh_policies(&intent, &accounts).expect("policies");
+    let flawed = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut policies = policies.clone();
+        policies.iter_mut().for_each(|it| {
+            if it["spec"]["rules"].is_array() {
+                change(&mut it["spec"]["rules"][0]);
+            }
+        });
+        generate::prove_mesh(&intent, &policies, &accounts).expect("small")
+    };
+    let other = serde_json::json!({"source": {"principals": ["cluster.local/ns/lab/sa/other"]}});
+    let flaws = flawed(&|rule| {
+        rule["from"]
+            .as_array_mut()
+            .expect("a list")
+            .push(other.clone())
+    });
+    assert!(matches!(&*flaws, [Flaw::Needless(_)]), "{flaws:?}");
+    let flaws = flawed(&|rule| rule["from"][0]["source"]["principals"][0] = "*".into());
+    assert!(
+        flaws.iter().any(|it| matches!(it, Flaw::Differs(_))),
+        "{flaws:?}"
+    );
+    let flaws = flawed(&|rule| rule["to"][0]["operation"]["ports"][0] = "5001".into());
+    assert!(
+        flaws.iter().any(|it| matches!(it, Flaw::Differs(_))),
+        "{flaws:?}"
+    );
+    let flaws = flawed(&|rule| rule["from"][0]["source"] = serde_json::json!({"who": ["me"]}));
+    assert!(matches!(&*flaws, [Flaw::Unread(_)]), "{flaws:?}");
 }

@@ -544,6 +544,7 @@ fn what_is_not_understood_is_told_and_may_be_anything() {
         "{rules: [{to: [{operation: {ports: [http]}}]}]}",
         "{rules: [{when: [{key: weather, values: [fair]}]}]}",
         "{rules: [{unless: []}]}",
+        "{rules: [{from: []}]}",
         "{rules: [null]}",
         "{rules: all}",
         "{action: DENY, rules: [{from: [{source: {principals: {a: b}}}]}]}",
@@ -560,6 +561,24 @@ fn what_is_not_understood_is_told_and_may_be_anything() {
     assert!(!analysis.gaps().is_empty());
     assert_eq!(
         tcp(&analysis, "lab/plain", "models/registry"),
+        format!("{NONE}, perhaps {ALL}")
+    );
+}
+
+#[test]
+fn a_rule_of_more_parts_than_anybody_writes_may_be_anything() {
+    let principals = (0..400).map(|it| format!("p{it}")).collect::<Vec<_>>();
+    let ports = (1..=400).map(|it| format!("{{operation: {{ports: ['{it}']}}}}"));
+    let rule = format!(
+        "{{rules: [{{from: [{{source: {{principals: [{}]}}}}], to: [{}]}}]}}",
+        principals.join(", "),
+        ports.collect::<Vec<_>>().join(", ")
+    );
+    let analysis = cluster(&format!("{MESH}---{}", policy(&rule)));
+    let told = &analysis.gaps()[0].message;
+    assert!(told.contains("more parts than anybody writes"), "{told}");
+    assert_eq!(
+        tcp(&analysis, "lab/notebook", "models/registry"),
         format!("{NONE}, perhaps {ALL}")
     );
 }

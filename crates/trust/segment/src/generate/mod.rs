@@ -3,12 +3,14 @@
 //! ```text
 //!   Intent ──network──► NetworkPolicies  ┐
 //!          ──guards───► guard rails      ┤
-//!          ──cilium───► both, of Cilium  ┴──► prove: the engine judges what was written, upon pods that
+//!          ──cilium───► both, of Cilium  ┤
+//!          ──mesh─────► Istio's policies ┴──► prove: the engine judges what was written, upon pods that
 //!                                             stand for the zones; and again without each peer of each rule
 //! ```
 
 mod cilium;
 mod guards;
+mod mesh;
 mod network;
 mod prove;
 
@@ -17,6 +19,7 @@ use serde_json::Value;
 
 use crate::intent::{Intent, Members};
 
+pub use mesh::{Accounts, mesh_policies, prove_mesh};
 pub use prove::{Flaw, prove};
 
 /// What is to enforce policies.

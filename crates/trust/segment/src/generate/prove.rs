@@ -1,12 +1,14 @@
 //! Whether policies say what is declared: no more, no less, and with nothing in them that could be left out.
 
+use std::collections::BTreeSet;
+
 use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
 use casemate_posture::{PostureSurvey, check::Persona};
 use serde_json::{Value, json};
 
 use super::{Policies, to_yaml};
 use crate::{
-    Analysis, Assumptions, Direction, TooLarge,
+    Action, Analysis, Assumptions, Direction, TooLarge,
     analysis::PeerPlace,
     intent::{Intent, Members, Violation, ViolationKind, check},
 };
@@ -60,7 +62,10 @@ pub fn prove(intent: &Intent, policies: &Policies) -> Result<Vec<Flaw>, TooLarge
 }
 
 /// What is not as declared. Whoever stands for a zone runs as nobody in particular.
-fn differences(intent: &Intent, analysis: &Analysis) -> Result<Vec<Violation>, TooLarge> {
+pub(super) fn differences(
+    intent: &Intent,
+    analysis: &Analysis,
+) -> Result<Vec<Violation>, TooLarge> {
     let mut violations = check(intent, analysis)?;
     violations.retain(|it| it.kind != ViolationKind::Account);
     Ok(violations)
@@ -68,10 +73,15 @@ fn differences(intent: &Intent, analysis: &Analysis) -> Result<Vec<Violation>, T
 
 /// The peers without which all that is declared still passes. Only between the pods of a peer's policy and whoever
 /// the peer is something can change, so that only these pairs are decided anew.
-fn needless(intent: &Intent, analysis: &mut Analysis) -> Vec<String> {
+pub(super) fn needless(intent: &Intent, analysis: &mut Analysis) -> Vec<String> {
     let declared = intent.table();
     let mut needless = Vec::new();
     for place in analysis.peers() {
+        let policy = &analysis.policies()[place.policy];
+        // What does not pass without a peer is what that allows.
+        if policy.rules(place.direction)[place.rule].action != Some(Action::Allow) {
+            continue;
+        }
         let pairs = pairs(intent, analysis, &place);
         let peer = analysis.remove_peer(&place);
         let is_needed = pairs.iter().any(|&(from, to)| {
@@ -120,7 +130,7 @@ fn pairs(intent: &Intent, analysis: &Analysis, place: &PeerPlace) -> Vec<(usize,
 }
 
 /// The namespaces of the zones, and in each two pods of each zone.
-struct Stage(Vec<Value>);
+pub(super) struct Stage(Vec<Value>);
 
 impl Stage {
     fn of(intent: &Intent) -> Self {
@@ -149,8 +159,44 @@ impl Stage {
         Self(objects)
     }
 
+    /// The same in a mesh, where the pods of each zone run as the accounts that `accounts` names.
+    pub(super) fn of_mesh(
+        intent: &Intent,
+        accounts: impl Fn(usize) -> BTreeSet<(String, String)>,
+    ) -> Self {
+        let mut objects = Vec::new();
+        let mut known = BTreeSet::new();
+        for (at, zone) in intent.zones.iter().enumerate() {
+            let Members::Pods { labels, .. } = &zone.members else {
+                continue;
+            };
+            for (number, (namespace, account)) in accounts(at).into_iter().enumerate() {
+                if known.insert(namespace.clone()) {
+                    objects.push(json!({
+                        "apiVersion": "v1",
+                        "kind": "Namespace",
+                        "metadata": {"name": namespace, "labels": {"istio-injection": "enabled"}},
+                    }));
+                }
+                objects.extend(["a", "b"].map(|letter| {
+                    json!({
+                        "apiVersion": "v1",
+                        "kind": "Pod",
+                        "metadata": {"name": format!("{}-{number}{letter}", zone.name), "namespace": namespace, "labels": labels},
+                        "spec": {"serviceAccountName": account, "containers": [{"name": "c", "image": "i"}]},
+                    })
+                }));
+            }
+        }
+        Self(objects)
+    }
+
     /// The pods under some policies; or what of those is not understood.
-    fn under(&self, intent: &Intent, policies: &[Value]) -> Result<Analysis, Vec<String>> {
+    pub(super) fn under(
+        &self,
+        intent: &Intent,
+        policies: &[Value],
+    ) -> Result<Analysis, Vec<String>> {
         let text = to_yaml(&[&*self.0, policies].concat());
         let name = PathText::from("policies.yaml");
         let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));

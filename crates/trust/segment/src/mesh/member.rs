@@ -13,6 +13,8 @@ pub(crate) struct Member {
     pub(crate) is_identified: Truth,
     /// Who vouches for that.
     pub(crate) trust_domain: Arc<str>,
+    /// As whom; without the name of its account, where that is not known.
+    pub(crate) principal: String,
     /// What its proxy decides of; the rest passes.
     pub(crate) taken: Bounds<Connections>,
     /// Why that is not known.
@@ -42,6 +44,7 @@ impl Member {
         Self {
             is_identified: Truth::No,
             trust_domain: "".into(),
+            principal: String::new(),
             taken: Bounds::default(),
             unsure: None,
             http: Bounds::default(),

@@ -13,7 +13,7 @@ mod member;
 mod settings;
 mod signs;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use casemate_posture::{Cursor, Fact, Truth, World};
 
@@ -43,7 +43,7 @@ pub(crate) struct Mesh {
     /// Why nobody knows who says who he is.
     vague: Option<Arc<str>>,
     /// The namespaces that say themselves what is spoken at the ports of their workloads.
-    listening: Vec<String>,
+    listening: BTreeSet<String>,
 }
 
 /// Whether a workload has a proxy: a container in each pod, or one of its node that sees bytes alone.
@@ -144,6 +144,8 @@ impl Mesh {
         services: &[(&Service<'_>, &Truth)],
         is_seen: bool,
     ) -> Member {
+        let asked = self.authentications.len();
+        let is_much = asked.saturating_mul(cluster.workloads.len()) > MAX_ASKED;
         let labels = &cluster.namespaces[&workload.namespace].labels;
         let proxies = match is_seen {
             true => proxies(workload, labels),
@@ -171,7 +173,7 @@ impl Mesh {
         if proxies.node != Truth::No {
             http.least = Connections::default();
         }
-        let says_itself = self.listening.iter().any(|it| **it == *workload.namespace);
+        let says_itself = self.listening.contains(&*workload.namespace);
         if says_itself && proxies.sidecar != Truth::No {
             http = Bounds {
                 least: Connections::default(),
@@ -181,10 +183,20 @@ impl Mesh {
         Member {
             is_identified,
             trust_domain: self.trust_domain.clone(),
+            principal: format!(
+                "{}/ns/{}/sa/{}",
+                self.trust_domain,
+                workload.namespace,
+                workload.account.clone().ok().unwrap_or_default()
+            ),
             taken,
             unsure,
             http,
-            plain: self.plain(workload),
+            plain: match self.may_be_plain() {
+                true if is_much => perhaps(Connections::of_protocol(Protocol::Tcp)),
+                true => self.plain(workload),
+                false => Bounds::default(),
+            },
             may_see_bytes_alone: proxies.node != Truth::No,
         }
     }
@@ -198,9 +210,11 @@ impl Mesh {
             .iter()
             .map(|it| (it, it.is_about(workload)));
         let meant: Vec<_> = meant.filter(|(_, truth)| *truth != Truth::No).collect();
-        for (policy, truth) in &meant {
-            let of_level = meant.iter().filter(|(it, _)| it.level == policy.level);
-            let is_sure = truth.is_yes() && of_level.count() == 1;
+        for (at, (policy, truth)) in meant.iter().enumerate() {
+            // They are in the order of their levels.
+            let beside = [at.checked_sub(1), Some(at + 1)].into_iter().flatten();
+            let mut beside = beside.filter_map(|it| meant.get(it));
+            let is_sure = truth.is_yes() && !beside.any(|(it, _)| it.level == policy.level);
             for (ports, mode) in &policy.modes {
                 let (least, most) = (
                     left.least.intersection(ports),
@@ -414,6 +428,8 @@ const TLS_MODES: [&str; 4] = [
     "spec.subsets[].trafficPolicy.portLevelSettings[].tls.mode",
 ];
 
+/// Of more it is not said where mutual TLS is off.
+const MAX_ASKED: usize = 10_000_000;
 /// The webhook gives no proxies there (`IgnoredNamespaces`).
 const IGNORED: [&str; 4] = [
     "kube-system",

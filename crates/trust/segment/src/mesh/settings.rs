@@ -50,6 +50,9 @@ impl Settings {
         if written.iter().any(|it| !it.is_mutual) {
             vague = Some("proxies do not choose mutual TLS by themselves (enableAutoMtls)".into());
         }
+        if written.iter().any(|it| it.aliases.len() > MAX_ALIASES) {
+            vague = Some("its trust domain has more aliases than anybody writes".into());
+        }
         let first = written.into_iter().next();
         let (root, trust_domain, aliases) = match first {
             Some(it) => (it.root, it.trust_domain, it.aliases),
@@ -58,7 +61,11 @@ impl Settings {
         Self {
             root: root.as_deref().unwrap_or("istio-system").into(),
             trust_domain: trust_domain.as_deref().unwrap_or(CLUSTER).into(),
-            aliases: aliases.into_iter().map(Arc::from).collect(),
+            aliases: aliases
+                .into_iter()
+                .take(MAX_ALIASES)
+                .map(Arc::from)
+                .collect(),
             vague,
         }
     }
@@ -114,6 +121,9 @@ fn of_operator(object: &Resource) -> Result<Written, String> {
         is_mutual: text("enableAutoMtls")?.as_deref() != Some("false"),
     })
 }
+
+/// Each principal of a policy is compared with each.
+const MAX_ALIASES: usize = 100;
 
 const LIMITS: Limits = Limits {
     bytes: 1 << 20,

@@ -215,10 +215,11 @@ impl Reading<'_> {
     fn rules(&self, at: usize, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Rule> {
         let name = format!("rules[{at}]");
         let (froms, tos) = (listed(&cursor.get("from")), listed(&cursor.get("to")));
-        if froms.len().saturating_mul(tos.len().max(1)) > MAX_PAIRS || !is_known(cursor, RULE) {
-            let why = Gap::tell(cursor, "a rule that is not understood", gaps);
-            let caller = Caller::anyone().perhaps(&why);
-            return vec![self.rule(name, cursor, vec![caller], Ports::all(), None)];
+        // Istio refuses a list with nothing in it.
+        let mut lists = [("from", &froms), ("to", &tos)].into_iter();
+        let is_empty = lists.any(|(key, all)| all.is_empty() && is_there(&cursor.get(key)));
+        if is_empty || !is_known(cursor, RULE) {
+            return self.any(name, cursor, "a rule that is not understood", gaps);
         }
         let mut when = Clause::any();
         for condition in listed(&cursor.get("when")) {
@@ -230,8 +231,23 @@ impl Reading<'_> {
             .collect();
         let mut operations: Vec<Clause> = tos
             .iter()
-            .map(|it| Clause::of_operation(it, self, gaps))
+            .map(|it| Clause::of_operation(it, gaps))
             .collect();
+        let weight = sources
+            .iter()
+            .chain([&when])
+            .map(|it| 1 + it.caller().weight())
+            .sum::<usize>();
+        if weight.saturating_mul(operations.len().max(1)) > MAX_WEIGHT
+            || sources.len() > MAX_SOURCES
+        {
+            return self.any(
+                name,
+                cursor,
+                "a rule of more parts than anybody writes",
+                gaps,
+            );
+        }
         for all in [&mut sources, &mut operations] {
             if all.is_empty() {
                 all.push(Clause::any());
@@ -254,6 +270,12 @@ impl Reading<'_> {
             }
         }
         rules
+    }
+
+    /// The rule that something is of which nobody knows what.
+    fn any(&self, name: String, cursor: &Cursor<'_>, why: &str, gaps: &mut Vec<Gap>) -> Vec<Rule> {
+        let caller = Caller::anyone().perhaps(&Gap::tell(cursor, why, gaps));
+        vec![self.rule(name, cursor, vec![caller], Ports::all(), None)]
     }
 
     /// The rules of clauses that ask for the same requests: one for requests, and where the proxy sees only bytes
@@ -378,5 +400,7 @@ fn is_known(cursor: &Cursor<'_>, keys: &[&str]) -> bool {
 }
 
 const RULE: &[&str] = &["from", "to", "when"];
-/// As many as nobody writes by hand.
-const MAX_PAIRS: usize = 1_000;
+/// Names of sources, for each operation.
+const MAX_WEIGHT: usize = 100_000;
+/// Each is compared with those that ask for other requests.
+const MAX_SOURCES: usize = 1_000;

@@ -85,6 +85,17 @@ impl Caller {
         })
     }
 
+    /// How much there is to compare.
+    pub(crate) fn weight(&self) -> usize {
+        let each = self.conditions.iter().map(|it| match &it.one_of {
+            Attribute::Principals(all) | Attribute::TrustDomains(all) => all.len(),
+            Attribute::Namespaces(all) => all.len(),
+            Attribute::Accounts(all) => all.len(),
+            Attribute::Addresses(_) | Attribute::Unknown(_) => 1,
+        });
+        each.sum()
+    }
+
     /// Whether it is somebody who says who he is if `is_identified`, `workload` in case, and has an address as
     /// `at` says.
     pub(crate) fn is(
@@ -156,16 +167,15 @@ impl Pattern {
 
     /// Whether it fits what a workload says that it is.
     fn is_principal(&self, workload: &Workload) -> Truth {
-        let (domain, namespace) = (&workload.member.trust_domain, &workload.namespace);
-        let known = format!("{domain}/ns/{namespace}/sa/");
+        let known = &workload.member.principal;
         match &workload.account {
-            Fact::Known(account) => self.fits(&format!("{known}{account}")).into(),
+            Fact::Known(_) => self.fits(known).into(),
             Fact::Absent => Truth::No,
             Fact::Unknown(why) => {
                 let may_fit = match self {
                     Self::Any => return Truth::Yes,
                     Self::Begin(begin) if known.starts_with(begin.as_str()) => return Truth::Yes,
-                    Self::Begin(text) | Self::Exact(text) => text.starts_with(&known),
+                    Self::Begin(text) | Self::Exact(text) => text.starts_with(known.as_str()),
                     Self::End(_) => true,
                 };
                 match may_fit {

@@ -263,6 +263,17 @@ impl Ports {
     }
 }
 
+impl Rule {
+    /// How much there is to compare with each endpoint.
+    pub(crate) fn weight(&self) -> usize {
+        let peers = self.peers.iter().map(|it| match it {
+            Peer::Caller(caller) => caller.weight(),
+            _ => 0,
+        });
+        1 + peers.sum::<usize>()
+    }
+}
+
 impl Peer {
     /// The addresses that a caller is asked for.
     fn called(&self) -> impl Iterator<Item = &Addresses> {

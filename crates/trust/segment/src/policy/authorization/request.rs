@@ -116,7 +116,7 @@ impl Clause {
         clause.refuse_nothing(item, gaps)
     }
 
-    pub(super) fn of_operation(item: &Cursor<'_>, _: &Reading<'_>, gaps: &mut Vec<Gap>) -> Self {
+    pub(super) fn of_operation(item: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Self {
         let mut clause = Self::any();
         let operation = item.get("operation");
         let is_read = is_known(item, &["operation"]) && is_known(&operation, OPERATION);

@@ -34,7 +34,7 @@ impl Accounts {
     /// Whoever runs as one whose labels meet a requirement; what labels those have that are not declared is not known.
     pub(super) fn of(&self, requirement: &Requirement) -> Vec<Clause> {
         let is = |key: &str, name: &String| Requirement::In(key.to_owned(), vec![name.clone()]);
-        let unknown = |why: &str| Requirement::Unknown(why.into());
+        let unknown = |why: &str| Requirement::Unknown(None, why.into());
         let mut clauses = Vec::new();
         for (namespace, accounts) in &self.0 {
             for (name, labels) in accounts {
@@ -42,7 +42,7 @@ impl Accounts {
                 match requirement.holds(labels) {
                     Truth::No => continue,
                     Truth::Yes => {}
-                    Truth::Unknown(why) => own.push(Requirement::Unknown(why)),
+                    Truth::Unknown(why) => own.push(Requirement::Unknown(None, why)),
                 }
                 let namespace = vec![is(NAME_LABEL, namespace)];
                 clauses.push(Clause { own, namespace });
