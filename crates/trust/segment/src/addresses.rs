@@ -1,8 +1,10 @@
 //! Sets of IP addresses.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::Range,
 };
 
 use crate::{Intervals, Number};
@@ -118,10 +120,12 @@ impl Addresses {
     }
 
     /// Those in some of them.
-    pub(crate) fn union_of(all: &[Self]) -> Self {
+    pub(crate) fn union_of<'a>(all: impl IntoIterator<Item = &'a Self> + Clone) -> Self {
+        let v4 = all.clone().into_iter().flat_map(|it| it.v4.ranges());
+        let v6 = all.into_iter().flat_map(|it| it.v6.ranges());
         Self {
-            v4: Intervals::of(all.iter().flat_map(|it| it.v4.ranges()).copied()),
-            v6: Intervals::of(all.iter().flat_map(|it| it.v6.ranges()).copied()),
+            v4: Intervals::of(v4.copied()),
+            v6: Intervals::of(v6.copied()),
         }
     }
 
@@ -209,30 +213,36 @@ pub(crate) fn metadata() -> Addresses {
 pub(crate) fn parts(whole: &Addresses, blocks: &[Addresses]) -> Vec<Addresses> {
     let v4 = pieces(&whole.v4, blocks.iter().map(|it| &it.v4));
     let v6 = pieces(&whole.v6, blocks.iter().map(|it| &it.v6));
+    // The part of each piece, how many pieces each part has, and the part before it: what is inside of a block comes
+    // before what is not, so that the first stays the last.
     let mut part = vec![0; v4.len() + v6.len()];
-    let mut count = usize::from(!part.is_empty());
+    let mut sizes = vec![part.len()];
+    let mut before: Vec<Option<usize>> = vec![None];
     for block in blocks {
-        let is_inside = [within(&v4, &block.v4), within(&v6, &block.v6)].concat();
-        let mut split = vec![[false; 2]; count];
-        for (part, is_inside) in part.iter().zip(&is_inside) {
-            split[*part][usize::from(!is_inside)] = true;
+        let of_v6 = within(&v6, &block.v6).into_iter().flatten();
+        let of_v6 = of_v6.map(|at| v4.len() + at);
+        let inside: Vec<usize> = within(&v4, &block.v4)
+            .into_iter()
+            .flatten()
+            .chain(of_v6)
+            .collect();
+        let mut touched: BTreeMap<usize, usize> = BTreeMap::new();
+        for &at in &inside {
+            *touched.entry(part[at]).or_default() += 1;
         }
-        // What is inside of the block comes before what is not.
-        let mut next = 0;
-        let numbers = split.iter().map(|has| {
-            has.map(|has| {
-                let number = next;
-                next += usize::from(has);
-                number
-            })
-        });
-        let numbers: Vec<[usize; 2]> = numbers.collect();
-        for (part, is_inside) in part.iter_mut().zip(&is_inside) {
-            *part = numbers[*part][usize::from(!is_inside)];
+        touched.retain(|part, inside| *inside < sizes[*part]);
+        for (part, inside) in &mut touched {
+            sizes[*part] -= *inside;
+            let new = sizes.len();
+            sizes.push(std::mem::replace(inside, new));
+            let first = before[*part].replace(new);
+            before.push(first);
         }
-        count = next;
+        for at in inside {
+            part[at] = touched.get(&part[at]).copied().unwrap_or(part[at]);
+        }
     }
-    let mut ranges = vec![(Vec::new(), Vec::new()); count];
+    let mut ranges = vec![(Vec::new(), Vec::new()); sizes.len()];
     let (part4, part6) = part.split_at(v4.len());
     for (part, piece) in part4.iter().zip(v4) {
         ranges[*part].0.push(piece);
@@ -240,11 +250,17 @@ pub(crate) fn parts(whole: &Addresses, blocks: &[Addresses]) -> Vec<Addresses> {
     for (part, piece) in part6.iter().zip(v6) {
         ranges[*part].1.push(piece);
     }
-    let part = |(v4, v6)| Addresses {
-        v4: Intervals::of(v4),
-        v6: Intervals::of(v6),
+    let order = std::iter::successors(Some(0), |part| before[*part]);
+    let part = |part: usize| {
+        let (v4, v6) = std::mem::take(&mut ranges[part]);
+        Addresses {
+            v4: Intervals::of(v4),
+            v6: Intervals::of(v6),
+        }
     };
-    ranges.into_iter().map(part).collect()
+    let mut parts: Vec<Addresses> = order.map(part).filter(|it| !it.is_empty()).collect();
+    parts.reverse();
+    parts
 }
 
 /// Ranges of `whole`, in order, each of which is inside of a block or outside of it.
@@ -272,18 +288,13 @@ fn pieces<'a, N: Number + 'a>(
     pieces
 }
 
-/// Which of the pieces are in a block.
-fn within<N: Number>(pieces: &[(N, N)], block: &Intervals<N>) -> Vec<bool> {
-    let mut is_inside = vec![false; pieces.len()];
-    for (first, last) in block.ranges() {
+/// Which of the pieces are in a block, by their places.
+fn within<N: Number>(pieces: &[(N, N)], block: &Intervals<N>) -> Vec<Range<usize>> {
+    let place = |(first, last): &(N, N)| {
         let begin = pieces.partition_point(|it| it.0 < *first);
-        let inside = pieces[begin..]
-            .iter()
-            .take_while(|it| it.1 <= *last)
-            .count();
-        is_inside[begin..begin + inside].fill(true);
-    }
-    is_inside
+        begin..pieces.partition_point(|it| it.1 <= *last).max(begin)
+    };
+    block.ranges().iter().map(place).collect()
 }
 
 #[cfg(test)]

@@ -107,11 +107,15 @@ impl<'a> Index<'a> {
     pub(crate) fn peers(&mut self, peers: &[Peer]) -> Bounds<Set> {
         let bound = self.endpoints.len();
         let mut all = Bounds::exact(Set::none(bound));
+        let mut blocks = Vec::new();
         for peer in peers {
             match peer {
                 Peer::Anyone => return Bounds::exact(Set::all(bound)),
                 Peer::Pods(pods) => all.add(&self.pods(pods)),
-                Peer::Block(block) | Peer::Networks(block) => all.add(&self.block(peer, block)),
+                Peer::Block(block) | Peer::Networks(block) => {
+                    all.add(&self.block(peer, block));
+                    blocks.push(block);
+                }
                 Peer::World(..)
                 | Peer::Caller(_)
                 | Peer::Outside(_)
@@ -124,9 +128,13 @@ impl<'a> Index<'a> {
                 }
             }
         }
+        if !blocks.is_empty() {
+            self.raise_outside(&mut all, &blocks);
+        }
         all
     }
 
+    /// Who in the cluster has addresses of a block.
     fn block(&self, peer: &Peer, block: &Addresses) -> Bounds<Set> {
         let mut all = Bounds::exact(Set::none(self.endpoints.len()));
         let is_of_all = matches!(peer, Peer::Networks(_)) && block.includes(&Addresses::all_v4());
@@ -142,14 +150,21 @@ impl<'a> Index<'a> {
             Truth::Unknown(_) => self.by_namespace.values().for_each(|it| all.most.add(it)),
             Truth::No => {}
         }
-        let outside = self.endpoints.iter().enumerate();
-        let outside = outside
-            .filter(|(_, it)| matches!(it, Endpoint::Outside(_)))
-            .map(|(at, _)| at);
-        for at in self.vague.iter().chain(outside) {
+        for at in self.vague.iter() {
             all.put(at, &self.matching.peer(peer, &self.endpoints[at]));
         }
         all
+    }
+
+    /// Puts in who is outside and has some of the addresses. Each block tells its own from others, so that all of them
+    /// are asked at once.
+    fn raise_outside(&self, all: &mut Bounds<Set>, blocks: &[&Addresses]) {
+        let blocks = Addresses::union_of(blocks.iter().copied());
+        for (at, endpoint) in self.endpoints.iter().enumerate() {
+            if let Endpoint::Outside(part) = endpoint {
+                all.raise(at, &blocks.includes(part).into());
+            }
+        }
     }
 
     /// The pods among those of which everything is known.
