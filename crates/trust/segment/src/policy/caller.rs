@@ -75,11 +75,16 @@ impl Caller {
         self
     }
 
-    /// The same where nobody can say who he is, if that is another.
-    pub(crate) fn in_plain(&self) -> Option<Self> {
+    /// Whether it is asked who he is.
+    pub(crate) fn is_asked(&self) -> bool {
         let is_asked =
             |it: &Condition| !matches!(it.one_of, Attribute::Addresses(_) | Attribute::Unknown(_));
-        self.conditions.iter().any(is_asked).then(|| Self {
+        self.conditions.iter().any(is_asked)
+    }
+
+    /// The same where nobody can say who he is, if that is another.
+    pub(crate) fn in_plain(&self) -> Option<Self> {
+        self.is_asked().then(|| Self {
             is_in_plain: true,
             ..self.clone()
         })
@@ -156,16 +161,15 @@ impl Pattern {
 
     /// Whether it fits what a workload says that it is.
     fn is_principal(&self, workload: &Workload) -> Truth {
-        let (domain, namespace) = (&workload.member.trust_domain, &workload.namespace);
-        let known = format!("{domain}/ns/{namespace}/sa/");
+        let known = &workload.member.principal;
         match &workload.account {
-            Fact::Known(account) => self.fits(&format!("{known}{account}")).into(),
+            Fact::Known(_) => self.fits(known).into(),
             Fact::Absent => Truth::No,
             Fact::Unknown(why) => {
                 let may_fit = match self {
                     Self::Any => return Truth::Yes,
                     Self::Begin(begin) if known.starts_with(begin.as_str()) => return Truth::Yes,
-                    Self::Begin(text) | Self::Exact(text) => text.starts_with(&known),
+                    Self::Begin(text) | Self::Exact(text) => text.starts_with(known.as_str()),
                     Self::End(_) => true,
                 };
                 match may_fit {
