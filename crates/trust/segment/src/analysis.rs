@@ -20,10 +20,10 @@ use crate::{
     identity::Identities,
     index::Index,
     matching::Matching,
-    mesh::Mesh,
+    mesh::{Callers, Mesh},
     policy::{self, Direction, Peer, Plane, Rule},
     proof,
-    relation::{Relation, Sides, TooLarge},
+    relation::{Relation, Seen, Sides, TooLarge},
 };
 
 /// Something that is not known, so that answers may not be exact.
@@ -103,6 +103,11 @@ pub struct Analysis {
 impl Analysis {
     /// The cluster that the files describe.
     pub fn of(world: &World, assumptions: Assumptions) -> Self {
+        Self::called(world, assumptions, Callers::AsTheyAre)
+    }
+
+    /// The same, whose workloads call each other in some way.
+    pub(crate) fn called(world: &World, assumptions: Assumptions, callers: Callers) -> Self {
         let mut gaps = Vec::new();
         let problem = |it: &casemate_posture::Problem| Gap {
             origin: it.origin.clone(),
@@ -115,13 +120,13 @@ impl Analysis {
                 .filter(|it| it.is_partial)
                 .map(problem),
         );
-        let mesh = Mesh::of(world, &mut gaps);
+        let mesh = Mesh::of(world, callers, &mut gaps);
         let policies = policy::read(world, &assumptions, &mesh, &mut gaps);
         let keys = policies.iter().flat_map(Policy::keys).map(str::to_owned);
         let asked: HashSet<String> = keys.chain(entry::keys(world)).collect();
         let mut cluster = Cluster::of(world, &assumptions, &asked, &mut gaps);
         let services = entry::services(world, &cluster, &mut gaps);
-        if policies.iter().any(|it| it.tier.plane == Plane::Mesh) {
+        if mesh.has_nodes.is_yes() || policies.iter().any(|it| it.tier.plane == Plane::Mesh) {
             mesh.join(&mut cluster, &services);
         }
         let entries = entry::read(world, &assumptions, &cluster, &services, &mut gaps);
@@ -129,7 +134,7 @@ impl Analysis {
         let directory = Directory::of(&cluster, &services);
         Self {
             identities: Identities::of(world, &cluster),
-            outside: outside(&policies, &assumptions),
+            outside: outside(&policies, &cluster.named_outside, &assumptions),
             cluster,
             assumptions,
             policies,
@@ -408,6 +413,7 @@ impl Analysis {
         Matching {
             cluster: &self.cluster,
             assumptions: &self.assumptions,
+            is_hiding: false,
         }
     }
 
@@ -427,13 +433,17 @@ impl Analysis {
             let mut index = Index::of(matching, &endpoints);
             let held = self.policies.iter().map(|it| Held::of(it, &mut index));
             let escapes = endpoints.iter().map(|it| matching.escapes(it));
-            let taken = endpoints.iter().map(|it| matching.taken(it).0);
+            let seen = endpoints.iter().map(|it| Seen {
+                taken: matching.taken(it).0,
+                served: matching.served(it),
+            });
             Relation::of(&Sides {
                 policies: &held.collect::<Vec<_>>(),
                 workloads: &self.cluster.workloads,
                 alike: &self.alike(),
                 escape: &escapes.collect::<Vec<_>>(),
-                taken: &taken.collect::<Vec<_>>(),
+                seen: &seen.collect::<Vec<_>>(),
+                carry: &|from, to| matching.carries(&endpoints[from], &endpoints[to]),
             })
         });
         relation.as_ref().map_err(|it| *it)
@@ -444,7 +454,6 @@ impl Analysis {
     fn alike(&self) -> Vec<usize> {
         let rules = self.policies.iter().flat_map(Policy::each_rule);
         let asked: Vec<&str> = rules.flat_map(|it| it.ports.names()).collect();
-        let is_meshed = self.policies.iter().any(|it| it.tier.plane == Plane::Mesh);
         let mut kinds = HashMap::new();
         let mut alike = Vec::with_capacity(self.bound());
         for at in 0..self.bound() {
@@ -455,10 +464,15 @@ impl Analysis {
                 .filter(|it| it.name.as_ref().is_some_and(is_asked))
                 .collect();
             let is_open = workload.is_some_and(|it| it.more_ports.is_some());
-            let proxied = self.cluster.workloads.get(at).filter(|_| is_meshed);
+            let proxied = self.cluster.workloads.get(at);
             let proxied = proxied.map(|it| it.member.told_apart());
+            let is_controller = at == self.cluster.workloads.len();
             let next = kinds.len();
-            alike.push(*kinds.entry((ports, is_open, proxied)).or_insert(next));
+            alike.push(
+                *kinds
+                    .entry((ports, is_open, proxied, is_controller))
+                    .or_insert(next),
+            );
         }
         alike
     }
@@ -519,7 +533,7 @@ pub(crate) struct PeerPlace {
 type Fates<'a> = Vec<(Addresses, &'a Bounds<Connections>)>;
 
 /// The addresses outside of the cluster, cut into those that policies tell apart.
-fn outside(policies: &[Policy], assumptions: &Assumptions) -> Vec<Addresses> {
+fn outside(policies: &[Policy], named: &Addresses, assumptions: &Assumptions) -> Vec<Addresses> {
     let mut blocks: Vec<Addresses> = Vec::new();
     let mut seen = HashSet::new();
     blocks.extend(
@@ -530,6 +544,7 @@ fn outside(policies: &[Policy], assumptions: &Assumptions) -> Vec<Addresses> {
             .cloned(),
     );
     blocks.extend(Addresses::of_address(METADATA[0]));
+    blocks.extend(Some(named.clone()).filter(|it| !it.is_empty()));
     blocks.extend(assumptions.told_apart.iter().cloned());
     let inside = assumptions.pod_network.clone().unwrap_or_default();
     // A cluster that speaks IPv6 says so somewhere.

@@ -9,7 +9,7 @@ use std::{
 use casemate_posture::{Fact, Origin, Pod, Resource, Truth, World, pods};
 
 use crate::{
-    Assumptions, Gap, Labels, Protocol,
+    Addresses, Assumptions, Gap, Labels, Protocol,
     identity::Credentials,
     labels::Maker,
     listed::is_there,
@@ -79,6 +79,8 @@ pub struct Cluster {
     pub namespaces: BTreeMap<Arc<str>, Namespace>,
     /// The workloads, by namespace and name.
     pub workloads: Vec<Workload>,
+    /// The addresses outside of it of whom may say who he is.
+    pub(crate) named_outside: Addresses,
 }
 
 /// `lab/notebook`; where an object has several pods, `lab/train#worker`.

@@ -85,6 +85,13 @@ pub(crate) fn read(
 ) -> Vec<Entry> {
     let mut keys: Vec<&Key> = services.keys().collect();
     keys.sort_unstable();
+    for object in world.of_kind("VirtualService") {
+        let gateways = listed(&object.at("spec.gateways"));
+        if let Some(gateway) = gateways.iter().find(|it| it.equals("mesh") != Truth::Yes) {
+            let why = "what comes in through a Gateway of Istio is not looked at";
+            Gap::tell(gateway, why, gaps);
+        }
+    }
     let opened = |key: &Key| opened(key, &services[key], cluster);
     let mut entries: Vec<Entry> = keys.into_iter().flat_map(opened).collect();
     let ways: [(&str, Backends); 7] = [
@@ -309,6 +316,13 @@ impl Service<'_> {
         ports.map(|it| (it, targeted(it, Protocol::Tcp, workload)))
     }
 
+    /// Whether the proxies of all see it.
+    pub(crate) fn is_exported(&self) -> bool {
+        let to = self.object.at("metadata.annotations");
+        let to = to.get("networking.istio.io/exportTo");
+        !is_there(&to) || to.equals("*").is_yes()
+    }
+
     /// Whether callers are sent through a waypoint.
     pub(crate) fn uses_waypoint(&self) -> bool {
         let label = self
@@ -427,6 +441,15 @@ fn of_route(object: &Resource) -> Vec<Backend<'_>> {
 }
 
 fn of_gateway<'a>(object: &'a Resource) -> Vec<Backend<'a>> {
+    // What is about calls of a Service is no way in (GAMMA).
+    let parents = listed(&object.at("spec.parentRefs"));
+    if !parents.is_empty()
+        && parents
+            .iter()
+            .all(|it| it.get("kind").equals("Service").is_yes())
+    {
+        return Vec::new();
+    }
     let mut backends = object.at("spec").walk("rules[].backendRefs[]");
     backends.retain(|it| {
         it.get("kind").is_absent().is_yes() || it.get("kind").equals("Service").is_yes()

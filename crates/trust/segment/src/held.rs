@@ -37,6 +37,8 @@ pub(crate) struct HeldRule {
     /// Whether it is about some requests alone.
     pub(crate) is_narrow: bool,
     pub(crate) peers: Bounds<Set>,
+    /// The same where who may hide who it is does so, if that may be others.
+    pub(crate) hiding: Option<Bounds<Set>>,
     pub(crate) ports: Ports,
 }
 
@@ -56,6 +58,7 @@ impl Held {
                 action: rule.action,
                 is_narrow: rule.only.is_some(),
                 peers: index.peers(&rule.peers),
+                hiding: index.hiding_peers(&rule.peers),
                 ports: rule.ports.clone(),
             };
             HeldSide {
@@ -90,6 +93,7 @@ impl Held {
             action: it.action,
             is_narrow: it.is_narrow,
             peers: bounds(&it.peers),
+            hiding: it.hiding.as_ref().map(bounds),
             ports: it.ports.clone(),
         };
         let side = |it: &HeldSide| HeldSide {

@@ -2,13 +2,13 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
-use casemate_posture::Truth;
+use casemate_posture::{Fact, Truth};
 
 use crate::{
     Addresses, Bounds, Endpoint,
     labels::Maker,
     matching::Matching,
-    policy::{Peer, Pods},
+    policy::{Caller, Peer, Pods},
     selector::{Namespaces, Requirement, Selector},
     set::Set,
 };
@@ -27,6 +27,9 @@ pub(crate) struct Index<'a> {
     /// Those that are not in the maps above.
     vague: Set,
     kept: HashMap<Pods, Bounds<Set>>,
+    /// The endpoints that no caller of a rule tells apart.
+    groups: Vec<Vec<usize>>,
+    called: HashMap<(Caller, bool), Bounds<Set>>,
 }
 
 impl<'a> Index<'a> {
@@ -42,6 +45,8 @@ impl<'a> Index<'a> {
             outside: Vec::new(),
             vague: none(),
             kept: HashMap::new(),
+            groups: groups(endpoints),
+            called: HashMap::new(),
         };
         for (at, endpoint) in endpoints.iter().enumerate() {
             let workload = match endpoint {
@@ -113,6 +118,16 @@ impl<'a> Index<'a> {
 
     /// The endpoints that are some of the peers.
     pub(crate) fn peers(&mut self, peers: &[Peer]) -> Bounds<Set> {
+        self.some(peers, false)
+    }
+
+    /// The same where who may hide who it is does so, if that may be others.
+    pub(crate) fn hiding_peers(&mut self, peers: &[Peer]) -> Option<Bounds<Set>> {
+        let is_asked = |it: &Peer| matches!(it, Peer::Caller(caller) if caller.is_asked());
+        peers.iter().any(is_asked).then(|| self.some(peers, true))
+    }
+
+    fn some(&mut self, peers: &[Peer], is_hiding: bool) -> Bounds<Set> {
         let bound = self.endpoints.len();
         let mut all = Bounds::exact(Set::none(bound));
         for peer in peers {
@@ -128,17 +143,37 @@ impl<'a> Index<'a> {
                     }
                     self.add_outside(block, &mut all);
                 }
-                Peer::Caller(_)
-                | Peer::Outside(_)
-                | Peer::Nodes(..)
-                | Peer::Proxy(_)
-                | Peer::Unknown(_) => {
+                Peer::Caller(caller) => all.add(&self.caller(caller, is_hiding)),
+                Peer::Outside(_) | Peer::Nodes(..) | Peer::Proxy(_) | Peer::Unknown(_) => {
                     for (at, endpoint) in self.endpoints.iter().enumerate() {
                         all.raise(at, &self.matching.peer(peer, endpoint));
                     }
                 }
             }
         }
+        all
+    }
+
+    /// The endpoints that call so.
+    fn caller(&mut self, caller: &Caller, is_hiding: bool) -> Bounds<Set> {
+        let key = (caller.clone(), is_hiding);
+        if let Some(set) = self.called.get(&key) {
+            return set.clone();
+        }
+        let matching = match is_hiding {
+            true => self.matching.hiding(),
+            false => self.matching,
+        };
+        let peer = Peer::Caller(caller.clone());
+        let mut all = Bounds::exact(Set::none(self.endpoints.len()));
+        for group in &self.groups {
+            let Some(first) = group.first() else {
+                continue;
+            };
+            let truth = matching.peer(&peer, &self.endpoints[*first]);
+            group.iter().for_each(|at| all.raise(*at, &truth));
+        }
+        self.called.insert(key, all.clone());
         all
     }
 
@@ -247,6 +282,40 @@ impl<'a> Index<'a> {
         }
         set
     }
+}
+
+/// The endpoints that are alike to who asks whom they say they are, and whether they are pods.
+fn groups(endpoints: &[Endpoint<'_>]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut seen = HashMap::new();
+    for (at, endpoint) in endpoints.iter().enumerate() {
+        let Endpoint::Workload(workload) = endpoint else {
+            groups.push(vec![at]);
+            continue;
+        };
+        let account = match &workload.account {
+            Fact::Known(account) => Some(account),
+            Fact::Absent | Fact::Unknown(_) => None,
+        };
+        let is = |truth: &Truth| match truth {
+            Truth::No => 0,
+            Truth::Yes => 1,
+            Truth::Unknown(_) => 2,
+        };
+        let member = &workload.member;
+        let state = (
+            is(&workload.is_on_host),
+            is(&member.is_identified),
+            member.may_hide,
+        );
+        let key = (&workload.namespace, account, state);
+        let number = *seen.entry(key).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[number].push(at);
+    }
+    groups
 }
 
 impl Bounds<Set> {

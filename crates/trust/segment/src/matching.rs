@@ -16,9 +16,19 @@ use crate::{
 pub(crate) struct Matching<'a> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) assumptions: &'a Assumptions,
+    /// Whether who may call without saying who it is does so.
+    pub(crate) is_hiding: bool,
 }
 
 impl Matching<'_> {
+    /// The same where who may call without saying who it is does so.
+    pub(crate) fn hiding(self) -> Self {
+        Self {
+            is_hiding: true,
+            ..self
+        }
+    }
+
     /// Whether some of the peers are the endpoint.
     pub(crate) fn any(self, peers: &[Peer], endpoint: &Endpoint<'_>) -> Truth {
         Truth::any(peers.iter().map(|peer| self.peer(peer, endpoint)))
@@ -85,13 +95,44 @@ impl Matching<'_> {
         let at = |block: &Addresses| self.peer(&Peer::Networks(block.clone()), endpoint);
         match endpoint {
             Endpoint::Workload(workload) => {
-                caller.is(&workload.member.is_identified, Some(*workload), at)
+                let is_identified = match self.is_hiding && workload.member.may_hide {
+                    true => &Truth::No,
+                    false => &workload.member.is_identified,
+                };
+                caller.is(is_identified, Some(*workload), at)
             }
             Endpoint::Controller => {
                 let why = "whether the ingress controller says who it is is not known";
                 caller.is(&Truth::Unknown(why.into()), None, at)
             }
-            Endpoint::Outside(_) => caller.is(&Truth::No, None, at),
+            Endpoint::Outside(part) => {
+                let named = &self.cluster.named_outside;
+                let is_identified = match named.intersection(part).is_empty() {
+                    true => Truth::No,
+                    false => Truth::Unknown("a WorkloadEntry has an address of these".into()),
+                };
+                caller.is(&is_identified, None, at)
+            }
+        }
+    }
+
+    /// Whether proxies of nodes may carry what goes from one to the other.
+    pub(crate) fn carries(self, from: &Endpoint<'_>, to: &Endpoint<'_>) -> bool {
+        match (from, to) {
+            (Endpoint::Workload(from), Endpoint::Workload(to)) => {
+                from.member.may_carry_to(&to.member)
+            }
+            // Gateways of a mesh do.
+            (Endpoint::Controller, Endpoint::Workload(to)) => to.member.may_see_bytes_alone,
+            _ => false,
+        }
+    }
+
+    /// What others call at the endpoint so that they say who they are.
+    pub(crate) fn served(self, endpoint: &Endpoint<'_>) -> Connections {
+        match endpoint {
+            Endpoint::Workload(workload) => workload.member.served.clone(),
+            Endpoint::Controller | Endpoint::Outside(_) => Connections::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::{
     Analysis, Bounds, Connections, Endpoint, Entry,
     entry::sent,
     matching::Matching,
+    mesh::carried,
     policy::{Action, Direction, Plane, Policy, Rule, unordered},
 };
 
@@ -24,6 +25,8 @@ pub struct Proof<'a> {
     pub ingress: Side<'a>,
     /// Where the source is the ingress controller: what tells it to send something there. It sends nothing else.
     pub ways: Option<Vec<&'a Entry>>,
+    /// Whether proxies of nodes may carry it.
+    is_carried: bool,
 }
 
 /// What one end decides.
@@ -35,6 +38,10 @@ pub struct Side<'a> {
     pub narrowed: Connections,
     /// How it came to that, in the order of the tiers.
     pub steps: Vec<Step<'a>>,
+    /// What of that the network does.
+    on_network: Bounds<Connections>,
+    /// What of that proxies of a mesh do.
+    in_mesh: Bounds<Connections>,
 }
 
 /// One policy or rule that was asked, or what holds where none was.
@@ -82,13 +89,36 @@ impl Step<'_> {
 }
 
 impl Proof<'_> {
+    /// Tells what proxies of nodes may make of what the network decides.
+    fn tell_carried(&mut self) {
+        let both = self
+            .egress
+            .on_network
+            .intersection(&self.ingress.on_network);
+        let after = carried(&both);
+        let changed = both.least.difference(&after.least);
+        let changed = changed.union(&after.most.difference(&both.most));
+        if self.is_carried && !changed.is_empty() {
+            let why = "proxies of nodes may carry it over port 15008, all that the network sees";
+            self.ingress.steps.push(Step {
+                rule: None,
+                effect: Effect::Unknown(changed),
+                unsure: Some(why.into()),
+            });
+        }
+    }
+
     /// What passes.
     pub fn connections(&self) -> Bounds<Connections> {
-        let (sent_out, taken) = (&self.egress.connections, &self.ingress.connections);
+        let (sent_out, taken) = (&self.egress.on_network, &self.ingress.on_network);
         let mut passing = sent_out.intersection(taken);
         // Whether any request is left that both let pass is not known.
         let twice = self.egress.narrowed.intersection(&self.ingress.narrowed);
         passing.least = passing.least.difference(&twice);
+        if self.is_carried {
+            passing = carried(&passing);
+        }
+        let passing = passing.intersection(&self.ingress.in_mesh);
         match &self.ways {
             Some(ways) => passing.intersection(&sent(ways)),
             None => passing,
@@ -100,13 +130,16 @@ pub(crate) fn prove(analysis: &Analysis, from: usize, at: usize) -> Proof<'_> {
     let (from, to) = (analysis.endpoint(from), analysis.endpoint(at));
     let side = |subject, peer, direction| decide(analysis, subject, peer, direction);
     let is_controller = matches!(from, Endpoint::Controller);
-    Proof {
+    let mut proof = Proof {
         ways: is_controller.then(|| analysis.ways_to(at).collect()),
+        is_carried: analysis.matching().carries(&from, &to),
         egress: side(&from, &to, Direction::Egress),
         ingress: side(&to, &from, Direction::Ingress),
         from,
         to,
-    }
+    };
+    proof.tell_carried();
+    proof
 }
 
 /// What one end decides, in each plane.
@@ -116,41 +149,49 @@ fn decide<'a>(
     peer: &Endpoint<'a>,
     direction: Direction,
 ) -> Side<'a> {
+    let all = || Bounds::exact(Connections::all());
     let mut side = Side {
-        connections: Bounds::exact(Connections::all()),
+        connections: all(),
         narrowed: Connections::default(),
         steps: Vec::new(),
+        on_network: all(),
+        in_mesh: all(),
     };
     let policies = analysis.policies();
+    let ends = (subject, peer, direction);
     for plane in [Plane::Network, Plane::Mesh] {
         // Proxies decide where somebody is called.
         let is_empty = policies.iter().all(|it| it.tier.plane != plane);
         if plane == Plane::Mesh && (is_empty || direction == Direction::Egress) {
             continue;
         }
-        let mut decision = Decision {
-            matching: analysis.matching(),
-            subject,
-            peer,
-            direction,
-            allow: Connections::default(),
-            deny: Connections::default(),
-            reach: Connections::all(),
-            told: Connections::all(),
-            narrowed: Connections::default(),
-            steps: Vec::new(),
-        };
+        let mut decision = Decision::of(analysis.matching(), ends);
         decision.decide(plane, policies);
+        if plane == Plane::Mesh && may_hide(peer) {
+            let mut hiding = Decision::of(analysis.matching().hiding(), ends);
+            hiding.decide(plane, policies);
+            decision.or(hiding, &analysis.matching().served(subject));
+        }
         let twice = side.narrowed.intersection(&decision.narrowed);
         let denied = decision.deny.union(&twice);
-        side.connections = side.connections.intersection(&Bounds {
+        let passing = Bounds {
             least: Connections::all().difference(&denied),
             most: decision.allow,
-        });
+        };
+        side.connections = side.connections.intersection(&passing);
+        match plane {
+            Plane::Network => side.on_network = passing,
+            Plane::Mesh => side.in_mesh = passing,
+        }
         side.narrowed = side.narrowed.union(&decision.narrowed);
         side.steps.extend(decision.steps);
     }
     side
+}
+
+/// Whether somebody may call so that it says nothing.
+fn may_hide(source: &Endpoint<'_>) -> bool {
+    matches!(source, Endpoint::Workload(it) if it.member.may_hide)
 }
 
 /// What one end decides in one plane.
@@ -190,7 +231,45 @@ struct Hit {
     unsure: Option<Arc<str>>,
 }
 
-impl<'a> Decision<'a, '_> {
+impl<'a, 'e> Decision<'a, 'e> {
+    fn of(
+        matching: Matching<'a>,
+        (subject, peer, direction): (&'e Endpoint<'a>, &'e Endpoint<'a>, Direction),
+    ) -> Self {
+        Self {
+            matching,
+            subject,
+            peer,
+            direction,
+            allow: Connections::default(),
+            deny: Connections::default(),
+            reach: Connections::all(),
+            told: Connections::all(),
+            narrowed: Connections::default(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// Adds what is decided of who hides who it is. What is `served` it calls so that it says that.
+    fn or(&mut self, hiding: Self, served: &Connections) {
+        let is_same = (&self.allow, &self.deny) == (&hiding.allow, &hiding.deny);
+        self.allow = self.allow.union(&hiding.allow);
+        self.deny = self.deny.union(&hiding.deny.difference(served));
+        self.narrowed = self.narrowed.union(&hiding.narrowed);
+        if is_same {
+            return;
+        }
+        let is_told =
+            |it: &Step<'_>| !matches!(it.effect, Effect::OtherPeers | Effect::OtherConnections);
+        // The first is what no proxy decides of, which is the same.
+        let told = hiding.steps.into_iter().skip(1).filter(is_told);
+        self.steps.extend(told.map(|mut step| {
+            let why = || "if it is called past the proxy of its source, by nobody in particular";
+            step.unsure = step.unsure.or_else(|| Some(why().into()));
+            step
+        }));
+    }
+
     fn decide(&mut self, plane: Plane, policies: &'a [Policy]) {
         let escapes = |it| self.matching.escapes(it);
         if plane == Plane::Network && (escapes(self.subject) || escapes(self.peer)) {

@@ -140,7 +140,7 @@ mod tests {
             "[",
             "\\p{L}{2}",
             "[^a-c]|[[:digit:]]\\.",
-            "a{9000}{9000}",
+            "(a{900}){900}",
             &wide,
         ];
         for round in 0..3 {
@@ -151,7 +151,7 @@ mod tests {
                         matches(&arguments, moment),
                         delegate("regex.match", &arguments),
                     );
-                    if pattern == "a{9000}{9000}" {
+                    if pattern == "(a{900}){900}" {
                         assert!(matches!(ours, Err(Fault::Refuse(_))), "{ours:?}");
                     }
                     assert_eq!(ours.ok(), theirs.ok(), "{round}: {pattern} {text}");

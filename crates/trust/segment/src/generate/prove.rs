@@ -11,6 +11,7 @@ use crate::{
     Action, Analysis, Assumptions, Direction, TooLarge,
     analysis::PeerPlace,
     intent::{Intent, Members, Violation, ViolationKind, check},
+    mesh::Callers,
 };
 
 /// What is wrong with policies.
@@ -209,7 +210,7 @@ impl Stage {
             declared_only: true,
             ..intent.assumptions()
         };
-        let analysis = Analysis::of(&world, assumptions);
+        let analysis = Analysis::called(&world, assumptions, Callers::AsDeclared);
         match analysis.gaps() {
             [] => Ok(analysis),
             gaps => Err(gaps.iter().map(|it| it.message.clone()).collect()),

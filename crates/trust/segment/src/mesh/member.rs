@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use casemate_posture::Truth;
 
-use crate::{Bounds, Connections};
+use crate::{Bounds, Connections, Protocol};
 
 /// A workload, as the proxies of a mesh see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
     /// Whether it says who it is to whom it calls.
     pub(crate) is_identified: Truth,
+    /// Whether it may as well call so that it says nothing: past its proxy, or through it to an address of which
+    /// that knows no Service (`PassthroughCluster`).
+    pub(crate) may_hide: bool,
+    /// What others call in the mesh so that they say who they are: ports to which a Service leads.
+    pub(crate) served: Connections,
     /// Who vouches for that.
     pub(crate) trust_domain: Arc<str>,
     /// As whom; without the name of its account, where that is not known.
@@ -25,6 +30,8 @@ pub(crate) struct Member {
     pub(crate) plain: Bounds<Connections>,
     /// Whether its proxy may be one that never sees requests.
     pub(crate) may_see_bytes_alone: bool,
+    /// Whether it may be in the mesh at all.
+    pub(crate) may_be_in: bool,
 }
 
 /// Of connections, those that the proxy of their destination sees in some way.
@@ -43,6 +50,8 @@ impl Member {
     pub(crate) fn outsider() -> Self {
         Self {
             is_identified: Truth::No,
+            may_hide: false,
+            served: Connections::default(),
             trust_domain: "".into(),
             principal: String::new(),
             taken: Bounds::default(),
@@ -50,6 +59,7 @@ impl Member {
             http: Bounds::default(),
             plain: Bounds::default(),
             may_see_bytes_alone: false,
+            may_be_in: false,
         }
     }
 
@@ -59,10 +69,35 @@ impl Member {
             &self.taken,
             &self.http,
             &self.plain,
-            self.may_see_bytes_alone,
+            &self.served,
+            (self.may_see_bytes_alone, self.may_be_in),
         )
     }
+
+    /// Whether what goes to the other may be carried by proxies of nodes, all ports of TCP over one (HBONE).
+    pub(crate) fn may_carry_to(&self, other: &Self) -> bool {
+        self.may_be_in && other.may_be_in && (self.may_see_bytes_alone || other.may_see_bytes_alone)
+    }
 }
+
+/// What the network lets pass between two that proxies of nodes may carry: it sees the port of the carrying alone.
+pub(crate) fn carried(passing: &Bounds<Connections>) -> Bounds<Connections> {
+    let whole = Connections::of_protocol(Protocol::Tcp);
+    let port = Connections::of(Protocol::Tcp, HBONE, HBONE);
+    Bounds {
+        least: match passing.least.includes(&port) {
+            true => passing.least.clone(),
+            false => passing.least.difference(&whole),
+        },
+        most: match passing.most.includes(&port) {
+            true => passing.most.union(&whole),
+            false => passing.most.clone(),
+        },
+    }
+}
+
+/// Where proxies of nodes take what they carry (istio.io, "HBONE").
+const HBONE: u16 = 15008;
 
 impl Wire {
     pub(crate) fn is_any(self) -> bool {

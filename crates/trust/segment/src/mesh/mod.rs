@@ -6,19 +6,24 @@
 //!   PeerAuthentication                         ──► where nobody can say who he is
 //! ```
 //!
-//! What a proxy decides of is TCP to the workload; what reaches the proxy itself (15020, 15021, 15090) is not
-//! looked at. What comes from outside of the cluster is taken as from nobody who says who he is.
+//! What a proxy decides of is TCP to the workload; what reaches the proxy itself (15020, 15021, 15090) may pass
+//! whatever policies say. Who has a proxy in each pod says who it is where a Service leads, and may as well call so
+//! that it says nothing. What comes from outside of the cluster is taken as from nobody who says who he is, but for
+//! the addresses of WorkloadEntries.
 
+mod callers;
 mod member;
+mod protocol;
+mod proxies;
 mod settings;
 mod signs;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use casemate_posture::{Cursor, Fact, Truth, World};
+use casemate_posture::{Fact, Truth, World, pods};
 
 use crate::{
-    Bounds, Cluster, Connections, Gap, Labels, Protocol, Workload,
+    Addresses, Bounds, Cluster, Connections, Gap, Labels, Protocol, Workload,
     entry::{Service, Services},
     policy::{
         Pattern,
@@ -26,46 +31,73 @@ use crate::{
     },
 };
 
-use self::settings::Settings;
+use self::{proxies::Proxies, settings::Settings};
 
 pub(crate) use self::{
-    member::{Member, Wire},
+    member::{Member, Wire, carried},
+    settings::Roots,
     signs::Signs,
 };
 
 /// A mesh.
 pub(crate) struct Mesh {
-    /// The namespace whose policies are for all.
-    pub(crate) root: Arc<str>,
+    /// The namespaces whose policies may be for all.
+    pub(crate) roots: Roots,
     pub(crate) trust_domain: Arc<str>,
     pub(crate) aliases: Vec<Arc<str>>,
     pub(crate) authentications: Vec<PeerAuthentication>,
     /// Why nobody knows who says who he is.
     vague: Option<Arc<str>>,
+    /// Why proxies may not take all that comes to their pods.
+    leaky: Option<Arc<str>>,
+    /// Why callers may not see all Services.
+    hidden: Option<Arc<str>>,
+    /// Whether some of its proxies are of nodes.
+    pub(crate) has_nodes: Truth,
     /// The namespaces that say themselves what is spoken at the ports of their workloads.
     listening: BTreeSet<String>,
+    /// The namespaces whose workloads see some Services alone.
+    looking: Vec<String>,
+    /// The addresses outside of the cluster of whom may say who he is.
+    named_outside: Addresses,
+    callers: Callers,
 }
 
-/// Whether a workload has a proxy: a container in each pod, or one of its node that sees bytes alone.
-struct Proxies {
-    sidecar: Truth,
-    node: Truth,
+/// In which way workloads with proxies call others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Callers {
+    /// As manifests let them.
+    AsTheyAre,
+    /// By Services that lead to each port, and not what belongs to proxies: so it is with what is declared.
+    AsDeclared,
 }
 
 impl Mesh {
     /// The mesh of the files.
-    pub(crate) fn of(world: &World, gaps: &mut Vec<Gap>) -> Self {
+    pub(crate) fn of(world: &World, callers: Callers, gaps: &mut Vec<Gap>) -> Self {
         let settings = Settings::of(world, gaps);
-        let sidecars = world
+        let listening = world
             .of_kind("Sidecar")
             .filter(|it| !it.at("spec.ingress").is_absent().is_yes());
+        let looking = world.of_kind("Sidecar").filter(|it| callers::is_narrow(it));
+        let looking = looking.filter_map(|it| it.namespace());
+        let objects = world.of_kind("Namespace").map(|it| it.at("metadata"));
+        let pods = pods(world);
+        let metadata = objects.chain(pods.iter().filter_map(|it| it.metadata().cloned()));
+        let of_nodes = metadata.map(|it| it.get("labels").get("istio.io/dataplane-mode"));
         Self {
-            authentications: peer_authentication::read(world, &settings.root, gaps),
-            root: settings.root,
+            callers,
+            has_nodes: Truth::any(of_nodes.map(|it| it.equals("ambient"))),
+            looking: looking.map(str::to_owned).collect(),
+            named_outside: callers::outside(world, gaps),
+            leaky: settings.leaky,
+            hidden: settings.hidden,
+            authentications: peer_authentication::read(world, &settings.roots, gaps),
+            roots: settings.roots,
             trust_domain: settings.trust_domain,
             aliases: settings.aliases,
-            vague: settings.vague.or_else(|| plain_callers(world)),
-            listening: sidecars
+            vague: settings.vague.or_else(|| callers::plain(world)),
+            listening: listening
                 .filter_map(|it| it.namespace().map(str::to_owned))
                 .collect(),
         }
@@ -125,7 +157,8 @@ impl Mesh {
                 behind[*at].push((service, truth));
             }
         }
-        let is_seen = is_seen(cluster);
+        cluster.named_outside = self.named_outside.clone();
+        let is_seen = proxies::is_seen(cluster);
         let members = cluster
             .workloads
             .iter()
@@ -147,28 +180,55 @@ impl Mesh {
         let asked = self.authentications.len();
         let is_much = asked.saturating_mul(cluster.workloads.len()) > MAX_ASKED;
         let labels = &cluster.namespaces[&workload.namespace].labels;
-        let proxies = match is_seen {
-            true => proxies(workload, labels),
-            false => {
-                let why = Truth::Unknown("nothing among the files says who has a proxy".into());
-                Proxies {
-                    sidecar: workload.signs.is_injected.clone().or(|| why),
-                    node: Truth::No,
-                }
-            }
-        };
-        let (taken, unsure) = taken(workload, labels, services, &proxies);
+        let proxies = Proxies::of(workload, labels, is_seen);
+        let (taken, unsure) = self.taken(workload, labels, services, &proxies);
         let is_there = proxies.sidecar.clone().or(|| proxies.node.clone());
-        let is_identified = is_there.and(|| match (&self.vague, &workload.signs.sends_past) {
-            (Some(why), _) | (None, Truth::Unknown(why)) => Truth::Unknown(why.clone()),
-            (None, Truth::Yes) => {
-                Truth::Unknown("some of what it sends goes past its proxy".into())
-            }
-            (None, Truth::No) => Truth::Yes,
+        let doubt = self.doubts_caller(workload);
+        let is_identified = is_there.clone().and(|| match doubt {
+            Some(why) => Truth::Unknown(why),
+            None => Truth::Yes,
         });
+        let mut plain = match self.may_be_plain() {
+            true if is_much => perhaps(Connections::of_protocol(Protocol::Tcp)),
+            true => self.plain(workload),
+            false => Bounds::default(),
+        };
+        // Proxies of nodes turn nothing off.
+        match &proxies.node {
+            Truth::Yes => plain = Bounds::default(),
+            Truth::Unknown(_) => plain.least = Connections::default(),
+            Truth::No => {}
+        }
+        Member {
+            is_identified,
+            may_hide: proxies.sidecar != Truth::No,
+            served: self.served(workload, services),
+            trust_domain: self.trust_domain.clone(),
+            principal: format!(
+                "{}/ns/{}/sa/{}",
+                self.trust_domain,
+                workload.namespace,
+                workload.account.clone().ok().unwrap_or_default()
+            ),
+            taken,
+            unsure,
+            http: self.http(workload, services, &proxies),
+            plain,
+            may_see_bytes_alone: proxies.node != Truth::No,
+            may_be_in: is_there != Truth::No,
+        }
+    }
+
+    /// Where the proxy of a workload sees requests of HTTP.
+    fn http(
+        &self,
+        workload: &Workload,
+        services: &[(&Service<'_>, &Truth)],
+        proxies: &Proxies,
+    ) -> Bounds<Connections> {
         let mut http = match (&proxies.node, &proxies.sidecar) {
             (Truth::Yes, _) => Bounds::default(),
-            _ => http(workload, services),
+            _ => protocol::http(workload, services),
         };
         if proxies.node != Truth::No {
             http.least = Connections::default();
@@ -180,25 +240,103 @@ impl Mesh {
                 most: Connections::of_protocol(Protocol::Tcp),
             };
         }
-        Member {
-            is_identified,
-            trust_domain: self.trust_domain.clone(),
-            principal: format!(
-                "{}/ns/{}/sa/{}",
-                self.trust_domain,
-                workload.namespace,
-                workload.account.clone().ok().unwrap_or_default()
+        http
+    }
+
+    /// Why a workload may not say who it is, wherever it calls.
+    fn doubts_caller(&self, workload: &Workload) -> Option<Arc<str>> {
+        let looks = |it: &String| *it == *workload.namespace || self.roots.has(it) != Truth::No;
+        let signs = &workload.signs;
+        let of_signs = [
+            (
+                &signs.sends_past,
+                "some of what it sends goes past its proxy",
             ),
-            taken,
-            unsure,
-            http,
-            plain: match self.may_be_plain() {
-                true if is_much => perhaps(Connections::of_protocol(Protocol::Tcp)),
-                true => self.plain(workload),
-                false => Bounds::default(),
-            },
-            may_see_bytes_alone: proxies.node != Truth::No,
+            (
+                &signs.takes_past,
+                "its annotations change what its proxy does",
+            ),
+            (
+                &signs.stands_alone,
+                "it is a proxy itself, which calls as it is told",
+            ),
+        ];
+        let of_signs = || {
+            of_signs.into_iter().find_map(|(truth, why)| match truth {
+                Truth::No => None,
+                Truth::Yes => Some(why.into()),
+                Truth::Unknown(why) => Some(why.clone()),
+            })
+        };
+        let narrow = || {
+            let is_narrow = self.looking.iter().any(looks);
+            is_narrow.then(|| "a Sidecar says which Services it sees".into())
+        };
+        let of_mesh = self.vague.clone().or_else(|| self.leaky.clone());
+        of_mesh.or_else(of_signs).or_else(narrow)
+    }
+
+    /// The ports to which a Service leads that all see.
+    fn served(&self, workload: &Workload, services: &[(&Service<'_>, &Truth)]) -> Connections {
+        if self.callers == Callers::AsDeclared {
+            return Connections::of_protocol(Protocol::Tcp);
         }
+        let seen = services
+            .iter()
+            .filter(|(service, truth)| truth.is_yes() && service.is_exported());
+        let seen = seen.filter(|_| self.hidden.is_none());
+        let arriving = seen.flat_map(|(service, _)| service.arriving(workload));
+        arriving.fold(Connections::default(), |all, (_, it)| all.union(&it.least))
+    }
+
+    /// What the proxy of a workload decides of, and why that is not known.
+    fn taken(
+        &self,
+        workload: &Workload,
+        namespace: &Labels,
+        services: &[(&Service<'_>, &Truth)],
+        proxies: &Proxies,
+    ) -> (Bounds<Connections>, Option<Arc<str>>) {
+        let whole = Connections::of_protocol(Protocol::Tcp);
+        let is_there = proxies.sidecar.clone().or(|| proxies.node.clone());
+        let (mut taken, mut unsure) = match (&proxies.sidecar, is_there) {
+            (_, Truth::No) => return (Bounds::default(), None),
+            (Truth::Yes, _) => match workload.signs.taken() {
+                Ok(taken) => (Bounds::exact(taken), None),
+                Err(why) => (perhaps(whole), Some(why.into())),
+            },
+            (_, Truth::Yes) => (Bounds::exact(whole), None),
+            (_, Truth::Unknown(why)) => (perhaps(whole), Some(why)),
+        };
+        let is_used = |labels: &Labels| match labels.get("istio.io/use-waypoint") {
+            Fact::Known(name) => name != "none",
+            Fact::Absent => false,
+            Fact::Unknown(_) => proxies.node.is_yes(),
+        };
+        let by_service = services.iter().any(|(it, _)| it.uses_waypoint());
+        if by_service || is_used(namespace) || is_used(&workload.labels) {
+            taken.least = Connections::default();
+            unsure = Some("what its waypoint lets pass, and as whom, is not looked at".into());
+        }
+        let leak = match (&workload.signs.takes_past, &workload.signs.stands_alone) {
+            (_, Truth::Yes) => {
+                Some("which policies are asked for a proxy itself is not looked at".into())
+            }
+            (Truth::Yes, _) => Some("its annotations change what its proxy takes".into()),
+            (Truth::Unknown(why), _) | (_, Truth::Unknown(why)) => Some(why.clone()),
+            (Truth::No, Truth::No) => self.leaky.clone().filter(|_| proxies.sidecar != Truth::No),
+        };
+        if leak.is_some() {
+            taken.least = Connections::default();
+            unsure = leak;
+        }
+        if proxies.sidecar != Truth::No && self.callers == Callers::AsTheyAre {
+            let is_whole = taken.is_exact();
+            taken.least = taken.least.difference(&own());
+            let why = || "what reaches its proxy itself is not held by policies".into();
+            unsure = unsure.or_else(|| (is_whole && !taken.is_exact()).then(why));
+        }
+        (taken, unsure)
     }
 
     /// Where mutual TLS is off: the first policy with a mode decides, from the workload to the whole mesh.
@@ -248,98 +386,10 @@ fn is_like(named: &str, own: &str) -> bool {
     own == "*" || fits(named, own) || fits(own, named)
 }
 
-/// Whether anything of the cluster says who has a proxy.
-fn is_seen(cluster: &Cluster) -> bool {
-    let says = |labels: &Labels, keys: &[&str]| {
-        let mut keys = keys.iter();
-        keys.any(|key| matches!(labels.get(key), Fact::Known(_)))
-    };
-    let of_namespace = ["istio-injection", "istio.io/rev", "istio.io/dataplane-mode"];
-    let of_pod = [
-        "sidecar.istio.io/inject",
-        "istio.io/rev",
-        "istio.io/dataplane-mode",
-    ];
-    cluster
-        .namespaces
-        .values()
-        .any(|it| says(&it.labels, &of_namespace))
-        || cluster
-            .workloads
-            .iter()
-            .any(|it| says(&it.labels, &of_pod) || it.signs.is_injected.is_yes())
-}
-
-/// By the webhook of Istio (its selectors and `injectRequired`), and for nodes by the label of ambient mode.
-fn proxies(workload: &Workload, namespace: &Labels) -> Proxies {
-    let pod = &workload.labels;
-    let has = |labels: &Labels, key: &str| !labels.get(key).is_absent();
-    let asked = pod.get("sidecar.istio.io/inject");
-    let annotation = || match &workload.signs.inject {
-        Fact::Known(text) => Fact::Known(text.as_str()),
-        Fact::Absent => Fact::Absent,
-        Fact::Unknown(why) => Fact::Unknown(why.clone()),
-    };
-    let injection = namespace.get("istio-injection");
-    let by_pod = || {
-        asked
-            .clone()
-            .is(|it| it == "true")
-            .or(|| has(pod, "istio.io/rev"))
-    };
-    let by_namespace = injection.clone().is(|it| it == "enabled");
-    let reaches = by_namespace.or(|| {
-        injection
-            .is_absent()
-            .and(|| has(namespace, "istio.io/rev").or(by_pod))
-    });
-    let refuses = || asked.clone().or_else(annotation).is(|it| it == "false");
-    let is_system = IGNORED.contains(&&*workload.namespace);
-    let on_pods = !workload.is_on_host.clone();
-    let injected = on_pods
-        .and(|| Truth::from(!is_system))
-        .and(|| reaches)
-        .and(|| !refuses());
-    let sidecar = workload.signs.is_injected.clone().or(|| injected);
-    let mode = pod
-        .get("istio.io/dataplane-mode")
-        .or_else(|| namespace.get("istio.io/dataplane-mode"));
-    let node = (!workload.is_on_host.clone())
-        .and(|| mode.is(|it| it == "ambient"))
-        .and(|| !sidecar.clone());
-    Proxies { sidecar, node }
-}
-
-/// What the proxy of a workload decides of, and why that is not known.
-fn taken(
-    workload: &Workload,
-    namespace: &Labels,
-    services: &[(&Service<'_>, &Truth)],
-    proxies: &Proxies,
-) -> (Bounds<Connections>, Option<Arc<str>>) {
-    let whole = Connections::of_protocol(Protocol::Tcp);
-    let of_sidecar = || workload.signs.taken();
-    let is_there = proxies.sidecar.clone().or(|| proxies.node.clone());
-    let (mut taken, mut unsure) = match (&proxies.sidecar, is_there) {
-        (_, Truth::No) => return (Bounds::default(), None),
-        (Truth::Yes, _) => match of_sidecar() {
-            Ok(taken) => (Bounds::exact(taken), None),
-            Err(why) => (perhaps(whole), Some(why.into())),
-        },
-        (_, Truth::Yes) => (Bounds::exact(whole), None),
-        (_, Truth::Unknown(why)) => (perhaps(whole), Some(why)),
-    };
-    let is_used = |labels: &Labels| match labels.get("istio.io/use-waypoint") {
-        Fact::Known(name) => name != "none",
-        Fact::Absent => false,
-        Fact::Unknown(_) => proxies.node.is_yes(),
-    };
-    let by_service = services.iter().any(|(it, _)| it.uses_waypoint());
-    if by_service || is_used(namespace) || is_used(&workload.labels) {
-        taken.least = Connections::default();
-        unsure = Some("what its waypoint lets pass, and as whom, is not looked at".into());
-    }
-    (taken, unsure)
+/// The ports of a proxy itself (istio.io, "Ports used by Istio").
+fn own() -> Connections {
+    let of = |first, last| Connections::of(Protocol::Tcp, first, last);
+    of(15020, 15021).union(&of(15090, 15090))
 }
 
 fn perhaps(connections: Connections) -> Bounds<Connections> {
@@ -349,91 +399,5 @@ fn perhaps(connections: Connections) -> Bounds<Connections> {
     }
 }
 
-/// Where HTTP is spoken to a workload, by the Services in front of it.
-fn http(workload: &Workload, services: &[(&Service<'_>, &Truth)]) -> Bounds<Connections> {
-    let [mut http, mut bytes] = [(); 2].map(|()| Bounds::<Connections>::default());
-    let mut open = Connections::default();
-    for (service, truth) in services {
-        for (port, mut arriving) in service.arriving(workload) {
-            if !truth.is_yes() {
-                arriving.least = Connections::default();
-            }
-            match speaks_http(port) {
-                Some(true) => http = http.union(&arriving),
-                Some(false) => bytes = bytes.union(&arriving),
-                None => open = open.union(&arriving.most),
-            }
-        }
-    }
-    let surely_bytes = bytes.least.difference(&http.most.union(&open));
-    Bounds {
-        least: http.least.difference(&bytes.most.union(&open)),
-        most: Connections::of_protocol(Protocol::Tcp).difference(&surely_bytes),
-    }
-}
-
-/// Whether HTTP is declared for a port of a Service; nothing, where proxies find out by themselves.
-fn speaks_http(port: &Cursor<'_>) -> Option<bool> {
-    let said = port.get("appProtocol").text();
-    let said = said.or_else(|| port.get("name").text());
-    let name = match said {
-        Fact::Known(name) => name.to_lowercase(),
-        Fact::Absent => String::new(),
-        Fact::Unknown(_) => return None,
-    };
-    match &*name {
-        "kubernetes.io/h2c" | "kubernetes.io/ws" => return Some(true),
-        "kubernetes.io/wss" => return Some(false),
-        _ => {}
-    }
-    if name.starts_with("grpc-web") {
-        return Some(true);
-    }
-    let number = port.get("port").integer().ok();
-    match name.split('-').next().unwrap_or_default() {
-        "http" | "http2" | "http_proxy" | "grpc" => Some(true),
-        "tcp" | "https" | "tls" | "mongo" | "redis" | "mysql" => Some(false),
-        // Servers that speak first: nobody waits there to find out.
-        _ if [25, 53, 3306, 27017].map(Some).contains(&number) => Some(false),
-        _ => None,
-    }
-}
-
-/// Why callers may not say who they are: a DestinationRule tells them to speak plain text, or other TLS.
-fn plain_callers(world: &World) -> Option<Arc<str>> {
-    let is_other = |rule: &Cursor<'_>| {
-        let modes = TLS_MODES.iter().flat_map(|it| rule.walk(it));
-        modes
-            .into_iter()
-            .any(|it| it.equals("ISTIO_MUTUAL") != Truth::Yes)
-    };
-    let mut rules = world.of_kind("DestinationRule");
-    let rule = rules.find(|it| {
-        let host = it.at("spec.host").text().ok().unwrap_or_default();
-        is_inside(&host) && is_other(&it.cursor())
-    })?;
-    Some(format!("{} says how callers use TLS", rule.address).into())
-}
-
-/// Whether a host may be a Service of the cluster.
-fn is_inside(host: &str) -> bool {
-    let dots = host.matches('.').count();
-    dots < 2 || [".svc", ".local"].iter().any(|it| host.ends_with(it))
-}
-
-const TLS_MODES: [&str; 4] = [
-    "spec.trafficPolicy.tls.mode",
-    "spec.trafficPolicy.portLevelSettings[].tls.mode",
-    "spec.subsets[].trafficPolicy.tls.mode",
-    "spec.subsets[].trafficPolicy.portLevelSettings[].tls.mode",
-];
-
 /// Of more it is not said where mutual TLS is off.
 const MAX_ASKED: usize = 10_000_000;
-/// The webhook gives no proxies there (`IgnoredNamespaces`).
-const IGNORED: [&str; 4] = [
-    "kube-system",
-    "kube-public",
-    "kube-node-lease",
-    "local-path-storage",
-];

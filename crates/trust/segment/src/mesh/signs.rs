@@ -17,6 +17,10 @@ pub(crate) struct Signs {
     exclude: Fact<String>,
     /// Whether some of what it sends goes past its proxy.
     pub(crate) sends_past: Truth,
+    /// Whether some of what comes to it may go past its proxy.
+    pub(crate) takes_past: Truth,
+    /// Whether it is a proxy by itself: a gateway, or one of a node.
+    pub(crate) stands_alone: Truth,
 }
 
 impl Signs {
@@ -30,7 +34,10 @@ impl Signs {
         let containers = pod.containers();
         let has_proxy = Truth::any(containers.iter().map(|it| is_proxy(it.cursor())));
         let was_given = || !annotation("sidecar.istio.io/status").is_absent();
+        let is_alone = containers.len() == 1;
         Self {
+            takes_past: Truth::any(TAKEN_PAST.map(|it| !annotation(it).is_absent())),
+            stands_alone: has_proxy.clone().and(|| is_alone.into()),
             is_injected: match annotations.is_some() {
                 true => has_proxy.or(was_given),
                 false => has_proxy,
@@ -48,7 +55,8 @@ impl Signs {
         let included = match &self.include {
             Fact::Absent => whole,
             Fact::Known(text) if text == "*" => whole,
-            text => listed(text)?,
+            // Where some are named, those that are left out are not looked at (`istio-iptables`).
+            text => return listed(text),
         };
         let excluded = match &self.exclude {
             Fact::Absent => Connections::default(),
@@ -81,4 +89,14 @@ const SENT_PAST: [&str; 4] = [
     "traffic.sidecar.istio.io/excludeOutboundIPRanges",
     "traffic.sidecar.istio.io/includeOutboundPorts",
     "traffic.sidecar.istio.io/excludeOutboundPorts",
+];
+
+/// What may change how connections come to the proxy. The first are modes of it, the second other things that are put
+/// into pods than a proxy.
+const TAKEN_PAST: [&str; 5] = [
+    "sidecar.istio.io/interceptionMode",
+    "proxy.istio.io/config",
+    "inject.istio.io/templates",
+    "traffic.sidecar.istio.io/excludeInterfaces",
+    "ambient.istio.io/bypass-inbound-capture",
 ];

@@ -95,9 +95,11 @@ fn policy(
         Fact::Known(word) => (!["1", "t", "T", "true", "TRUE", "True"].contains(&&*word)).into(),
         Fact::Unknown(why) => Truth::Unknown(why),
     };
-    if is_enforced == Truth::No {
-        return None;
-    }
+    let is_enforced = match (is_enforced, &mesh.has_nodes) {
+        (Truth::No, Truth::No) => return None,
+        (Truth::No, _) => Truth::Unknown("proxies of nodes may not know a dry run".into()),
+        (is_enforced, _) => is_enforced,
+    };
     let namespace = match namespace_of(object, gaps) {
         Fact::Known(name) => Some(name),
         Fact::Absent => Some("default".to_owned()),
@@ -107,7 +109,7 @@ fn policy(
     let name = name_of(object, gaps);
     let reading = Reading {
         verdict,
-        namespace: namespace.as_deref().unwrap_or_default(),
+        namespace: namespace.as_deref(),
         mesh,
         tokens,
     };
@@ -127,7 +129,7 @@ fn policy(
         // All are asked at once.
         priority: Some(Priority::of(Order::of(0))),
         origin: object.body.origin.clone(),
-        subject: vec![subject],
+        subject,
         ingress: Rules {
             hold: is_enforced.and(|| is_there),
             closes: verdict.closes(),
@@ -150,20 +152,28 @@ fn subject(
     namespace: Option<&str>,
     mesh: &Mesh,
     gaps: &mut Vec<Gap>,
-) -> (Pods, Truth) {
+) -> (Vec<Pods>, Truth) {
     let namespaces = match namespace {
-        Some(name) if *name == *mesh.root => Namespaces::Selected(Selector::default()),
-        Some(name) => Namespaces::One(name.into()),
-        None => Namespaces::Unknown("the namespace of the policy is not known".into()),
+        Some(name) => match mesh.roots.has(name) {
+            Truth::Yes => vec![Namespaces::Selected(Selector::default())],
+            Truth::No => vec![Namespaces::One(name.into())],
+            Truth::Unknown(why) => vec![Namespaces::One(name.into()), Namespaces::Unknown(why)],
+        },
+        None => vec![Namespaces::Unknown(
+            "the namespace of the policy is not known".into(),
+        )],
     };
-    let selected = |namespaces, selector| Pods {
-        namespaces,
-        selector,
+    let selected = |namespaces: Vec<Namespaces>, selector: Selector| {
+        let pods = namespaces.into_iter().map(|namespaces| Pods {
+            namespaces,
+            selector: selector.clone(),
+        });
+        pods.collect()
     };
     let mut targets = listed(&spec.get("targetRefs"));
     targets.extend(Some(spec.get("targetRef")).filter(is_there));
     let [target] = &*targets else {
-        let selector = Selector::read(&spec.get("selector"), gaps);
+        let selector = super::workload_selector(&spec.get("selector"), gaps);
         let is_asked = match targets.is_empty() {
             true => Truth::Yes,
             false => Truth::Unknown(AT_WAYPOINT.into()),
@@ -204,8 +214,8 @@ const AT_WAYPOINT: &str = "it is asked at a waypoint, and what goes through one 
 /// What is needed to read a rule.
 struct Reading<'a> {
     verdict: Verdict,
-    /// Where service accounts are that are named without a namespace.
-    namespace: &'a str,
+    /// Where service accounts are that are named without a namespace, if that is known.
+    namespace: Option<&'a str>,
     mesh: &'a Mesh,
     tokens: &'a Tokens,
 }

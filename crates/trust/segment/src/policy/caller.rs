@@ -75,11 +75,16 @@ impl Caller {
         self
     }
 
-    /// The same where nobody can say who he is, if that is another.
-    pub(crate) fn in_plain(&self) -> Option<Self> {
+    /// Whether it is asked who he is.
+    pub(crate) fn is_asked(&self) -> bool {
         let is_asked =
             |it: &Condition| !matches!(it.one_of, Attribute::Addresses(_) | Attribute::Unknown(_));
-        self.conditions.iter().any(is_asked).then(|| Self {
+        self.conditions.iter().any(is_asked)
+    }
+
+    /// The same where nobody can say who he is, if that is another.
+    pub(crate) fn in_plain(&self) -> Option<Self> {
+        self.is_asked().then(|| Self {
             is_in_plain: true,
             ..self.clone()
         })

@@ -16,7 +16,7 @@ mod unread;
 
 use std::sync::Arc;
 
-use casemate_posture::{Origin, Resource, Truth, World};
+use casemate_posture::{Cursor, Fact, Origin, Resource, Truth, World};
 
 pub(crate) use self::caller::{Caller, Pattern};
 pub(crate) use self::tier::{Order, Priority, unordered};
@@ -26,7 +26,7 @@ use crate::{
     Addresses, Assumptions, Bounds, Connections, Gap, Protocol,
     cluster::Workload,
     mesh::{Mesh, Wire},
-    selector::{Namespaces, Selector},
+    selector::{Namespaces, Requirement, Selector},
 };
 
 /// What a rule does with the connections that it is about.
@@ -388,6 +388,19 @@ pub(crate) fn read(
 fn is_of_istio(object: &Resource) -> bool {
     let version = object.at("apiVersion").text().ok();
     version.is_none_or(|it| it.starts_with("security.istio.io/"))
+}
+
+/// The selector of a policy of Istio, which has labels alone.
+fn workload_selector(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Selector {
+    let more = cursor.get("matchExpressions");
+    if matches!(more.fact, Fact::Absent | Fact::Unknown(_)) {
+        return Selector::read(cursor, gaps);
+    }
+    let mut selector = Selector::of_labels(&cursor.get("matchLabels"), gaps);
+    let why = "selectors of Istio have no matchExpressions";
+    let why = Gap::tell(&more, why, gaps);
+    selector.0.push(Requirement::Unknown(None, why));
+    selector
 }
 
 /// The ports from `first` to `last` of a protocol, which have to be ports.

@@ -11,7 +11,8 @@ use super::{
 use crate::{
     Connections, Gap, Protocol, Workload,
     cluster::{name_of, namespace_of},
-    selector::{Namespaces, Selector},
+    mesh::Roots,
+    selector::{Namespaces, Requirement, Selector},
 };
 
 /// One of them.
@@ -113,17 +114,18 @@ impl PeerAuthentication {
 }
 
 /// Those of the files, the nearest to the workloads first.
-pub(crate) fn read(world: &World, root: &str, gaps: &mut Vec<Gap>) -> Vec<PeerAuthentication> {
+pub(crate) fn read(world: &World, roots: &Roots, gaps: &mut Vec<Gap>) -> Vec<PeerAuthentication> {
     let objects = world.of_kind("PeerAuthentication");
     let mut all: Vec<_> = objects
         .filter(|it| super::is_of_istio(it))
-        .filter_map(|it| one(it, root, gaps))
+        .flat_map(|it| one(it, roots, gaps))
         .collect();
     all.sort_by_key(|it| it.level);
     all
 }
 
-fn one(object: &Resource, root: &str, gaps: &mut Vec<Gap>) -> Option<PeerAuthentication> {
+/// What an object is: twice where it is not known whether it is for all.
+fn one(object: &Resource, roots: &Roots, gaps: &mut Vec<Gap>) -> Vec<PeerAuthentication> {
     let spec = object.at("spec");
     let name = name_of(object, gaps);
     let (namespaces, name) = match namespace_of(object, gaps) {
@@ -134,18 +136,32 @@ fn one(object: &Resource, root: &str, gaps: &mut Vec<Gap>) -> Option<PeerAuthent
         Fact::Absent => (Namespaces::One("default".into()), name),
         Fact::Unknown(why) => (Namespaces::Unknown(why), name),
     };
-    let selector = Selector::read(&spec.get("selector"), gaps);
-    let is_root = matches!(&namespaces, Namespaces::One(it) if **it == *root);
-    let level = match (selector.is_empty(), is_root) {
-        (true, true) => Level::Mesh,
-        (true, false) => Level::Namespace,
-        (false, false) => Level::Workload,
+    let mut selector = super::workload_selector(&spec.get("selector"), gaps);
+    let is_root = match &namespaces {
+        Namespaces::One(name) => roots.has(name),
+        Namespaces::Selected(_)
+        | Namespaces::Unknown(_)
+        | Namespaces::Nodes(_)
+        | Namespaces::Proxy(_) => Truth::No,
+    };
+    let levels = match (selector.is_empty(), is_root) {
+        (true, Truth::Yes) => vec![(Level::Mesh, Namespaces::Selected(Selector::default()))],
+        (true, Truth::No) => vec![(Level::Namespace, namespaces)],
+        (true, Truth::Unknown(why)) => vec![
+            (Level::Namespace, namespaces),
+            (Level::Mesh, Namespaces::Unknown(why)),
+        ],
+        (false, Truth::No) => vec![(Level::Workload, namespaces)],
         // Istio looks at no such policy of the root namespace (`ComposePeerAuthentication`).
-        (false, true) => return None,
+        (false, Truth::Yes) => return Vec::new(),
+        (false, Truth::Unknown(why)) => {
+            selector.0.push(Requirement::Unknown(None, why));
+            vec![(Level::Workload, namespaces)]
+        }
     };
     let mut modes = Vec::new();
     // Without a selector, those of ports are not looked at.
-    if level == Level::Workload {
+    if levels.iter().any(|(it, _)| *it == Level::Workload) {
         for (port, of_port) in spec.get("portLevelMtls").entries() {
             let number = port
                 .parse()
@@ -162,19 +178,17 @@ fn one(object: &Resource, root: &str, gaps: &mut Vec<Gap>) -> Option<PeerAuthent
     }
     let whole = Connections::of_protocol(Protocol::Tcp);
     modes.push((whole, mode(&spec.get("mtls"), gaps)));
-    Some(PeerAuthentication {
+    let of_level = |(level, namespaces)| PeerAuthentication {
         level,
-        modes,
-        name,
+        modes: modes.clone(),
+        name: name.clone(),
         origin: object.body.origin.clone(),
         subject: Pods {
-            namespaces: match level {
-                Level::Mesh => Namespaces::Selected(Selector::default()),
-                Level::Namespace | Level::Workload => namespaces,
-            },
-            selector,
+            namespaces,
+            selector: selector.clone(),
         },
-    })
+    };
+    levels.into_iter().map(of_level).collect()
 }
 
 fn mode(cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Mode> {

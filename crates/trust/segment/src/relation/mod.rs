@@ -15,6 +15,7 @@ use crate::{
     Bounds, Connections,
     cluster::Workload,
     held::{Held, HeldRule},
+    mesh::carried,
     policy::{Action, Direction, Plane, unordered},
     set::Set,
 };
@@ -38,9 +39,19 @@ pub(crate) struct Sides<'a> {
     pub(crate) alike: &'a [usize],
     /// Whether nothing holds what comes from and goes to each endpoint on one node.
     pub(crate) escape: &'a [bool],
-    /// What the proxies of a mesh decide of at each endpoint.
-    pub(crate) taken: &'a [Bounds<Connections>],
+    /// What the proxies of a mesh see at each endpoint.
+    pub(crate) seen: &'a [Seen],
+    /// Whether proxies of nodes may carry what goes from one endpoint to another.
+    pub(crate) carry: &'a dyn Fn(usize, usize) -> bool,
     pub(crate) policies: &'a [Held],
+}
+
+/// What the proxies of a mesh see at an endpoint.
+pub(crate) struct Seen {
+    /// What they decide of.
+    pub(crate) taken: Bounds<Connections>,
+    /// What is called there so that who calls says who he is.
+    pub(crate) served: Connections,
 }
 
 /// Why there is no relation: it would take more memory than a question about two is worth.
@@ -85,12 +96,12 @@ impl Relation {
             if deciders.table.is_full() {
                 return Err(TooLarge);
             }
-            for (&sent, taken) in egress.iter().zip(&ingress) {
-                let fates = (sent, taken[from]);
-                let key = [0, fates.0, fates.1];
+            for (to, (&sent, taken)) in egress.iter().zip(&ingress).enumerate() {
+                let is_carried = (sides.carry)(members[from], members[to]);
+                let key = [Id::from(is_carried), sent, taken[from]];
                 let kind = recent.get(key).unwrap_or_else(|| {
-                    let both = || kinds.number(deciders.both(fates));
-                    let kind = *made.entry(fates).or_insert_with(both);
+                    let both = || kinds.number(deciders.both(sent, taken[from], is_carried));
+                    let kind = *made.entry(key).or_insert_with(both);
                     recent.put(key, kind);
                     kind
                 });
@@ -130,7 +141,8 @@ fn classes(sides: &Sides<'_>) -> (Vec<usize>, Vec<usize>) {
         .iter()
         .flat_map(|it| [&it.ingress, &it.egress])
     {
-        let peers = side.rules.iter().map(|rule| &rule.peers);
+        let rules = side.rules.iter();
+        let peers = rules.flat_map(|rule| std::iter::once(&rule.peers).chain(&rule.hiding));
         for bounds in peers.chain([&side.subject]) {
             sets.extend([&bounds.least, &bounds.most]);
         }
@@ -168,6 +180,10 @@ struct Fate {
     deny: Id,
     /// Of what only some requests pass.
     narrowed: Id,
+    /// What proxies of a mesh may allow.
+    allow_in_mesh: Id,
+    /// What they may deny.
+    deny_in_mesh: Id,
 }
 
 /// Decides for one class and all its peers.
@@ -220,7 +236,7 @@ struct Asked<'p> {
 
 impl<'a> Deciders<'a> {
     /// What passes where both ends have decided.
-    fn both(&mut self, (sent, taken): (Id, Id)) -> Bounds<Connections> {
+    fn both(&mut self, sent: Id, taken: Id, is_carried: bool) -> Bounds<Connections> {
         let [sent, taken] = [sent, taken].map(|it| self.fates.items[it as usize]);
         let most = self.table.both(sent.allow, taken.allow);
         let denied = self.table.one(sent.deny, taken.deny);
@@ -228,6 +244,15 @@ impl<'a> Deciders<'a> {
         let twice = self.table.both(sent.narrowed, taken.narrowed);
         let denied = self.table.one(denied, twice);
         let least = self.table.without(ALL, denied);
+        let mut passing = self.bounds(least, most);
+        if is_carried {
+            passing = carried(&passing);
+        }
+        let least = self.table.without(ALL, taken.deny_in_mesh);
+        passing.intersection(&self.bounds(least, taken.allow_in_mesh))
+    }
+
+    fn bounds(&self, least: Id, most: Id) -> Bounds<Connections> {
         Bounds {
             least: self.table.get(least).clone(),
             most: self.table.get(most).clone(),
@@ -269,28 +294,40 @@ impl<'a> Deciders<'a> {
             allow: ALL,
             deny: NONE,
             narrowed: NONE,
+            allow_in_mesh: ALL,
+            deny_in_mesh: NONE,
         };
         let mut fates = vec![nothing; count];
         for tiers in asked.chunk_by(|a, b| a.plane == b.plane) {
             let decided = self.plane(tiers);
             for (peer, fate) in fates.iter_mut().enumerate() {
-                let allow = match tiers[0].plane == Plane::Network && self.escapes(class, peer) {
-                    true => ALL,
-                    false => self.table.one(decided.allow[peer], decided.reach[peer]),
-                };
+                let allow = self.table.one(decided.allow[peer], decided.reach[peer]);
                 let narrowed = decided.narrowed[peer];
                 let twice = self.table.both(fate.narrowed, narrowed);
-                let deny = self.table.one(decided.deny[peer], twice);
-                fate.allow = self.table.both(fate.allow, allow);
-                fate.deny = self.table.one(fate.deny, deny);
                 fate.narrowed = self.table.one(fate.narrowed, narrowed);
+                let deny = self.table.one(decided.deny[peer], twice);
+                match tiers[0].plane {
+                    Plane::Network => {
+                        fate.deny = deny;
+                        fate.allow = match self.escapes(class, peer) {
+                            true => ALL,
+                            false => allow,
+                        };
+                    }
+                    Plane::Mesh => (fate.allow_in_mesh, fate.deny_in_mesh) = (allow, deny),
+                }
             }
         }
         let number = |fate: Fate| {
+            let in_mesh = (fate.allow_in_mesh, fate.deny_in_mesh);
             let key = [fate.allow, fate.deny, fate.narrowed];
-            self.numbers.get(key).unwrap_or_else(|| {
+            let is_usual = in_mesh == (ALL, NONE);
+            let found = self.numbers.get(key).filter(|_| is_usual);
+            found.unwrap_or_else(|| {
                 let number = self.fates.number(fate);
-                self.numbers.put(key, number);
+                if is_usual {
+                    self.numbers.put(key, number);
+                }
                 number
             })
         };
@@ -326,13 +363,35 @@ impl<'a> Deciders<'a> {
         }
     }
 
-    /// What the tiers of one plane make of it.
+    /// What the tiers of one plane make of it. In a mesh who may hide who it is is asked for both: what it says who it
+    /// is for passes in the one way or the other.
     fn plane(&mut self, tiers: &[Asked<'a>]) -> Decided {
+        let mut decided = self.way(tiers, false);
+        let rules = |(it, _): &(&'a Held, Sure)| &it.side(tiers[0].direction).rules;
+        let mut rules = tiers.iter().flat_map(|it| &it.policies).flat_map(rules);
+        if rules.any(|it| it.hiding.is_some()) {
+            let hiding = self.way(tiers, true);
+            let served = &self.sides.seen[self.members[tiers[0].class]].served;
+            let served = self.table.id(served.clone());
+            for peer in 0..self.members.len() {
+                let table = &mut self.table;
+                let unserved = table.without(hiding.deny[peer], served);
+                decided.deny[peer] = table.one(decided.deny[peer], unserved);
+                let allow = table.one(hiding.allow[peer], hiding.reach[peer]);
+                decided.allow[peer] = table.one(decided.allow[peer], allow);
+                decided.narrowed[peer] = table.one(decided.narrowed[peer], hiding.narrowed[peer]);
+            }
+        }
+        decided
+    }
+
+    /// What they make of it where each says who it is, or hides that if it may.
+    fn way(&mut self, tiers: &[Asked<'a>], is_hiding: bool) -> Decided {
         let count = self.members.len();
         let (taken, past) = match tiers[0].plane {
             Plane::Network => (ALL, NONE),
             Plane::Mesh => {
-                let taken = &self.sides.taken[self.members[tiers[0].class]];
+                let taken = &self.sides.seen[self.members[tiers[0].class]].taken;
                 let past = Connections::all().difference(&taken.least);
                 (self.table.id(taken.most.clone()), self.table.id(past))
             }
@@ -345,17 +404,19 @@ impl<'a> Deciders<'a> {
             narrowed: vec![NONE; count],
         };
         for tier in tiers {
-            self.tier(&mut decided, tier);
+            self.tier(&mut decided, tier, is_hiding);
         }
         decided
     }
 
     /// Asks the rules of a tier one after the other, and closes it where one of its policies does.
-    fn tier(&mut self, decided: &mut Decided, asked: &Asked<'a>) {
+    fn tier(&mut self, decided: &mut Decided, asked: &Asked<'a>, is_hiding: bool) {
         for (policy, sure) in &asked.policies {
             let is_sure = sure.is_selected && sure.is_ordered;
             for rule in &policy.side(asked.direction).rules {
-                self.each_peer(asked, rule, is_sure, |table, peer, ports| {
+                let peers = rule.hiding.as_ref().filter(|_| is_hiding);
+                let peers = peers.unwrap_or(&rule.peers);
+                self.each_peer(asked, rule, (peers, is_sure), |table, peer, ports| {
                     decided.put(table, peer, rule, ports);
                 });
             }
@@ -383,11 +444,11 @@ impl<'a> Deciders<'a> {
         &mut self,
         asked: &Asked<'_>,
         rule: &HeldRule,
-        is_sure: bool,
+        (peers, is_sure): (&Bounds<Set>, bool),
         mut f: impl FnMut(&mut Table, usize, &Bounds<Id>),
     ) {
         let of_all = (!rule.ports.ask_destinations()).then(|| self.ports_of(rule, asked.class));
-        for peer in rule.peers.most.iter() {
+        for peer in peers.most.iter() {
             if self.table.is_full() {
                 // Whoever asks finds it full as well, and throws away what was decided.
                 return;
@@ -400,7 +461,7 @@ impl<'a> Deciders<'a> {
                 Some(ports) => ports.clone(),
                 None => self.ports_of(rule, destination),
             };
-            if !is_sure || rule.action.is_none() || !rule.peers.least.has(peer) {
+            if !is_sure || rule.action.is_none() || !peers.least.has(peer) {
                 ports.least = NONE;
             }
             f(&mut self.table, peer, &ports);

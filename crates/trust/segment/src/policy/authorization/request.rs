@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use casemate_posture::{Cursor, Truth, World};
+use casemate_posture::{Cursor, Fact, Truth, Value, World};
 
 use super::{Reading, is_known};
 use crate::{
@@ -29,6 +29,8 @@ pub(super) struct Clause {
     pub(super) is_http: bool,
     /// Whether a part of it says nothing else.
     pub(super) is_bare: bool,
+    /// How much it says of tokens.
+    tokens: usize,
 }
 
 /// Where requests bring tokens that proxies look at.
@@ -36,6 +38,8 @@ pub(super) struct Tokens {
     /// The namespaces of which all workloads look at them; nothing, where those of all do.
     everywhere: Option<Vec<String>>,
     is_used: bool,
+    /// Who may have made one that some proxy takes.
+    issuers: Vec<String>,
 }
 
 impl Tokens {
@@ -50,17 +54,34 @@ impl Tokens {
         let namespaces = whole.map(|it| it.namespace().unwrap_or("default").to_owned());
         let namespaces: Vec<String> = namespaces.collect();
         Self {
-            everywhere: (!namespaces.iter().any(|it| **it == *mesh.root)).then_some(namespaces),
+            everywhere: (!namespaces.iter().any(|it| mesh.roots.has(it).is_yes()))
+                .then_some(namespaces),
             is_used: !objects.is_empty(),
+            issuers: objects
+                .iter()
+                .flat_map(|it| it.at("spec").walk("jwtRules[].issuer"))
+                .filter_map(|it| it.text().ok())
+                .collect(),
         }
     }
 
+    /// Whether some token is of such a principal (`issuer/subject`), as far as issuers tell.
+    fn may_be_of(&self, principal: &str) -> bool {
+        let mut issuers = self.issuers.iter();
+        principal == "*"
+            || issuers.any(|it| {
+                let rest = principal.strip_prefix(it.as_str());
+                rest.is_some_and(|it| it.len() > 1 && it.starts_with('/'))
+            })
+    }
+
     /// Whether proxies of a namespace look at tokens.
-    fn are_seen(&self, namespace: &str) -> Truth {
+    fn are_seen(&self, namespace: Option<&str>) -> Truth {
         let Some(namespaces) = &self.everywhere else {
             return Truth::Yes;
         };
-        match (self.is_used, namespaces.iter().any(|it| it == namespace)) {
+        let is_said = namespaces.iter().any(|it| Some(&**it) == namespace);
+        match (self.is_used, is_said) {
             (false, _) => Truth::No,
             (true, true) => Truth::Yes,
             (true, false) => Truth::Unknown("whose tokens its proxy looks at is not known".into()),
@@ -78,6 +99,7 @@ impl Clause {
             requests: Vec::new(),
             is_http: false,
             is_bare: false,
+            tokens: 0,
         }
     }
 
@@ -103,6 +125,10 @@ impl Clause {
                     } else {
                         "with a token of"
                     };
+                    let mut named = values.iter();
+                    if !is_not && !named.any(|it| reading.tokens.may_be_of(it)) {
+                        clause.doubt_requests("whether anybody has such a token is not known");
+                    }
                     clause.ask_token(&format!("{words} {}", shown(&values)), is_not, reading);
                 }
                 "remoteIpBlocks" => clause.doubt(&FORWARDED.into()),
@@ -191,6 +217,9 @@ impl Clause {
                     "source.ip" => attribute("ipBlocks", &texts, reading),
                     "source.namespace" => attribute("namespaces", &texts, reading),
                     "source.principal" => attribute("principals", &texts, reading),
+                    "source.serviceAccount" if reading.mesh.has_nodes != Truth::No => {
+                        Ok(unknown(&key))
+                    }
                     "source.serviceAccount" => attribute("serviceAccounts", &texts, reading),
                     "source.trustDomain" => attribute("trustDomains", &texts, reading),
                     "remote.ip" => Ok(Attribute::Unknown(FORWARDED.into())),
@@ -213,6 +242,7 @@ impl Clause {
             requests: [&*self.requests, &*other.requests].concat(),
             is_http: self.is_http || other.is_http,
             is_bare: self.is_bare || other.is_bare,
+            tokens: self.tokens + other.tokens,
         }
     }
 
@@ -226,7 +256,11 @@ impl Clause {
     pub(super) fn caller(&self) -> Caller {
         let mut caller = self.caller_in_bytes();
         caller.conditions.extend(self.of_requests.iter().cloned());
-        caller
+        match self.tokens {
+            0 | 1 => caller,
+            // One may leave nothing of the other.
+            _ => caller.perhaps(&LEFT.into()),
+        }
     }
 
     /// Who it is about where nobody sees requests.
@@ -311,6 +345,7 @@ impl Clause {
     /// Asks for the token of a request.
     fn ask_token(&mut self, words: &str, is_not: bool, reading: &Reading<'_>) {
         self.is_http = true;
+        self.tokens += 1;
         match (reading.tokens.are_seen(reading.namespace), is_not) {
             (Truth::Yes, _) => self.narrow(words.to_owned()),
             // No request has one that anybody looked at.
@@ -358,7 +393,10 @@ impl Clause {
     /// The texts of a list; one that is not known is doubted.
     fn values(&mut self, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Option<Vec<String>> {
         let items = listed(cursor);
-        let texts: Option<Vec<String>> = items.iter().map(|it| it.text().ok()).collect();
+        // The API server refuses a number where a text is asked for.
+        let is_text = |it: &&Cursor<'_>| matches!(&it.fact, Fact::Known(it) if matches!(it.value, Value::String(_)));
+        let text = |it: &Cursor<'_>| Some(it).filter(is_text)?.text().ok();
+        let texts: Option<Vec<String>> = items.iter().map(text).collect();
         match texts {
             Some(texts) => Some(texts),
             None => {
@@ -378,23 +416,35 @@ fn positive(key: &str) -> (String, bool) {
 }
 
 fn attribute(name: &str, values: &[String], reading: &Reading<'_>) -> Result<Attribute, String> {
+    let mesh = reading.mesh;
+    let differs = |why: &str| Ok(Attribute::Unknown(format!("proxies of nodes {why}").into()));
+    let may_differ = mesh.has_nodes != Truth::No;
     Ok(match name {
-        "principals" => Attribute::Principals(
-            values
-                .iter()
-                .flat_map(|it| reading.mesh.principals(it))
-                .collect(),
-        ),
+        "principals" => {
+            let meant: Vec<Pattern> = values.iter().flat_map(|it| mesh.principals(it)).collect();
+            let written: Vec<Pattern> = values.iter().map(|it| Pattern::of(it)).collect();
+            if may_differ && meant != written {
+                return differs("know no aliases of trust domains");
+            }
+            Attribute::Principals(meant)
+        }
+        "namespaces" if may_differ && values.iter().any(|it| it.contains('*')) => {
+            return differs("may take a star in a namespace for what it is");
+        }
         "namespaces" => Attribute::Namespaces(values.to_vec()),
-        "serviceAccounts" => Attribute::Accounts(
-            values
-                .iter()
-                .map(|it| {
-                    let (namespace, name) = it.split_once('/').unwrap_or((reading.namespace, it));
-                    (namespace.to_owned(), name.to_owned())
-                })
-                .collect(),
-        ),
+        "serviceAccounts" => {
+            let named = values.iter().map(|it| {
+                let (namespace, name) = match it.split_once('/') {
+                    Some(both) => both,
+                    None => (reading.namespace?, it.as_str()),
+                };
+                Some((namespace.to_owned(), name.to_owned()))
+            });
+            match named.collect() {
+                Some(accounts) => Attribute::Accounts(accounts),
+                None => Attribute::Unknown("the namespace of the policy is not known".into()),
+            }
+        }
         "trustDomains" => {
             let domains = values.iter().flat_map(|it| reading.mesh.domains_of(it));
             Attribute::TrustDomains(domains.map(|it| Pattern::of(&it)).collect())

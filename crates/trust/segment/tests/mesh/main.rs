@@ -2,7 +2,9 @@
 
 use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
 use casemate_posture::{PostureSurvey, check::Persona};
-use casemate_segment::{Addresses, Analysis, Assumptions, Bounds, Connections};
+use casemate_segment::{Addresses, Analysis, Assumptions, Bounds, Connections, Protocol};
+
+mod unsure;
 
 /// Namespaces of a mesh, with a workload that is called at ports of HTTP, of TCP, and one of which nothing is said;
 /// and one that has no proxy.
@@ -63,15 +65,22 @@ fn between(analysis: &Analysis, from: &str, to: &str) -> Bounds<Connections> {
 fn tcp(analysis: &Analysis, from: &str, to: &str) -> String {
     let passing = between(analysis, from, to);
     let all = Connections::all();
-    let other = all.difference(&Connections::of_protocol(casemate_segment::Protocol::Tcp));
+    let other = all.difference(&Connections::of_protocol(Protocol::Tcp));
     assert!(passing.least.includes(&other), "{passing:?}");
-    let (least, most) = (
-        passing.least.difference(&other),
-        passing.most.difference(&other),
-    );
+    let [least, most] = [&passing.least, &passing.most].map(|it| as_beside(&it.difference(&other)));
     match least == most {
         true => least.to_string(),
         false => format!("{least}, perhaps {}", most.difference(&least)),
+    }
+}
+
+/// The same, with the ports of proxies themselves as that beside them.
+fn as_beside(passing: &Connections) -> Connections {
+    let of = |first, last| Connections::of(Protocol::Tcp, first, last);
+    let own = of(15020, 15021).union(&of(15090, 15090));
+    match passing.includes(&of(15022, 15022)) {
+        true => passing.union(&own),
+        false => passing.difference(&own),
     }
 }
 
@@ -100,6 +109,9 @@ fn both(spec: &str) -> [String; 2] {
 
 const ALL: &str = "TCP 1-65535";
 const NONE: &str = "No Connections";
+const PERHAPS: &str = "No Connections, perhaps TCP 1-65535";
+/// What passes of who says who it is, which it does where a Service leads.
+const SERVED: &str = "TCP 5000,5432,7000, perhaps TCP 1-4999,5001-5431,5433-6999,7001-65535";
 
 #[test]
 fn an_allow_policy_closes_whom_it_selects() {
@@ -124,7 +136,7 @@ fn a_source_is_who_it_proves_to_be() {
         "{trustDomains: [cluster.local]}",
         "{principals: ['*'], notPrincipals: ['*/sa/other']}",
     ] {
-        assert_eq!(from(source), [ALL, NONE], "{source}");
+        assert_eq!(from(source), [SERVED, NONE], "{source}");
     }
     for source in [
         "{principals: [cluster.local/ns/lab/sa/note]}",
@@ -135,30 +147,30 @@ fn a_source_is_who_it_proves_to_be() {
     ] {
         assert_eq!(from(source), [NONE, NONE], "{source}");
     }
-    // Who does not say who he is is in no namespace.
-    assert_eq!(from("{notPrincipals: ['*']}"), [NONE, ALL]);
-    assert_eq!(from("{notNamespaces: [lab]}"), [NONE, ALL]);
+    // Who does not say who he is is in no namespace, and who could need not.
+    assert_eq!(from("{notPrincipals: ['*']}"), [PERHAPS, ALL]);
+    assert_eq!(from("{notNamespaces: [lab]}"), [PERHAPS, ALL]);
     assert_eq!(from("{ipBlocks: [10.0.0.0/8]}"), [ALL, ALL]);
     assert_eq!(from("{notIpBlocks: [10.0.0.0/8]}"), [NONE, NONE]);
 }
 
 #[test]
 fn a_rule_holds_where_a_source_an_operation_and_all_conditions_hold() {
-    let from = "from: [{source: {principals: [no]}}, {source: {namespaces: [lab]}}]";
+    let from = "from: [{source: {principals: [nobody]}}, {source: {namespaces: [lab]}}]";
     let rule = |rest: &str| both(&format!("{{rules: [{{{from}, {rest}}}]}}"));
     assert_eq!(
-        rule("to: [{operation: {ports: ['80', '443']}}]"),
-        ["TCP 80,443", NONE]
+        rule("to: [{operation: {ports: ['5000', '5432']}}]"),
+        ["TCP 5000,5432", NONE]
     );
     assert_eq!(
-        rule("to: [{operation: {ports: ['80']}}, {operation: {ports: ['90']}}]"),
-        ["TCP 80,90", NONE]
+        rule("to: [{operation: {ports: ['5000']}}, {operation: {ports: ['5432']}}]"),
+        ["TCP 5000,5432", NONE]
     );
     assert_eq!(
         rule(
-            "to: [{operation: {notPorts: ['80']}}], when: [{key: destination.port, values: ['80', '81']}]"
+            "to: [{operation: {notPorts: ['5000']}}], when: [{key: destination.port, values: ['5000', '5432']}]"
         ),
-        ["TCP 81", NONE]
+        ["TCP 5432", NONE]
     );
     assert_eq!(
         rule("when: [{key: source.principal, notValues: ['*/sa/notebook']}]"),
@@ -168,7 +180,7 @@ fn a_rule_holds_where_a_source_an_operation_and_all_conditions_hold() {
         rule(
             "when: [{key: source.namespace, values: [lab]}, {key: source.ip, values: [10.0.0.0/16]}]"
         ),
-        [ALL, NONE]
+        [SERVED, NONE]
     );
 }
 
@@ -213,9 +225,9 @@ data:
     ));
     assert_eq!(tcp(&analysis, "models/registry", "lab/notebook"), NONE);
     for (domain, passing) in [
-        ("lab.example", ALL),
-        ("old.example", ALL),
-        ("cluster.local", ALL),
+        ("lab.example", SERVED),
+        ("old.example", SERVED),
+        ("cluster.local", SERVED),
         ("'*'", NONE),
         ("other.example", NONE),
     ] {
@@ -248,7 +260,10 @@ fn requests_are_seen_where_http_is_spoken() {
     );
     let deny = "{action: DENY, rules: [{from: [{source: {namespaces: [lab]}}], to: [{operation: {methods: [GET], ports: ['5000', '5432']}}]}]}";
     let others = "TCP 1-5431,5433-65535";
-    assert_eq!(both(deny), [others, ALL]);
+    assert_eq!(
+        both(deny),
+        [format!("{others}, perhaps TCP 5432"), ALL.to_owned()]
+    );
     // What all requests are is no part of them.
     let deny =
         "{action: DENY, rules: [{to: [{operation: {methods: ['*'], ports: ['5000', '5432']}}]}]}";
@@ -328,7 +343,12 @@ fn strict_is_for_who_has_a_proxy() {
             .iter()
             .map(|(namespace, spec)| authentication(namespace, spec));
         let analysis = under(&all.collect::<String>());
-        assert_eq!(tcp(&analysis, "lab/notebook", "models/registry"), ALL);
+        let named = between(&analysis, "lab/notebook", "models/registry");
+        let served = [5000, 5432, 7000].map(|it| Connections::of(Protocol::Tcp, it, it));
+        let hidden = between(&analysis, "lab/plain", "models/registry").least;
+        let all = served.iter().fold(hidden, |all, it| all.union(it));
+        assert_eq!(as_beside(&named.least), as_beside(&all));
+        assert!(named.most.is_all());
         let outside = analysis.find("192.0.2.1")[0];
         let passing = tcp(&analysis, "lab/plain", "models/registry");
         let registry = analysis.find("models/registry")[0];
@@ -401,8 +421,14 @@ fn where_mutual_tls_is_off_nobody_is_anybody() {
         let analysis = under(&format!("{off}{}", policy(&allow)));
         tcp(&analysis, "lab/notebook", "models/registry")
     };
-    assert_eq!(passing("{principals: ['*']}"), "TCP 1-79,81-65535");
-    assert_eq!(passing("{notPrincipals: ['*']}"), "TCP 80");
+    assert_eq!(
+        passing("{principals: ['*']}"),
+        SERVED.replace("1-4999", "1-79,81-4999")
+    );
+    assert_eq!(
+        passing("{notPrincipals: ['*']}"),
+        "TCP 80, perhaps TCP 1-79,81-65535"
+    );
     assert_eq!(passing("{ipBlocks: [10.0.0.0/8]}"), ALL);
 }
 
@@ -493,7 +519,7 @@ fn a_proxy_of_a_node_sees_no_requests() {
     let of_lab = "from: [{source: {namespaces: [lab]}}]";
     assert_eq!(
         passing(&ambient, &format!("{{rules: [{{{of_lab}}}]}}")),
-        ALL
+        SERVED
     );
     let get = "to: [{operation: {methods: [GET], ports: ['5000']}}]";
     assert_eq!(
@@ -505,7 +531,7 @@ fn a_proxy_of_a_node_sees_no_requests() {
             &ambient,
             &format!("{{action: DENY, rules: [{{{of_lab}, {get}}}]}}")
         ),
-        "TCP 1-4999,5001-65535"
+        "TCP 1-4999,5001-65535, perhaps TCP 5000"
     );
     // A waypoint calls in the name of others.
     let waypoint = ambient.replace("ambient}", "ambient, istio.io/use-waypoint: w}");
