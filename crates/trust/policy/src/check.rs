@@ -31,12 +31,12 @@ pub fn check(
 ) -> Result<FileCheck, NoRules> {
     let package = format!("data.{namespace}.");
     let mut rules: Vec<(String, Kind)> = Vec::new();
-    for site in bundle.rules() {
+    for site in bundle.definitions().map(|it| &it.site) {
         if let Some(rule) = site.rule.strip_prefix(&package)
             && let Some(kind) = Kind::of(rule)
             && !rules.iter().any(|(known, _)| *known == site.rule)
         {
-            rules.push((site.rule, kind));
+            rules.push((site.rule.clone(), kind));
         }
     }
     if rules.is_empty() {
@@ -84,6 +84,7 @@ pub fn check(
             message: error.to_string(),
             rule,
             details: None,
+            is_unanswered: error.is_unanswered(),
         }));
     }
     Ok(file)
@@ -108,6 +109,7 @@ fn excepted(
         message,
         rule: rule.to_owned(),
         details: None,
+        is_unanswered: false,
     };
     let lists = match value {
         Ok(None) => return Ok(BTreeSet::new()),
@@ -117,7 +119,12 @@ fn excepted(
                 "{rule} gives something that is no set of lists"
             )));
         }
-        Err(error) => return Err(failed(error.to_string())),
+        Err(error) => {
+            return Err(Reason {
+                is_unanswered: error.is_unanswered(),
+                ..failed(error.to_string())
+            });
+        }
     };
     let mut names = BTreeSet::new();
     for list in lists {
@@ -230,6 +237,9 @@ pub struct Reason {
     /// The object that the rule gave, where it gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
+    /// Whether it says nothing of the file: the rule [gave no answer](EngineError::is_unanswered).
+    #[serde(skip)]
+    pub is_unanswered: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -293,6 +303,7 @@ fn reasons(rule: &str, value: Option<Value>) -> (Vec<Reason>, Option<EngineError
             message: Message::new(&message).to_string(),
             rule: rule.to_owned(),
             details,
+            is_unanswered: false,
         });
     }
     (reasons, failed)

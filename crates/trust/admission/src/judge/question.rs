@@ -10,7 +10,8 @@ use casemate_policy::{
     GateInput, Question, check,
     gatekeeper::{self, Point},
 };
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde_json::{Value, json};
 
 use super::{Judge, unchanged::Before};
 use crate::{
@@ -20,14 +21,37 @@ use crate::{
     vouch::{self, Reference},
 };
 
+/// What the gate is asked.
+pub(super) struct Asked<'e> {
+    pub(super) input: GateInput,
+    /// The exemptions by which something in it does not count.
+    pub(super) covering: Vec<&'e Exemption>,
+    /// Why a rule or a constraint that could have denied gave no answer, where one gave none.
+    pub(super) unanswered: Option<String>,
+}
+
+/// What constraints and the caller's packages said.
+#[derive(Default)]
+struct Said {
+    violations: Vec<Value>,
+    unanswered: Option<String>,
+}
+
+impl Said {
+    fn tell(&mut self, policy: &str, action: &str, message: &str) {
+        let violation = json!({"policy": policy, "action": action, "message": message});
+        self.violations.push(violation);
+    }
+}
+
 impl Judge {
-    /// What the gate is asked, and the exemptions by which something in it does not count.
-    pub(super) fn input<'e>(
+    /// What the gate is asked about a request.
+    pub(super) fn question<'e>(
         &self,
         review: &Review,
         exemptions: &[&'e Exemption],
         now: Timestamp,
-    ) -> (GateInput, Vec<&'e Exemption>) {
+    ) -> Asked<'e> {
         let request = &review.request;
         let asset = request.asset(&self.settings.cluster);
         let mut input = GateInput::new("admission", asset, now);
@@ -56,11 +80,18 @@ impl Judge {
             }
         }
         input.context.insert("request".to_owned(), rest);
-        let violations = self.violations(review, now);
+        let Said {
+            violations,
+            unanswered,
+        } = self.said(review, now);
         input
             .context
             .insert("violations".to_owned(), violations.into());
-        (input, covering)
+        Asked {
+            input,
+            covering,
+            unanswered,
+        }
     }
 
     /// What the checks say of the object. Of what goes, of a way to it, and of its status there is nothing to say: what is
@@ -98,7 +129,7 @@ impl Judge {
     }
 
     fn survey_of(&self, request: &Request, object: &Value, now: Timestamp) -> Outcome {
-        let text = declared(object).to_string();
+        let text = serde_json::to_string(&Declared(object)).expect("JSON stays JSON");
         let told = request.told();
         let subject = Subject {
             asset: Asset {
@@ -132,29 +163,33 @@ impl Judge {
     }
 
     /// What constraints and the caller's packages have against the request.
-    fn violations(&self, review: &Review, now: Timestamp) -> Vec<Value> {
-        let mut violations = Vec::new();
-        let mut tell = |policy: &str, action: &str, message: &str| {
-            violations.push(json!({"policy": policy, "action": action, "message": message}));
-        };
+    fn said(&self, review: &Review, now: Timestamp) -> Said {
+        let mut said = Said::default();
         if let Some(constraints) = &self.constraints {
             match self.put(review) {
                 Ok(put) => {
                     let found = constraints.review(&put, &self.inventory, Point::Admission, now);
                     for one in found {
+                        let name = format!("{} {}", one.kind, one.name);
+                        if let (gatekeeper::Action::Deny, Some(error)) =
+                            (one.action, &one.unanswered)
+                        {
+                            said.unanswered = Some(format!("{name}: {error}"));
+                            continue;
+                        }
                         let action = match one.action {
                             gatekeeper::Action::Deny => "deny",
                             gatekeeper::Action::Warn => "warn",
                             gatekeeper::Action::Dryrun => "dryrun",
                         };
-                        tell(&format!("{} {}", one.kind, one.name), action, &one.message);
+                        said.tell(&name, action, &one.message);
                     }
                 }
-                Err(why) => tell("constraints", "deny", &why),
+                Err(why) => said.tell("constraints", "deny", &why),
             }
         }
         for why in self.unsigned(review) {
-            tell("signed", "deny", &why);
+            said.tell("signed", "deny", &why);
         }
         let question = Question {
             input: &review.document,
@@ -162,18 +197,24 @@ impl Judge {
         };
         for package in &self.packages {
             match check(&self.bundle, package, "request", &question) {
-                Ok(said) => {
-                    for reason in &said.failures {
-                        tell(package, "deny", &reason.message);
+                Ok(file) => {
+                    for reason in &file.failures {
+                        match reason.is_unanswered {
+                            true => {
+                                let why = format!("{}: {}", reason.rule, reason.message);
+                                said.unanswered = Some(why);
+                            }
+                            false => said.tell(package, "deny", &reason.message),
+                        }
                     }
-                    for reason in &said.warnings {
-                        tell(package, "warn", &reason.message);
+                    for reason in &file.warnings {
+                        said.tell(package, "warn", &reason.message);
                     }
                 }
-                Err(none) => tell(package, "deny", &none.to_string()),
+                Err(none) => said.tell(package, "deny", &none.to_string()),
             }
         }
-        violations
+        said
     }
 
     /// What people who are trusted said of the images and models that the object names.
@@ -236,18 +277,23 @@ fn declared_by(review: &Review) -> Option<&Value> {
 }
 
 /// The object as somebody declares it: its status and the history of its fields are the server's.
-pub(super) fn declared(object: &Value) -> Value {
-    let Value::Object(fields) = object else {
-        return object.clone();
-    };
-    let kept = |(key, value): (&String, &Value)| match (key.as_str(), value) {
-        ("status", _) => None,
-        ("metadata", Value::Object(metadata)) => {
-            let of = metadata.iter().filter(|(key, _)| *key != "managedFields");
-            let of: Map<String, Value> = of.map(|(key, it)| (key.clone(), it.clone())).collect();
-            Some((key.clone(), of.into()))
+pub(super) struct Declared<'a>(pub(super) &'a Value);
+
+impl Serialize for Declared<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Value::Object(fields) = self.0 else {
+            return self.0.serialize(serializer);
+        };
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in fields.iter().filter(|(key, _)| *key != "status") {
+            match (key.as_str(), value) {
+                ("metadata", Value::Object(metadata)) => {
+                    let kept = metadata.iter().filter(|(key, _)| *key != "managedFields");
+                    map.serialize_entry(key, &kept.collect::<BTreeMap<_, _>>())?;
+                }
+                _ => map.serialize_entry(key, value)?,
+            }
         }
-        _ => Some((key.clone(), value.clone())),
-    };
-    Value::Object(fields.iter().filter_map(kept).collect())
+        map.end()
+    }
 }

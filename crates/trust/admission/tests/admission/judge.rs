@@ -1,5 +1,7 @@
 //! Decisions.
 
+use std::time::Duration;
+
 use casemate_admission::{Judged, Mutation, Operation, apply};
 use casemate_core::Verdict;
 use casemate_posture::check::Persona;
@@ -558,6 +560,38 @@ fn what_cannot_be_decided_is_decided_by_choice() {
         ["Pod ml/web was not judged: no time"]
     );
     assert_eq!(judged.record.error.as_deref(), Some("no time"));
+}
+
+#[test]
+fn a_rule_that_gives_no_answer_is_decided_by_choice_and_hides_no_denial() {
+    let endless = "package own\nimport rego.v1\ndeny contains 1 if {\n  some i in numbers.range(1, 100000)\n  \
+        some j in numbers.range(1, 100000)\n  i * j < 0\n}\n";
+    let gate = endless.replace("package own", "package casemate.gate");
+    let asked = |rego: &str, settings: &str, object: Value| {
+        let kit = Kit {
+            rego,
+            settings,
+            patience: Some(Duration::from_millis(100)),
+            ..Kit::default()
+        };
+        kit.asked(json!({ "object": object }))
+    };
+    for rego in [endless, &gate] {
+        let judged = asked(rego, "", pod(json!({})));
+        let status = judged.response.status.expect("a status");
+        assert_eq!(status.code, 500, "{status:?}");
+        assert!(
+            status.message.contains("longer than its time limit"),
+            "{status:?}"
+        );
+        let judged = asked(rego, "on-error = \"allow\"", pod(json!({})));
+        assert!(judged.response.allowed);
+        let why = judged.record.error.expect("an error");
+        assert!(why.contains("longer than its time limit"), "{why}");
+    }
+    let judged = asked(endless, "on-error = \"allow\"", pod(privileged()));
+    assert!(!judged.response.allowed);
+    assert!(message(&judged).contains("CM-POD-001"));
 }
 
 #[test]
