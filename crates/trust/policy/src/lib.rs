@@ -14,6 +14,9 @@
 //! each reason, and [`test()`] runs the tests that a policy brings along. [`apply`] marks findings that
 //! somebody accepted before the gate sees them.
 //!
+//! What the definitions of a set ask first, `input.request.kind.kind == "Pod"`, is answered over the input itself (`lead`), and
+//! the library evaluates those that are left: of many rules hardly any is about one question.
+//!
 //! Rego means here what it means to OPA. Where the library knows less, its builtins are added and
 //! source is put into words that it knows (`rewrite`); OPA's own cases and OPA itself are asked in
 //! `tests/opa`. [`query()`] asks a policy what no rule was written for, and [`check()`] holds files
