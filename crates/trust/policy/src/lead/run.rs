@@ -40,10 +40,10 @@ pub(super) enum Term {
     Input,
     Known(Value),
     Local(usize),
-    Field(Box<Term>, Value),
-    Compare(Compare, Box<(Term, Term)>),
-    In(Box<(Term, Term)>),
-    Call(Plain, Vec<Term>),
+    Field(Box<Self>, Value),
+    Compare(Compare, Box<(Self, Self)>),
+    In(Box<(Self, Self)>),
+    Call(Plain, Vec<Self>),
 }
 
 pub(super) type Compare = fn(&Value, &Value) -> bool;
