@@ -365,7 +365,7 @@ fn a_repair_that_takes_too_long_is_decided_by_choice_too() {
     // What was repaired is judged again, by a check that does not end.
     let rego = "package casemate.checks.slow
 import rego.v1
-rule := {\"id\": \"ORG-SLOW-001\", \"title\": \"Slow\", \"severity\": \"low\", \"description\": \"Slow.\", \"remediation\": \"Wait.\"}
+rule := {\"id\": \"CM-OWN-001\", \"title\": \"Slow\", \"severity\": \"low\", \"description\": \"Slow.\", \"remediation\": \"Wait.\"}
 deny contains {\"resource\": \"x\", \"message\": \"m\"} if {
 	some i in numbers.range(1, 100000)
 	some j in numbers.range(1, 100000)
