@@ -30,14 +30,16 @@ def main():
     survey, *places = sys.argv[1:]
     directories = dict(place.split("=", 1) for place in places)
     labels = tomllib.loads((pathlib.Path(__file__).parent / "labels.toml").read_text())
-    rules, wider = set(labels["rules"]), set(labels["wider"])
+    asked = {name: set(labels["rules"]) for name in ["first", "second"]}
+    asked |= {name: set(labels["rules"] + labels["wider"]) for name in ["third", "fourth", "fifth"]}
+    asked["sixth"] = asked["fifth"] | set(labels["later"])
     found = {name: findings(survey, directory) for name, directory in directories.items()}
     for name in dict.fromkeys(file["set"] for file in labels["file"]):
         files = [file for file in labels["file"] if file["set"] == name and file["repository"] in found]
         if not files:
             continue
         print(f"{name} set: {len(files)} files")
-        judge(files, found, rules if name in ["first", "second"] else rules | wider)
+        judge(files, found, asked[name])
 
 
 def judge(files, found, rules):

@@ -4,17 +4,20 @@
 use casemate_segment::{
     generate,
     intent::{Intent, to_yaml},
-    observed::hubble,
+    observed::Format,
 };
 
-/// Bytes of `zones.yaml`, or of Hubble's flows.
+/// Bytes of `zones.yaml`, or of what somebody saw.
 pub fn run(data: &[u8]) {
     if data.len() > 1 << 12 {
         return;
     }
     if let Ok(text) = std::str::from_utf8(data) {
-        let observed = hubble(text);
-        assert!(observed.seen.len() + observed.passed_over <= text.lines().count());
+        for format in Format::ALL {
+            let observed = format.read(text);
+            assert!(observed.passed_over <= text.lines().count());
+            assert!(observed.seen.iter().all(|it| !it.connections.is_empty()));
+        }
     }
     let Ok(intent) = Intent::read(data) else {
         return;

@@ -21,6 +21,7 @@ mod page;
 mod policy;
 mod promotion;
 mod pypi;
+mod python;
 mod reference;
 mod run;
 mod scan;

@@ -3,7 +3,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::{
     attest::Case,
-    run::{cache, casemate, root, tree},
+    python::environment,
+    run::{casemate, root, tree},
 };
 
 /// Other people's implementation, waiting for requests.
@@ -23,7 +24,7 @@ pub(crate) struct Reference {
 
 impl Reference {
     pub(crate) fn start(script: &str) -> Self {
-        let mut child = Command::new(environment().join("bin/python"))
+        let mut child = Command::new(environment("requirements.txt").join("bin/python"))
             .arg(root().join("tests/interop").join(script))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -53,41 +54,6 @@ impl Drop for Reference {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A Python environment with it, made once and kept.
-fn environment() -> PathBuf {
-    let requirements = root().join("tests/interop/requirements.txt");
-    let digest = Command::new("sha256sum")
-        .arg(&requirements)
-        .output()
-        .expect("sha256sum runs");
-    let digest = String::from_utf8(digest.stdout).expect("UTF-8");
-    let place = cache().join("model-signing").join(&digest[..16]);
-    if place.join("ready").exists() {
-        return place;
-    }
-    let run = |command: &mut Command| {
-        let status = command.status().expect("it starts");
-        assert!(status.success(), "{command:?}");
-    };
-    std::fs::create_dir_all(&place).expect("the cache");
-    run(Command::new("python3")
-        .args(["-m", "venv", "--clear"])
-        .arg(&place));
-    run(Command::new(place.join("bin/python"))
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--only-binary=:all:",
-        ])
-        .args(["--require-hashes", "--requirement"])
-        .arg(&requirements));
-    std::fs::write(place.join("ready"), b"").expect("written");
-    place
 }
 
 fn text(path: &Path) -> &str {

@@ -1,6 +1,11 @@
 //! What `casemate segment` promises: an answer with its proof, and no answer where it does not know.
 
-use crate::run::{casemate, read_text, root, tree};
+use std::process::Command;
+
+use crate::{
+    python::environment,
+    run::{casemate, read_text, root, tree},
+};
 
 const CLUSTER: &str = "examples/04-zero-trust/cluster";
 
@@ -263,4 +268,96 @@ fn what_is_no_declaration_is_told_with_its_line() {
     ]);
     let told = told.ended_with(2).err;
     assert!(told.contains("line 2: `pod` is not known here"), "{told}");
+}
+
+/// `CASEMATE_CONNECTIVITY=COUNT/SEED` looks further.
+#[test]
+fn another_implementation_and_we_agree_on_policies_at_random() {
+    let wish = std::env::var("CASEMATE_CONNECTIVITY").unwrap_or_else(|_| "300/2026".to_owned());
+    let (count, seed) = wish.split_once('/').expect("COUNT/SEED");
+    let python = environment("connectivity-requirements.txt").join("bin/python");
+    let said = Command::new(python)
+        .arg(root().join("tests/interop/connectivity.py"))
+        .args([env!("CARGO_BIN_EXE_casemate"), count, seed])
+        .output()
+        .expect("python starts");
+    let told = String::from_utf8_lossy(&said.stdout);
+    let all = format!("{count} sets, ");
+    assert!(said.status.success() && told.starts_with(&all), "{told}");
+}
+
+const IDENTITY: &str = "examples/04-zero-trust/identity";
+
+#[test]
+fn a_way_through_identities_has_the_reasons_of_each_step() {
+    let reach = ["segment", "reach", IDENTITY, "--from", "notebook", "--to"];
+    let ask = |to: &'static str| {
+        let answer = casemate(reach.into_iter().chain([to, "--format", "json"]));
+        answer.ended_with(0).json()
+    };
+    let answer = ask("bucket/company-models");
+    assert_eq!(answer["reachable"], true);
+    assert_eq!(answer["complete"], true);
+    let steps = answer["through"].as_array().expect("steps");
+    let told = |key: &str| {
+        let words = steps.iter().map(|it| it[key].as_str().expect("a word"));
+        words.collect::<Vec<_>>()
+    };
+    assert_eq!(told("kind"), ["credential", "rbac", "cloud", "cloud"]);
+    assert_eq!(
+        told("to"),
+        [
+            "account/lab/notebook",
+            "account/models/registry",
+            "aws_iam_role.registry",
+            "bucket/company-models"
+        ]
+    );
+    let reasons = steps
+        .iter()
+        .flat_map(|it| it["proof"].as_array().expect("reasons"));
+    let files = reasons.filter_map(|it| it["file"].as_str());
+    let files: Vec<&str> = files.collect();
+    assert!(
+        files.contains(&&*format!("{IDENTITY}/cloud.tf")),
+        "{files:?}"
+    );
+    assert!(
+        files.contains(&&*format!("{IDENTITY}/cluster.yaml")),
+        "{files:?}"
+    );
+
+    // By connections the registry is not reached, and through identities what it is can be.
+    let answer = ask("models/registry");
+    assert_eq!(answer["reachable"], false);
+    assert!(answer.get("through").is_none(), "{answer}");
+    let forbid = |more: &[&'static str]| {
+        let ask = ["segment", "forbid", IDENTITY, "--from", "notebook"];
+        casemate(ask.iter().chain(more).copied()).status
+    };
+    assert_eq!(forbid(&["--to", "account/models/registry"]), 1);
+    assert_eq!(forbid(&["--to", "models/registry", "--through"]), 0);
+    let stranger = casemate(reach.into_iter().chain(["bucket/other"])).ended_with(2);
+    assert!(
+        stranger.err.contains("bucket/company-models"),
+        "{}",
+        stranger.err
+    );
+}
+
+#[test]
+fn an_account_has_its_powers_and_its_roles() {
+    let answer = casemate(["segment", "identities", IDENTITY, "--format", "json"]);
+    let answer = answer.ended_with(0).json();
+    let accounts = answer["accounts"].as_array().expect("accounts");
+    assert_eq!(accounts.len(), 2);
+    let (notebook, registry) = (&accounts[0], &accounts[1]);
+    assert_eq!(notebook["powers"][0]["name"], "create workloads");
+    assert_eq!(notebook["powers"][0]["namespace"], "models");
+    assert_eq!(notebook["workloads"][0]["token"], true);
+    let bucket = &registry["roles"][0]["buckets"][0];
+    assert_eq!(bucket["bucket"], "company-models");
+    assert_eq!(bucket["access"], "reads, writes");
+    let stranger = casemate(["segment", "identities", IDENTITY, "--of", "lab/other"]);
+    stranger.ended_with(2);
 }

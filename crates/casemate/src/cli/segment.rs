@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use casemate_segment::observed::Format;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 /// Ask who can reach whom in a cluster.
@@ -17,6 +18,8 @@ pub(crate) enum Segment {
     Diff(Diff),
     /// Fail if one can reach another, or if that is not known.
     Forbid(Reach),
+    /// List what service accounts may do that leads further, and what they are in clouds.
+    Identities(Identities),
     /// Draw who reaches whom.
     Graph(Graph),
     /// Begin a declaration of zones and flows from what is there.
@@ -69,6 +72,21 @@ pub(crate) struct List {
     pub(crate) known: Known,
 }
 
+/// List service accounts.
+#[derive(Args, Debug)]
+pub(crate) struct Identities {
+    /// The manifests, charts and overlays of the cluster, and the configuration of its clouds.
+    #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: PathBuf,
+
+    /// Only this service account: `notebook` or `lab/notebook`; may be repeated.
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) of: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) known: Known,
+}
+
 /// Ask about two.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT)]
@@ -82,11 +100,12 @@ pub(crate) struct Reach {
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) from: String,
 
-    /// The destination, said in the same way.
+    /// The destination, said in the same way; or `account/NAMESPACE/NAME`, `secret/NAMESPACE/NAME`, or
+    /// `bucket/NAME` of a bucket or storage account.
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) to: String,
 
-    /// Of `forbid`: fail on a way through other workloads as well.
+    /// Of `forbid`: fail on a way through other workloads, service accounts and roles as well.
     #[arg(long)]
     pub(crate) through: bool,
 
@@ -132,13 +151,44 @@ pub(crate) struct Zones {
     #[arg(default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) path: PathBuf,
 
-    /// Take as flows what was seen, and nothing else: of Hubble, one JSON object a line, as `hubble observe -o
-    /// json` writes it; may be repeated.
+    /// Take as flows what was seen, and nothing else: flows of Hubble, connections of conntrack, VPC flow logs of AWS
+    /// or Google Cloud, spans and network metrics of OpenTelemetry; may be repeated.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) observed: Vec<PathBuf>,
 
+    /// What was seen is written down as this, where the first lines do not show it.
+    #[arg(long, value_name = "FORMAT", requires = "observed")]
+    pub(crate) observed_format: Option<Recorded>,
+
     #[command(flatten)]
     pub(crate) known: Known,
+}
+
+/// What connections are written down as.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Recorded {
+    /// `hubble observe -o json`.
+    Hubble,
+    /// `conntrack -L`, or /proc/net/nf_conntrack.
+    Conntrack,
+    /// VPC flow logs of AWS, as text.
+    Aws,
+    /// VPC flow logs of Google Cloud, as JSON.
+    Gcp,
+    /// OTLP as JSON, of the Collector's file exporter.
+    Otel,
+}
+
+impl From<Recorded> for Format {
+    fn from(recorded: Recorded) -> Self {
+        match recorded {
+            Recorded::Hubble => Self::Hubble,
+            Recorded::Conntrack => Self::Conntrack,
+            Recorded::Aws => Self::Aws,
+            Recorded::Gcp => Self::Gcp,
+            Recorded::Otel => Self::Otel,
+        }
+    }
 }
 
 /// Hold what passes against a declaration.
@@ -175,6 +225,10 @@ pub(crate) struct Generate {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) zones: PathBuf,
 
+    /// What is to enforce them.
+    #[arg(long = "for", value_name = "TARGET", default_value = "network-policy")]
+    pub(crate) target: Target,
+
     /// Write `network-policies.yaml` and `cluster-network-policies.yaml` into this directory, instead of all to
     /// standard output.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -186,6 +240,13 @@ pub(crate) struct Generate {
 
     #[command(flatten)]
     pub(crate) known: Known,
+}
+
+/// What is to enforce policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// Any network plugin that knows NetworkPolicies.
+    NetworkPolicy,
 }
 
 /// How to draw.

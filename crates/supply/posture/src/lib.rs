@@ -18,6 +18,7 @@
 //! `read/`.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod check;
 pub mod fix;
 mod model;
@@ -26,8 +27,8 @@ mod survey;
 
 pub use check::workload::{Container, Pod, pods};
 pub use model::{
-    Attr, Cursor, Fact, File, Item, Language, Link, Map, Origin, Problem, Resource, Role, Step,
-    Truth, Value, World,
+    Attr, Cursor, Fact, File, Item, Language, Link, Map, Origin, Places, Problem, Resource, Role,
+    Step, Truth, Value, World,
 };
 pub use read::{
     actions::{constant::Constant, expression, fence},

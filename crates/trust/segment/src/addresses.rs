@@ -1,11 +1,12 @@
 //! Sets of IP addresses.
 
 use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use crate::Intervals;
+use crate::{Intervals, Number};
 
 /// A set of addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -15,6 +16,11 @@ pub struct Addresses {
 }
 
 impl Addresses {
+    /// Every address.
+    pub(crate) fn all() -> Self {
+        Self::all_v4().union(&Self::all_v6())
+    }
+
     /// Every address of IPv4.
     pub fn all_v4() -> Self {
         Self {
@@ -112,6 +118,15 @@ impl Addresses {
         }
     }
 
+    /// Those in one of several.
+    pub(crate) fn union_of<'a>(all: impl IntoIterator<Item = &'a Self> + Clone) -> Self {
+        let each = || all.clone().into_iter();
+        Self {
+            v4: Intervals::of(each().flat_map(|it| it.v4.ranges().iter().copied())),
+            v6: Intervals::of(each().flat_map(|it| it.v6.ranges().iter().copied())),
+        }
+    }
+
     /// Those in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
@@ -192,15 +207,64 @@ pub(crate) fn metadata() -> Addresses {
     all.fold(Addresses::default(), |all, it| all.union(&it))
 }
 
-/// Cuts `whole` so that each of `blocks` is a union of parts of it: what no block tells apart is one part.
+/// Cuts `whole` so that each of `blocks` is a union of parts of it: what no block tells apart is one part. In the order of their
+/// first addresses.
 pub(crate) fn parts(whole: &Addresses, blocks: &[Addresses]) -> Vec<Addresses> {
-    let mut parts = vec![whole.clone()];
-    for block in blocks {
-        let cut = |part: Addresses| [part.intersection(block), part.difference(block)];
-        parts = parts.into_iter().flat_map(cut).collect();
-        parts.retain(|part| !part.is_empty());
+    let v4: Vec<_> = blocks.iter().map(|it| &it.v4).collect();
+    let v6: Vec<_> = blocks.iter().map(|it| &it.v6).collect();
+    let of_v4 = cut(&whole.v4, &v4).into_iter().map(|v4| Addresses {
+        v4,
+        ..Addresses::default()
+    });
+    let of_v6 = cut(&whole.v6, &v6).into_iter().map(|v6| Addresses {
+        v6,
+        ..Addresses::default()
+    });
+    of_v4.chain(of_v6).collect()
+}
+
+/// What is alike of `whole`: from one end of a range to the next nothing changes, and what is in the same of `sets` is one.
+fn cut<N: Number>(whole: &Intervals<N>, sets: &[&Intervals<N>]) -> Vec<Intervals<N>> {
+    let mut edges: BTreeMap<N, Vec<(usize, bool)>> = BTreeMap::new();
+    let all = sets.iter().copied().chain([whole]).enumerate();
+    for (at, set) in all {
+        for (first, last) in set.ranges() {
+            edges.entry(*first).or_default().push((at, true));
+            if let Some(behind) = last.next() {
+                edges.entry(behind).or_default().push((at, false));
+            }
+        }
     }
-    parts
+    let ends = edges.keys().skip(1).map(|it| it.previous());
+    let ends: Vec<Option<N>> = ends.chain([None]).collect();
+    let mut inside = BTreeSet::new();
+    let mut places: HashMap<Vec<usize>, usize> = HashMap::new();
+    let mut parts: Vec<Vec<(N, Option<N>)>> = Vec::new();
+    for ((first, changes), last) in edges.into_iter().zip(ends) {
+        for (at, is_in) in changes {
+            if is_in {
+                inside.insert(at);
+            } else {
+                inside.remove(&at);
+            }
+        }
+        if inside.contains(&sets.len()) {
+            let place = *places
+                .entry(inside.iter().copied().collect())
+                .or_insert_with(|| {
+                    parts.push(Vec::new());
+                    parts.len() - 1
+                });
+            parts[place].push((first, last));
+        }
+    }
+    // Behind the last edge nothing is in `whole` but what goes to its end.
+    let end = whole.ranges().last().map(|(_, last)| *last);
+    let closed = |part: Vec<(N, Option<N>)>| {
+        let ranges = part.into_iter();
+        Intervals::of(ranges.filter_map(|(first, last)| Some((first, last.or(end)?))))
+    };
+    parts.into_iter().map(closed).collect()
 }
 
 #[cfg(test)]
@@ -254,5 +318,50 @@ mod tests {
         let parts = parts(&Addresses::all_v4(), &[wide.clone(), narrow.clone(), wide]);
         assert_eq!(parts.len(), 3);
         assert!(parts.contains(&narrow));
+    }
+
+    #[test]
+    fn parts_are_what_cutting_by_one_block_after_the_other_leaves() {
+        let blocks = |texts: &[&str]| {
+            let blocks = texts.iter().map(|it| Addresses::of_block(it));
+            blocks.collect::<Option<Vec<_>>>().expect("blocks")
+        };
+        let cut = blocks(&[
+            "0.0.0.0/1",
+            "10.0.0.0/8",
+            "10.9.0.0/16",
+            "255.0.0.0/8",
+            "10.9.0.0/16",
+            "192.0.2.7/32",
+            "::/0",
+            "fd00::/8",
+            "ffff::/16",
+        ]);
+        let odd = cut[1].difference(&cut[2]).union(&cut[5]);
+        let cut = [&cut[..], &[odd]].concat();
+        for whole in [
+            Addresses::all_v4(),
+            Addresses::all_v6(),
+            Addresses::all().difference(&cut[2]),
+        ] {
+            let mut slowly = vec![whole.clone()];
+            for block in &cut {
+                let halves = |part: Addresses| [part.intersection(block), part.difference(block)];
+                slowly = slowly.into_iter().flat_map(halves).collect();
+                slowly.retain(|part| !part.is_empty());
+            }
+            slowly.sort_by_key(|it| it.ranges()[0]);
+            // What is of both families is cut into its two halves.
+            let split = |it: Addresses| {
+                [
+                    it.intersection(&Addresses::all_v4()),
+                    it.intersection(&Addresses::all_v6()),
+                ]
+            };
+            let mut slowly: Vec<_> = slowly.into_iter().flat_map(split).collect();
+            slowly.retain(|part| !part.is_empty());
+            slowly.sort_by_key(|it| it.ranges()[0]);
+            assert_eq!(parts(&whole, &cut), slowly);
+        }
     }
 }

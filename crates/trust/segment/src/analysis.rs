@@ -14,11 +14,14 @@ use crate::{
     Addresses, Assumptions, Bounds, Cluster, Connections, Entry, Policy, Proof, Workload,
     addresses::{METADATA, parts},
     calls::Calls,
+    directory::Directory,
     entry,
     held::Held,
+    identity::Identities,
     index::Index,
     matching::Matching,
-    policy::{self, Direction, Peer, Tier},
+    mesh::Mesh,
+    policy::{self, Direction, Peer, Plane},
     proof,
     relation::{Relation, Sides, TooLarge},
 };
@@ -91,6 +94,8 @@ pub struct Analysis {
     policies: Vec<Policy>,
     entries: Vec<Entry>,
     calls: Calls,
+    directory: Directory,
+    identities: Identities,
     gaps: Vec<Gap>,
     relation: OnceLock<Result<Relation, TooLarge>>,
 }
@@ -110,18 +115,27 @@ impl Analysis {
                 .filter(|it| it.is_partial)
                 .map(problem),
         );
-        let cluster = Cluster::of(world, &assumptions, &mut gaps);
-        let policies = policy::read(world, &mut gaps);
+        let mesh = Mesh::of(world, &mut gaps);
+        let policies = policy::read(world, &mesh, &mut gaps);
+        let keys = policies.iter().flat_map(Policy::keys).map(str::to_owned);
+        let asked: HashSet<String> = keys.chain(entry::keys(world)).collect();
+        let mut cluster = Cluster::of(world, &assumptions, &asked, &mut gaps);
         let services = entry::services(world, &cluster, &mut gaps);
-        let entries = entry::read(world, &cluster, &services, &mut gaps);
+        if policies.iter().any(|it| it.tier.plane == Plane::Mesh) {
+            mesh.join(&mut cluster, &services);
+        }
+        let entries = entry::read(world, &assumptions, &cluster, &services, &mut gaps);
         let calls = Calls::of(&cluster, &services);
+        let directory = Directory::of(&cluster, &services);
         Self {
+            identities: Identities::of(world, &cluster),
             outside: outside(&policies, &assumptions),
             cluster,
             assumptions,
             policies,
             entries,
             calls,
+            directory,
             gaps,
             relation: OnceLock::new(),
         }
@@ -145,6 +159,22 @@ impl Analysis {
     /// Whom workloads are configured to call.
     pub fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// Who has which address and name.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// What the analysis takes for granted.
+    pub(crate) fn assumptions(&self) -> &Assumptions {
+        &self.assumptions
+    }
+
+    /// Service accounts, and what they may do in the cluster and in clouds. What is not known of them is among
+    /// their own gaps: what passes does not hang on it.
+    pub fn identities(&self) -> &Identities {
+        &self.identities
     }
 
     /// What is not known. Which answers hang on it, the answers say.
@@ -203,7 +233,7 @@ impl Analysis {
     /// The addresses outside by what passes between them and a workload.
     fn fates<'a>(&self, relation: &'a Relation, at: usize, is_to: bool) -> Fates<'a> {
         let first = self.cluster.workloads.len() + 1;
-        let mut fates = Fates::new();
+        let mut fates: Vec<(Vec<&Addresses>, &Bounds<Connections>)> = Vec::new();
         for (place, part) in self.outside.iter().enumerate() {
             let (from, to) = if is_to {
                 (first + place, at)
@@ -215,11 +245,14 @@ impl Analysis {
                 continue;
             }
             match fates.iter_mut().find(|(_, it)| *it == connections) {
-                Some((addresses, _)) => *addresses = addresses.union(part),
-                None => fates.push((part.clone(), connections)),
+                Some((parts, _)) => parts.push(part),
+                None => fates.push((vec![part], connections)),
             }
         }
+        let fates = fates.into_iter();
         fates
+            .map(|(parts, it)| (Addresses::union_of(parts), it))
+            .collect()
     }
 
     /// What comes through Ingresses, Routes and Gateways.
@@ -273,13 +306,19 @@ impl Analysis {
         })
     }
 
-    /// Whether NetworkPolicies hold an endpoint, so that what none of them allows does not pass.
+    /// Whether policies of the network close an endpoint, so that what none of them allows does not pass.
     pub(crate) fn is_isolated(&self, at: usize, direction: Direction) -> bool {
         let (matching, endpoint) = (self.matching(), self.endpoint(at));
-        let mut policies = self.policies.iter().filter(|it| it.tier == Tier::Network);
+        let mut policies = self
+            .policies
+            .iter()
+            .filter(|it| it.tier.plane == Plane::Network);
         policies.any(|it| {
-            let holds = it.directed(direction).hold.clone();
-            holds.and(|| matching.pods(&it.subject, &endpoint)).is_yes()
+            let rules = it.directed(direction);
+            let closes = rules.hold.clone().and(|| rules.closes.clone());
+            closes
+                .and(|| matching.subject(&it.subject, &endpoint))
+                .is_yes()
         })
     }
 
@@ -388,20 +427,24 @@ impl Analysis {
             let mut index = Index::of(matching, &endpoints);
             let held = self.policies.iter().map(|it| Held::of(it, &mut index));
             let escapes = endpoints.iter().map(|it| matching.escapes(it));
+            let taken = endpoints.iter().map(|it| matching.taken(it).0);
             Relation::of(&Sides {
                 policies: &held.collect::<Vec<_>>(),
                 workloads: &self.cluster.workloads,
                 alike: &self.alike(),
                 escape: &escapes.collect::<Vec<_>>(),
+                taken: &taken.collect::<Vec<_>>(),
             })
         });
         relation.as_ref().map_err(|it| *it)
     }
 
-    /// A number for each endpoint, which those share whose ports have the same names, as far as rules ask.
+    /// A number for each endpoint, which those share whose ports have the same names, and whose proxies see the
+    /// same, as far as rules ask.
     fn alike(&self) -> Vec<usize> {
         let rules = self.policies.iter().flat_map(Policy::each_rule);
         let asked: Vec<&str> = rules.flat_map(|it| it.ports.names()).collect();
+        let is_meshed = self.policies.iter().any(|it| it.tier.plane == Plane::Mesh);
         let mut kinds = HashMap::new();
         let mut alike = Vec::with_capacity(self.bound());
         for at in 0..self.bound() {
@@ -412,8 +455,10 @@ impl Analysis {
                 .filter(|it| it.name.as_ref().is_some_and(is_asked))
                 .collect();
             let is_open = workload.is_some_and(|it| it.more_ports.is_some());
+            let proxied = self.cluster.workloads.get(at).filter(|_| is_meshed);
+            let proxied = proxied.map(|it| it.member.told_apart());
             let next = kinds.len();
-            alike.push(*kinds.entry((ports, is_open)).or_insert(next));
+            alike.push(*kinds.entry((ports, is_open, proxied)).or_insert(next));
         }
         alike
     }

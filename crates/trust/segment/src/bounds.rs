@@ -37,6 +37,16 @@ impl Bounds<crate::Connections> {
         }
     }
 
+    /// What it is not.
+    #[must_use]
+    pub fn complement(&self) -> Self {
+        let all = crate::Connections::all();
+        Self {
+            least: all.difference(&self.most),
+            most: all.difference(&self.least),
+        }
+    }
+
     /// What both are.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {

@@ -1,6 +1,10 @@
 //! Whom workloads are configured to call: the Services behind the hosts that they are told of.
 
-use crate::{Cluster, Connections, Protocol, Workload, entry::Services, mention::Mention};
+use crate::{
+    Cluster, Connections, Protocol,
+    entry::{Key, Services},
+    mention::Mention,
+};
 
 /// Whom workloads are configured to call. Whether they get through is for policies to say.
 #[derive(Debug, Default)]
@@ -28,7 +32,8 @@ impl Calls {
         for (from, workload) in cluster.workloads.iter().enumerate() {
             let mut outside = Connections::default();
             for mention in &workload.mentions {
-                match service(workload, &mention.host).and_then(|key| services.get(&key)) {
+                match service(&workload.namespace, &mention.host).and_then(|key| services.get(&key))
+                {
                     Some(service) => {
                         let port = mention.port.map(|it| it.to_string());
                         let called = service.workloads.iter().filter(|(to, _)| *to != from);
@@ -53,12 +58,12 @@ impl Calls {
     }
 }
 
-/// The namespace and name of the Service that a host may be, seen from a workload (DNS for Services and Pods):
+/// The namespace and name of the Service that a host may be, seen from a namespace (DNS for Services and Pods):
 /// `name`, `name.namespace`, `name.namespace.svc`, and with the domain of the cluster.
-fn service(workload: &Workload, host: &str) -> Option<(String, String)> {
+pub(crate) fn service(namespace: &str, host: &str) -> Option<Key> {
     let mut parts = host.split('.');
     let name = parts.next()?.to_owned();
-    let namespace = parts.next().unwrap_or(&workload.namespace).to_owned();
+    let namespace = parts.next().unwrap_or(namespace).to_owned();
     parts
         .next()
         .is_none_or(|it| it == "svc")
@@ -68,15 +73,17 @@ fn service(workload: &Workload, host: &str) -> Option<(String, String)> {
 /// What is sent to a host that is no Service: nothing to one that can only be of the cluster, or is this machine.
 fn abroad(mention: &Mention) -> Connections {
     let host = &*mention.host;
-    let last = host.rsplit('.').next().unwrap_or_default();
-    let is_inside = !host.contains('.')
-        || host.contains(".svc")
-        || matches!(last, "svc" | "local" | "localhost");
     match mention
         .port
-        .filter(|_| !is_inside && !host.starts_with("127.") && host != "0.0.0.0")
+        .filter(|_| !is_inside(host) && !host.starts_with("127.") && host != "0.0.0.0")
     {
         Some(port) => Connections::of(Protocol::Tcp, port, port),
         None => Connections::default(),
     }
+}
+
+/// Whether a host can only be one of the cluster, or this machine.
+pub(crate) fn is_inside(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    !host.contains('.') || host.contains(".svc") || matches!(last, "svc" | "local" | "localhost")
 }

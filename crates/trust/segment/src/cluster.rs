@@ -1,7 +1,8 @@
 //! Who is in a cluster: its namespaces, and the workloads of them.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -9,9 +10,11 @@ use casemate_posture::{Fact, Origin, Pod, Resource, Truth, World, pods};
 
 use crate::{
     Assumptions, Gap, Labels, Protocol,
+    identity::Credentials,
     labels::Maker,
     listed::is_there,
     mention::{self, Mention},
+    mesh::{Member, Signs},
 };
 
 /// A namespace.
@@ -44,6 +47,14 @@ pub struct Workload {
     pub is_on_host: Truth,
     /// The service account that its pods run as; never absent.
     pub account: Fact<String>,
+    /// The addresses that its pods have, where a cluster that runs told them.
+    pub addresses: Vec<IpAddr>,
+    /// What its pods have in them.
+    pub credentials: Credentials,
+    /// What its pods say of a proxy.
+    pub(crate) signs: Signs,
+    /// What the mesh makes of it.
+    pub(crate) member: Member,
     /// The hosts that its own configuration names.
     pub mentions: Vec<Mention>,
     /// Where it is declared.
@@ -97,23 +108,35 @@ impl Workload {
 }
 
 impl Workload {
-    fn is_alike(&self, other: &Self) -> bool {
-        self.labels == other.labels
+    /// Whether nobody who asks for labels of those keys tells both apart.
+    fn is_alike(&self, other: &Self, asked: &HashSet<String>) -> bool {
+        let differ = self.labels.differing(&other.labels);
+        self.labels.are_as_open(&other.labels)
+            && differ.into_iter().all(|key| !asked.contains(key))
             && self.ports == other.ports
             && self.more_ports == other.more_ports
             && self.is_on_host == other.is_on_host
             && self.account == other.account
+            && self.credentials.are_alike(&other.credentials)
+            && self.signs == other.signs
     }
 }
 
 impl Cluster {
-    /// The cluster that the files describe. What of it cannot be known is added to `gaps`.
-    pub(crate) fn of(world: &World, assumptions: &Assumptions, gaps: &mut Vec<Gap>) -> Self {
+    /// The cluster that the files describe, some of whose pods policies tell apart by labels of the keys `asked`. What of
+    /// it cannot be known is added to `gaps`.
+    pub(crate) fn of(
+        world: &World,
+        assumptions: &Assumptions,
+        asked: &HashSet<String>,
+        gaps: &mut Vec<Gap>,
+    ) -> Self {
         let mut cluster = Self::default();
         for object in world.of_kind("Namespace") {
             let name = name_of(object, gaps);
             let mut labels = Labels::read(&object.at("metadata.labels"), gaps);
-            labels.add(NAME_LABEL, &name);
+            // Whatever is written there: the API server writes it anew.
+            labels.put(NAME_LABEL, Fact::Known(name.clone()));
             let namespace = Namespace {
                 labels,
                 origin: Some(object.body.origin.clone()),
@@ -133,7 +156,7 @@ impl Cluster {
                 cluster.workloads.push(workload);
             }
         }
-        cluster.settle(gaps);
+        cluster.settle(asked, gaps);
         if assumptions.declared_only {
             cluster
                 .namespaces
@@ -180,23 +203,32 @@ impl Cluster {
             gaps.push(Gap::at(&pod.get("hostNetwork"), &message));
         }
         let (ports, more_ports) = ports(pod, gaps);
+        let (account, mut labels) = (account(pod), labels_of(pod, gaps));
+        labels.put(ACCOUNT_LABEL, account.clone());
         Some(Workload {
             namespace: self.namespace(&namespace_of(object, gaps).ok()?),
             name: of_owner("name").unwrap_or(name),
             kind: of_owner("kind").unwrap_or_else(|| object.kind.to_string()),
             part: is_one_of_several.then(|| part(pod)).flatten(),
-            labels: labels_of(pod, gaps),
+            labels,
             ports,
             more_ports,
+            addresses: match is_on_host {
+                Truth::No => addresses(object),
+                Truth::Yes | Truth::Unknown(_) => Vec::new(),
+            },
             is_on_host,
-            account: account(pod),
+            account,
+            credentials: Credentials::of(pod),
+            signs: Signs::of(pod),
+            member: Member::outsider(),
             mentions: mention::of(pod),
             origin: object.body.origin.clone(),
         })
     }
 
     /// In order; of pods that one object owns and that are alike, one stands for all.
-    fn settle(&mut self, gaps: &mut Vec<Gap>) {
+    fn settle(&mut self, asked: &HashSet<String>, gaps: &mut Vec<Gap>) {
         let key = |it: &Workload| {
             (
                 it.namespace.clone(),
@@ -206,8 +238,14 @@ impl Cluster {
             )
         };
         self.workloads.sort_by_key(key);
-        self.workloads
-            .dedup_by(|b, a| key(a) == key(b) && a.is_alike(b));
+        self.workloads.dedup_by(|b, a| {
+            let is_same = key(a) == key(b) && a.is_alike(b, asked);
+            if is_same {
+                a.labels.blur(&b.labels);
+                a.addresses.append(&mut b.addresses);
+            }
+            is_same
+        });
         let mut seen: HashMap<_, usize> = HashMap::new();
         for workload in &mut self.workloads {
             let count = seen.entry(key(workload)).or_default();
@@ -255,6 +293,25 @@ pub(crate) fn name_of(object: &Resource, gaps: &mut Vec<Gap>) -> String {
         Gap::tell(&cursor, "its name is not known", gaps);
         format!("?{}", object.address)
     })
+}
+
+/// The addresses of a pod, which its own status has.
+fn addresses(object: &Resource) -> Vec<IpAddr> {
+    // One that has ended has lost its own to others.
+    let phase = object.at("status.phase").text().ok();
+    if *object.kind != *"Pod" || matches!(phase.as_deref(), Some("Succeeded" | "Failed")) {
+        return Vec::new();
+    }
+    let all = object.at("status.podIPs").items();
+    let all = all.into_iter().filter_map(|it| it.get("ip").text().ok());
+    let first = object.at("status.podIP").text().ok();
+    let addresses = first
+        .into_iter()
+        .chain(all)
+        .filter_map(|it| it.parse().ok());
+    let mut addresses: Vec<IpAddr> = addresses.collect();
+    addresses.dedup();
+    addresses
 }
 
 /// The service account, by its field or the name that the field had before.
@@ -344,6 +401,10 @@ fn part(pod: &Pod<'_>) -> Option<String> {
     let path = path.strip_prefix("spec.").unwrap_or(path);
     (!path.is_empty()).then(|| path.to_owned())
 }
+
+/// What network plugins take the service account of a pod for, so that selectors can ask for it (docs.cilium.io,
+/// "ServiceAccounts").
+pub(crate) const ACCOUNT_LABEL: &str = "io.cilium.k8s.policy.serviceaccount";
 
 /// The API server puts it on every namespace (KEP-2161).
 pub(crate) const NAME_LABEL: &str = "kubernetes.io/metadata.name";

@@ -1,13 +1,14 @@
 //! Ways in from outside: `Ingress`, the routes of Gateway API, `Route` of OpenShift, and Services that nodes or
 //! load balancers open.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, net::IpAddr};
 
 use casemate_posture::{Cursor, Fact, Origin, Resource, Truth, World};
 
 use crate::{
-    Bounds, Connections, Gap, Protocol,
+    Assumptions, Bounds, Connections, Gap, Protocol,
     cluster::{Cluster, Workload, name_of, namespace_of},
+    grants,
     listed::{is_there, listed},
     selector::Selector,
 };
@@ -77,6 +78,7 @@ pub(crate) fn services<'a>(
 
 pub(crate) fn read(
     world: &World,
+    assumptions: &Assumptions,
     cluster: &Cluster,
     services: &Services<'_>,
     gaps: &mut Vec<Gap>,
@@ -97,11 +99,32 @@ pub(crate) fn read(
     for (kind, backends) in ways {
         for object in world.of_kind(kind).filter(|it| is_way(it)) {
             for backend in backends(object) {
-                entries.extend(entered(object, &backend, services, cluster, gaps));
+                entries.extend(entered(
+                    world,
+                    assumptions,
+                    object,
+                    &backend,
+                    services,
+                    cluster,
+                    gaps,
+                ));
             }
         }
     }
     entries
+}
+
+/// The keys of labels by which Services tell pods apart.
+pub(crate) fn keys(world: &World) -> impl Iterator<Item = String> {
+    let services = world.of_kind("Service");
+    services.flat_map(|it| {
+        let selector = it.at("spec.selector");
+        let keys = selector
+            .entries()
+            .into_iter()
+            .map(|(key, _)| key.to_owned());
+        keys.collect::<Vec<_>>()
+    })
 }
 
 /// Knative has kinds of those names.
@@ -177,6 +200,8 @@ fn opened(key: &Key, service: &Service<'_>, cluster: &Cluster) -> Vec<Entry> {
 }
 
 fn entered(
+    world: &World,
+    assumptions: &Assumptions,
     object: &Resource,
     backend: &Backend<'_>,
     services: &Services<'_>,
@@ -211,10 +236,21 @@ fn entered(
     let is_granted = match namespace == own {
         true => Truth::Yes,
         false => {
-            let why = "whether a ReferenceGrant lets it lead to another namespace is not looked at";
-            Truth::Unknown(Gap::tell(&backend.service, why, gaps))
+            let why = "no ReferenceGrant among the files lets it";
+            let granted = grants::lets(world, object, &own, &namespace, &name, gaps);
+            granted.or(|| match assumptions.declared_only {
+                true => Truth::No,
+                false => Truth::Unknown(why.into()),
+            })
         }
     };
+    if let Truth::Unknown(why) = &is_granted {
+        let why = format!("whether it may lead to another namespace is not known: {why}");
+        Gap::tell(&backend.service, &why, gaps);
+    }
+    if is_granted == Truth::No {
+        return Vec::new();
+    }
     let entry = |(to, truth): &(usize, Truth)| Entry {
         kind: object.kind.to_string().into(),
         name: format!("{own}/{}", name_of(object, &mut Vec::new())),
@@ -233,6 +269,55 @@ fn entered(
 }
 
 impl Service<'_> {
+    /// Its own addresses, those that a load balancer has for it included.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let own = self.object.at("spec.clusterIP").text().ok();
+        let lists = ["spec.clusterIPs", "spec.externalIPs"].map(|it| self.object.at(it).items());
+        let listed = lists.into_iter().flatten().filter_map(|it| it.text().ok());
+        let balanced = self.object.at("status.loadBalancer.ingress").items();
+        let balanced = balanced
+            .into_iter()
+            .filter_map(|it| it.get("ip").text().ok());
+        let all = own.into_iter().chain(listed).chain(balanced);
+        all.filter_map(|it| it.parse().ok())
+    }
+
+    /// Whether it has none by its own will, so that its name is that of its pods.
+    pub(crate) fn is_headless(&self) -> bool {
+        self.object.at("spec.clusterIP").equals("None").is_yes()
+    }
+
+    /// The numbers of its ports.
+    pub(crate) fn port_numbers(&self) -> impl Iterator<Item = u16> {
+        let numbers = self
+            .ports
+            .iter()
+            .filter_map(|it| it.get("port").integer().ok());
+        numbers.filter_map(|it| u16::try_from(it).ok())
+    }
+
+    /// Its ports of TCP, each with what arrives at a workload that is asked for there.
+    pub(crate) fn arriving(
+        &self,
+        workload: &Workload,
+    ) -> impl Iterator<Item = (&Cursor<'_>, Bounds<Connections>)> {
+        let is_tcp = |it: &&Cursor<'_>| match it.get("protocol").text() {
+            Fact::Known(name) => name == Protocol::Tcp.as_str(),
+            Fact::Absent | Fact::Unknown(_) => true,
+        };
+        let ports = self.ports.iter().filter(is_tcp);
+        ports.map(|it| (it, targeted(it, Protocol::Tcp, workload)))
+    }
+
+    /// Whether callers are sent through a waypoint.
+    pub(crate) fn uses_waypoint(&self) -> bool {
+        let label = self
+            .object
+            .at("metadata.labels")
+            .get("istio.io/use-waypoint");
+        is_there(&label) && label.equals("none") != Truth::Yes
+    }
+
     /// What arrives at a workload that is asked for at a port of the Service; at all, where none is named.
     pub(crate) fn sent(
         &self,
@@ -258,13 +343,7 @@ impl Service<'_> {
             Some(_) => asked.take(1).collect(),
             None => asked.collect(),
         };
-        let targets = asked.into_iter().map(|it| {
-            let target = it.get("targetPort");
-            match target.fact {
-                Fact::Absent => arriving(&it.get("port"), protocol, workload),
-                _ => arriving(&target, protocol, workload),
-            }
-        });
+        let targets = asked.into_iter().map(|it| targeted(it, protocol, workload));
         let mut sent = targets.fold(Bounds::default(), |all: Bounds<Connections>, it| {
             all.union(&it)
         });
@@ -272,6 +351,15 @@ impl Service<'_> {
             sent.least = Connections::default();
         }
         sent
+    }
+}
+
+/// What a port of a Service sends to a workload.
+fn targeted(port: &Cursor<'_>, protocol: Protocol, workload: &Workload) -> Bounds<Connections> {
+    let target = port.get("targetPort");
+    match target.fact {
+        Fact::Absent => arriving(&port.get("port"), protocol, workload),
+        _ => arriving(&target, protocol, workload),
     }
 }
 

@@ -5,7 +5,7 @@ use casemate_posture::Truth;
 use crate::{
     Bounds, Direction, Policy, Tier,
     index::Index,
-    policy::{Action, Ports, Rules},
+    policy::{Action, Ports, Priority},
     set::Set,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) tier: Tier,
-    pub(crate) priority: Option<i64>,
+    pub(crate) priority: Option<Priority>,
     pub(crate) ingress: HeldSide,
     pub(crate) egress: HeldSide,
 }
@@ -23,6 +23,10 @@ pub(crate) struct Held {
 pub(crate) struct HeldSide {
     /// Whom it selects for it.
     pub(crate) subject: Bounds<Set>,
+    /// Whether what no rule of its tier decides does not pass.
+    pub(crate) closes: Truth,
+    /// What all of its rules do, if they do the same.
+    pub(crate) does: Option<Action>,
     pub(crate) rules: Vec<HeldRule>,
 }
 
@@ -30,14 +34,17 @@ pub(crate) struct HeldSide {
 #[derive(Debug)]
 pub(crate) struct HeldRule {
     pub(crate) action: Option<Action>,
+    /// Whether it is about some requests alone.
+    pub(crate) is_narrow: bool,
     pub(crate) peers: Bounds<Set>,
     pub(crate) ports: Ports,
 }
 
 impl Held {
     pub(crate) fn of(policy: &Policy, index: &mut Index<'_>) -> Self {
-        let subject = index.pods(&policy.subject);
-        let mut side = |rules: &Rules| {
+        let subject = index.subject(&policy.subject);
+        let mut side = |direction: Direction| {
+            let rules = policy.directed(direction);
             let mut subject = subject.clone();
             if rules.hold != Truth::Yes {
                 subject.least.clear();
@@ -47,19 +54,22 @@ impl Held {
             }
             let rule = |rule: &crate::Rule| HeldRule {
                 action: rule.action,
+                is_narrow: rule.only.is_some(),
                 peers: index.peers(&rule.peers),
                 ports: rule.ports.clone(),
             };
             HeldSide {
                 subject,
+                closes: rules.closes.clone(),
+                does: policy.does(direction),
                 rules: rules.all.iter().map(rule).collect(),
             }
         };
         Self {
-            tier: policy.tier,
-            priority: policy.priority,
-            ingress: side(&policy.ingress),
-            egress: side(&policy.egress),
+            tier: policy.tier.clone(),
+            priority: policy.priority.clone(),
+            ingress: side(Direction::Ingress),
+            egress: side(Direction::Egress),
         }
     }
 
@@ -78,16 +88,19 @@ impl Held {
         };
         let rule = |it: &HeldRule| HeldRule {
             action: it.action,
+            is_narrow: it.is_narrow,
             peers: bounds(&it.peers),
             ports: it.ports.clone(),
         };
         let side = |it: &HeldSide| HeldSide {
             subject: bounds(&it.subject),
+            closes: it.closes.clone(),
+            does: it.does,
             rules: it.rules.iter().map(rule).collect(),
         };
         Self {
-            tier: self.tier,
-            priority: self.priority,
+            tier: self.tier.clone(),
+            priority: self.priority.clone(),
             ingress: side(&self.ingress),
             egress: side(&self.egress),
         }

@@ -1,6 +1,6 @@
 //! Whom policies and rules mean, for all endpoints at once.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use casemate_posture::Truth;
 
@@ -22,6 +22,8 @@ pub(crate) struct Index<'a> {
     by_label: HashMap<&'a str, HashMap<&'a str, Set>>,
     by_namespace: HashMap<&'a Arc<str>, Set>,
     by_maker: HashMap<&'a Maker, Set>,
+    /// What is outside, in the order of first addresses.
+    outside: Vec<(IpAddr, usize)>,
     /// Those that are not in the maps above.
     vague: Set,
     kept: HashMap<Pods, Bounds<Set>>,
@@ -37,6 +39,7 @@ impl<'a> Index<'a> {
             by_label: HashMap::new(),
             by_namespace: HashMap::new(),
             by_maker: HashMap::new(),
+            outside: Vec::new(),
             vague: none(),
             kept: HashMap::new(),
         };
@@ -47,7 +50,11 @@ impl<'a> Index<'a> {
                     index.vague.insert(at);
                     continue;
                 }
-                Endpoint::Outside(_) => continue,
+                Endpoint::Outside(part) => {
+                    let first = part.ranges().first().map(|(first, _)| *first);
+                    index.outside.extend(first.map(|it| (it, at)));
+                    continue;
+                }
             };
             if workload.labels.are_vague() || matching.is_held(workload) != Truth::Yes {
                 index.vague.insert(at);
@@ -66,6 +73,7 @@ impl<'a> Index<'a> {
                 values.entry(value).or_insert_with(none).insert(at);
             }
         }
+        index.outside.sort_unstable();
         index
     }
 
@@ -93,6 +101,15 @@ impl<'a> Index<'a> {
         set
     }
 
+    /// The endpoints that a policy is about.
+    pub(crate) fn subject(&mut self, subject: &[Pods]) -> Bounds<Set> {
+        let mut all = Bounds::exact(Set::none(self.endpoints.len()));
+        for pods in subject {
+            all.add(&self.pods(pods));
+        }
+        all
+    }
+
     /// The endpoints that are some of the peers.
     pub(crate) fn peers(&mut self, peers: &[Peer]) -> Bounds<Set> {
         let bound = self.endpoints.len();
@@ -102,7 +119,19 @@ impl<'a> Index<'a> {
                 Peer::Anyone => return Bounds::exact(Set::all(bound)),
                 Peer::Pods(pods) => all.add(&self.pods(pods)),
                 Peer::Block(block) | Peer::Networks(block) => all.add(&self.block(peer, block)),
-                Peer::Outside(_) | Peer::Unknown(_) => {
+                Peer::World(block) => {
+                    for (at, endpoint) in self.endpoints.iter().enumerate() {
+                        if !matches!(endpoint, Endpoint::Outside(_)) {
+                            all.raise(at, &self.matching.peer(peer, endpoint));
+                        }
+                    }
+                    self.add_outside(block, &mut all);
+                }
+                Peer::Caller(_)
+                | Peer::Outside(_)
+                | Peer::Nodes(_)
+                | Peer::Proxy(_)
+                | Peer::Unknown(_) => {
                     for (at, endpoint) in self.endpoints.iter().enumerate() {
                         all.raise(at, &self.matching.peer(peer, endpoint));
                     }
@@ -127,14 +156,22 @@ impl<'a> Index<'a> {
             Truth::Unknown(_) => self.by_namespace.values().for_each(|it| all.most.add(it)),
             Truth::No => {}
         }
-        let outside = self.endpoints.iter().enumerate();
-        let outside = outside
-            .filter(|(_, it)| matches!(it, Endpoint::Outside(_)))
-            .map(|(at, _)| at);
-        for at in self.vague.iter().chain(outside) {
+        for at in self.vague.iter() {
             all.put(at, &self.matching.peer(peer, &self.endpoints[at]));
         }
+        self.add_outside(block, &mut all);
         all
+    }
+
+    /// Adds the parts of what is outside that are in a block: it was cut by all blocks, so that where one begins is enough.
+    fn add_outside(&self, block: &Addresses, all: &mut Bounds<Set>) {
+        for (first, last) in block.ranges() {
+            let begin = self.outside.partition_point(|(it, _)| *it < first);
+            let here = self.outside[begin..].iter();
+            for (_, at) in here.take_while(|(it, _)| *it <= last) {
+                all.put(*at, &Truth::Yes);
+            }
+        }
     }
 
     /// The pods among those of which everything is known.

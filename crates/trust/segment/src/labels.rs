@@ -1,6 +1,9 @@
 //! Labels, and which of them controllers add.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use casemate_posture::{Cursor, Fact, Truth};
 
@@ -10,6 +13,8 @@ use crate::Gap;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {
     written: BTreeMap<String, Fact<String>>,
+    /// The keys that stand for several pods, some of which may have no such label.
+    blurred: BTreeSet<String>,
     /// Why there may be others.
     open: Option<Arc<str>>,
     /// Whose controller adds some of its own.
@@ -57,6 +62,33 @@ impl Labels {
         self.written.entry(key.to_owned()).or_insert_with(value);
     }
 
+    /// Whether others than those that are written may be there for the same reasons.
+    pub(crate) fn are_as_open(&self, other: &Self) -> bool {
+        self.open == other.open && self.maker == other.maker
+    }
+
+    /// The keys under which both do not have the same.
+    pub(crate) fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
+        let keys = self.written.keys().chain(other.written.keys());
+        keys.filter(|key| self.written.get(*key) != other.written.get(*key))
+            .map(String::as_str)
+    }
+
+    /// Says of each key under which both do not have the same that some have this and some that.
+    pub(crate) fn blur(&mut self, other: &Self) {
+        let keys: Vec<String> = self.differing(other).map(str::to_owned).collect();
+        for key in keys {
+            let why = format!("its pods do not all have the same {key}");
+            self.written.insert(key.clone(), Fact::Unknown(why.into()));
+            self.blurred.insert(key);
+        }
+    }
+
+    /// Puts a label in, whatever there is under that key.
+    pub(crate) fn put(&mut self, key: &str, value: Fact<String>) {
+        self.written.insert(key.to_owned(), value);
+    }
+
     /// Says that there may be others.
     pub(crate) fn open(&mut self, why: &str) {
         self.open = Some(why.into());
@@ -85,6 +117,7 @@ impl Labels {
     /// Whether there is a label under a key.
     pub fn has(&self, key: &str) -> Truth {
         match self.written.get(key) {
+            Some(Fact::Unknown(why)) if self.blurred.contains(key) => Truth::Unknown(why.clone()),
             Some(_) => Truth::Yes,
             None => !self.get(key).is_absent(),
         }
@@ -170,6 +203,24 @@ const JOB_KEYS: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_for_several_says_of_what_they_do_not_share_that_it_is_not_known() {
+        let labels = |all: &[(&str, &str)]| {
+            let mut labels = Labels::default();
+            all.iter().for_each(|(key, value)| labels.add(key, value));
+            labels
+        };
+        let mut all = labels(&[("app", "index"), ("at", "0"), ("first", "")]);
+        all.blur(&labels(&[("app", "index"), ("at", "1")]));
+        all.blur(&labels(&[("app", "index"), ("at", "1"), ("last", "")]));
+        assert_eq!(all.get("app"), Fact::Known("index"));
+        for key in ["at", "first", "last"] {
+            assert!(matches!(all.get(key), Fact::Unknown(_)), "{key}");
+            assert!(matches!(all.has(key), Truth::Unknown(_)), "{key}");
+        }
+        assert!(all.are_vague());
+    }
 
     #[test]
     fn a_controller_adds_labels_of_its_own_domain() {

@@ -4,13 +4,15 @@
 //!   posture's World ──► Cluster  {namespaces, workloads}          ┐
 //!                   ──► Policy   {tier, subject, rules}           ├──► Analysis ──► Relation: what passes
 //!                   ──► Entry    {Ingress, Route, LoadBalancer}   ┘             ──► Proof: why
+//!                   ──► Identities {accounts, powers, roles of clouds}  ──► ways that walk through both
 //!                   ──► Gap: what is not known, so that no answer that hangs on it is called exact
 //! ```
 //!
 //! An endpoint is a workload, the way in from outside (an ingress controller), or addresses outside of
 //! the cluster that no policy tells apart. A connection passes if the policies of its source let it go and
-//! those of its destination take it; each asks the tiers in their order (network-policy-api: Admin,
-//! NetworkPolicy, Baseline), and without a policy everything passes.
+//! those of its destination take it, in each plane: on the network, and in a mesh. Each asks the tiers of a plane
+//! in their order (network-policy-api: Admin, NetworkPolicy, Baseline), and without a policy everything passes.
+//! A connection of which only some requests pass is one that passes.
 //!
 //! What is unknown is carried through: of each pair it is said what surely passes and what may
 //! ([`Bounds`]), and the proof names the rule and the reason.
@@ -24,14 +26,16 @@ mod analysis;
 mod assumptions;
 mod bounds;
 mod calls;
-mod chain;
 mod cluster;
 mod connections;
 mod diff;
+mod directory;
 pub mod draw;
 mod entry;
 pub mod generate;
+mod grants;
 mod held;
+pub mod identity;
 mod index;
 pub mod intent;
 mod intervals;
@@ -39,6 +43,7 @@ mod labels;
 mod listed;
 mod matching;
 mod mention;
+mod mesh;
 pub mod observed;
 mod policy;
 mod proof;
@@ -58,6 +63,6 @@ pub use entry::Entry;
 pub use intervals::{Intervals, Number};
 pub use labels::Labels;
 pub use mention::Mention;
-pub use policy::{Action, Direction, Policy, Rule, Tier};
+pub use policy::{Action, Direction, Plane, Policy, Rule, Tier};
 pub use proof::{Effect, Proof, Side, Step};
 pub use relation::TooLarge;

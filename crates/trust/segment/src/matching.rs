@@ -5,9 +5,9 @@ use std::sync::Arc;
 use casemate_posture::Truth;
 
 use crate::{
-    Addresses, Assumptions, Cluster, Endpoint, Labels, Workload,
+    Addresses, Assumptions, Bounds, Cluster, Connections, Endpoint, Labels, Protocol, Workload,
     addresses::metadata,
-    policy::{Peer, Pods},
+    policy::{Caller, Peer, Pods},
     selector::Namespaces,
 };
 
@@ -29,6 +29,7 @@ impl Matching<'_> {
             (Peer::Anyone, _) => Truth::Yes,
             (Peer::Unknown(why), _) => Truth::Unknown(why.clone()),
             (Peer::Pods(pods), _) => self.pods(pods, endpoint),
+            (Peer::Caller(caller), _) => self.caller(caller, endpoint),
             (Peer::Block(block) | Peer::Networks(block), Endpoint::Outside(part)) => {
                 block.includes(part).into()
             }
@@ -46,13 +47,64 @@ impl Matching<'_> {
                 }
             }
             (Peer::Block(_) | Peer::Networks(_), Endpoint::Controller) => self.controller(),
+            (Peer::World(world), Endpoint::Outside(part)) => world.includes(part).into(),
+            (Peer::World(_), Endpoint::Workload(_)) => Truth::No,
+            (Peer::Nodes(_), Endpoint::Outside(part)) if is_never_inside(part) => Truth::No,
+            (Peer::Nodes(why), Endpoint::Outside(_)) => Truth::Unknown(why.clone()),
+            (Peer::Nodes(why), Endpoint::Workload(workload)) => workload
+                .is_on_host
+                .clone()
+                .and(|| Truth::Unknown(why.clone())),
+            (Peer::Proxy(why), Endpoint::Controller) => Truth::Unknown(why.clone()),
+            (Peer::Proxy(_), _) => Truth::No,
             (Peer::Outside(why), Endpoint::Outside(_)) => Truth::Unknown(why.clone()),
             (Peer::Outside(_), Endpoint::Workload(workload)) => workload
                 .is_on_host
                 .clone()
                 .and(|| Truth::Unknown("the addresses of nodes are not known".into())),
-            (Peer::Outside(_), Endpoint::Controller) => self.controller(),
+            (Peer::World(_) | Peer::Outside(_) | Peer::Nodes(_), Endpoint::Controller) => {
+                self.controller()
+            }
         }
+    }
+
+    /// Whether the endpoint is somebody who calls so.
+    fn caller(self, caller: &Caller, endpoint: &Endpoint<'_>) -> Truth {
+        let at = |block: &Addresses| self.peer(&Peer::Networks(block.clone()), endpoint);
+        match endpoint {
+            Endpoint::Workload(workload) => {
+                caller.is(&workload.member.is_identified, Some(*workload), at)
+            }
+            Endpoint::Controller => {
+                let why = "whether the ingress controller says who it is is not known";
+                caller.is(&Truth::Unknown(why.into()), None, at)
+            }
+            Endpoint::Outside(_) => caller.is(&Truth::No, None, at),
+        }
+    }
+
+    /// What proxies decide of, of what comes to the endpoint, and why that is not known.
+    pub(crate) fn taken(self, endpoint: &Endpoint<'_>) -> (Bounds<Connections>, Option<Arc<str>>) {
+        match endpoint {
+            Endpoint::Workload(workload) => {
+                let member = &workload.member;
+                (member.taken.clone(), member.unsure.clone())
+            }
+            Endpoint::Controller => {
+                let perhaps = Bounds {
+                    least: Connections::default(),
+                    most: Connections::of_protocol(Protocol::Tcp),
+                };
+                let why = "whether the ingress controller has a proxy is not known";
+                (perhaps, Some(why.into()))
+            }
+            Endpoint::Outside(_) => (Bounds::default(), None),
+        }
+    }
+
+    /// Whether a policy is about the endpoint.
+    pub(crate) fn subject(self, subject: &[Pods], endpoint: &Endpoint<'_>) -> Truth {
+        Truth::any(subject.iter().map(|pods| self.pods(pods, endpoint)))
     }
 
     /// Whether the endpoint is one of the pods.
@@ -111,15 +163,7 @@ impl Matching<'_> {
     /// Whether pods have their addresses in a block.
     pub(crate) fn block(self, block: &Addresses) -> Truth {
         let Some(network) = &self.assumptions.pod_network else {
-            let never = NEVER_OF_PODS
-                .iter()
-                .filter_map(|it| Addresses::of_block(it));
-            if never
-                .fold(block.difference(&metadata()), |left, it| {
-                    left.difference(&it)
-                })
-                .is_empty()
-            {
+            if is_never_inside(block) {
                 return Truth::No;
             }
             return Truth::Unknown("pods may have addresses in the block, or not".into());
@@ -143,12 +187,22 @@ impl Matching<'_> {
     }
 }
 
+/// Whether neither pods nor nodes have some addresses.
+fn is_never_inside(block: &Addresses) -> bool {
+    let never = NEVER_INSIDE.iter().filter_map(|it| Addresses::of_block(it));
+    never
+        .fold(block.difference(&metadata()), |left, it| {
+            left.difference(&it)
+        })
+        .is_empty()
+}
+
 const ON_HOST: &str =
     "whether policies hold a pod on the network of its node is up to the network plugin";
 
-/// No network gives such addresses to pods, nor those of metadata services: link-local ones, loopback, and
-/// multicast (RFC 6890, RFC 5771, RFC 4291).
-const NEVER_OF_PODS: &[&str] = &[
+/// No network gives such addresses to pods and nodes, nor those of metadata services: link-local ones, loopback,
+/// and multicast (RFC 6890, RFC 5771, RFC 4291).
+const NEVER_INSIDE: &[&str] = &[
     "169.254.0.0/16",
     "127.0.0.0/8",
     "224.0.0.0/4",

@@ -55,6 +55,14 @@ impl Selector {
         Self(all)
     }
 
+    /// One of one label.
+    pub(crate) fn of_label(key: &str, value: &str) -> Self {
+        Self(vec![Requirement::In(
+            key.to_owned(),
+            vec![value.to_owned()],
+        )])
+    }
+
     /// Whether it asks for nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -67,13 +75,7 @@ impl Selector {
 
     /// The labels that it asks for.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|it| match it {
-            Requirement::In(key, _)
-            | Requirement::NotIn(key, _)
-            | Requirement::Exists(key)
-            | Requirement::Absent(key) => Some(key.as_str()),
-            Requirement::Unknown(_) => None,
-        })
+        self.0.iter().filter_map(Requirement::key)
     }
 }
 
@@ -93,6 +95,41 @@ fn hole<'a>(cursor: &Cursor<'a>) -> Option<(Cursor<'a>, String)> {
 }
 
 impl Requirement {
+    /// The label that it asks for.
+    pub(crate) fn key(&self) -> Option<&str> {
+        match self {
+            Self::In(key, _) | Self::NotIn(key, _) | Self::Exists(key) | Self::Absent(key) => {
+                Some(key)
+            }
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// The same of another label.
+    #[must_use]
+    pub(crate) fn of(self, key: &str) -> Self {
+        let key = key.to_owned();
+        match self {
+            Self::In(_, values) => Self::In(key, values),
+            Self::NotIn(_, values) => Self::NotIn(key, values),
+            Self::Exists(_) => Self::Exists(key),
+            Self::Absent(_) => Self::Absent(key),
+            unknown @ Self::Unknown(_) => unknown,
+        }
+    }
+
+    /// What holds where it does not.
+    #[must_use]
+    pub(crate) fn negated(self) -> Self {
+        match self {
+            Self::In(key, values) => Self::NotIn(key, values),
+            Self::NotIn(key, values) => Self::In(key, values),
+            Self::Exists(key) => Self::Absent(key),
+            Self::Absent(key) => Self::Exists(key),
+            unknown @ Self::Unknown(_) => unknown,
+        }
+    }
+
     fn is(key: &str, value: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Self {
         match value.text() {
             Fact::Known(text) => Self::In(key.to_owned(), vec![text]),

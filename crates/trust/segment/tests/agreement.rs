@@ -23,7 +23,10 @@ fn cluster(documents: &[String]) -> Analysis {
 const NAMESPACES: [&str; 3] = ["lab", "models", "edge"];
 
 fn namespace(name: &str, team: &str) -> String {
-    format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {{team: {team}}}}}")
+    format!(
+        "apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {{team: {team}{}}}}}",
+        mesh_of(team)
+    )
 }
 
 fn pods() -> impl Strategy<Value = Vec<String>> {
@@ -36,10 +39,15 @@ fn pods() -> impl Strategy<Value = Vec<String>> {
     pods.prop_map(|pods| {
         let one = |(at, (namespace, app, kind)): (usize, (&str, &str, u8))| {
             let host = if kind == 0 { "hostNetwork: true, " } else { "" };
-            let labels = if kind == 1 { String::new() } else { format!("app: {app}") };
+            let labels = match kind {
+                1 => String::new(),
+                2 => format!("app: {app}, sidecar.istio.io/inject: 'false'"),
+                _ => format!("app: {app}"),
+            };
+            let account = if kind % 3 == 0 { "a" } else { "b" };
             let port = if kind % 2 == 0 { 80 } else { 8080 };
             format!(
-                "apiVersion: v1\nkind: Pod\nmetadata: {{name: p{at}, namespace: {namespace}, labels: {{{labels}}}}}\nspec: {{{host}containers: [{{name: c, image: i, ports: [{{name: web, containerPort: {port}}}]}}]}}"
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: p{at}, namespace: {namespace}, labels: {{{labels}}}}}\nspec: {{{host}serviceAccountName: {account}, containers: [{{name: c, image: i, ports: [{{name: web, containerPort: {port}}}]}}]}}"
             )
         };
         pods.into_iter().enumerate().map(one).collect()
@@ -158,8 +166,198 @@ fn cluster_policy() -> impl Strategy<Value = String> {
     })
 }
 
+fn cilium_policy() -> impl Strategy<Value = String> {
+    let endpoints = || {
+        let namespace = prop_oneof![
+            3 => Just(String::new()),
+            1 => select(&NAMESPACES[..]).prop_map(|it| format!("io.kubernetes.pod.namespace: {it}")),
+            1 => Just("'k8s:io.cilium.k8s.namespace.labels.team': a".to_owned()),
+            1 => Just("io.cilium.k8s.policy.serviceaccount: default".to_owned()),
+        ];
+        let app = select(&["", "app: x, ", "'any:app': y, "][..]);
+        (app, namespace)
+            .prop_map(|(app, namespace)| format!("{{matchLabels: {{{app}{namespace}}}}}"))
+    };
+    let entity = select(
+        &[
+            "all",
+            "world",
+            "cluster",
+            "host",
+            "kube-apiserver",
+            "ingress",
+            "none",
+        ][..],
+    );
+    let block = || select(BLOCKS);
+    let port = select(
+        &[
+            "{port: '80', protocol: TCP}",
+            "{port: '79', endPort: 90, protocol: TCP}",
+            "{port: web, protocol: TCP}",
+            "{port: '0', protocol: UDP}",
+            "{port: '53'}",
+        ][..],
+    );
+    let rules = |word: &'static str, more: &'static [&'static str]| {
+        let peers = prop_oneof![
+            1 => Just(String::new()),
+            3 => vec(endpoints(), 0..3).prop_map(move |it| format!("{word}Endpoints: [{}], ", it.join(", "))),
+            2 => vec(entity.clone(), 1..3).prop_map(move |it| format!("{word}Entities: [{}], ", it.join(", "))),
+            1 => block().prop_map(move |it| format!("{word}CIDR: [{it}], ")),
+            1 => (block(), block()).prop_map(move |(it, except)| format!("{word}CIDRSet: [{{cidr: {it}, except: [{except}]}}], ")),
+            1 => Just(match word {
+                "to" => "toFQDNs: [{matchName: hub.example}], ",
+                _ => "fromRequires: [{matchLabels: {app: x}}], ",
+            }.to_owned()),
+        ];
+        let ports = (vec(port.clone(), 0..3), select(more)).prop_map(|(ports, more)| {
+            match ports.is_empty() {
+                true => String::new(),
+                false => format!("toPorts: [{{ports: [{}]{more}}}]", ports.join(", ")),
+            }
+        });
+        let rule = (peers, ports).prop_map(|(peers, ports)| format!("{{{peers}{ports}}}"));
+        vec(rule, 0..3).prop_map(|it| it.join(", "))
+    };
+    const PLAIN: &[&str] = &[""];
+    const NARROW: &[&str] = &["", "", ", rules: {http: [{method: GET}]}"];
+    let close = select(
+        &[
+            "",
+            "enableDefaultDeny: {ingress: false}, ",
+            "enableDefaultDeny: {egress: true}, ",
+        ][..],
+    );
+    let parts = (
+        prop::option::of(select(&NAMESPACES[..])),
+        endpoints(),
+        close,
+        (rules("from", NARROW), rules("to", NARROW)),
+        (rules("from", PLAIN), rules("to", PLAIN)),
+    );
+    parts.prop_map(|(namespace, subject, close, allow, deny)| {
+        let (kind, namespace) = match namespace {
+            Some(it) => ("CiliumNetworkPolicy", format!(", namespace: {it}")),
+            None => ("CiliumClusterwideNetworkPolicy", String::new()),
+        };
+        format!(
+            "apiVersion: cilium.io/v2\nkind: {kind}\nmetadata: {{name: c{namespace}}}\nspec: {{endpointSelector: {subject}, {close}ingress: [{}], egress: [{}], ingressDeny: [{}], egressDeny: [{}]}}",
+            allow.0, allow.1, deny.0, deny.1
+        )
+    })
+}
+
+fn authorization_policy() -> impl Strategy<Value = String> {
+    let from = [
+        "{principals: [cluster.local/ns/lab/sa/a]}",
+        "{principals: ['cluster.local/ns/models/*', '*/sa/b']}",
+        "{namespaces: [lab], notPrincipals: ['*/sa/a']}",
+        "{notNamespaces: [lab]}",
+        "{serviceAccounts: [edge/b]}",
+        "{ipBlocks: [10.0.0.0/8]}",
+        "{requestPrincipals: ['*']}",
+        "{notRemoteIpBlocks: [192.0.2.0/24], principals: ['*']}",
+    ];
+    let to = [
+        "{ports: ['80']}",
+        "{notPorts: ['80', '90']}",
+        "{methods: [GET]}",
+        "{paths: [/a*], notMethods: [POST]}",
+        "{methods: ['*'], ports: ['90']}",
+    ];
+    let when = [
+        "{key: source.namespace, values: [lab, edge]}",
+        "{key: destination.port, notValues: ['80']}",
+        "{key: 'request.headers[x]', values: [y]}",
+        "{key: connection.sni, values: [z]}",
+    ];
+    let rule = (
+        vec(select(from.to_vec()), 0..3),
+        vec(select(to.to_vec()), 0..3),
+        vec(select(when.to_vec()), 0..2),
+    );
+    let rule = rule.prop_map(|(from, to, when)| {
+        let each = |word: &str, all: &[&str]| {
+            all.iter()
+                .map(|it| format!("{{{word}: {it}}}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        format!(
+            "{{from: [{}], to: [{}], when: [{}]}}",
+            each("source", &from),
+            each("operation", &to),
+            when.join(", ")
+        )
+    });
+    let parts = (
+        select(&["lab", "models", "edge", "istio-system"][..]),
+        select(&["ALLOW", "ALLOW", "DENY", "CUSTOM", "AUDIT"][..]),
+        of_pods(),
+        vec(rule, 0..3),
+    );
+    parts.prop_map(|(namespace, action, selector, rules)| {
+        format!(
+            "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: a, namespace: {namespace}}}\nspec: {{action: {action}, selector: {selector}, rules: [{}]}}",
+            rules.join(", ")
+        )
+    })
+}
+
+fn peer_authentication() -> impl Strategy<Value = String> {
+    let mode = || select(&["STRICT", "PERMISSIVE", "DISABLE", "UNSET"][..]);
+    let parts = (
+        select(&["lab", "models", "edge", "istio-system"][..]),
+        of_pods(),
+        mode(),
+        mode(),
+    );
+    parts.prop_map(|(namespace, selector, whole, port)| {
+        format!(
+            "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {{name: p, namespace: {namespace}}}\nspec: {{selector: {selector}, mtls: {{mode: {whole}}}, portLevelMtls: {{80: {{mode: {port}}}}}}}"
+        )
+    })
+}
+
 fn policies() -> impl Strategy<Value = Vec<String>> {
-    vec(prop_oneof![network_policy(), cluster_policy()], 0..5)
+    let policy = prop_oneof![
+        2 => network_policy(),
+        2 => cluster_policy(),
+        2 => cilium_policy(),
+        3 => authorization_policy(),
+        1 => peer_authentication(),
+    ];
+    vec(policy, 0..6)
+}
+
+fn services() -> impl Strategy<Value = Vec<String>> {
+    let service = (
+        select(&NAMESPACES[..]),
+        select(&["x", "y"][..]),
+        select(
+            &[
+                "{name: http, port: 80}",
+                "{name: tcp-a, port: 80}",
+                "{name: b, port: 8080, targetPort: web}",
+            ][..],
+        ),
+    );
+    let service = service.prop_map(|(namespace, app, port)| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: s, namespace: {namespace}}}\nspec: {{selector: {{app: {app}}}, ports: [{port}]}}"
+        )
+    });
+    vec(service, 0..3)
+}
+
+/// What says who has a proxy.
+fn mesh_of(kind: &str) -> &str {
+    match kind {
+        "a" => ", istio-injection: enabled",
+        "b" => ", istio.io/dataplane-mode: ambient",
+        _ => "",
+    }
 }
 
 /// What passes between each two, by their names, decided pair by pair.
@@ -182,16 +380,18 @@ fn proofs(analysis: &Analysis) -> Vec<(String, String, Bounds<Connections>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn all_at_once_is_each_pair(
         declared in subsequence(NAMESPACES.to_vec(), 0..=3),
         pods in pods(),
+        services in services(),
         policies in policies(),
     ) {
         let namespaces = declared.iter().map(|it| namespace(it, "a"));
-        let analysis = cluster(&namespaces.chain(pods).chain(policies).collect::<Vec<_>>());
+        let objects = namespaces.chain(pods).chain(services).chain(policies);
+        let analysis = cluster(&objects.collect::<Vec<_>>());
         for from in 0..analysis.classes().expect("small").0 {
             for to in 0..analysis.classes().expect("small").0 {
                 let proof = analysis.prove(from, to);
@@ -207,9 +407,10 @@ proptest! {
         declared in subsequence(NAMESPACES.to_vec(), 0..=3),
         teams in vec(select(&["a", "b", "c"][..]), 3),
         pods in pods(),
+        services in services(),
         policies in policies(),
     ) {
-        let objects = [pods, policies].concat();
+        let objects = [pods, services, policies].concat();
         let of = |names: &[&str]| {
             let labelled = NAMESPACES.iter().zip(&teams).filter(|(name, _)| names.contains(name));
             let namespaces = labelled.map(|(name, team)| namespace(name, team));

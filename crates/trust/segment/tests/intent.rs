@@ -4,9 +4,10 @@ use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
 use casemate_posture::{PostureSurvey, check::Persona};
 use casemate_segment::{
     Analysis, Assumptions,
-    generate::{self, Flaw, Policies},
+    generate::{self, Flaw, Policies, Target},
+    identity::{Goal, Hop},
     intent::{Intent, Violation, check, derive, observe, to_yaml},
-    observed::hubble,
+    observed::Format,
 };
 use proptest::prelude::*;
 
@@ -102,7 +103,7 @@ fn what_is_written_for_a_declaration_makes_it_hold() {
         open.contains(&"undeclared registry => notebooks: All Connections (models/registry[Deployment] => lab/notebook[Deployment], 1)".to_owned()),
         "{open:#?}"
     );
-    let policies = generate::policies(&intent).expect("policies");
+    let policies = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
     assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
     let text = generate::to_yaml(&policies.network);
     assert_eq!(told(&intent, &format!("{LAB}---\n{text}")), [""; 0]);
@@ -114,7 +115,8 @@ fn what_is_not_as_declared_is_told() {
         .replace("as: [science]", "as: [other]")
         .replace("TCP 5001", "TCP 6000-6001");
     let intent = intent(&format!("{strange}  - {{from: registry, to: outside}}\n"));
-    let policies = generate::policies(&self::intent(ZONES)).expect("policies");
+    let policies =
+        generate::policies(&self::intent(ZONES), Target::NetworkPolicy).expect("policies");
     let text = generate::to_yaml(&policies.network);
     let more = "
 apiVersion: v1
@@ -154,7 +156,7 @@ spec: {podSelector: {matchLabels: {app: registry}}, policyTypes: [Ingress, Egres
 #[test]
 fn a_flaw_of_policies_is_found() {
     let intent = intent(ZONES);
-    let good = generate::policies(&intent).expect("policies");
+    let good = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
     let at = |policies: &Policies, name: &str| {
         let is = |it: &serde_json::Value| it["metadata"]["name"] == name;
         policies.network.iter().position(is).expect("there")
@@ -202,7 +204,7 @@ fn a_flow_from_the_controller_cannot_be_written() {
     let intent = intent(&format!(
         "{ZONES}  - {{from: ingress-controller, to: registry}}\n"
     ));
-    let error = generate::policies(&intent)
+    let error = generate::policies(&intent, Target::NetworkPolicy)
         .expect_err("nobody knows where it is")
         .to_string();
     assert!(
@@ -214,14 +216,15 @@ fn a_flow_from_the_controller_cannot_be_written() {
 #[test]
 fn a_flow_to_or_from_outside_needs_the_addresses_of_the_cluster() {
     let flows = format!("{ZONES}  - {{from: registry, to: outside}}\n");
-    let error = generate::policies(&intent(&flows)).expect_err("pods may be meant");
+    let error =
+        generate::policies(&intent(&flows), Target::NetworkPolicy).expect_err("pods may be meant");
     assert!(
         error.to_string().starts_with("line 7: say under `cluster`"),
         "{error}"
     );
     let written = |cluster: &str| {
         let intent = intent(&format!("cluster: [{cluster}]\n{flows}"));
-        let policies = generate::policies(&intent).expect("policies");
+        let policies = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
         assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
         let text = generate::to_yaml(&policies.network);
         ["cidr: 0.0.0.0/0", "cidr: ::/0"].map(|it| text.contains(it))
@@ -304,7 +307,7 @@ fn the_default_of_a_namespace_leaves_its_dns_open() {
     let intent = intent(
         "zones: {metrics: {namespaces: [kube-system], pods: {k8s-app: metrics-server}}, a: {namespaces: [x]}}\nflows: [{from: dns, to: a, ports: 80}]\n",
     );
-    let policies = generate::policies(&intent).expect("policies");
+    let policies = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
     assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
 }
 
@@ -367,7 +370,7 @@ fn what_was_seen_becomes_a_declaration() {
     ]
     .join("\n");
     let analysis = cluster(LAB, Assumptions::default());
-    let (seen, strangers) = observe(&analysis, &hubble(&text).seen);
+    let (seen, strangers) = observe(&analysis, &Format::Hubble.read(&text).seen);
     assert_eq!(strangers.len(), 1);
     assert_eq!(
         to_yaml(&seen),
@@ -379,6 +382,84 @@ flows:
   - {from: lab, to: models, ports: [TCP 5001]}
   - {from: models, to: outside, ports: [TCP 443]}
 "
+    );
+}
+
+/// A cluster that runs: the pods and a Service have addresses.
+const RUNNING: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: notebook-0, namespace: lab, labels: {app: notebook}, ownerReferences: [{kind: StatefulSet, name: notebook}]}
+spec: {containers: [{name: c, image: i}]}
+status: {phase: Running, podIP: 10.0.0.5, podIPs: [{ip: 10.0.0.5}, {ip: 'fd00::5'}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: registry-0, namespace: models, labels: {app: registry}, ownerReferences: [{kind: StatefulSet, name: registry}]}
+spec: {containers: [{name: c, image: i, ports: [{name: api, containerPort: 5000}]}]}
+status: {phase: Running, podIP: 10.0.1.7}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: gone-0, namespace: models, labels: {app: gone}, ownerReferences: [{kind: Job, name: gone}]}
+spec: {containers: [{name: c, image: i}]}
+status: {phase: Succeeded, podIP: 10.0.0.5}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: registry, namespace: models}
+spec: {clusterIP: 10.96.0.7, selector: {app: registry}, ports: [{port: 80, targetPort: api}]}
+";
+
+#[test]
+fn who_was_seen_by_address_or_name_is_whose_it_is() {
+    let analysis = cluster(RUNNING, Assumptions::default());
+    let seen = |format: Format, text: &str| {
+        let observed = format.read(text);
+        assert_eq!(observed.gaps, [], "{text}");
+        let (intent, strangers) = observe(&analysis, &observed.seen);
+        let yaml = to_yaml(&intent);
+        let flows = yaml.split_once("flows:").map(|(_, flows)| flows);
+        let flows = flows.unwrap_or_default().lines().map(str::trim);
+        let strangers = strangers.iter().map(|it| format!("{it}?"));
+        let flows = flows.filter(|it| it.starts_with("- ")).map(str::to_owned);
+        flows.chain(strangers).collect::<Vec<_>>()
+    };
+    let notebook_to_registry = "- {from: lab, to: registry, ports: [TCP 5000]}";
+    let answered = |to: &str, by: &str| {
+        format!(
+            "tcp 6 9 ESTABLISHED src=10.0.0.5 dst={to} sport=40000 dport=80 src={by} dst=10.0.0.5 sport=5000 dport=40000"
+        )
+    };
+    assert_eq!(
+        seen(Format::Conntrack, &answered("10.96.0.7", "10.0.1.7")),
+        [notebook_to_registry]
+    );
+    // An address that is nobody's may be that of a pod nobody knows, unless it is of no private network.
+    assert_eq!(
+        seen(Format::Conntrack, &answered("10.9.9.9", "10.9.9.9")),
+        ["10.9.9.9?"]
+    );
+    assert_eq!(
+        seen(Format::Conntrack, &answered("192.0.2.7", "192.0.2.7")),
+        ["- {from: lab, to: outside, ports: [TCP 5000]}"]
+    );
+    let record = "2 123456789010 eni-1 10.0.0.5 10.96.0.7 40000 80 6 20 4249 1418530010 1418530070 ACCEPT OK";
+    assert_eq!(seen(Format::Aws, record), [notebook_to_registry]);
+    let span = |host: &str, port: u16| {
+        format!(
+            r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"k8s.namespace.name","value":{{"stringValue":"lab"}}}},{{"key":"k8s.statefulset.name","value":{{"stringValue":"notebook"}}}}]}},"scopeSpans":[{{"spans":[{{"kind":3,"attributes":[{{"key":"server.address","value":{{"stringValue":"{host}"}}}},{{"key":"server.port","value":{{"intValue":"{port}"}}}}]}}]}}]}}]}}"#
+        )
+    };
+    let by_name = span("registry.models.svc.cluster.local", 80);
+    assert_eq!(seen(Format::Otel, &by_name), [notebook_to_registry]);
+    assert_eq!(
+        seen(Format::Otel, &span("hub.example", 443)),
+        ["- {from: lab, to: outside, ports: [TCP 443]}"]
+    );
+    assert_eq!(
+        seen(Format::Otel, &span("elsewhere", 80)),
+        ["elsewhere, as lab calls it,?"]
     );
 }
 
@@ -396,12 +477,14 @@ fn a_way_through_others_is_found() {
     };
     let text = ["a", "b", "c"].map(pod).concat() + &only("c", "b") + &only("a", "c");
     let analysis = cluster(&text, Assumptions::default());
+    let goals = |places: Vec<usize>| places.into_iter().map(Goal::Endpoint).collect::<Vec<_>>();
     let chain = |from: &str, to: &str| {
         let steps = analysis
-            .chain(&analysis.find(from), &analysis.find(to))
+            .way(&analysis.find(from), &goals(analysis.find(to)))
             .expect("small");
-        let shown = |it: &casemate_segment::Edge<'_>| {
-            format!("{} => {}: {}", it.from, it.to, it.connections.least)
+        let shown = |it: &Hop<'_>| {
+            let connections = it.connections.as_ref().expect("a step through the network");
+            format!("{} => {}: {}", it.from, it.to, connections.least)
         };
         steps.iter().map(shown).collect::<Vec<_>>()
     };
@@ -417,7 +500,7 @@ fn a_way_through_others_is_found() {
     assert!(chain("a", "a").is_empty());
     // Who is among both is reached from the others.
     let both = [analysis.find("a"), analysis.find("c")].concat();
-    let steps = analysis.chain(&both, &both).expect("small");
+    let steps = analysis.way(&both, &goals(both.clone())).expect("small");
     assert_eq!(steps.len(), 1);
     // What only may pass is a way as well.
     let unsure = text.replace(
@@ -426,10 +509,10 @@ fn a_way_through_others_is_found() {
     );
     let analysis = cluster(&unsure, Assumptions::default());
     let steps = analysis
-        .chain(&analysis.find("b"), &analysis.find("c"))
+        .way(&analysis.find("b"), &goals(analysis.find("c")))
         .expect("small");
     assert!(!steps.is_empty());
-    assert!(steps.iter().any(|it| it.connections.least.is_empty()));
+    assert!(steps.iter().any(|it| it.unsure.is_some()));
 }
 
 #[test]
@@ -548,7 +631,7 @@ proptest! {
     #[test]
     fn what_is_written_is_exact_and_nothing_in_it_is_needless(text in declaration()) {
         let intent = intent(&text);
-        let policies = generate::policies(&intent).expect("policies");
+        let policies = generate::policies(&intent, Target::NetworkPolicy).expect("policies");
         prop_assert_eq!(generate::prove(&intent, &policies).expect("small"), [], "{}", text);
     }
 }

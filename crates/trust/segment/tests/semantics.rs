@@ -541,3 +541,113 @@ spec: {{podSelector: {{}}, ingress: [{{from: [{from}]}}]}}
         unsure
     );
 }
+
+#[test]
+fn pods_of_one_owner_are_one_where_nobody_tells_them_apart() {
+    let pod = |name: &str, labels: &str| {
+        format!(
+            "---
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: models, labels: {{{labels}}}, ownerReferences: [{{kind: StatefulSet, name: index, controller: true}}]}}
+spec: {{containers: [{{name: c, image: i}}]}}
+"
+        )
+    };
+    let pods = format!(
+        "{TWO}{}{}",
+        pod("index-0", "app: index, at: '0', first: ''"),
+        pod("index-1", "app: index, at: '1'")
+    );
+    let policy = |from: &str| {
+        cluster(&format!(
+            "{pods}---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: p, namespace: models}}
+spec: {{podSelector: {{matchLabels: {{app: registry}}}}, ingress: [{{from: [{{podSelector: {from}}}]}}]}}
+"
+        ))
+    };
+    let passing = |analysis: &Analysis| {
+        let known = analysis.cluster().workloads.iter();
+        let index = known
+            .filter(|it| it.name == "index")
+            .map(ToString::to_string);
+        let told =
+            |name: String| format!("{name}: {}", one(analysis, &name, "models/registry").least);
+        index.map(told).collect::<Vec<_>>()
+    };
+    let alike = policy("{matchLabels: {app: index}}");
+    assert!(alike.gaps().is_empty(), "{:?}", alike.gaps());
+    assert_eq!(passing(&alike), ["models/index: All Connections"]);
+    // Whoever asks for what they do not share is told what he asks for.
+    for asked in [
+        "{matchLabels: {at: '0'}}",
+        "{matchExpressions: [{key: first, operator: Exists}]}",
+    ] {
+        let apart = policy(asked);
+        let told = [
+            "models/index: All Connections",
+            "models/index#2: No Connections",
+        ];
+        assert_eq!(passing(&apart), told, "{asked}");
+    }
+}
+
+#[test]
+fn a_route_leads_to_another_namespace_where_that_lets_it() {
+    let world = |grant: &str, declared_only| {
+        let text = format!(
+            "{TWO}---
+apiVersion: v1
+kind: Service
+metadata: {{name: registry, namespace: models}}
+spec: {{selector: {{app: registry}}, ports: [{{port: 80, targetPort: api}}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: way, namespace: lab}}
+spec: {{rules: [{{backendRefs: [{{name: registry, namespace: models, port: 80}}]}}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {{name: grant, namespace: {grant}
+"
+        );
+        let assumptions = Assumptions {
+            declared_only,
+            ..Assumptions::default()
+        };
+        let analysis = assumed(&text, assumptions);
+        let entered = analysis
+            .edges()
+            .expect("small")
+            .filter(|it| matches!(it.from, Endpoint::Controller));
+        let shown = |it: &Bounds<Connections>| {
+            format!("{}: {} to {}", analysis.gaps().len(), it.least, it.most)
+        };
+        entered.map(|it| shown(&it.connections)).collect::<Vec<_>>()
+    };
+    let route = "{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: lab}";
+    let grant = |from: &str, to: &str| format!("models}}\nspec: {{from: [{from}], to: [{to}]}}");
+    let all = "{group: '', kind: Service}";
+    let one = "{group: '', kind: Service, name: registry}";
+    for grant in [grant(route, all), grant(route, one)] {
+        assert_eq!(world(&grant, false), ["0: TCP 5000 to TCP 5000"], "{grant}");
+        assert_eq!(world(&grant, true), ["0: TCP 5000 to TCP 5000"], "{grant}");
+    }
+    let other_route = route.replace("HTTPRoute", "TCPRoute");
+    let other_service = one.replace("registry", "vectors");
+    for refused in [
+        grant(&other_route, all),
+        grant(route, &other_service),
+        grant(&route.replace("lab", "models"), all),
+        grant(route, all).replace("models}", "lab}"),
+    ] {
+        // A grant that lets it may be elsewhere.
+        let perhaps = ["1: No Connections to TCP 5000"];
+        assert_eq!(world(&refused, false), perhaps, "{refused}");
+        assert_eq!(world(&refused, true), [""; 0], "{refused}");
+    }
+}

@@ -14,7 +14,10 @@ use super::{
     intent, read_with, tell,
 };
 use crate::{
-    cli::{Format, Global, segment::Generate},
+    cli::{
+        Format, Global,
+        segment::{Generate, Target},
+    },
     output,
 };
 
@@ -29,7 +32,7 @@ pub(super) fn run(global: &Global, arguments: &Generate) -> Result<ExitCode> {
             arguments.zones.display()
         )
     };
-    let mut policies = generate::policies(&intent).with_context(file)?;
+    let mut policies = generate::policies(&intent, target(arguments.target)).with_context(file)?;
     if arguments.no_guards {
         policies.guards.clear();
     }
@@ -69,6 +72,12 @@ pub(super) fn run(global: &Global, arguments: &Generate) -> Result<ExitCode> {
     }
     tell(global, &read.gaps);
     Ok(ExitCode::from(u8::from(!holds(&read, &violations))))
+}
+
+fn target(named: Target) -> generate::Target {
+    match named {
+        Target::NetworkPolicy => generate::Target::NetworkPolicy,
+    }
 }
 
 fn write(directory: &Path, policies: &Policies) -> Result<()> {

@@ -104,7 +104,7 @@ pub(super) fn run(global: &Global, arguments: &List) -> Result<ExitCode> {
 fn text(lines: &[[String; 3]]) -> String {
     let widest = |column: usize| {
         let lengths = lines.iter().map(|it| it[column].chars().count());
-        lengths.max().unwrap_or_default()
+        lengths.max().unwrap_or_default().min(MAX_WIDTH)
     };
     let (from, to) = (widest(0), widest(1));
     let mut text = String::new();
@@ -117,3 +117,6 @@ fn text(lines: &[[String; 3]]) -> String {
     }
     text
 }
+
+/// In characters: more do not stand in one line, and cannot be padded to (`fmt::Formatter` has 16 bits for it).
+const MAX_WIDTH: usize = 200;

@@ -4,8 +4,10 @@ pub(crate) mod check;
 pub(crate) mod diff;
 mod generate;
 mod graph;
+pub(crate) mod identities;
 pub(crate) mod list;
 pub(crate) mod reach;
+mod way;
 mod zones;
 
 use std::{path::Path, process::ExitCode};
@@ -41,6 +43,7 @@ pub(crate) fn run(global: &Global, command: &Segment) -> Result<ExitCode> {
         Segment::Explain(arguments) => reach::run(global, arguments, reach::Asked::Explain),
         Segment::Forbid(arguments) => reach::run(global, arguments, reach::Asked::Forbid),
         Segment::Diff(arguments) => diff::run(global, arguments),
+        Segment::Identities(arguments) => identities::run(global, arguments),
         Segment::Graph(arguments) => graph::run(global, arguments),
         Segment::Zones(arguments) => zones::run(global, arguments),
         Segment::Check(arguments) => check::run(global, arguments),
@@ -52,6 +55,8 @@ pub(crate) fn run(global: &Global, command: &Segment) -> Result<ExitCode> {
 struct Read {
     analysis: Analysis,
     gaps: Vec<String>,
+    /// What is not known of identities, on which ways through them hang.
+    of_identities: Vec<String>,
 }
 
 fn read(global: &Global, root: &Path, known: &Known) -> Result<Read> {
@@ -60,6 +65,20 @@ fn read(global: &Global, root: &Path, known: &Known) -> Result<Read> {
 
 /// The same with some manifests that are in no file yet.
 fn read_with(
+    global: &Global,
+    root: &Path,
+    assumptions: Assumptions,
+    more: Option<&str>,
+) -> Result<Read> {
+    let read = read_all(global, root, assumptions, more)?;
+    if read.analysis.cluster().workloads.is_empty() {
+        bail!("{} has no workload of Kubernetes", root.display());
+    }
+    Ok(read)
+}
+
+/// The same where nothing may run.
+fn read_all(
     global: &Global,
     root: &Path,
     assumptions: Assumptions,
@@ -90,12 +109,14 @@ fn read_with(
         readings.extend(survey.read(&subject, &source));
     }
     let analysis = Analysis::of(&PostureSurvey::world(readings), assumptions);
-    if analysis.cluster().workloads.is_empty() {
-        bail!("{} has no workload of Kubernetes", root.display());
-    }
     let told = |gap: &casemate_segment::Gap| format!("{}: {}", gap.origin.location(), gap.message);
     gaps.extend(analysis.gaps().iter().map(told));
-    Ok(Read { analysis, gaps })
+    let of_identities = analysis.identities().gaps().iter().map(told).collect();
+    Ok(Read {
+        analysis,
+        gaps,
+        of_identities,
+    })
 }
 
 /// The declaration in a file.

@@ -3,11 +3,17 @@
 use std::{fmt::Write as _, process::ExitCode};
 
 use anyhow::{Result, bail};
-use casemate_segment::{Analysis, Bounds, Connections, Edge, Effect, Endpoint, Entry, Proof, Step};
+use casemate_segment::{
+    Analysis, Bounds, Connections, Effect, Endpoint, Entry, Proof, Step,
+    identity::{Goal, Hop},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Passing, Read, possible, read, shown, tell};
+use super::{
+    Read, possible, read, shown, tell,
+    way::{self, Hopped},
+};
 use crate::{
     cli::{Format, Global, segment::Reach},
     output,
@@ -18,7 +24,8 @@ use crate::{
 pub(crate) struct Report {
     /// `casemate.segment-reach/1`.
     schema: &'static str,
-    /// Whether something passes; null where that is not known.
+    /// Whether something passes; of an account, a Secret or a bucket, whether there is a way to it. Null where that
+    /// is not known.
     reachable: Option<bool>,
     /// Whether everything in the files was understood.
     complete: bool,
@@ -30,10 +37,10 @@ pub(crate) struct Report {
     /// Every rule on the way, in the order in which they are asked: those of the source, then those of the
     /// destination.
     proof: Vec<Told>,
-    /// Where nothing surely passes directly: the steps of a shortest way through other workloads, if there is
-    /// one, or of one that may be.
+    /// Where nothing surely passes directly: the steps of a shortest way through other workloads, service accounts
+    /// and roles, if there is one, or of one that may be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    through: Vec<Passing>,
+    through: Vec<Hopped>,
     /// What is not known, with the files and lines.
     gaps: Vec<String>,
 }
@@ -63,6 +70,9 @@ pub(crate) struct Told {
     /// Of what.
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<String>,
+    /// Which requests over them, where it is about some alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    only: Option<String>,
     /// Why it is not known whether it did that, or of what.
     #[serde(skip_serializing_if = "Option::is_none")]
     unsure: Option<String>,
@@ -77,62 +87,74 @@ pub(super) enum Asked {
 }
 
 pub(super) fn run(global: &Global, arguments: &Reach, asked: Asked) -> Result<ExitCode> {
-    let read = read(global, &arguments.path, &arguments.known)?;
-    let (from, to) = ends(&read.analysis, arguments)?;
-    let proofs = prove(&read.analysis, &from, &to)?;
+    let mut read = read(global, &arguments.path, &arguments.known)?;
+    let analysis = &read.analysis;
+    let from = analysis.find(&arguments.from);
+    if from.is_empty() {
+        bail!(
+            "there is no endpoint {:?}: {}",
+            arguments.from,
+            known(analysis)
+        );
+    }
+    let to = way::goals(analysis, &arguments.to);
+    if to.is_empty() {
+        let (known, more) = (known(analysis), way::known(analysis));
+        bail!("there is no endpoint {:?}: {known}{more}", arguments.to);
+    }
+    let places = to.iter().filter_map(|it| match it {
+        Goal::Endpoint(at) => Some(*at),
+        Goal::Account(_) | Goal::Secret(_) | Goal::Store(_) => None,
+    });
+    let places: Vec<usize> = places.collect();
+    let proofs = match places.is_empty() {
+        true => Vec::new(),
+        false => prove(analysis, &from, &places)?,
+    };
     let connections = proofs.iter().map(Proof::connections);
     let connections = connections
         .reduce(|all, it| all.union(&it))
         .unwrap_or_default();
     let through = match connections.least.is_empty() {
-        true => read.analysis.chain(&from, &to)?,
+        true => analysis.way(&from, &to)?,
         false => Vec::new(),
     };
+    if connections.least.is_empty() {
+        read.gaps.append(&mut read.of_identities);
+    }
+    let answer = Answer {
+        connections,
+        proofs,
+        through,
+        is_of_identity: places.is_empty(),
+    };
     match global.format {
-        Format::Json => output::print_json(&report(&read, &connections, &proofs, &through))?,
+        Format::Json => output::print_json(&report(&read, &answer))?,
         _ => {
-            let mut answers = proofs.iter().map(|it| text(it, asked)).collect::<String>();
-            answers.push_str(&steps(&through));
-            output::print_lines(&answers)?;
+            let told = answer.proofs.iter().map(|it| text(it, asked));
+            let mut told = told.collect::<String>();
+            match answer.through.is_empty() && answer.is_of_identity {
+                true => told.push_str("no way leads there\n"),
+                false => told.push_str(&way::text(&read.analysis, &answer.through)),
+            }
+            output::print_lines(&told)?;
             tell(global, &read.gaps);
         }
     }
-    let is_reached = !connections.most.is_empty() || (arguments.through && !through.is_empty());
+    let is_by_ways = arguments.through || answer.is_of_identity;
+    let is_reached =
+        !answer.connections.most.is_empty() || (is_by_ways && !answer.through.is_empty());
     let is_refused = asked == Asked::Forbid && is_reached;
     Ok(ExitCode::from(u8::from(is_refused)))
 }
 
-/// A way through other workloads, a line for each step.
-fn steps(through: &[Edge<'_>]) -> String {
-    if through.is_empty() {
-        return String::new();
-    }
-    let is_sure = through.iter().all(|it| !it.connections.least.is_empty());
-    let perhaps = if is_sure { "" } else { "perhaps " };
-    let mut text = format!("not directly, but {perhaps}in {} steps:\n", through.len());
-    for step in through {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "  {} => {}: {}",
-            step.from,
-            step.to,
-            shown(&step.connections)
-        );
-    }
-    text
-}
-
-/// The places of both ends.
-fn ends(analysis: &Analysis, arguments: &Reach) -> Result<(Vec<usize>, Vec<usize>)> {
-    let find = |name: &str| {
-        let found = analysis.find(name);
-        match found.is_empty() {
-            true => bail!("there is no endpoint {name:?}: {}", known(analysis)),
-            false => Ok(found),
-        }
-    };
-    Ok((find(&arguments.from)?, find(&arguments.to)?))
+/// What is to be told.
+struct Answer<'a> {
+    connections: Bounds<Connections>,
+    proofs: Vec<Proof<'a>>,
+    through: Vec<Hop<'a>>,
+    /// Whether the destination is none that connections lead to.
+    is_of_identity: bool,
 }
 
 fn prove<'a>(analysis: &'a Analysis, from: &[usize], to: &[usize]) -> Result<Vec<Proof<'a>>> {
@@ -148,24 +170,29 @@ fn prove<'a>(analysis: &'a Analysis, from: &[usize], to: &[usize]) -> Result<Vec
     Ok(proofs)
 }
 
-fn report(
-    read: &Read,
-    connections: &Bounds<Connections>,
-    proofs: &[Proof<'_>],
-    through: &[Edge<'_>],
-) -> Report {
+fn report(read: &Read, answer: &Answer<'_>) -> Report {
+    let (least, most) = match answer.is_of_identity {
+        true => (
+            !answer.through.is_empty() && answer.through.iter().all(|it| it.unsure.is_none()),
+            !answer.through.is_empty(),
+        ),
+        false => (
+            !answer.connections.least.is_empty(),
+            !answer.connections.most.is_empty(),
+        ),
+    };
     Report {
         schema: "casemate.segment-reach/1",
-        reachable: match (connections.least.is_empty(), connections.most.is_empty()) {
-            (false, _) => Some(true),
-            (true, true) => Some(false),
-            (true, false) => None,
-        },
+        reachable: (least == most).then_some(least),
         complete: read.gaps.is_empty(),
-        connections: connections.least.to_string(),
-        possible: possible(connections),
-        proof: proofs.iter().flat_map(told).collect(),
-        through: through.iter().map(Passing::of).collect(),
+        connections: answer.connections.least.to_string(),
+        possible: possible(&answer.connections),
+        proof: answer.proofs.iter().flat_map(told).collect(),
+        through: answer
+            .through
+            .iter()
+            .map(|it| Hopped::of(&read.analysis, it))
+            .collect(),
         gaps: read.gaps.clone(),
     }
 }
@@ -204,6 +231,7 @@ pub(super) fn told(proof: &Proof<'_>) -> Vec<Told> {
             file: location.map(|it| it.file.to_string()),
             effect,
             connections: connections.map(ToString::to_string),
+            only: only(step).map(str::to_owned),
             unsure: step.unsure.as_deref().map(str::to_owned),
         }
     };
@@ -222,12 +250,13 @@ fn way_in(proof: &Proof<'_>, way: &Entry) -> Told {
         file: Some(location.file.to_string()),
         effect: "allows",
         connections: Some(way.connections.most.to_string()),
+        only: None,
         unsure: possible(&way.connections)
             .map(|_| "whether it leads there is not known".to_owned()),
     }
 }
 
-fn line(location: &casemate_core::Location) -> Option<u64> {
+pub(super) fn line(location: &casemate_core::Location) -> Option<u64> {
     match location.region.as_ref()? {
         casemate_core::Region::Text { line, .. } => Some(*line),
         _ => None,
@@ -242,10 +271,17 @@ fn name(step: &Step<'_>) -> Option<String> {
     Some(format!("{} {}{rule}", policy.kind, policy.name))
 }
 
+/// Which requests a step is about, where it is not about all.
+fn only<'a>(step: &Step<'a>) -> Option<&'a str> {
+    let (_, rule) = step.rule?;
+    rule?.only.as_deref()
+}
+
 fn effect(effect: &Effect) -> (&'static str, Option<&Connections>) {
     match effect {
         Effect::Allows(it) => ("allows", Some(it)),
         Effect::Denies(it) => ("denies", Some(it)),
+        Effect::Narrows(it) => ("narrows", Some(it)),
         Effect::Passes(it) => ("passes-on", Some(it)),
         Effect::Isolates(it) => ("isolates", Some(it)),
         Effect::Default(it) => ("default", Some(it)),
@@ -292,14 +328,25 @@ fn text(proof: &Proof<'_>, asked: Asked) -> String {
 }
 
 pub(super) fn sentence(step: &Step<'_>) -> String {
-    let rule = name(step).unwrap_or_else(|| "no policy".to_owned());
     let place = step
         .origin()
         .map(|it| format!(" ({})", it.location()))
         .unwrap_or_default();
+    let unsure = step
+        .unsure
+        .as_ref()
+        .map(|why| format!("; not sure: {why}"))
+        .unwrap_or_default();
+    format!("{}{place}{unsure}", clause(step))
+}
+
+/// What a rule does, without where it stands.
+pub(super) fn clause(step: &Step<'_>) -> String {
+    let rule = name(step).unwrap_or_else(|| "no policy".to_owned());
     let what = match &step.effect {
         Effect::Allows(it) => format!("allows {it}"),
         Effect::Denies(it) => format!("denies {it}"),
+        Effect::Narrows(it) => format!("denies a part of {it}"),
         Effect::Passes(it) => format!("leaves {it} to the next tier"),
         Effect::Unknown(it) => format!("does nobody knows what with {it}"),
         Effect::Isolates(it) => format!("selects the pods, and no rule allows {it}"),
@@ -310,12 +357,10 @@ pub(super) fn sentence(step: &Step<'_>) -> String {
             "is about other ports, or such as were decided before".to_owned()
         }
     };
-    let unsure = step
-        .unsure
-        .as_ref()
-        .map(|why| format!("; not sure: {why}"))
+    let only = only(step)
+        .map(|it| format!(", of it only {it}"))
         .unwrap_or_default();
-    format!("{rule} {what}{place}{unsure}")
+    format!("{rule} {what}{only}")
 }
 
 const MAX_KNOWN: usize = 12;

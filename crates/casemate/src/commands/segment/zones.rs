@@ -1,16 +1,12 @@
 //! `casemate segment zones`.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{fs::File, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use casemate_core::{FileSource, Source};
 use casemate_segment::{
     intent::{derive, observe, to_yaml},
-    observed::{Party, Seen, hubble},
+    observed::{self as recorded, Seen},
 };
 
 use super::{read, tell};
@@ -27,12 +23,12 @@ pub(super) fn run(global: &Global, arguments: &Zones) -> Result<ExitCode> {
     let intent = match arguments.observed.is_empty() {
         true => derive(&read.analysis)?,
         false => {
-            let (intent, strangers) = observe(&read.analysis, &seen(global, &arguments.observed)?);
+            let (intent, strangers) = observe(&read.analysis, &seen(global, arguments)?);
             if let Some(more) = strangers.len().checked_sub(MAX_TOLD).filter(|it| *it > 0) {
                 output::hint(global, &format!("{more} more were seen and are in no zone"));
             }
             for party in strangers.iter().take(MAX_TOLD) {
-                let what = format!("{} was seen and is in no zone", name(party));
+                let what = format!("{party} was seen and is in no zone");
                 output::hint(global, &casemate_report::sanitise(&what));
             }
             intent
@@ -44,21 +40,32 @@ pub(super) fn run(global: &Global, arguments: &Zones) -> Result<ExitCode> {
 }
 
 /// What was seen, by all files.
-fn seen(global: &Global, files: &[PathBuf]) -> Result<Vec<Seen>> {
+fn seen(global: &Global, arguments: &Zones) -> Result<Vec<Seen>> {
     let mut seen = Vec::new();
-    for file in files {
-        let observed = hubble(&text(file)?);
+    for file in &arguments.observed {
         let named = file.display();
+        let text = text(file)?;
+        let format = match arguments.observed_format {
+            Some(format) => format.into(),
+            None => recorded::Format::of(&text).with_context(|| {
+                format!("{named} is not recognised; name its format with --observed-format")
+            })?,
+        };
+        let observed = format.read(&text);
+        let whose = format.as_str();
         for (line, why) in &observed.gaps {
-            let told = format!("{named}:{line} is no flow of Hubble: {why}");
+            let told = format!("{named}:{line} is no record of {whose} that is understood: {why}");
             output::hint(global, &casemate_report::sanitise(&told));
         }
         if observed.more_gaps > 0 {
-            let told = format!("{named}: {} more lines are no flows", observed.more_gaps);
+            let told = format!(
+                "{named}: {} more records are not understood",
+                observed.more_gaps
+            );
             output::hint(global, &casemate_report::sanitise(&told));
         }
         if observed.seen.is_empty() {
-            bail!("{named} has no flow of Hubble that was forwarded");
+            bail!("{named} has no record of {whose} of a connection that was taken");
         }
         seen.extend(observed.seen);
     }
@@ -80,20 +87,6 @@ fn text(file: &Path) -> Result<String> {
     let bytes = source.read_vec(0, length);
     let bytes = bytes.with_context(|| format!("cannot read {named}"))?;
     String::from_utf8(bytes).with_context(|| format!("{named} is no text"))
-}
-
-fn name(party: &Party) -> String {
-    match party {
-        Party::Pod { namespace, labels } => {
-            let labels: Vec<String> = labels
-                .iter()
-                .map(|(key, value)| format!("{key}={value}"))
-                .collect();
-            format!("a pod of {namespace} ({})", labels.join(", "))
-        }
-        Party::Address(address) => address.clone(),
-        Party::Other(what) => what.clone(),
-    }
 }
 
 /// In bytes.

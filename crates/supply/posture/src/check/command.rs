@@ -37,7 +37,7 @@ pub(crate) struct Flag<'c, 'a> {
 }
 
 impl<'a> Command<'a> {
-    /// The words that `container` runs. What is not known is left out: a check may only say what is
+    /// The words that `container` runs, those of its hooks at the end. What is not known is left out: a check may only say what is
     /// there, and ask [`Command::why_open`] before it says what is not.
     pub(crate) fn of(container: &Container<'a>) -> Self {
         let mut words = Vec::new();
@@ -50,6 +50,21 @@ impl<'a> Command<'a> {
             for item in items {
                 if let Fact::Known(text) = item.text() {
                     take(&text, &item, key == "source", &mut words);
+                }
+            }
+        }
+        for hook in ["lifecycle.postStart.exec", "lifecycle.preStop.exec"] {
+            let hook = container.cursor.at(hook).get("command");
+            for (at, item) in hook.items().iter().enumerate() {
+                if at == 0 {
+                    words.push(Word {
+                        text: ";".to_owned(),
+                        cursor: hook.clone(),
+                        origin: hook.origin().clone(),
+                    });
+                }
+                if let Fact::Known(text) = item.text() {
+                    take(&text, item, false, &mut words);
                 }
             }
         }
@@ -147,8 +162,8 @@ pub(crate) fn name(word: &str) -> &str {
     }
 }
 
-/// Adds the words of one item. One with white space in it, behind a `-c` or of several lines, is a
-/// script of a shell; any other is one word.
+/// Adds the words of one item. One with white space in it, behind a `-c`, of several lines or with several
+/// commands as the name of a program, is a script of a shell; any other is one word.
 fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word<'a>>) {
     let is_option = |word: &Word<'_>| {
         let short = word.text.strip_prefix('-').unwrap_or_default();
@@ -160,6 +175,7 @@ fn take<'a>(text: &str, item: &Cursor<'a>, is_script: bool, words: &mut Vec<Word
         && (is_script
             || before.next().is_some_and(is_option)
             || text.contains('\n')
+            || words.is_empty() && [" && ", "; ", " | "].iter().any(|it| text.contains(it))
             || item.path.ends_with(".args")
             || item.path.ends_with(".command"));
     if !is_script {

@@ -144,6 +144,9 @@ impl Reach {
             let is_dashboard = port.is_none_or(|port| port == RAY_DASHBOARD);
             self.add(ingress.is_true().and(|| is_dashboard.into()), &ingress);
         }
+        if is_public_knative(pod.resource()) {
+            self.add(Truth::Yes, &pod.resource().at("metadata"));
+        }
         if &*pod.resource().kind == "RayService" {
             let kind = pod.resource().at("spec.serveService.spec.type");
             let is_serve = port.is_none_or(|port| port == RAY_SERVE);
@@ -240,6 +243,17 @@ fn made_services(pod: &Pod<'_>) -> Vec<String> {
         "Notebook" => vec![name],
         _ => Vec::new(),
     }
+}
+
+/// Whether it is a Service of Knative, which has an address outside unless it is kept inside
+/// (<https://knative.dev/docs/serving/services/private-services/>).
+fn is_public_knative(resource: &Resource) -> bool {
+    let group = resource.at("apiVersion").text().ok().unwrap_or_default();
+    let labels = resource.at("metadata.labels");
+    let visibility = labels.get("networking.knative.dev/visibility");
+    &*resource.kind == "Service"
+        && group.starts_with("serving.knative.dev/")
+        && visibility.equals("cluster-local") == Truth::No
 }
 
 fn name(resource: &Resource) -> Option<String> {
@@ -366,6 +380,23 @@ mod tests {
         format!(
             "apiVersion: v1\nkind: Service\nmetadata: {{name: s, namespace: ml}}\nspec:\n  {more}\n"
         )
+    }
+
+    #[test]
+    fn services_of_knative_are_public_unless_they_are_kept_inside() {
+        let of = |kind: &str, labels: &str| {
+            let text = format!(
+                "apiVersion: {kind}\nkind: Service\nmetadata: {{name: s, labels: {labels}}}\nspec:\n  template:\n    \
+                 spec: {{containers: [{{name: o, image: 'ollama/ollama:0.1', ports: [{{containerPort: 11434}}]}}]}}\n"
+            );
+            let outcomes = survey(&[("s.yaml", text.as_bytes())]);
+            let mut findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+            findings.any(|finding| finding.rule.as_str() == "CM-AI-013")
+        };
+        assert!(of("serving.knative.dev/v1", "{}"));
+        let inside = "{networking.knative.dev/visibility: cluster-local}";
+        assert!(!of("serving.knative.dev/v1", inside));
+        assert!(!of("inference.example.org/v1", "{}"));
     }
 
     #[test]

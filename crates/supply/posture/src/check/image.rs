@@ -90,9 +90,11 @@ pub(super) fn pinned(
     });
 }
 
-/// Whether a tag says by its name that it is another image tomorrow: `latest`, `latest-gpu`.
-fn moves(tag: &str) -> bool {
-    MOVING.contains(&tag) || tag.starts_with("latest-") || tag.ends_with("-latest")
+/// Whether a tag says by its name that it is another image tomorrow: `latest`, `latest-gpu`, `cu12.latest`.
+pub(super) fn moves(tag: &str) -> bool {
+    let mut parts = tag.split(['-', '.', '_']);
+    let is_latest = parts.next() == Some("latest") || parts.next_back() == Some("latest");
+    MOVING.contains(&tag) || is_latest
 }
 
 const MOVING: &[&str] = &["", "latest", "main", "master", "nightly", "edge", "dev"];
@@ -123,6 +125,8 @@ mod tests {
             ("a:latest", true),
             ("a:nightly", true),
             ("a:latest-gpu", true),
+            ("a:v1.latest", true),
+            ("a:latestish", false),
             ("r.example.org/YOUR_PROJECT/a:latest", true),
             ("a:1@sha256:00", false),
             ("a:${TAG}@sha256:00", false),

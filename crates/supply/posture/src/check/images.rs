@@ -4,8 +4,12 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Family, Persona, Report, image::pinned, workload::pods};
-use crate::World;
+use super::{
+    Family, Persona, Report,
+    image::{Image, moves, pinned},
+    workload::{objects, pods},
+};
+use crate::{Cursor, Fact, World, read::values};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[(&LATEST, Persona::Regular), (&TAG, Persona::Pedantic)],
@@ -19,7 +23,41 @@ fn check(world: &World, report: &mut Report) {
             pinned(&image, "", (&LATEST, &TAG), report);
         }
     }
+    for resource in objects(world).chain(world.of_kind(values::KIND)) {
+        // To look into every part of every object is much, and few have a tag apart.
+        if resource.body.origin.text().contains("latest") {
+            apart(&resource.cursor(), MAX_DEPTH, report);
+        }
+    }
 }
+
+/// Images whose tag stands beside their name.
+fn apart(place: &Cursor<'_>, depth: usize, report: &mut Report) {
+    let Some(depth) = depth.checked_sub(1) else {
+        return;
+    };
+    let has_name = ["repository", "image"].iter().any(|key| {
+        let name = place.get(key).text();
+        name.is(|it| Image::of(&it).tag.is_none()).is_yes()
+    });
+    for tag in ["tag", "version"].map(|key| place.get(key)) {
+        let is_moving = tag.text().is(|tag| tag.contains("latest") && moves(&tag));
+        report.when(is_moving.and(|| has_name.into()), &LATEST, &tag, || {
+            "the image is whatever is the latest".to_owned()
+        });
+    }
+    for (_, inner) in place.entries() {
+        apart(&inner, depth, report);
+    }
+    for inner in place.items() {
+        if !matches!(inner.fact, Fact::Unknown(_)) {
+            apart(&inner, depth, report);
+        }
+    }
+}
+
+/// As deep as manifests go.
+const MAX_DEPTH: usize = 40;
 
 static LATEST: Rule = Rule {
     id: RuleId::new("CM-IMG-001"),
@@ -90,6 +128,28 @@ spec:
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_tag_may_stand_beside_the_name() {
+        let of = |name: &str, text: &str| {
+            let outcomes = crate::survey::tests::survey(&[(name, text.as_bytes())]);
+            let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+            let found = findings.map(|it| format!("{} {}", it.rule, it.location));
+            found
+                .filter(|it| it.starts_with("CM-IMG-001"))
+                .collect::<Vec<_>>()
+        };
+        let values = |tag: &str| format!("server:\n  image: {{repository: r/a, tag: {tag}}}\n");
+        assert_eq!(
+            of("values.yaml", &values("latest")),
+            ["CM-IMG-001 values.yaml:2:33"]
+        );
+        // The chart has a version for it.
+        assert_eq!(of("values.yaml", &values("''")), [""; 0]);
+        assert_eq!(of("values.yaml", &values("v1.2")), [""; 0]);
+        let runtime = "apiVersion: example.org/v1\nkind: Runtime\nmetadata: {name: r}\nspec: {image: r/a, version: latest}\n";
+        assert_eq!(of("r.yaml", runtime), ["CM-IMG-001 r.yaml:4:29"]);
+    }
+
     #[test]
     fn what_a_kustomization_replaces_is_not_run() {
         let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: 'r/a'}]}\n";

@@ -129,13 +129,18 @@ pub(super) fn is_literal(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     // JSON, scripts and sentences are about secrets, and are none.
     let is_document = text.starts_with(['{', '[']) || text.contains(char::is_whitespace);
-    let is_place = ["$", "{{", "<", "..."].iter().any(|it| text.contains(it))
-        || PLACES.iter().any(|it| lower.contains(it));
+    let is_none = NO_VALUES.iter().any(|it| lower.contains(it));
     let is_path = text.starts_with('/') || text.starts_with("./");
     let is_word = WORDS.contains(&lower.as_str());
     // `xxxx`, `****`, `0000`.
     let is_one_letter = text.chars().skip(1).all(|c| text.starts_with(c));
-    !(is_document || is_place || is_path || is_word || is_one_letter)
+    !(is_document || is_place(text) || is_none || is_path || is_word || is_one_letter)
+}
+
+/// Whether a text is a place that somebody puts a value into before it is used.
+pub(super) fn is_place(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    MARKS.iter().chain(PLACES).any(|it| lower.contains(it))
 }
 
 /// Whether there is an address with a password before its host.
@@ -211,13 +216,16 @@ const PLACES: &[&str] = &[
     "changeme",
     "change_me",
     "replace",
-    "example",
     "placeholder",
-    "dummy",
     "todo",
     "insert",
-    "redacted",
 ];
+
+/// What they write where the value comes.
+const MARKS: &[&str] = &["$", "{{", "<", "...", "xxxx", "****"];
+
+/// Words of what stands for a value, and is none.
+const NO_VALUES: &[&str] = &["example", "dummy", "redacted"];
 
 static ENV: Rule = Rule {
     id: RuleId::new("CM-KSEC-001"),

@@ -58,7 +58,7 @@ impl<'a> Pod<'a> {
     }
 
     /// Its volumes, those that all pods of the object share included.
-    pub(crate) fn volumes(&self) -> Vec<Cursor<'a>> {
+    pub fn volumes(&self) -> Vec<Cursor<'a>> {
         let mut volumes = self.spec.get("volumes").items();
         if let Some(shared) = &self.shared {
             volumes.extend(shared.get("volumes").items());
@@ -249,19 +249,23 @@ pub fn pods(world: &World) -> Vec<Pod<'_>> {
     objects(world).flat_map(pods_of).collect()
 }
 
-/// What values of charts have of pods. A template adds to them: what is not there may be nevertheless.
+/// What values of charts have of pods: containers, and what is one but for its name. A template adds to them:
+/// what is not there may be nevertheless.
 pub(crate) fn pods_of_values(world: &World) -> impl Iterator<Item = Pod<'_>> {
-    world.of_kind(values::KIND).flat_map(pods_by_shape)
+    world.of_kind(values::KIND).flat_map(|values| {
+        let mut pods = Vec::new();
+        find_pods(&values.cursor(), None, MAX_DEPTH, &mut pods);
+        pods
+    })
 }
 
 fn pods_of(resource: &Resource) -> Vec<Pod<'_>> {
-    let mut ways = WAYS.iter().filter(|way| *way.kind == *resource.kind);
-    match ways.next() {
-        Some(first) => {
-            let ways = std::iter::once(first).chain(ways);
-            ways.flat_map(|way| pods_at(resource, way)).collect()
-        }
-        None => pods_by_shape(resource),
+    let ways = WAYS.iter().filter(|way| *way.kind == *resource.kind);
+    let known: Vec<Pod<'_>> = ways.flat_map(|way| pods_at(resource, way)).collect();
+    // Other projects have kinds of the same name.
+    match known.is_empty() {
+        true => pods_by_shape(resource),
+        false => known,
     }
 }
 
@@ -269,12 +273,16 @@ fn pods_of(resource: &Resource) -> Vec<Pod<'_>> {
 /// Policies about pods have patterns of some, and no pods.
 fn pods_by_shape(resource: &Resource) -> Vec<Pod<'_>> {
     let mut pods = Vec::new();
-    let group = resource.at("apiVersion").text().ok().unwrap_or_default();
-    let is_policy = POLICIES.iter().any(|it| group.contains(it));
-    if !is_policy && has_containers(&resource.body) {
+    if !is_policy(resource) && has_containers(&resource.body) {
         find_pods(&resource.cursor(), None, MAX_DEPTH, &mut pods);
     }
     pods
+}
+
+/// Whether it has patterns of pods, and none of its own.
+pub(crate) fn is_policy(resource: &Resource) -> bool {
+    let group = resource.at("apiVersion").text().ok().unwrap_or_default();
+    POLICIES.iter().any(|it| group.contains(it))
 }
 
 /// Groups of kinds with patterns of pods.
@@ -308,6 +316,30 @@ fn are_containers(attr: &Attr) -> bool {
     matches!(&attr.value, Value::List(items) if items.iter().any(is_one))
 }
 
+/// Whether a part of values says what a container of its chart runs.
+fn is_run(attr: &Attr) -> bool {
+    let is_known = |key: &&str| matches!(attr.get(key), Fact::Known(_));
+    let is_words = |attr: &Attr| match &attr.value {
+        Value::List(items) => items.iter().any(|item| item.as_str().is_some()),
+        value => matches!(value, Value::String(_)),
+    };
+    let runs = ["command", "args"].iter().any(|key| match attr.get(key) {
+        Fact::Known(words) => is_words(words),
+        _ => false,
+    });
+    runs && PARTS.iter().any(is_known)
+}
+
+/// What charts have beside a command in what they make a container of.
+const PARTS: &[&str] = &[
+    "image",
+    "env",
+    "containerEnv",
+    "extraEnv",
+    "resources",
+    "volumeMounts",
+];
+
 fn find_pods<'a>(
     place: &Cursor<'a>,
     around: Option<&Cursor<'a>>,
@@ -326,6 +358,14 @@ fn find_pods<'a>(
             containers: CONTAINERS,
         });
         return;
+    }
+    if &*place.resource.kind == values::KIND && is_run(attr) {
+        pods.push(Pod {
+            spec: place.clone(),
+            metadata: None,
+            shared: None,
+            containers: &[""],
+        });
     }
     for (_, inner) in place.entries() {
         find_pods(&inner, Some(place), depth, pods);

@@ -7,6 +7,6 @@ mod resource;
 mod truth;
 
 pub use attr::{Attr, Item, Map, Value};
-pub use origin::{File, Origin, Role, Step};
+pub use origin::{File, Origin, Places, Role, Step};
 pub use resource::{Cursor, Language, Link, Problem, Resource, World};
 pub use truth::{Fact, Truth};

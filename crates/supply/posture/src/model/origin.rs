@@ -1,6 +1,6 @@
 //! Where a value was written, and where that got it from.
 
-use std::{fmt, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, fmt, sync::Arc};
 
 use casemate_core::{Location, Region, Subject};
 use casemate_document::{Lines, Span};
@@ -65,6 +65,24 @@ impl Role {
             Self::Template => "template",
             Self::Patch => "patch",
             Self::Reference => "reference",
+        }
+    }
+}
+
+/// Places of many values, to be told: the lines of a file are found once, however many of them are in it.
+#[derive(Default)]
+pub struct Places<'a>(RefCell<HashMap<*const File, Lines<'a>>>);
+
+impl<'a> Places<'a> {
+    /// As [`Origin::location`].
+    pub fn location(&self, origin: &'a Origin) -> Location {
+        let mut files = self.0.borrow_mut();
+        let lines = files
+            .entry(Arc::as_ptr(&origin.file))
+            .or_insert_with(|| Lines::of(&origin.file.text));
+        Location {
+            region: Some(lines.region(origin.span)),
+            ..origin.file.location()
         }
     }
 }

@@ -21,7 +21,8 @@ fn read(file: &Arc<File>) -> Option<Draft> {
     if !path::is_yaml(name) || is_manifest(file) || aside::is_template(name) {
         return None;
     }
-    let is_called = path::name(name).to_ascii_lowercase().contains("values");
+    // The file, or the directory with one for each place.
+    let is_called = name.to_ascii_lowercase().contains("values");
     let has = |word: &str| {
         file.text
             .lines()

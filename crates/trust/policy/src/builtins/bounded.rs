@@ -9,7 +9,7 @@ use crate::size;
 macro_rules! bounded {
     ($($name:literal / $arity:literal: $growth:expr,)*) => {
         &[$(Builtin::new($name, $arity, |arguments, _: Moment| {
-            bounded($name, arguments, $growth)
+            of_growth($name, arguments, $growth)
         })),*]
     };
 }
@@ -34,7 +34,6 @@ pub(super) const BUILTINS: &[Builtin] = bounded![
     "min" / 1: can_be_gone_through,
     "object.union" / 2: can_be_gone_through,
     "object.union_n" / 1: can_be_gone_through,
-    "regex.replace" / 3: replaced_by_pattern,
     "replace" / 3: replaced,
     "sort" / 1: can_be_gone_through,
     "walk" / 1: can_be_gone_through,
@@ -44,7 +43,7 @@ pub(super) const BUILTINS: &[Builtin] = bounded![
 /// with is known only afterwards.
 type Growth = fn(&[Value]) -> Result<(), Fault>;
 
-fn bounded(name: &'static str, arguments: &[Value], growth: Growth) -> Answer {
+pub(super) fn of_growth(name: &'static str, arguments: &[Value], growth: Growth) -> Answer {
     growth(arguments)?;
     let made = delegate(name, arguments)?;
     fits(length(&made))?;
@@ -125,16 +124,6 @@ fn replaced(arguments: &[Value]) -> Result<(), Fault> {
     fits(matches.saturating_mul(new.len()).saturating_add(text.len()))
 }
 
-/// `regex.replace(text, pattern, new)`: as many matches as there are bytes, and the new text can have
-/// all of them in it, once for each `$`.
-fn replaced_by_pattern(arguments: &[Value]) -> Result<(), Fault> {
-    let [text, _, Value::String(new)] = arguments else {
-        return Ok(());
-    };
-    let (text, groups) = (length(text) + 1, new.matches('$').count());
-    fits(text.saturating_mul(new.len().saturating_add(groups)))
-}
-
 pub(super) fn fits(bytes: usize) -> Result<(), Fault> {
     if bytes > MAX_TEXT {
         return Err(Fault::refuse("would make more than 16 MiB of text"));
@@ -142,7 +131,7 @@ pub(super) fn fits(bytes: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-fn length(value: &Value) -> usize {
+pub(super) fn length(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
         _ => 0,

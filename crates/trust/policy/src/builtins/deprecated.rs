@@ -42,9 +42,6 @@ pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("net.cidr_overlap", 2, |arguments, _| {
         delegate("net.cidr_contains", arguments)
     }),
-    Builtin::new("re_match", 2, |arguments, _| {
-        delegate("regex.match", arguments)
-    }),
     Builtin::new("set_diff", 2, |arguments, _| {
         let [Value::Set(from), Value::Set(without)] = arguments else {
             return Err("expects two sets".into());

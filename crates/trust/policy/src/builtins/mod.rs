@@ -12,6 +12,7 @@ mod glob;
 mod jwt;
 mod net;
 mod plain;
+mod re2;
 mod refused;
 mod regex;
 mod schema;

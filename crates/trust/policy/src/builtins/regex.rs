@@ -1,14 +1,57 @@
-//! `regex.match`. The library makes what a regular expression works with anew for each call, which costs more
-//! than the match; here each thread keeps it for the expressions that it met last.
+//! Regular expressions, as RE2 has them. The library makes what one works with anew for each call, which costs more
+//! than a match; here each thread keeps it for the expressions that `regex.match` met last.
 
 use std::{cell::RefCell, collections::BTreeMap};
 
 use regex::{Error, Regex, RegexBuilder};
 use regorus::Value;
 
-use super::{Answer, Builtin, Fault, Moment, string};
+use super::{Answer, Builtin, Fault, Moment, bounded, delegate, re2, string};
 
-pub(super) const BUILTINS: &[Builtin] = &[Builtin::new("regex.match", 2, matches)];
+pub(super) const BUILTINS: &[Builtin] = &[
+    Builtin::new("regex.match", 2, matches),
+    Builtin::new("re_match", 2, matches),
+    Builtin::new("regex.is_valid", 1, |arguments, _| {
+        let pattern = arguments.first().and_then(|it| it.as_string().ok());
+        let spelled = pattern.and_then(|it| re2::spelled(it));
+        match spelled {
+            Some(spelled) => delegate("regex.is_valid", &[spelled.into()]),
+            None => Ok(false.into()),
+        }
+    }),
+    Builtin::new("regex.find_n", 3, |arguments, _| {
+        delegate("regex.find_n", &with_pattern(arguments, 0)?)
+    }),
+    Builtin::new("regex.find_all_string_submatch_n", 3, |arguments, _| {
+        delegate("regex.find_all_string_submatch_n", &with_pattern(arguments, 0)?)
+    }),
+    Builtin::new("regex.split", 2, |arguments, _| {
+        delegate("regex.split", &with_pattern(arguments, 0)?)
+    }),
+    Builtin::new("regex.replace", 3, |arguments, _| {
+        bounded::of_growth("regex.replace", &with_pattern(arguments, 1)?, replaced)
+    }),
+];
+
+/// The arguments of a builtin of the library, to which the pattern among them says what it says in RE2.
+fn with_pattern(arguments: &[Value], at: usize) -> Result<Vec<Value>, Fault> {
+    let mut arguments = arguments.to_vec();
+    let pattern = arguments.get_mut(at).ok_or("expects a pattern")?;
+    if let Value::String(text) = pattern {
+        *pattern = re2::spelled(text).ok_or(INVALID)?.into();
+    }
+    Ok(arguments)
+}
+
+/// `regex.replace(text, pattern, new)`: as many matches as there are bytes, and the new text can have
+/// all of them in it, once for each `$`.
+fn replaced(arguments: &[Value]) -> Result<(), Fault> {
+    let [text, _, Value::String(new)] = arguments else {
+        return Ok(());
+    };
+    let (text, groups) = (bounded::length(text) + 1, new.matches('$').count());
+    bounded::fits(text.saturating_mul(new.len().saturating_add(groups)))
+}
 
 /// `regex.match(pattern, text)`.
 fn matches(arguments: &[Value], _: Moment) -> Answer {
@@ -32,19 +75,21 @@ fn matches(arguments: &[Value], _: Moment) -> Answer {
 
 /// As large as the library allows.
 fn compiled(pattern: &str) -> Result<Regex, Fault> {
-    let mut builder = RegexBuilder::new(pattern);
+    let mut builder = RegexBuilder::new(&re2::spelled(pattern).ok_or(INVALID)?);
     builder.size_limit(MAX_SIZE).dfa_size_limit(MAX_MEMORY);
     builder.build().map_err(|error| match error {
         Error::CompiledTooBig(_) => {
             Fault::refuse("was given a regular expression that is too large")
         }
-        _ => "was given an invalid regex".into(),
+        _ => INVALID.into(),
     })
 }
 
 thread_local! {
     static KNOWN: RefCell<BTreeMap<String, Regex>> = const { RefCell::new(BTreeMap::new()) };
 }
+
+const INVALID: &str = "was given an invalid regex";
 
 const MAX_KNOWN: usize = 32;
 
@@ -69,6 +114,7 @@ mod tests {
             "(?i)^TOKEN",
             "[",
             "\\p{L}{2}",
+            "[^a-c]|[[:digit:]]\\.",
             "a{9000}{9000}",
             &wide,
         ];

@@ -17,6 +17,14 @@ use crate::intent::{Intent, Members};
 
 pub use prove::{Flaw, prove};
 
+/// What is to enforce policies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// Whatever network plugin knows NetworkPolicies; guard rails are ClusterNetworkPolicies.
+    #[default]
+    NetworkPolicy,
+}
+
 /// Policies that were written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policies {
@@ -40,7 +48,7 @@ pub struct GenerateError {
 ///
 /// # Errors
 /// Where a flow cannot be said as a policy.
-pub fn policies(intent: &Intent) -> Result<Policies, GenerateError> {
+pub fn policies(intent: &Intent, target: Target) -> Result<Policies, GenerateError> {
     let is_outside = |at: usize| intent.zones[at].members == Members::Outside;
     let mut flows = intent.flows.iter();
     let outer = flows.find(|it| is_outside(it.from) || is_outside(it.to));
@@ -50,10 +58,12 @@ pub fn policies(intent: &Intent) -> Result<Policies, GenerateError> {
             message: "say under `cluster` which addresses pods, Services and nodes have: some network plugins hold blocks of addresses against pods as well".to_owned(),
         });
     }
-    Ok(Policies {
-        network: network::policies(intent)?,
-        guards: guards::policies(intent),
-    })
+    match target {
+        Target::NetworkPolicy => Ok(Policies {
+            network: network::policies(intent)?,
+            guards: guards::policies(intent),
+        }),
+    }
 }
 
 /// Objects of Kubernetes as the documents of one file.

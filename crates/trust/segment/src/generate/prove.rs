@@ -101,7 +101,7 @@ fn pairs(intent: &Intent, analysis: &Analysis, place: &PeerPlace) -> Vec<(usize,
     let matching = analysis.matching();
     let subjects = analysis.places().filter(|at| {
         matching
-            .pods(&policy.subject, &analysis.endpoint(*at))
+            .subject(&policy.subject, &analysis.endpoint(*at))
             .is_yes()
     });
     let peers = analysis.places().filter(|at| {

@@ -126,9 +126,12 @@ impl Intent {
                 }
                 Members::Addresses(_) | Members::Outside | Members::Controller => false,
             }),
-            Party::Other(_) => None,
+            // Who they are only a cluster knows.
+            Party::Workload { .. } | Party::Host { .. } | Party::Somewhere(_) | Party::Other(_) => {
+                None
+            }
             Party::Address(address) => {
-                let address = Addresses::of_address(address)?;
+                let address = Addresses::of_address(&address.to_string())?;
                 self.zone_of(&Endpoint::Outside(Cow::Owned(address)))
             }
         }

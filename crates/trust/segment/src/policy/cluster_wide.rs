@@ -3,7 +3,9 @@
 
 use casemate_posture::{Cursor, Fact, Resource, Truth, World};
 
-use super::{Action, Direction, Peer, Pods, Policy, Ports, Rule, Rules, Tier, range};
+use super::{
+    Action, Direction, Order, Peer, Pods, Policy, Ports, Priority, Rule, Rules, Tier, range,
+};
 use crate::{
     Addresses, Connections, Gap, Protocol,
     cluster::name_of,
@@ -15,7 +17,7 @@ use crate::{
 struct Kind {
     name: &'static str,
     /// The tier, where it is not written.
-    tier: Option<Tier>,
+    tier: Option<fn() -> Tier>,
     allow: &'static str,
     ports: &'static str,
     port: fn(&Cursor<'_>, &mut Ports) -> Option<()>,
@@ -24,14 +26,14 @@ struct Kind {
 const KINDS: &[Kind] = &[
     Kind {
         name: "AdminNetworkPolicy",
-        tier: Some(Tier::Admin),
+        tier: Some(Tier::admin),
         allow: "Allow",
         ports: "ports",
         port: port_v1alpha1,
     },
     Kind {
         name: "BaselineAdminNetworkPolicy",
-        tier: Some(Tier::Baseline),
+        tier: Some(Tier::baseline),
         allow: "Allow",
         ports: "ports",
         port: port_v1alpha1,
@@ -60,13 +62,12 @@ impl Kind {
         let spec = object.at("spec");
         let mut rules = |direction| self.rules(&spec, direction, gaps);
         let (ingress, egress) = (rules(Direction::Ingress), rules(Direction::Egress));
-        let tier = self
-            .tier
-            .or_else(|| match spec.get("tier").text().ok().as_deref() {
-                Some("Admin") => Some(Tier::Admin),
-                Some("Baseline") => Some(Tier::Baseline),
-                _ => None,
-            });
+        let written = || match spec.get("tier").text().ok().as_deref() {
+            Some("Admin") => Some(Tier::admin()),
+            Some("Baseline") => Some(Tier::baseline()),
+            _ => None,
+        };
+        let tier = self.tier.map(|tier| tier()).or_else(written);
         if tier.is_none() {
             Gap::tell(&spec.get("tier"), "its tier is not known", gaps);
         }
@@ -76,15 +77,16 @@ impl Kind {
                     let why = "a priority is 0 to 1000, and the API server refuses others";
                     Gap::tell(&spec.get("priority"), why, gaps);
                 }
-                Some(priority)
+                i32::try_from(priority).ok().map(Order::of)
             }
             // There is one of them.
-            (Fact::Absent, "BaselineAdminNetworkPolicy") => Some(0),
+            (Fact::Absent, "BaselineAdminNetworkPolicy") => Some(Order::of(0)),
             _ => {
                 Gap::tell(&spec.get("priority"), "its priority is not known", gaps);
                 None
             }
         };
+        let priority = priority.filter(|_| tier.is_some()).map(Priority::of);
         let subject = match pods(&spec.get("subject"), gaps) {
             Ok(subject) => subject,
             Err(why) => Pods {
@@ -97,15 +99,15 @@ impl Kind {
             kind: self.name,
             name: name.clone(),
             tier: of,
-            priority: priority.filter(|_| tier.is_some()),
+            priority: priority.clone(),
             origin: object.body.origin.clone(),
-            subject: subject.clone(),
+            subject: vec![subject.clone()],
             ingress: ingress.clone(),
             egress: egress.clone(),
         };
         match tier {
             Some(tier) => vec![of(tier)],
-            None => vec![of(Tier::Admin), of(Tier::Baseline)],
+            None => vec![of(Tier::admin()), of(Tier::baseline())],
         }
     }
 
@@ -121,12 +123,14 @@ impl Kind {
                 None => format!("{list}[{at}]"),
             },
             action: self.action(&item.get("action"), gaps),
+            only: None,
             origin: item.origin().clone(),
             peers: all_peers(&item.get(peers), direction, gaps),
             ports: self.ports(&item.get(self.ports), gaps),
         };
         Rules {
             hold: Truth::Yes,
+            closes: Truth::No,
             all: items.iter().enumerate().map(rule).collect(),
         }
     }

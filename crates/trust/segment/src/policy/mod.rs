@@ -2,29 +2,28 @@
 //!
 //! To add a kind, copy `network.rs`: it reads the objects of one kind into [`Policy`]s.
 
+mod authorization;
+mod caller;
+mod cilium;
 mod cluster_wide;
 mod network;
+pub(crate) mod peer_authentication;
+mod tier;
 
 use std::sync::Arc;
 
-use casemate_posture::{Origin, Truth, World};
+use casemate_posture::{Origin, Resource, Truth, World};
+
+pub(crate) use self::caller::{Caller, Pattern};
+pub(crate) use self::tier::{Order, Priority, unordered};
+pub use self::tier::{Plane, Tier};
 
 use crate::{
     Addresses, Bounds, Connections, Gap, Protocol,
     cluster::Workload,
+    mesh::{Mesh, Wire},
     selector::{Namespaces, Selector},
 };
-
-/// When policies are asked: one tier after the other, until one decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tier {
-    /// AdminNetworkPolicy, and ClusterNetworkPolicy of the tier `Admin`: by their priority, lowest first.
-    Admin,
-    /// NetworkPolicy: what one of them allows is allowed, and nothing else to whom they select.
-    Network,
-    /// BaselineAdminNetworkPolicy, and ClusterNetworkPolicy of the tier `Baseline`.
-    Baseline,
-}
 
 /// What a rule does with the connections that it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,11 +54,12 @@ pub struct Policy {
     pub name: String,
     /// When it is asked.
     pub tier: Tier,
-    /// Its place in its tier, if it is known.
-    pub priority: Option<i64>,
     /// Where it stands.
     pub origin: Origin,
-    pub(crate) subject: Pods,
+    /// Its place in its tier, if it is known.
+    pub(crate) priority: Option<Priority>,
+    /// Whom it is about: pods that are some of these.
+    pub(crate) subject: Vec<Pods>,
     pub(crate) ingress: Rules,
     pub(crate) egress: Rules,
 }
@@ -76,6 +76,8 @@ pub(crate) struct Pods {
 pub(crate) struct Rules {
     /// Whether it says anything of it.
     pub(crate) hold: Truth,
+    /// Whether what no rule of its tier decides does not pass, where it says anything.
+    pub(crate) closes: Truth,
     pub(crate) all: Vec<Rule>,
 }
 
@@ -86,6 +88,8 @@ pub struct Rule {
     pub name: String,
     /// What it does, if that is known.
     pub action: Option<Action>,
+    /// Which requests it is about, where it is not about all that a connection is used for: `GET /v1/models`.
+    pub only: Option<Arc<str>>,
     /// Where it stands.
     pub origin: Origin,
     pub(crate) peers: Vec<Peer>,
@@ -101,8 +105,16 @@ pub(crate) enum Peer {
     Block(Addresses),
     /// Addresses, of pods as well.
     Networks(Addresses),
+    /// Addresses outside of the cluster: nobody in it has one of them.
+    World(Addresses),
     /// Somebody outside of the cluster; nobody knows at which addresses, and why.
     Outside(Arc<str>),
+    /// Nodes, and who is on their network; nobody knows at which addresses, and why.
+    Nodes(Arc<str>),
+    /// What serves the Ingresses, if the network plugin does; whether that is so is not known, and why.
+    Proxy(Arc<str>),
+    /// Who says that he is somebody, or not.
+    Caller(Caller),
     /// Somebody, and why nobody knows whom.
     Unknown(Arc<str>),
 }
@@ -116,6 +128,8 @@ pub(crate) struct Ports {
     named: Vec<(Option<Protocol>, String)>,
     /// Why it may be about others.
     unknown: Option<Arc<str>>,
+    /// As what the proxy of the destination has to see them.
+    wire: Wire,
 }
 
 impl Ports {
@@ -131,6 +145,27 @@ impl Ports {
             numbered: Connections::default(),
             named: Vec::new(),
             unknown: None,
+            wire: Wire::default(),
+        }
+    }
+
+    pub(crate) fn of_connections(connections: Connections) -> Self {
+        Self {
+            numbered: connections,
+            ..Self::none()
+        }
+    }
+
+    /// Those that the proxy of the destination sees so.
+    fn seen(self, wire: Wire) -> Self {
+        Self { wire, ..self }
+    }
+
+    /// Those of both, which have no names.
+    fn both(&self, other: &Self) -> Self {
+        Self {
+            numbered: self.numbered.intersection(&other.numbered),
+            ..self.clone()
         }
     }
 
@@ -141,6 +176,16 @@ impl Ports {
     /// The names of ports that it asks destinations for.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.named.iter().map(|(_, name)| name.as_str())
+    }
+
+    /// Whether it means something else for each destination.
+    pub(crate) fn ask_destinations(&self) -> bool {
+        !self.named.is_empty() || self.ask_proxies()
+    }
+
+    /// Whether it asks what the proxies of destinations see.
+    pub(crate) fn ask_proxies(&self) -> bool {
+        !self.wire.is_any()
     }
 
     /// What it means for a destination, which is no workload where it is outside.
@@ -155,19 +200,49 @@ impl Ports {
                 least = least.union(&Connections::of(port.protocol, port.port, port.port));
             }
         }
-        let most = match self.why(destination) {
+        let most = match self.open(destination) {
             Some(_) => Connections::all(),
             None => least.clone(),
         };
-        Bounds { least, most }
+        let all = Bounds { least, most };
+        match destination {
+            Some(workload) => all.intersection(&self.wire.at(&workload.member)),
+            None if self.wire.is_any() => all,
+            None => Bounds {
+                least: Connections::default(),
+                ..all
+            },
+        }
     }
 
     /// Why it may mean more than is known.
     pub(crate) fn why(&self, destination: Option<&Workload>) -> Option<Arc<str>> {
+        self.open(destination).or_else(|| {
+            let seen = destination.map(|it| self.wire.at(&it.member))?;
+            (!seen.is_exact()).then(|| "what is spoken at its ports is not said".into())
+        })
+    }
+
+    /// Why there may be others than those that are written.
+    fn open(&self, destination: Option<&Workload>) -> Option<Arc<str>> {
         let more = destination.and_then(|it| it.more_ports.clone());
         self.unknown
             .clone()
             .or(more.filter(|_| !self.named.is_empty()))
+    }
+}
+
+impl Peer {
+    /// The addresses that a caller is asked for.
+    fn called(&self) -> impl Iterator<Item = &Addresses> {
+        let conditions = match self {
+            Self::Caller(caller) => &*caller.conditions,
+            _ => &[],
+        };
+        conditions.iter().filter_map(|it| match &it.one_of {
+            caller::Attribute::Addresses(addresses) => Some(addresses),
+            _ => None,
+        })
     }
 }
 
@@ -191,41 +266,78 @@ impl Policy {
         }
     }
 
+    /// What all of its rules for a direction do, if they do the same.
+    pub(crate) fn does(&self, direction: Direction) -> Option<Action> {
+        let mut actions = self.rules(direction).iter().map(|it| it.action);
+        let first = actions.next().unwrap_or(Some(Action::Allow))?;
+        actions.all(|it| it == Some(first)).then_some(first)
+    }
+
     /// All of its rules.
     pub(crate) fn each_rule(&self) -> impl Iterator<Item = &Rule> {
         self.ingress.all.iter().chain(&self.egress.all)
     }
 
-    /// The blocks of addresses that its rules name.
+    /// The keys of labels by which it tells pods apart.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        let peers = self.each_rule().flat_map(|rule| &rule.peers);
+        let pods = peers.filter_map(|peer| match peer {
+            Peer::Pods(pods) => Some(pods),
+            Peer::Anyone
+            | Peer::Block(_)
+            | Peer::Networks(_)
+            | Peer::World(_)
+            | Peer::Caller(_)
+            | Peer::Outside(_)
+            | Peer::Nodes(_)
+            | Peer::Proxy(_)
+            | Peer::Unknown(_) => None,
+        });
+        let selectors = self.subject.iter().chain(pods);
+        selectors.flat_map(|pods| pods.selector.keys())
+    }
+
+    /// The blocks of addresses that its rules name. Whoever says the whole world tells none apart.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &Addresses> {
         self.each_rule()
             .flat_map(|rule| &rule.peers)
             .filter_map(|peer| match peer {
-                Peer::Block(addresses) | Peer::Networks(addresses) => Some(addresses),
-                Peer::Anyone | Peer::Pods(_) | Peer::Outside(_) | Peer::Unknown(_) => None,
+                Peer::World(addresses) if *addresses == Addresses::all() => None,
+                Peer::Block(addresses) | Peer::Networks(addresses) | Peer::World(addresses) => {
+                    Some(addresses)
+                }
+                Peer::Anyone
+                | Peer::Pods(_)
+                | Peer::Caller(_)
+                | Peer::Outside(_)
+                | Peer::Nodes(_)
+                | Peer::Proxy(_)
+                | Peer::Unknown(_) => None,
             })
+            .chain(
+                self.each_rule()
+                    .flat_map(|it| &it.peers)
+                    .flat_map(Peer::called),
+            )
     }
 }
 
 /// Every policy of the files, in the order in which they are asked. What is not understood is added to
 /// `gaps`.
-pub(crate) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
+pub(crate) fn read(world: &World, mesh: &Mesh, gaps: &mut Vec<Gap>) -> Vec<Policy> {
     let mut policies = network::read(world, gaps);
     policies.extend(cluster_wide::read(world, gaps));
-    policies.sort_by(|a, b| (a.tier, a.priority, &a.name).cmp(&(b.tier, b.priority, &b.name)));
+    policies.extend(cilium::read(world, gaps));
+    policies.extend(mesh.authentications.iter().map(|it| it.policy()));
+    policies.extend(authorization::read(world, mesh, gaps));
+    policies.sort_by(|a, b| (&a.tier, &a.priority, &a.name).cmp(&(&b.tier, &b.priority, &b.name)));
     policies
 }
 
-/// Marks the policies among those of one tier that select one pod, in their order, whose turn is not known.
-pub(crate) fn unordered(priorities: &[Option<i64>]) -> Vec<bool> {
-    let is_shared = |at: usize| {
-        let here = priorities[at];
-        let before = at
-            .checked_sub(1)
-            .is_some_and(|before| priorities[before] == here);
-        here.is_none() || before || priorities.get(at + 1) == Some(&here)
-    };
-    (0..priorities.len()).map(is_shared).collect()
+/// Linkerd has kinds of those names.
+fn is_of_istio(object: &Resource) -> bool {
+    let version = object.at("apiVersion").text().ok();
+    version.is_none_or(|it| it.starts_with("security.istio.io/"))
 }
 
 /// The ports from `first` to `last` of a protocol, which have to be ports.

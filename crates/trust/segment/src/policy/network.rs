@@ -2,7 +2,9 @@
 
 use casemate_posture::{Cursor, Fact, Resource, Truth, World};
 
-use super::{Action, Direction, Peer, Pods, Policy, Ports, Rule, Rules, Tier, range};
+use super::{
+    Action, Direction, Order, Peer, Pods, Policy, Ports, Priority, Rule, Rules, Tier, range,
+};
 use crate::{
     Addresses, Connections, Gap, Protocol,
     cluster::{name_of, namespace_of},
@@ -38,14 +40,14 @@ fn policy(object: &Resource, gaps: &mut Vec<Gap>) -> Policy {
             Namespaces::One(namespace) => format!("{namespace}/{name}"),
             _ => name,
         },
-        tier: Tier::Network,
-        // Those of one namespace and of many are all asked at once.
-        priority: Some(0),
+        tier: Tier::network(),
+        // All are asked at once.
+        priority: Some(Priority::of(Order::of(1_000))),
         origin: object.body.origin.clone(),
-        subject: Pods {
+        subject: vec![Pods {
             selector: Selector::read(&spec.get("podSelector"), gaps),
             namespaces: namespace,
-        },
+        }],
     }
 }
 
@@ -73,6 +75,7 @@ fn rules(
     let rule = |(at, rule): (usize, &Cursor<'_>)| Rule {
         name: format!("{list}[{at}]"),
         action: Some(Action::Allow),
+        only: None,
         origin: rule.origin().clone(),
         peers: all_peers(&rule.get(peers), namespace, gaps),
         ports: ports(&rule.get("ports"), gaps),
@@ -81,7 +84,11 @@ fn rules(
         Truth::No => Vec::new(),
         _ => items.iter().enumerate().map(rule).collect(),
     };
-    Rules { hold: is_said, all }
+    Rules {
+        hold: is_said,
+        closes: Truth::Yes,
+        all,
+    }
 }
 
 fn all_peers(cursor: &Cursor<'_>, namespace: &Namespaces, gaps: &mut Vec<Gap>) -> Vec<Peer> {

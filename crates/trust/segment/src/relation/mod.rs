@@ -1,19 +1,21 @@
 //! The relation: which connections pass between each two endpoints.
 //!
-//! Endpoints that nothing tells apart are one class. For each class and direction the tiers decide in
-//! their order for all peers at once; a connection passes where its source may send it and its
+//! Endpoints that nothing tells apart are one class. For each class and direction the tiers of each plane
+//! decide in their order for all peers at once; a connection passes where its source may send it and its
 //! destination may take it. What is unknown is carried along: a connection may be both allowed and denied.
 
 mod table;
 
 use std::{collections::HashMap, fmt, rc::Rc};
 
+use casemate_posture::Truth;
+
 use self::table::{ALL, Id, NONE, Numbered, Recent, Table};
 use crate::{
     Bounds, Connections,
     cluster::Workload,
     held::{Held, HeldRule},
-    policy::{Action, Direction, Tier, unordered},
+    policy::{Action, Direction, Plane, unordered},
     set::Set,
 };
 
@@ -36,6 +38,8 @@ pub(crate) struct Sides<'a> {
     pub(crate) alike: &'a [usize],
     /// Whether nothing holds what comes from and goes to each endpoint on one node.
     pub(crate) escape: &'a [bool],
+    /// What the proxies of a mesh decide of at each endpoint.
+    pub(crate) taken: &'a [Bounds<Connections>],
     pub(crate) policies: &'a [Held],
 }
 
@@ -155,8 +159,16 @@ fn classes(sides: &Sides<'_>) -> (Vec<usize>, Vec<usize>) {
 /// More take more than 300 MB: two numbers for each pair.
 const MAX_CLASSES: usize = 6_000;
 
-/// What may be allowed and what may be denied between two, as one end decides.
-type Fate = (Id, Id);
+/// What becomes of connections between two, as one end decides.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Fate {
+    /// What may be allowed.
+    allow: Id,
+    /// What may be denied.
+    deny: Id,
+    /// Of what only some requests pass.
+    narrowed: Id,
+}
 
 /// Decides for one class and all its peers.
 struct Deciders<'a> {
@@ -168,8 +180,8 @@ struct Deciders<'a> {
     table: Table,
     fates: Numbered<Fate>,
     numbers: Recent,
-    /// What the ports of a rule are, by the rule and what tells destinations apart; for a rule without names of
-    /// ports the same for all.
+    /// What the ports of a rule are, by the rule and what tells destinations apart; for a rule that asks none of them
+    /// the same for all.
     ports: HashMap<(*const HeldRule, usize), Bounds<Id>>,
     /// What was decided, by who decided: classes that the same policies select differ only for others.
     rows: HashMap<Decider, Rc<[Id]>>,
@@ -179,7 +191,7 @@ struct Deciders<'a> {
 /// whether nothing may hold the class.
 type Decider = (Direction, Vec<(usize, bool)>, usize, bool);
 
-/// What may be allowed and what may be denied between a class and each of its peers.
+/// What may be allowed and what may be denied between a class and each of its peers, in one plane.
 struct Decided {
     allow: Vec<Id>,
     deny: Vec<Id>,
@@ -187,13 +199,15 @@ struct Decided {
     reach: Vec<Id>,
     /// What may be left to the next tier.
     next: Vec<Id>,
+    /// Of what only some requests pass.
+    narrowed: Vec<Id>,
 }
 
-/// One class with the policies that may select it, in their order, and whether each surely does.
+/// One class with the policies of a tier that may select it, in their order, and whether each surely does.
 struct Asked<'p> {
     class: usize,
     direction: Direction,
-    tier: Tier,
+    plane: Plane,
     policies: Vec<(&'p Held, bool)>,
 }
 
@@ -201,8 +215,11 @@ impl<'a> Deciders<'a> {
     /// What passes where both ends have decided.
     fn both(&mut self, (sent, taken): (Id, Id)) -> Bounds<Connections> {
         let [sent, taken] = [sent, taken].map(|it| self.fates.items[it as usize]);
-        let most = self.table.both(sent.0, taken.0);
-        let denied = self.table.one(sent.1, taken.1);
+        let most = self.table.both(sent.allow, taken.allow);
+        let denied = self.table.one(sent.deny, taken.deny);
+        // Whether any request is left that both let pass is not known.
+        let twice = self.table.both(sent.narrowed, taken.narrowed);
+        let denied = self.table.one(denied, twice);
         let least = self.table.without(ALL, denied);
         Bounds {
             least: self.table.get(least).clone(),
@@ -212,8 +229,11 @@ impl<'a> Deciders<'a> {
 
     /// The fate of what the endpoints of a class may take from, or send to, each class.
     fn row(&mut self, class: usize, direction: Direction) -> Rc<[Id]> {
-        let tiers = [Tier::Admin, Tier::Network, Tier::Baseline];
-        let asked = tiers.map(|tier| self.asked(class, direction, tier));
+        let tiers = self.policies.chunk_by(|a, b| a.tier == b.tier);
+        let asked: Vec<Asked<'a>> = tiers
+            .map(|tier| Self::asked(tier, class, direction))
+            .filter(|it| !it.policies.is_empty())
+            .collect();
         let policies = asked.iter().flat_map(|it| &it.policies);
         let policies = policies.map(|(it, is_sure)| (std::ptr::from_ref(*it).addr(), *is_sure));
         let member = self.members[class];
@@ -231,114 +251,118 @@ impl<'a> Deciders<'a> {
         if let Some(row) = self.rows.get(&decider) {
             return row.clone();
         }
-        let row: Rc<[Id]> = self.decide(&asked).into();
+        let row: Rc<[Id]> = self.decide(class, &asked).into();
         self.rows.insert(decider, row.clone());
         row
     }
 
-    fn decide(&mut self, asked: &[Asked<'a>; 3]) -> Vec<Id> {
+    fn decide(&mut self, class: usize, asked: &[Asked<'a>]) -> Vec<Id> {
         let count = self.members.len();
-        let mut decided = Decided {
-            allow: vec![NONE; count],
-            deny: vec![NONE; count],
-            reach: vec![ALL; count],
-            next: vec![NONE; count],
+        let nothing = Fate {
+            allow: ALL,
+            deny: NONE,
+            narrowed: NONE,
         };
-        for asked in asked {
-            match asked.tier {
-                Tier::Network => self.isolate(&mut decided, asked),
-                Tier::Admin | Tier::Baseline => self.ordered(&mut decided, asked),
+        let mut fates = vec![nothing; count];
+        for tiers in asked.chunk_by(|a, b| a.plane == b.plane) {
+            let decided = self.plane(tiers);
+            for (peer, fate) in fates.iter_mut().enumerate() {
+                let allow = match tiers[0].plane == Plane::Network && self.escapes(class, peer) {
+                    true => ALL,
+                    false => self.table.one(decided.allow[peer], decided.reach[peer]),
+                };
+                let narrowed = decided.narrowed[peer];
+                let twice = self.table.both(fate.narrowed, narrowed);
+                let deny = self.table.one(decided.deny[peer], twice);
+                fate.allow = self.table.both(fate.allow, allow);
+                fate.deny = self.table.one(fate.deny, deny);
+                fate.narrowed = self.table.one(fate.narrowed, narrowed);
             }
         }
-        let class = asked[0].class;
-        let fate = |peer: usize| {
-            let escapes = [class, peer]
-                .iter()
-                .any(|it| self.sides.escape[self.members[*it]]);
-            let allow = match escapes {
-                true => ALL,
-                false => self.table.one(decided.allow[peer], decided.reach[peer]),
-            };
-            let key = [0, allow, decided.deny[peer]];
+        let number = |fate: Fate| {
+            let key = [fate.allow, fate.deny, fate.narrowed];
             self.numbers.get(key).unwrap_or_else(|| {
-                let number = self.fates.number((allow, decided.deny[peer]));
+                let number = self.fates.number(fate);
                 self.numbers.put(key, number);
                 number
             })
         };
-        (0..count).map(fate).collect()
+        fates.into_iter().map(number).collect()
     }
 
-    fn asked(&self, class: usize, direction: Direction, tier: Tier) -> Asked<'a> {
-        let policies = self.policies;
-        let own = policies.iter().filter(|it| it.tier == tier);
-        let own = own.filter(|it| it.side(direction).subject.most.has(class));
+    /// Whether what stays on one node between both may be held by no network policy.
+    fn escapes(&self, class: usize, peer: usize) -> bool {
+        let mut both = [class, peer].into_iter();
+        both.any(|it| self.sides.escape[self.members[it]])
+    }
+
+    /// The policies of a tier that may select a class.
+    fn asked(tier: &'a [Held], class: usize, direction: Direction) -> Asked<'a> {
+        let own = tier
+            .iter()
+            .filter(|it| it.side(direction).subject.most.has(class));
         let own: Vec<&Held> = own.collect();
-        let priorities: Vec<_> = own.iter().map(|it| it.priority).collect();
-        let unordered = match tier {
-            Tier::Network => vec![false; own.len()],
-            Tier::Admin | Tier::Baseline => unordered(&priorities),
-        };
+        let turn = |it: &&'a Held| (it.priority.as_ref(), it.side(direction).does);
+        let unordered = unordered(&own.iter().map(turn).collect::<Vec<_>>());
         let surely = |(it, unordered): (&'a Held, bool)| {
-            (
-                it,
-                !unordered && it.side(direction).subject.least.has(class),
-            )
+            let is_sure = !unordered && it.side(direction).subject.least.has(class);
+            (it, is_sure)
         };
         Asked {
             class,
             direction,
-            tier,
+            plane: tier[0].tier.plane,
             policies: own.into_iter().zip(unordered).map(surely).collect(),
         }
     }
 
-    /// A tier whose rules are asked one after the other.
-    fn ordered(&mut self, decided: &mut Decided, asked: &Asked<'a>) {
-        for (policy, is_sure) in &asked.policies {
-            for rule in &policy.side(asked.direction).rules {
-                self.each_peer(asked, rule, *is_sure, |table, peer, ports| {
-                    let hit = table.both(decided.reach[peer], ports.most);
-                    let into: &mut [&mut Vec<Id>] = match rule.action {
-                        Some(Action::Allow) => &mut [&mut decided.allow],
-                        Some(Action::Deny) => &mut [&mut decided.deny],
-                        Some(Action::Pass) => &mut [&mut decided.next],
-                        None => &mut [&mut decided.allow, &mut decided.deny, &mut decided.next],
-                    };
-                    for ids in into {
-                        ids[peer] = table.one(ids[peer], hit);
-                    }
-                    decided.reach[peer] = table.without(decided.reach[peer], ports.least);
-                });
+    /// What the tiers of one plane make of it.
+    fn plane(&mut self, tiers: &[Asked<'a>]) -> Decided {
+        let count = self.members.len();
+        let (taken, past) = match tiers[0].plane {
+            Plane::Network => (ALL, NONE),
+            Plane::Mesh => {
+                let taken = &self.sides.taken[self.members[tiers[0].class]];
+                let past = Connections::all().difference(&taken.least);
+                (self.table.id(taken.most.clone()), self.table.id(past))
             }
+        };
+        let mut decided = Decided {
+            allow: vec![past; count],
+            deny: vec![NONE; count],
+            reach: vec![taken; count],
+            next: vec![NONE; count],
+            narrowed: vec![NONE; count],
+        };
+        for tier in tiers {
+            self.tier(&mut decided, tier);
         }
-        for (reach, next) in decided.reach.iter_mut().zip(&mut decided.next) {
-            *reach = self.table.one(*reach, std::mem::replace(next, NONE));
-        }
+        decided
     }
 
-    /// The tier whose policies allow, and isolate whom they select.
-    fn isolate(&mut self, decided: &mut Decided, asked: &Asked<'a>) {
-        if asked.policies.is_empty() {
-            return;
-        }
-        let mut granted = vec![NONE; self.members.len()];
+    /// Asks the rules of a tier one after the other, and closes it where one of its policies does.
+    fn tier(&mut self, decided: &mut Decided, asked: &Asked<'a>) {
         for (policy, is_sure) in &asked.policies {
             for rule in &policy.side(asked.direction).rules {
                 self.each_peer(asked, rule, *is_sure, |table, peer, ports| {
-                    let hit = table.both(decided.reach[peer], ports.most);
-                    decided.allow[peer] = table.one(decided.allow[peer], hit);
-                    granted[peer] = table.one(granted[peer], ports.least);
+                    decided.put(table, peer, rule, ports);
                 });
             }
         }
-        let is_isolated = asked.policies.iter().any(|(_, is_sure)| *is_sure);
-        for (peer, granted) in granted.into_iter().enumerate() {
-            let left = self.table.without(decided.reach[peer], granted);
-            decided.deny[peer] = self.table.one(decided.deny[peer], left);
-            if is_isolated {
+        let closing = |(it, is_sure): &(&Held, bool)| {
+            let closes = it.side(asked.direction).closes.clone();
+            (closes != Truth::No).then_some(closes.is_yes() && *is_sure)
+        };
+        let closing: Vec<bool> = asked.policies.iter().filter_map(closing).collect();
+        for peer in 0..self.members.len() {
+            if !closing.is_empty() {
+                decided.deny[peer] = self.table.one(decided.deny[peer], decided.reach[peer]);
+            }
+            if closing.contains(&true) {
                 decided.reach[peer] = NONE;
             }
+            let next = std::mem::replace(&mut decided.next[peer], NONE);
+            decided.reach[peer] = self.table.one(decided.reach[peer], next);
         }
     }
 
@@ -350,9 +374,7 @@ impl<'a> Deciders<'a> {
         is_sure: bool,
         mut f: impl FnMut(&mut Table, usize, &Bounds<Id>),
     ) {
-        debug_assert!(asked.tier != Tier::Network || rule.action == Some(Action::Allow));
-        let is_named = rule.ports.names().next().is_some();
-        let of_all = (!is_named).then(|| self.ports_of(rule, asked.class));
+        let of_all = (!rule.ports.ask_destinations()).then(|| self.ports_of(rule, asked.class));
         for peer in rule.peers.most.iter() {
             if self.table.is_full() {
                 // Whoever asks finds it full as well, and throws away what was decided.
@@ -376,8 +398,7 @@ impl<'a> Deciders<'a> {
     /// What the ports of a rule are at a destination.
     fn ports_of(&mut self, rule: &HeldRule, destination: usize) -> Bounds<Id> {
         let member = self.members[destination];
-        let is_named = rule.ports.names().next().is_some();
-        let alike = if is_named {
+        let alike = if rule.ports.ask_destinations() {
             self.sides.alike[member]
         } else {
             0
@@ -393,5 +414,33 @@ impl<'a> Deciders<'a> {
         };
         self.ports.insert(key, ports.clone());
         ports
+    }
+}
+
+impl Decided {
+    /// What a rule does to what gets as far as it, of a peer that it is about.
+    fn put(&mut self, table: &mut Table, peer: usize, rule: &HeldRule, ports: &Bounds<Id>) {
+        let hit = table.both(self.reach[peer], ports.most);
+        if rule.is_narrow && rule.action != Some(Action::Pass) {
+            // Of what is narrowed twice it is not known whether anything is left.
+            let twice = table.both(hit, self.narrowed[peer]);
+            self.deny[peer] = table.one(self.deny[peer], twice);
+            self.narrowed[peer] = table.one(self.narrowed[peer], hit);
+            if rule.action == Some(Action::Deny) {
+                return;
+            }
+        }
+        let into: &mut [&mut Vec<Id>] = match rule.action {
+            Some(Action::Allow) => &mut [&mut self.allow],
+            Some(Action::Deny) => &mut [&mut self.deny],
+            Some(Action::Pass) => &mut [&mut self.next],
+            None => &mut [&mut self.allow, &mut self.deny, &mut self.next],
+        };
+        for ids in into {
+            ids[peer] = table.one(ids[peer], hit);
+        }
+        if !(rule.is_narrow && rule.action == Some(Action::Pass)) {
+            self.reach[peer] = table.without(self.reach[peer], ports.least);
+        }
     }
 }

@@ -122,8 +122,13 @@ fn interfaces<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Repor
     let health = container.cursor.at("livenessProbe.httpGet.path");
     let is_streamlit =
         program.command.runs("streamlit") || health.equals("/_stcore/health").is_yes();
-    let is_gradio =
-        program.command.runs("gradio") || program.is_image(&["gradio", "gradio-web-app-base"]);
+    let image = program.image();
+    let mut words = image
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .split(['-', '_']);
+    let is_gradio = program.command.runs("gradio") || words.any(|word| word == "gradio");
     let (name, port, options) = if is_streamlit {
         ("Streamlit", 8501, &["--server.port"][..])
     } else if program.command.runs("tensorboard") {

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
-    Program, programs,
+    Program,
+    downloads::downloads,
+    named::hub_address,
+    programs,
     texts::{Scalar, lines, scalars},
 };
 use crate::check::{
@@ -121,6 +124,17 @@ fn way_to_hub<'a>(program: &Program<'a>, policies: &Selectors<'a>, report: &mut 
                 format!("with {name} certificates are not verified")
             });
         }
+    }
+    let mut unverified = downloads(&program.command).filter_map(|download| {
+        let is_model = download.is_model() || hub_address(&download.address.text).is_some();
+        download.unverified().filter(|_| is_model)
+    });
+    if let Some(option) = unverified.next() {
+        let (cursor, origin) = (&option.cursor, &option.origin);
+        report.when_at(Truth::Yes, &HUB, cursor, origin, || {
+            let message = format!("with {} certificates are not verified", option.text);
+            (message, Vec::new())
+        });
     }
     let names = [
         "HF_TOKEN",
@@ -280,6 +294,28 @@ mod tests {
         }
         let other = "redis: {auth: {type: dummy}}\nhub: {}\nsingleuser: {}\n";
         assert_eq!(found(&[("values.yaml", other)]), [""; 0]);
+    }
+
+    #[test]
+    fn a_model_is_downloaded_without_a_look_at_certificates() {
+        let of = |script: &str| {
+            let pod = format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: a\n    \
+                 image: r.example.org/a@sha256:0f\n    command: [sh, -c, '{script}']\n"
+            );
+            let found = found(&[("a.yaml", &pod)]);
+            found
+                .iter()
+                .filter(|it| it.starts_with("CM-AI-030"))
+                .count()
+        };
+        assert_eq!(
+            of("wget --no-check-certificate https://a.example/m.ckpt"),
+            1
+        );
+        assert_eq!(of("curl -skLO https://a.example/m.gguf"), 1);
+        assert_eq!(of("curl -sLo k https://a.example/m.gguf"), 0);
+        assert_eq!(of("curl -sk https://a.example/health"), 0);
     }
 
     #[test]

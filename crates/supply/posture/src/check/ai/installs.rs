@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::programs;
+use super::{downloads::installed, named::hub_address, programs};
 use crate::check::{Family, Persona, Report};
 use crate::{
     Truth, World,
@@ -20,6 +20,17 @@ fn check(world: &World, report: &mut Report) {
     for program in programs(world) {
         installs(&program.command, report);
     }
+    for map in world.of_kind("ConfigMap") {
+        for (key, script) in map.at("data").entries() {
+            let is_shell = script.text().is(|text| {
+                let first = text.lines().next().unwrap_or_default();
+                key.ends_with(".sh") || first.starts_with("#!") && first.contains("sh")
+            });
+            if is_shell.is_yes() {
+                installs(&Command::at(&script), report);
+            }
+        }
+    }
 }
 
 fn installs(command: &Command<'_>, report: &mut Report) {
@@ -32,7 +43,12 @@ fn installs(command: &Command<'_>, report: &mut Report) {
                 let rest: Vec<&str> = rest.take_while(|it| *it != ";" && *it != "|").collect();
                 is_free_install(&rest)
             }
-            ("git", "clone") => true,
+            // A model is no package, and has a rule of its own.
+            ("git", "clone") => !words[at + 2..]
+                .iter()
+                .take_while(|word| word.text != ";")
+                .take(MAX_OPTIONS)
+                .any(|word| hub_address(&word.text).is_some()),
             _ => false,
         };
         let (cursor, origin) = (&pair[0].cursor, &pair[0].origin);
@@ -43,6 +59,14 @@ fn installs(command: &Command<'_>, report: &mut Report) {
         if first == "|" && SHELLS.contains(&second) {
             piped(&words[..at], report);
         }
+    }
+    for download in installed(command) {
+        let (cursor, origin) = (&download.program.cursor, &download.program.origin);
+        report.when_at(Truth::Yes, &INSTALLS, cursor, origin, || {
+            let address = &download.address.text;
+            let message = format!("the container installs what it downloads from {address}");
+            (message, Vec::new())
+        });
     }
 }
 
@@ -104,6 +128,9 @@ const VALUED: &[&str] = &[
     "--requirement",
 ];
 
+/// Nobody tells `git clone` more than that before the address.
+const MAX_OPTIONS: usize = 16;
+
 const SHELLS: &[&str] = &["sh", "bash", "python", "python3"];
 
 static INSTALLS: Rule = Rule {
@@ -117,7 +144,8 @@ static INSTALLS: Rule = Rule {
          scanned it, and the image that was scanned is not what runs.",
     ),
     remediation: Cow::Borrowed(
-        "Put the packages into the image, or pin them with `==` and hashes.",
+        "Put the packages into the image, or pin them with `==` and hashes; compare what comes from an address \
+         with its digest before it is run.",
     ),
     references: Cow::Borrowed(&[
         Reference::new("CWE-1357"),
@@ -194,6 +222,85 @@ spec:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::survey::tests::survey;
+
+    #[test]
+    fn what_is_downloaded_is_installed_or_only_kept() {
+        for (script, expected) in [
+            (
+                "wget https://a.example/x.zip && unzip x.zip && sudo ./aws/install",
+                true,
+            ),
+            (
+                "wget https://a.example/e-$V.tgz; tar xf e-$V.tgz; cd e; ./e_installer.sh -y",
+                true,
+            ),
+            ("curl -LO https://a.example/x && chmod +x ./x", true),
+            ("curl -fsSLo /tmp/x https://a.example/y; bash /tmp/x", true),
+            ("wget -q https://a.example/x.deb; dpkg -i x.deb", true),
+            (
+                "wget https://a.example/x.tgz; tar -C /usr/local -xf x.tgz",
+                true,
+            ),
+            (
+                "curl -LO https://a.example/x; sha256sum -c x.sum; chmod +x x",
+                false,
+            ),
+            ("wget https://a.example/d.zip; unzip d.zip; ./train", false),
+            ("curl https://a.example/x | tar x; chmod +x run.sh", false),
+            ("curl -f https://a.example/health", false),
+            ("wget -O - https://a.example/x; sh -", false),
+            ("wget https://a.example/m.gguf; mv m.gguf /opt/m", false),
+            (
+                "curl -Lo /usr/local/bin/x https://a.example/x; cp x /bin",
+                true,
+            ),
+        ] {
+            for pod in [
+                format!("command: [sh, -c]\n    args: ['{script}']\n"),
+                format!("command: ['{script}; true']\n"),
+            ] {
+                let text = format!(
+                    "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: a\n    \
+                     image: r.example.org/a:1\n    {pod}"
+                );
+                let outcomes = survey(&[("a.yaml", text.as_bytes())]);
+                let mut found = outcomes.iter().flat_map(|outcome| &outcome.findings);
+                let is_found = found.any(|it| it.rule.as_str() == "CM-AI-026");
+                assert_eq!(is_found, expected, "{pod}");
+            }
+        }
+    }
+
+    #[test]
+    fn scripts_in_config_maps_are_run_by_some_container() {
+        let of = |key: &str, text: &str| {
+            let text = format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: s}}\ndata:\n  {key}: |\n    {text}\n"
+            );
+            let outcomes = survey(&[("map.yaml", text.as_bytes())]);
+            let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+            let found = findings.map(|it| format!("{} {}", it.rule, it.location));
+            found
+                .filter(|it| it.starts_with("CM-AI-026"))
+                .collect::<Vec<_>>()
+        };
+        let expected = ["CM-AI-026 map.yaml:7:5"];
+        assert_eq!(of("get", "#!/bin/bash\n    pip install kaggle"), expected);
+        assert_eq!(of("get.sh", "set -e\n    pip install kaggle"), expected);
+        assert_eq!(of("README", "To run it:\n    pip install kaggle"), [""; 0]);
+    }
+
+    #[test]
+    fn values_of_charts_say_what_is_run() {
+        let of = |part: &str| {
+            let text = format!("head:\n  command: [sh, -c, pip install x]\n  {part}: {{}}\n");
+            let outcomes = survey(&[("values.yaml", text.as_bytes())]);
+            let counts = outcomes.iter().map(|outcome| outcome.findings.len());
+            counts.sum::<usize>()
+        };
+        assert_eq!((of("resources"), of("annotations")), (1, 0));
+    }
 
     #[test]
     fn what_is_pinned_is_installed_again() {

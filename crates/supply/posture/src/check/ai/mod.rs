@@ -2,6 +2,7 @@
 //! of their own. One file for each kind of program.
 
 mod consoles;
+mod downloads;
 mod gpu;
 mod hubs;
 mod installs;
@@ -54,7 +55,9 @@ struct Program<'a> {
 impl<'a> Program<'a> {
     /// The name of its image: `vllm/vllm-openai` of `docker.io/vllm/vllm-openai:v1`.
     fn image(&self) -> String {
-        let image = self.container.cursor.get("image").text().ok();
+        let image = self.container.cursor.get("image");
+        // Values of charts have its parts.
+        let image = image.text().or_else(|| image.get("repository").text()).ok();
         let image = image.unwrap_or_default();
         let image = image.split('@').next().unwrap_or_default();
         let slash = image.rfind('/').map_or(0, |at| at + 1);
@@ -70,13 +73,19 @@ impl<'a> Program<'a> {
         names.contains(&image.rsplit('/').next().unwrap_or_default())
     }
 
-    /// What reaches the port that it says with one of `options`, or else `port`.
+    /// What reaches the port that it says with one of `options`, or else the only one that its container
+    /// has, or else `port`.
     fn reach(&self, options: &[&str], port: i64, around: &Around<'a>) -> Reach {
         let mut said = options
             .iter()
             .filter_map(|option| self.command.flag(option));
         let said = said.find_map(|flag| flag.value?.parse().ok());
-        around.exposure.reach(&self.pod, Some(said.unwrap_or(port)))
+        let only = || match &self.container.cursor.get("ports").items()[..] {
+            [only] => only.get("containerPort").integer().ok(),
+            _ => None,
+        };
+        let port = said.or_else(only).unwrap_or(port);
+        around.exposure.reach(&self.pod, Some(port))
     }
 
     /// Whether an option is not there: not known, where some of the command is not.

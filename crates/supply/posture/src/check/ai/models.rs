@@ -6,7 +6,8 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
     Program,
-    named::{is_hub_name, unpinned},
+    downloads::{downloads, is_pickle},
+    named::{MODEL_FLAGS, hub_address, is_file_of_hub, is_hub_name, unpinned},
     programs, python,
     texts::{is_commit, lines, scalars},
 };
@@ -38,6 +39,17 @@ fn check(world: &World, report: &mut Report) {
         in_environment(&program.container, report);
         let variables = Some((&program.container, &maps));
         unpinned(&program.command, variables, report);
+        downloaded(&program.command, report);
+        for key in ["command", "args", "source"] {
+            let place = program.container.cursor.get(key);
+            for text in place.items().into_iter().chain([place]) {
+                // Programs in scripts. What a list starts is a test of the shell there.
+                let is_code = |text: &str| python::CALLS.iter().any(|call| text.contains(call));
+                if text.text().is(|it| is_code(&it)).is_yes() {
+                    loaded(&text, report);
+                }
+            }
+        }
         stored(&program, report);
     }
     for map in world.of_kind("ConfigMap") {
@@ -75,6 +87,13 @@ fn check(world: &World, report: &mut Report) {
             });
         }
     }
+    for kind in WORKFLOWS {
+        for workflow in world.of_kind(kind) {
+            for way in ["spec", "spec.workflowSpec"] {
+                parameters(&workflow.at(way), report);
+            }
+        }
+    }
     for job in world.of_kind("RayJob") {
         let command = Command::at(&job.at("spec.entrypoint"));
         remote_code(&command, report);
@@ -90,18 +109,63 @@ fn check(world: &World, report: &mut Report) {
     }
 }
 
+/// A parameter of Argo Workflows that is a model, where a step of the workflow is told one.
+fn parameters(spec: &Cursor<'_>, report: &mut Report) {
+    let words = spec.walk("templates[].container.args[]").into_iter();
+    let words = words.chain(spec.walk("templates[].container.command[]"));
+    let is_told = |word: &Cursor<'_>| {
+        let word = word.nearest().as_str().unwrap_or_default();
+        let option = word.split('=').next().unwrap_or_default().replace('_', "-");
+        MODEL_FLAGS.contains(&option.as_str())
+    };
+    if !words.into_iter().any(|word| is_told(&word)) {
+        return;
+    }
+    for parameter in spec.walk("arguments.parameters[]") {
+        let name = parameter.get("name").text().ok().unwrap_or_default();
+        let option = format!("--{}", name.replace('_', "-"));
+        let value = parameter.get("value");
+        let is_model = MODEL_FLAGS.contains(&option.as_str());
+        let is_free = value
+            .text()
+            .is(|it| is_hub_name(&it))
+            .and(|| is_model.into());
+        if is_model {
+            report.when(is_free, &UNPINNED, &value, || {
+                format!("{} is named without a revision", value.shown())
+            });
+        }
+    }
+}
+
+/// Kinds of Argo Workflows.
+const WORKFLOWS: &[&str] = &[
+    "Workflow",
+    "WorkflowTemplate",
+    "ClusterWorkflowTemplate",
+    "CronWorkflow",
+];
+
 /// What the servers of Seldon load with pickle.
 const PICKLED: &[&str] = &["sklearn", "alibi-explain", "alibi-detect"];
 
 /// What stands in an object that names a model, or runs its code.
 const SIGNS: &[&str] = &[
     "hf://",
+    "/resolve/",
     "trust_remote_code",
     "trust-remote-code",
     "trustRemoteCode",
     "--model",
     "modelURL",
+    "modelID",
+    "modelId",
     "hfModelName",
+    "ollama://",
+    ".ckpt",
+    ".pth",
+    ".pkl",
+    ".joblib",
 ];
 
 fn remote_code(command: &Command<'_>, report: &mut Report) {
@@ -178,12 +242,26 @@ fn stored(program: &Program<'_>, report: &mut Report) {
             "scikit-learn loads pickles".to_owned()
         });
     }
-    let is_pickle = store
-        .text()
-        .is(|it| PICKLES.iter().any(|end| it.ends_with(end)));
-    report.when(is_pickle, &PICKLE, &store, || {
+    let is_it = store.text().is(|it| is_pickle(&it));
+    report.when(is_it, &PICKLE, &store, || {
         format!("{} may be a pickle", store.shown())
     });
+}
+
+/// What a command downloads, where the address ends like the file of a model.
+fn downloaded(command: &Command<'_>, report: &mut Report) {
+    for download in downloads(command) {
+        let word = download.address;
+        let is_plain = download.is_model() && word.text.starts_with("http://");
+        for (is_it, rule, what) in [
+            (is_pickle(&word.text), &PICKLE, "may be a pickle"),
+            (is_plain, &PLAIN, "has no TLS"),
+        ] {
+            report.when_at(is_it.into(), rule, &word.cursor, &word.origin, || {
+                (format!("{} {what}", word.text), Vec::new())
+            });
+        }
+    }
 }
 
 fn plain(address: &Cursor<'_>, report: &mut Report) {
@@ -199,6 +277,28 @@ fn anywhere(place: &Cursor<'_>, depth: usize, report: &mut Report) {
     let (Some(depth), Fact::Known(attr)) = (depth.checked_sub(1), &place.fact) else {
         return;
     };
+    if let Some(text) = attr.as_str() {
+        // What a program is told in a script is asked of its words.
+        let is_address = text.contains("://") && !text.contains(char::is_whitespace);
+        report.when(
+            (is_address && is_pickle(text)).into(),
+            &PICKLE,
+            place,
+            || format!("{text} may be a pickle"),
+        );
+        let model = text.strip_prefix("ollama://");
+        let is_free = model.is_some_and(|model| !model.contains("@sha256:"));
+        report.when(is_free.into(), &UNPINNED, place, || {
+            format!("{text} is named without a digest")
+        });
+    }
+    if let Some(text) = attr.as_str().filter(|it| is_file_of_hub(it))
+        && let Some(address) = hub_address(text)
+    {
+        report.when((!address.is_pinned).into(), &UNPINNED, place, || {
+            format!("{} is named without a revision", address.model)
+        });
+    }
     if let Some(text) = attr.as_str()
         && let Some(name) = text.strip_prefix("hf://")
     {
@@ -216,8 +316,9 @@ fn anywhere(place: &Cursor<'_>, depth: usize, report: &mut Report) {
             });
         }
         if MODEL_KEYS.contains(&key.as_str()) {
+            let is_pinned = || place.get("revision").text().is(|it| is_commit(&it));
             let is_free = inner.text().is(|it| is_hub_name(&it));
-            report.when(is_free, &UNPINNED, &inner, || {
+            report.when(is_free.and(|| !is_pinned()), &UNPINNED, &inner, || {
                 format!("{} is named without a revision", inner.shown())
             });
         }
@@ -238,21 +339,27 @@ fn anywhere(place: &Cursor<'_>, depth: usize, report: &mut Report) {
 }
 
 /// Keys, without their dashes and in small letters, that name a model of a hub and nothing else.
-const MODEL_KEYS: &[&str] = &["modelurl", "hfmodelname", "hfmodelid", "huggingfacemodel"];
+const MODEL_KEYS: &[&str] = &[
+    "modelurl",
+    "modelid",
+    "hfmodelname",
+    "hfmodelid",
+    "huggingfacemodel",
+];
 
 /// Code and configuration that a ConfigMap has as a text.
 fn in_text(text: &Cursor<'_>, report: &mut Report) {
     let whole = text.fact.clone().ok().and_then(Attr::as_str);
     let whole = whole.unwrap_or_default();
-    let is_notebook = whole.trim_start().starts_with('{');
-    // A notebook has its lines in quotes, and each is read by itself.
-    let loads = match is_notebook {
-        true => python::Loads::default(),
-        false => python::loaded(whole),
-    };
-    let mut cut = loads.cut;
-    let mut models = loads.models.into_iter().peekable();
-    for (number, line) in lines(text).enumerate() {
+    if whole.contains("models:") {
+        for scalar in scalars(text) {
+            // A list of models, each with where it is from.
+            let is_model = scalar.ends(&["models", "source"]) && is_hub_name(&scalar.value);
+            let message = format!("{} is named without a revision", scalar.value);
+            scalar.report(is_model, &UNPINNED, text, report, &message);
+        }
+    }
+    for line in lines(text) {
         let code = line
             .text
             .split('#')
@@ -271,6 +378,26 @@ fn in_text(text: &Cursor<'_>, report: &mut Report) {
             report,
             "torch loads whatever the pickle says",
         );
+    }
+    loaded(text, report);
+}
+
+/// The models that code in a text loads.
+fn loaded(text: &Cursor<'_>, report: &mut Report) {
+    let whole = text.fact.clone().ok().and_then(Attr::as_str);
+    let whole = whole.unwrap_or_default();
+    let is_notebook = whole.trim_start().starts_with('{');
+    // A notebook has its lines in quotes, and each is read by itself.
+    let loads = match is_notebook {
+        true => python::Loads::default(),
+        false => python::loaded(whole),
+    };
+    let mut cut = loads.cut;
+    let mut models = loads.models.into_iter().peekable();
+    if models.peek().is_none() && cut.is_none() && !is_notebook {
+        return;
+    }
+    for (number, line) in lines(text).enumerate() {
         let mut model = None;
         while let Some(next) = models.next_if(|it| it.line == number) {
             model = model.or(Some(next.model));
@@ -308,10 +435,6 @@ fn serve_config(text: &Cursor<'_>, report: &mut Report) {
         scalar.report(is_model, &UNPINNED, text, report, &message);
     }
 }
-
-const PICKLES: &[&str] = &[
-    ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".ckpt", ".mar",
-];
 
 /// As deep as manifests go.
 const MAX_DEPTH: usize = 40;
@@ -482,132 +605,4 @@ spec:
 ";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::survey::tests::survey;
-
-    #[test]
-    fn names_of_a_hub_are_told_from_paths() {
-        for (text, expected) in [
-            ("mistralai/Mistral-7B-Instruct-v0.2", true),
-            ("/models/m", false),
-            ("./m/n", false),
-            ("models/m", false),
-            ("a/b/c", false),
-            ("$MODEL/x", false),
-            ("m", false),
-        ] {
-            assert_eq!(is_hub_name(text), expected, "{text}");
-        }
-    }
-
-    /// Where the two rules about models are found.
-    fn found(name: &str, text: &str) -> Vec<String> {
-        let outcomes = survey(&[(name, text.as_bytes())]);
-        let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
-        let found = findings.map(|it| format!("{} {}", it.rule, it.location));
-        found
-            .filter(|it| it.starts_with("CM-AI-020") || it.starts_with("CM-AI-021"))
-            .collect()
-    }
-
-    #[test]
-    fn pods_of_kinds_that_nobody_knows_are_pods() {
-        let text = "apiVersion: example.org/v1\nkind: Fleet\nmetadata: {name: f}\nspec:\n  roles:\n  - name: prefill\n    \
-            template:\n      spec:\n        containers:\n        - name: a\n          image: r.example.org/vllm:1\n          \
-            command: [/bin/bash, -lc, --]\n          args: ['ulimit -n 1; vllm serve org/model --trust-remote-code']\n";
-        assert_eq!(
-            found("a.yaml", text),
-            ["CM-AI-021 a.yaml:13:43", "CM-AI-020 a.yaml:13:53"]
-        );
-        let policy = text.replace("example.org/v1", "kyverno.io/v1");
-        assert!(
-            !found("a.yaml", &policy)
-                .iter()
-                .any(|it| it.starts_with("CM-AI-020"))
-        );
-    }
-
-    #[test]
-    fn a_model_is_found_through_its_variable() {
-        let pod = |value: &str| {
-            format!(
-                "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: a\n    \
-                 image: r.example.org/a:1\n    args: [--model=$(NAME)]\n    env:\n    - name: NAME\n      value: {value}\n"
-            )
-        };
-        assert_eq!(
-            found("a.yaml", &pod("org/model")),
-            ["CM-AI-021 a.yaml:11:14"]
-        );
-        assert_eq!(found("a.yaml", &pod("/models/m")), [""; 0]);
-    }
-
-    #[test]
-    fn a_variable_of_a_script_is_what_the_script_says() {
-        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: a\n    \
-            image: r.example.org/a:1\n    command: [bash, -c]\n    args:\n    - |\n      M=org/model\n      hf download \"$M\" --local-dir /m\n";
-        assert_eq!(found("a.yaml", text), ["CM-AI-021 a.yaml:11:7"]);
-    }
-
-    #[test]
-    fn what_seldon_loads_with_pickle_is_found() {
-        for text in [
-            "apiVersion: mlops.seldon.io/v1alpha1\nkind: Model\nmetadata: {name: m}\nspec: {requirements: [sklearn]}\n",
-            "apiVersion: machinelearning.seldon.io/v1\nkind: SeldonDeployment\nmetadata: {name: m}\n\
-             spec: {predictors: [{name: d, graph: {name: g, implementation: SKLEARN_SERVER}}]}\n",
-        ] {
-            let outcomes = survey(&[("m.yaml", text.as_bytes())]);
-            let mut findings = outcomes.iter().flat_map(|it| &it.findings);
-            assert!(findings.any(|it| it.rule.as_str() == "CM-AI-023"), "{text}");
-        }
-    }
-
-    #[test]
-    fn commands_are_read_wherever_they_are() {
-        let job = "apiVersion: ray.io/v1\nkind: RayJob\nmetadata: {name: j}\nspec:\n  entrypoint: vllm serve org/model\n";
-        let custom = "apiVersion: example.org/v1\nkind: Model\nmetadata: {name: m}\nspec:\n  args: [--trust-remote-code, --tp=2]\n";
-        let written = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: a\n    \
-            image: r.example.org/a:1\n    command: [sh, -c]\n    args:\n    - |\n      cat <<EOF > c.yaml\n      \
-            trust_remote_code: true\n      EOF\n";
-        let compose = "services:\n  v:\n    image: vllm/vllm-openai:v1\n    command: --model ${M:-org/model}\n";
-        let values = "engine:\n  extraArgs: [--trust-remote-code]\n  modelURL: org/model\n";
-        for (name, text, expected) in [
-            ("job.yaml", job, &["CM-AI-021 job.yaml:5:26"][..]),
-            ("model.yaml", custom, &["CM-AI-020 model.yaml:5:10"]),
-            ("pod.yaml", written, &["CM-AI-020 pod.yaml:12:7"]),
-            ("compose.yaml", compose, &["CM-AI-021 compose.yaml:4:14"]),
-            (
-                "values-prod.yaml",
-                values,
-                &[
-                    "CM-AI-020 values-prod.yaml:2:15",
-                    "CM-AI-021 values-prod.yaml:3:13",
-                ],
-            ),
-        ] {
-            assert_eq!(found(name, text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn code_in_a_config_map_says_what_it_loads() {
-        let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  load.py: |\n    for m in [\n      \
-            'org/model',\n    ]:\n      snapshot_download(m)\n  a.ipynb: |\n    {\"source\": [\n      \
-            \"x.from_pretrained('org/other')\\n\"]}\n";
-        let expected = ["CM-AI-021 map.yaml:7:7", "CM-AI-021 map.yaml:12:7"];
-        assert_eq!(found("map.yaml", map), expected);
-    }
-
-    #[test]
-    fn the_name_of_a_model_is_none_of_a_hub_beside_its_path() {
-        let job = |command: &str| {
-            let text = format!(
-                "apiVersion: ray.io/v1\nkind: RayJob\nmetadata: {{name: j}}\nspec:\n  entrypoint: {command}\n"
-            );
-            found("job.yaml", &text).len()
-        };
-        assert_eq!(job("torchrun train.py --model_name org/model"), 1);
-        assert_eq!(job("serve --model-path /m --model-name org/model"), 0);
-    }
-}
+mod tests;

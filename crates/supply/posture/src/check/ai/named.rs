@@ -24,20 +24,21 @@ pub(super) fn unpinned(
         flag.value
             .is_some_and(|it| it.starts_with('$') || is_commit(it))
     });
+    let says = |model: &str| format!("{model} is named without a revision");
     let flags = MODEL_FLAGS.iter().flat_map(|name| command.flags(name));
     // Beside another option it is what a server calls the model.
     let is_named = MODEL_FLAGS.iter().any(|name| command.flag(name).is_some());
     let names = command.flags("--model-name").filter(|_| !is_named);
     let flags = flags.chain(names);
     let flags = flags.filter_map(|flag| Some((flag.word, flag.value?)));
-    for (word, model) in flags.chain(served(command)) {
-        if is_pinned {
-            continue;
-        }
-        let says = |model: &str| format!("{model} is named without a revision");
+    let hub: fn(&str) -> bool = is_hub_name;
+    let of_hub = flags.chain(served(command)).filter(|_| !is_pinned);
+    let of_hub = of_hub.map(|(word, model)| (word, model, hub));
+    let of_ollama = pulled(command).map(|(word, model)| (word, model, is_ollama_name as _));
+    for (word, model, is_model) in of_hub.chain(of_ollama) {
         let Some(name) = variable(model) else {
             report.when_at(
-                is_hub_name(model).into(),
+                is_model(model).into(),
                 &UNPINNED,
                 &word.cursor,
                 &word.origin,
@@ -47,7 +48,7 @@ pub(super) fn unpinned(
         };
         if let Some((place, model)) = assigned(command, name) {
             report.when_at(
-                is_hub_name(model).into(),
+                is_model(model).into(),
                 &UNPINNED,
                 &place.cursor,
                 &place.origin,
@@ -62,20 +63,32 @@ pub(super) fn unpinned(
         let here = value.filter(|it| matches!(it.fact, Fact::Known(_)));
         match (here, container.env_value(name, maps)) {
             (Some(value), _) => report.when(
-                value.text().is(|it| is_hub_name(&it)),
+                value.text().is(|it| is_model(&it)),
                 &UNPINNED,
                 &value,
                 || says(&value.shown()),
             ),
             // Where it comes from elsewhere, and that is here too.
             (None, Fact::Known(model)) => report.when_at(
-                is_hub_name(&model).into(),
+                is_model(&model).into(),
                 &UNPINNED,
                 &word.cursor,
                 &word.origin,
                 || (says(&model), Vec::new()),
             ),
             _ => {}
+        }
+    }
+    let is_checked_out = command.words.iter().any(|word| is_commit(&word.text));
+    for word in addressed(command).filter(|_| !is_checked_out) {
+        if let Some(address) = hub_address(&word.text) {
+            report.when_at(
+                (!address.is_pinned).into(),
+                &UNPINNED,
+                &word.cursor,
+                &word.origin,
+                || (says(&address.model), Vec::new()),
+            );
         }
     }
     let Some((container, _)) = variables else {
@@ -115,6 +128,70 @@ fn served<'c, 'a>(
             && words[before - 1].text.starts_with('-')
             && !words[before - 1].text.contains('=');
         (!is_value || words[before - 1].text == "--repo-type").then_some((word, word.text.as_str()))
+    })
+}
+
+/// The models that Ollama is told to get.
+fn pulled<'c, 'a>(
+    command: &'c Command<'a>,
+) -> impl Iterator<Item = (&'c Word<'a>, &'c str)> + use<'c, 'a> {
+    let words = &command.words;
+    (0..words.len()).filter_map(|at| {
+        let verb = words.get(at + 1)?;
+        if name(&words[at].text) != "ollama" || !["pull", "run"].contains(&&*verb.text) {
+            return None;
+        }
+        let mut rest = words[at + 2..].iter().take_while(|word| word.text != ";");
+        let word = rest.find(|word| !word.text.starts_with('-'))?;
+        Some((word, word.text.as_str()))
+    })
+}
+
+/// Whether a text names a model of Ollama's registry, and not by its digest.
+fn is_ollama_name(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
+    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(is_part)
+}
+
+/// The words with the address of a file of a model, or of a repository that is cloned.
+fn addressed<'c, 'a>(command: &'c Command<'a>) -> impl Iterator<Item = &'c Word<'a>> + use<'c, 'a> {
+    let mut is_clone = false;
+    command.words.iter().filter(move |word| {
+        match &*word.text {
+            "clone" => is_clone = true,
+            ";" | "|" => is_clone = false,
+            _ => {}
+        }
+        is_clone || is_file_of_hub(&word.text)
+    })
+}
+
+/// Whether a text is the address of a file of a model.
+pub(super) fn is_file_of_hub(text: &str) -> bool {
+    text.starts_with("http") && text.contains("/resolve/")
+}
+
+/// A model by its address at the hub.
+pub(super) struct Addressed {
+    pub(super) model: String,
+    pub(super) is_pinned: bool,
+}
+
+/// The model of `https://huggingface.co/owner/name`, with or without a file of it behind that.
+pub(super) fn hub_address(text: &str) -> Option<Addressed> {
+    let (_, rest) = text.split_once("://")?;
+    let (host, path) = rest.split_once('/')?;
+    let host = host.rsplit('@').next().unwrap_or_default();
+    if !["huggingface.co", "hf.co"].contains(&host) {
+        return None;
+    }
+    let mut parts = path.trim_end_matches('/').split(['/', '?']);
+    let (owner, name) = (parts.next()?, parts.next()?);
+    let model = format!("{owner}/{}", name.trim_end_matches(".git"));
+    let is_model = is_hub_name(&model) && !["datasets", "spaces", "docs", "api"].contains(&owner);
+    is_model.then(|| Addressed {
+        model,
+        is_pinned: parts.nth(1).is_some_and(is_commit),
     })
 }
 

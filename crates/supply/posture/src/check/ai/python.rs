@@ -283,7 +283,7 @@ fn is_model(text: &str) -> bool {
 }
 
 /// What loads a model of a hub.
-const CALLS: &[&str] = &["from_pretrained", "snapshot_download", "hf_hub_download"];
+pub(super) const CALLS: &[&str] = &["from_pretrained", "snapshot_download", "hf_hub_download"];
 
 /// What loaders call the argument that is a model.
 const MODEL_ARGUMENTS: &[&str] = &[

@@ -13,6 +13,7 @@ use crate::{
         selection::{Labels, Selectors},
         workload::{Pod, pods},
     },
+    read::values,
 };
 
 pub(super) const FAMILY: Family = Family {
@@ -34,6 +35,13 @@ fn check(world: &World, report: &mut Report) {
         // A RayService that names no head has its template elsewhere.
         if pod.is_whole() {
             head(pod, &spec, &policies, &exposure, report);
+        }
+    }
+    for values in world.of_kind(values::KIND) {
+        let values = values.cursor();
+        let charts = values.entries().into_iter().map(|(_, part)| part);
+        for chart in std::iter::once(values.clone()).chain(charts) {
+            valued(&chart, report);
         }
     }
     for (kind, ways) in RUNTIME_ENVS {
@@ -96,6 +104,46 @@ fn head<'a>(
         "no NetworkPolicy here is for the head".to_owned()
     });
 }
+
+/// The values of KubeRay's chart of a cluster, which has `authOptions` of none.
+fn valued(values: &Cursor<'_>, report: &mut Report) {
+    let (head, worker) = (values.get("head"), values.get("worker"));
+    let image = values.at("image.repository").text();
+    let is_ray = image.is(|it| {
+        it.split('/')
+            .next_back()
+            .is_some_and(|it| it.starts_with("ray"))
+    });
+    let is_shaped = || HEAD.iter().any(|key| !head.get(key).is_absent().is_yes());
+    let is_cluster = [&head, &worker]
+        .iter()
+        .all(|part| !part.entries().is_empty());
+    if !is_cluster || !(is_ray.is_yes() || is_shaped()) {
+        return;
+    }
+    let environments = [values.at("common.containerEnv"), head.get("containerEnv")];
+    let variables = environments.iter().flat_map(Cursor::items);
+    let asks = Truth::any(variables.map(|variable| {
+        let is = |name: &str, value: &str| {
+            variable
+                .get("name")
+                .equals(name)
+                .and(|| variable.get("value").equals(value))
+        };
+        is("RAY_AUTH_MODE", "token").or(|| is("RAY_USE_TLS", "1"))
+    }));
+    report.when(!asks, &NO_TOKEN, &head, || {
+        "the cluster takes jobs of whoever reaches it".to_owned()
+    });
+}
+
+/// What the chart has of a head, and others have not.
+const HEAD: &[&str] = &[
+    "rayStartParams",
+    "rayVersion",
+    "enableInTreeAutoscaling",
+    "autoscalerOptions",
+];
 
 /// Whether Ray asks for a token, or for a certificate.
 fn asks(pod: &Pod<'_>, spec: &Cursor<'_>) -> Truth {
@@ -357,3 +405,30 @@ spec:
     authOptions: {mode: token}
     headGroupSpec: {template: {spec: {containers: [{name: head, image: 'rayproject/ray:2.52.0'}]}}}
 ";
+
+#[cfg(test)]
+mod tests {
+    use crate::survey::tests::survey;
+
+    #[test]
+    fn values_of_the_chart_of_a_cluster_ask_for_a_token_or_not() {
+        let of = |head: &str| {
+            let text = format!(
+                "image: {{repository: rayproject/ray}}\nhead: {{{head}}}\nworker: {{replicas: 1}}\n"
+            );
+            let outcomes = survey(&[("helm-values/train.yaml", text.as_bytes())]);
+            let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+            let mut found = findings.map(|it| format!("{} {}", it.rule, it.location));
+            found.find(|it| it.starts_with("CM-AI-002"))
+        };
+        let place = "CM-AI-002 helm-values/train.yaml:2:7";
+        assert_eq!(of("rayVersion: 2.52.0").as_deref(), Some(place));
+        let mode = |value: &str| {
+            of(&format!(
+                "containerEnv: [{{name: RAY_AUTH_MODE, value: {value}}}]"
+            ))
+        };
+        assert_eq!(mode("token"), None);
+        assert_eq!(mode("disabled").as_deref(), Some(place));
+    }
+}

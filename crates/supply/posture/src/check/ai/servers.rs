@@ -4,7 +4,7 @@ use crate::check::command::Command;
 
 /// A server.
 pub(in crate::check) struct Server {
-    /// How the last part of its image's name begins.
+    /// How the last part of its image's name begins; with `/` at its end, a part before that.
     images: &'static [&'static str],
     /// What it is run by.
     words: &'static [&'static str],
@@ -19,7 +19,13 @@ pub(in crate::check) fn server(image: &str, command: &Command<'_>) -> Option<&'s
     let name = image.rsplit('/').next().unwrap_or_default();
     let is_other = OTHERS.iter().any(|word| name.contains(word));
     let is_it = |server: &&Server| {
-        let is_image = server.images.iter().any(|begin| name.starts_with(begin));
+        let is_image = server
+            .images
+            .iter()
+            .any(|begin| match begin.ends_with('/') {
+                true => image.contains(&format!("/{begin}")),
+                false => name.starts_with(begin),
+            });
         (is_image && !is_other) || server.words.iter().any(|word| command.runs(word))
     };
     SERVERS.iter().find(is_it)
@@ -29,7 +35,7 @@ pub(in crate::check) fn server(image: &str, command: &Command<'_>) -> Option<&'s
 pub(in crate::check) const KEY_FLAGS: &[&str] = &["--api-key", "--api-keys", "--api-key-file"];
 
 /// What stands beside servers, or before them, and has their name.
-const OTHERS: &[&str] = &["router", "operator", "exporter", "bench", "sim", "gateway"];
+pub(super) const OTHERS: &[&str] = &["router", "operator", "exporter", "bench", "sim", "gateway"];
 
 const SERVERS: &[Server] = &[
     Server {
@@ -65,6 +71,13 @@ const SERVERS: &[Server] = &[
         words: &["llama-server", "llama_cpp.server"],
         variables: &["LLAMA_API_KEY"],
         port: 8080,
+    },
+    // It has no key of its own (<https://docs.nvidia.com/nim/large-language-models/latest/>).
+    Server {
+        images: &["nim/"],
+        words: &[],
+        variables: &[],
+        port: 8000,
     },
     Server {
         images: &["lmdeploy"],

@@ -6,7 +6,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
     Around, Program, programs,
-    servers::{KEY_FLAGS, server},
+    servers::{KEY_FLAGS, OTHERS, server},
     texts::lines,
 };
 use crate::check::{Family, Persona, Report};
@@ -124,7 +124,17 @@ fn keys<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
 }
 
 fn ollama<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
-    if !program.is_image(&["ollama"]) && program.command.phrase(&["ollama", "serve"]).is_none() {
+    let image = program.image();
+    let image = image.rsplit('/').next().unwrap_or_default();
+    // `ollama-ubi9` is a build of it, `ollama-operator` another program.
+    let is_build = image.strip_prefix("ollama-").is_some_and(|rest| {
+        let has_word = |word: &&str| rest.contains(word);
+        !OTHERS
+            .iter()
+            .chain(&["ui", "proxy", "client"])
+            .any(has_word)
+    });
+    if image != "ollama" && !is_build && program.command.phrase(&["ollama", "serve"]).is_none() {
         return;
     }
     if let Some(origins) = program.container.env("OLLAMA_ORIGINS") {
@@ -444,3 +454,49 @@ spec:
     env: [{name: VLLM_LOGGING_LEVEL, value: INFO}]
     ports: [{containerPort: 8000}]
 ";
+
+#[cfg(test)]
+mod tests {
+    use crate::survey::tests::survey;
+
+    /// What is said of a server that is behind a route.
+    fn found(image: &str, ports: &str, name: &str) -> Vec<String> {
+        let text = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p, labels: {{app: p}}}}\nspec:\n  \
+             containers: [{{name: s, image: '{image}', ports: {ports}}}]\n---\napiVersion: v1\nkind: Service\n\
+             metadata: {{name: s}}\nspec: {{clusterIP: None, selector: {{app: p}}, ports: [{{port: 80, targetPort: {name}}}]}}\n\
+             ---\napiVersion: route.openshift.io/v1\nkind: Route\nmetadata: {{name: r}}\n\
+             spec: {{to: {{kind: Service, name: s}}}}\n"
+        );
+        let outcomes = survey(&[("a.yaml", text.as_bytes())]);
+        let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+        let found = findings.map(|it| it.rule.to_string());
+        let found = found.filter(|it| ["CM-AI-012", "CM-AI-013", "CM-AI-014"].contains(&&**it));
+        found.collect()
+    }
+
+    #[test]
+    fn a_server_answers_at_the_only_port_of_its_container() {
+        let tgi = "ghcr.io/huggingface/text-generation-inference:1.2.0";
+        let port = "[{name: http, containerPort: 3000}]";
+        assert_eq!(found(tgi, port, "http"), ["CM-AI-012"]);
+        assert_eq!(found(tgi, port, "metrics"), [""; 0]);
+        let both = "[{name: http, containerPort: 80}, {name: metrics, containerPort: 3000}]";
+        assert_eq!(found(tgi, both, "metrics"), [""; 0]);
+    }
+
+    #[test]
+    fn servers_and_interfaces_are_known_by_the_parts_of_their_names() {
+        let port = "[{name: http, containerPort: 8000}]";
+        for (image, rules) in [
+            ("nvcr.io/nim/nvidia/llm-nim:1.14", &["CM-AI-012"][..]),
+            ("r.example.org/nimble:1", &[]),
+            ("r.example.org/ollama-ubi9:1", &["CM-AI-013"]),
+            ("r.example.org/ollama-operator:1", &[]),
+            ("r.example.org/gradio-rag:1", &["CM-AI-014"]),
+            ("r.example.org/gradios:1", &[]),
+        ] {
+            assert_eq!(found(image, port, "http"), rules, "{image}");
+        }
+    }
+}

@@ -5,8 +5,16 @@ use std::borrow::Cow;
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::programs;
-use crate::check::{Family, Persona, Report};
-use crate::{Cursor, Fact, World, check::manifest_secrets::is_literal, read::values};
+use crate::check::{Family, Persona, Related, Report};
+use crate::{
+    Cursor, Fact, Origin, Value, World,
+    check::{
+        manifest_secrets::{is_literal, is_place},
+        selection::Together,
+        workload::{is_policy, objects},
+    },
+    read::values,
+};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[(&LITERAL, Persona::Regular), (&VARIABLE, Persona::Pedantic)],
@@ -16,23 +24,7 @@ pub(super) const FAMILY: Family = Family {
 fn check(world: &World, report: &mut Report) {
     for program in programs(world) {
         for variable in program.container.cursor.get("env").items() {
-            let name = variable.get("name").text().ok().unwrap_or_default();
-            let value = variable.get("value");
-            let is_named = is_ai_token(&name);
-            let is_there = known(&value, is_named).is(|text| {
-                is_token(&text) || (is_named && is_literal(&text) && text.len() >= MIN_LENGTH)
-            });
-            report.when(is_there, &LITERAL, &value, || {
-                format!("{name} has its value here")
-            });
-            let source = variable.at("valueFrom.secretKeyRef");
-            // Who fills in `${HF_TOKEN}` before it is applied puts the token there as well.
-            let is_filled_in = || known(&value, is_named).is(|text| text.starts_with('$'));
-            let is_variable = (!source.is_absent()).or(is_filled_in);
-            let is_variable = is_variable.and(|| is_named.into());
-            report.when(is_variable, &VARIABLE, &variable, || {
-                format!("{name} is in the environment")
-            });
+            in_environment(&variable, report);
         }
         for word in &program.command.words {
             let value = word.text.rsplit('=').next().unwrap_or_default();
@@ -45,8 +37,14 @@ fn check(world: &World, report: &mut Report) {
             );
         }
     }
-    for values in world.of_kind(values::KIND) {
-        mapped(&values.cursor(), MAX_DEPTH, report);
+    let secrets = Secrets::of(world);
+    let all = objects(world).filter(|it| &*it.kind != "Secret" && !is_policy(it));
+    for resource in all.chain(world.of_kind(values::KIND)) {
+        // To look into every key of every object is much, and most have none.
+        let text = resource.body.origin.text();
+        if SIGNS.iter().any(|sign| text.contains(sign)) {
+            anywhere("", &resource.cursor(), MAX_DEPTH, &secrets, report);
+        }
     }
     for map in world.of_kind("ConfigMap") {
         for (key, value) in map.at("data").entries() {
@@ -61,23 +59,123 @@ fn check(world: &World, report: &mut Report) {
     }
 }
 
-/// Variables of an environment that values of a chart have under their names.
-fn mapped(place: &Cursor<'_>, depth: usize, report: &mut Report) {
+/// One variable of an environment.
+fn in_environment(variable: &Cursor<'_>, report: &mut Report) {
+    let name = variable.get("name").text().ok().unwrap_or_default();
+    let value = variable.get("value");
+    let is_named = is_ai_token(&name);
+    let is_there = known(&value, is_named)
+        .is(|text| is_token(&text) || (is_named && is_literal(&text) && text.len() >= MIN_LENGTH));
+    report.when(is_there, &LITERAL, &value, || {
+        format!("{name} has its value here")
+    });
+    // Who fills in `${HF_TOKEN}` before it is applied puts the token there as well.
+    let is_filled_in =
+        || known(&value, is_named).is(|text| is_place(&text) || text == name || is_begun(&text));
+    let is_variable = (!variable.at("valueFrom.secretKeyRef").is_absent()).or(is_filled_in);
+    let is_variable = is_variable.and(|| is_named.into());
+    report.when(is_variable, &VARIABLE, variable, || {
+        format!("{name} is in the environment")
+    });
+}
+
+/// What stands in an object that says where a token is.
+const SIGNS: &[&str] = &["TOKEN", "KEY", "secretRef", "Secret"];
+
+/// Every environment below a place, whatever kind of object it is of: lists of variables, variables under
+/// their names, and Secrets that are one as a whole.
+fn anywhere<'a>(
+    key: &str,
+    place: &Cursor<'a>,
+    depth: usize,
+    secrets: &Secrets<'a>,
+    report: &mut Report,
+) {
     let Some(depth) = depth.checked_sub(1) else {
         return;
     };
     for (name, inner) in place.entries() {
-        let source = inner.at("valueFrom.secretKeyRef");
         if is_ai_token(name) {
+            let source = inner.at("valueFrom.secretKeyRef");
             report.when(!source.is_absent(), &VARIABLE, &inner, || {
                 format!("{name} is in the environment")
             });
         }
-        mapped(&inner, depth, report);
+        if name == "secretRef" {
+            secrets.filled(&inner.get("name"), report);
+        }
+        if WHOLE_SECRETS.contains(&name) {
+            secrets.filled(&inner, report);
+        }
+        anywhere(name, &inner, depth, secrets, report);
+    }
+    if !matches!(place.fact, Fact::Known(attr) if matches!(attr.value, Value::List(_))) {
+        return;
+    }
+    let is_environment = key.to_ascii_lowercase().contains("env");
+    for item in place.items() {
+        if is_environment {
+            in_environment(&item, report);
+        }
+        anywhere("", &item, depth, secrets, report);
     }
 }
 
-/// As deep as values go.
+/// Keys of objects and of charts that name a Secret whose keys become variables: Dynamo's and Bitnami's.
+const WHOLE_SECRETS: &[&str] = &["envFromSecret", "extraEnvVarsSecret"];
+
+/// The Secrets that are here.
+struct Secrets<'a>(Together<'a, String, Option<(&'a str, &'a Origin)>>);
+
+impl<'a> Secrets<'a> {
+    fn of(world: &'a World) -> Self {
+        let mut secrets = Together::default();
+        for secret in world.of_kind("Secret") {
+            let parts = ["data", "stringData"].map(|part| secret.at(part).entries());
+            let mut keys = parts.into_iter().flatten();
+            let token = keys.find(|(key, _)| is_ai_token(key));
+            if let Fact::Known(name) = secret.at("metadata.name").text() {
+                secrets.add(secret, &name, &token.map(|(key, it)| (key, it.origin())));
+            }
+        }
+        Self(secrets)
+    }
+
+    /// All of the Secret that is named at `place` is an environment. Of one that is not here its name
+    /// says what it holds.
+    fn filled(&self, place: &Cursor<'a>, report: &mut Report) {
+        let Fact::Known(name) = place.text() else {
+            return;
+        };
+        let near = self.0.near(place.resource, &name);
+        let mut near = near.take(MAX_NAMESAKES).peekable();
+        let is_named = near.peek().is_none() && is_named_for_token(&name);
+        let token = near.find_map(|token| *token);
+        let is_it = is_named || token.is_some();
+        report.when_at(is_it.into(), &VARIABLE, place, place.origin(), || {
+            let key = token.iter().map(|(key, it)| Related {
+                what: format!("{key} of Secret/{name}"),
+                origin: (*it).clone(),
+            });
+            let message = format!("the environment has all of the Secret {name}");
+            (message, key.collect())
+        });
+    }
+}
+
+/// Of more Secrets of one name in one place only one would be there.
+const MAX_NAMESAKES: usize = 16;
+
+/// Whether a Secret is called for a token that it holds: `hf-token-secret`.
+fn is_named_for_token(secret: &str) -> bool {
+    let name = secret.replace(['-', '.'], "_").to_ascii_uppercase();
+    let end = ["_SECRET", "_SECRETS", "_CREDENTIALS"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end));
+    is_ai_token(end.unwrap_or(&name))
+}
+
+/// As deep as manifests go.
 const MAX_DEPTH: usize = 40;
 
 /// The text. What is not known is nothing, where it is not called a token: nobody asks of most
@@ -92,9 +190,8 @@ fn known(value: &Cursor<'_>, is_named: bool) -> Fact<String> {
 /// Whether something is called like a token of a model hub or provider.
 pub(in crate::check) fn is_ai_token(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    let is_token = ["TOKEN", "API_KEY", "APIKEY"]
-        .iter()
-        .any(|end| name.ends_with(end));
+    let is_token = ["TOKEN", "KEY"].iter().any(|end| name.ends_with(end));
+    let is_token = is_token && !name.ends_with("PUBLIC_KEY");
     let is_provided = || name.split('_').any(|word| PROVIDERS.contains(&word));
     NAMES.contains(&name.as_str()) || (is_token && is_provided())
 }
@@ -147,6 +244,15 @@ fn is_token(text: &str) -> bool {
         text.strip_prefix(prefix)
             .is_some_and(|rest| is_rest(rest, *length))
     }) && is_literal(text)
+}
+
+/// Whether a text begins as a token, and has a word where the rest of one would be: `nvapi-KEY`.
+fn is_begun(text: &str) -> bool {
+    let mut forms = FORMS.iter();
+    forms.any(|(prefix, length)| {
+        text.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() < *length && is_literal(text))
+    })
 }
 
 /// Names that have no provider in them, or end in another way.
@@ -264,13 +370,34 @@ mod tests {
             let text = format!("{VARIABLE}, value: '{value}'}}]\n");
             found("pod.yaml", &text)
         };
-        for value in ["${HF_TOKEN}", "$HF_TOKEN"] {
+        for value in [
+            "${HF_TOKEN}",
+            "$HF_TOKEN",
+            "<your token>",
+            "PLACEHOLDER_HF_TOKEN",
+            "hf_xxxxxxxxxxxxxxxx",
+            "HF_TOKEN",
+            "nvapi-KEY",
+        ] {
             assert_eq!(of(value), ["CM-AI-032"], "{value}");
         }
-        for value in ["", "EMPTY", "<your token>", "dummy"] {
+        for value in ["", "EMPTY", "none", "dummy", "sk-example"] {
             assert!(of(value).is_empty(), "{value}");
         }
         assert_eq!(of("hf_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh"), ["CM-AI-031"]);
+    }
+
+    #[test]
+    fn keys_of_providers_are_tokens() {
+        for (name, expected) in [
+            ("KAGGLE_KEY", true),
+            ("OPENAI_API_KEY", true),
+            ("AZURE_OPENAI_KEY", true),
+            ("HF_PUBLIC_KEY", false),
+            ("SSH_KEY", false),
+        ] {
+            assert_eq!(super::is_ai_token(name), expected, "{name}");
+        }
     }
 
     #[test]
@@ -278,6 +405,45 @@ mod tests {
         let text = "hub: {}\nsingleuser:\n  extraEnv:\n    HF_TOKEN:\n      valueFrom: {secretKeyRef: {name: a, key: b}}\n    \
             OTHER:\n      valueFrom: {secretKeyRef: {name: a, key: b}}\n";
         assert_eq!(found("values.yaml", text), ["CM-AI-032"]);
+        let list = "server:\n  extraEnv:\n  - name: HF_TOKEN\n    valueFrom: {secretKeyRef: {name: a, key: b}}\n  \
+            parameters:\n  - name: HF_TOKEN\n    value: <token>\n";
+        assert_eq!(found("values.yaml", list), ["CM-AI-032"]);
+    }
+
+    #[test]
+    fn all_of_a_secret_is_in_the_environment_with_the_token_in_it() {
+        let secret = |key: &str| {
+            format!(
+                "apiVersion: v1\nkind: Secret\nmetadata: {{name: hub}}\nstringData: {{{key}: ''}}\n---\n"
+            )
+        };
+        let pod = |name: &str| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: a\n    \
+                 image: r.example.org/a:1\n    envFrom: [{{secretRef: {{name: {name}}}}}]\n"
+            )
+        };
+        let graph = |name: &str| {
+            format!(
+                "apiVersion: nvidia.com/v1alpha1\nkind: DynamoGraphDeployment\nmetadata: {{name: g}}\nspec:\n  \
+                 services: {{Worker: {{envFromSecret: {name}}}}}\n"
+            )
+        };
+        for (text, count) in [
+            (secret("HF_TOKEN") + &pod("hub"), 1),
+            (secret("HF_TOKEN") + &graph("hub"), 1),
+            (secret("password") + &pod("hub"), 0),
+            (pod("hf-token-secret"), 1),
+            (graph("openai-api-key"), 1),
+            (pod("hub"), 0),
+            // What is here is known by its keys.
+            (
+                secret("password").replace("hub", "hf-token") + &pod("hf-token"),
+                0,
+            ),
+        ] {
+            assert_eq!(found("a.yaml", &text), vec!["CM-AI-032"; count], "{text}");
+        }
     }
 
     const VARIABLE: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: a\n    \

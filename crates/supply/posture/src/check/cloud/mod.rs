@@ -15,13 +15,11 @@ mod azure_data;
 mod azure_ml;
 mod azure_network;
 mod azure_storage;
-mod companion;
 mod gcp_compute;
 mod gcp_data;
 mod gcp_identity;
 mod gcp_ml;
 mod gcp_network;
-mod policy;
 mod ports;
 mod terraform;
 mod workloads;
@@ -30,9 +28,11 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use self::companion::Companions;
 use super::{Family, Persona, Report};
-use crate::{Cursor, Fact, Truth, Value, World};
+use crate::{
+    Cursor, Fact, Truth, Value, World,
+    access::{Companions, policy},
+};
 
 pub(super) use aws_compute::FAMILY as AWS_COMPUTE;
 pub(super) use aws_data::FAMILY as AWS_DATA;

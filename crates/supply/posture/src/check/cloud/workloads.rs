@@ -1,14 +1,11 @@
 //! What the cloud lets pods do: roles behind service accounts of a cluster.
 
-use std::{
-    collections::{HashMap, HashSet},
-    ptr,
-};
+use std::{collections::HashSet, ptr};
 
 use casemate_core::Rule;
 
-use super::{Family, Persona, Report, Severity, companion::Companions, policy, reach, rule, see};
-use crate::{Cursor, Fact, Resource, Truth, World};
+use super::{Family, Persona, Report, Severity, policy, rule, see};
+use crate::{Cursor, Fact, Resource, Truth, World, access::Roles};
 
 pub(in crate::check) const FAMILY: Family = Family {
     rules: &[(&WIDE_ROLE, Persona::Regular)],
@@ -63,44 +60,25 @@ fn roles(world: &World, report: &mut Report) {
         .filter(|link| &*link.from.kind == "aws_eks_pod_identity_association")
         .map(|link| ptr::from_ref(link.to))
         .collect();
-    let attached = Companions::new(
-        world,
-        "aws_iam_role_policy_attachment",
-        "role",
-        "aws_iam_role",
-    );
-    let inline = Companions::new(world, "aws_iam_role_policy", "role", "aws_iam_role");
-    let mut policies: HashMap<*const Resource, Vec<&Resource>> = HashMap::new();
-    for link in world.links().filter(|link| link.path == "policy_arn") {
-        let from = policies.entry(ptr::from_ref(link.from)).or_default();
-        from.push(link.to);
-    }
+    let all = Roles::of(world);
     for role in world.of_kind("aws_iam_role") {
         let is_of_pods = associated.contains(&ptr::from_ref(role)) || is_assumed_by_pods(role);
         if !is_of_pods {
             continue;
         }
-        for arn in role.at("managed_policy_arns").items() {
-            wide(arn.text().is(|it| is_wide_policy(&it)), &arn, report);
+        let policies = all.policies(role);
+        for arn in &policies.named {
+            wide(arn.text().is(|it| is_wide_policy(&it)), arn, report);
         }
-        let own = reach(&role.cursor(), "inline_policy.policy").into_iter();
-        let own = own.chain(inline.of(role).map(|it| it.at("policy")));
-        let mut written: Vec<Cursor<'_>> = own.collect();
-        for attachment in attached.of(role) {
-            let arn = attachment.at("policy_arn");
+        for arn in &policies.attached {
             let is_wide = match arn.text() {
                 Fact::Known(arn) => is_wide_policy(&arn).into(),
                 // The policy is here, or it is not known which one it is: somebody else's rule tells that.
                 _ => Truth::No,
             };
-            wide(is_wide, &arn, report);
-            let found = policies
-                .get(&ptr::from_ref(attachment))
-                .into_iter()
-                .flatten();
-            written.extend(found.map(|it| it.at("policy")));
+            wide(is_wide, arn, report);
         }
-        for statement in written.iter().flat_map(policy::statements) {
+        for statement in policies.written.iter().flat_map(policy::statements) {
             wide(is_wide(&statement), &statement.0, report);
         }
     }
@@ -306,6 +284,31 @@ resource "aws_iam_role_policy_attachment" "a" {{
         assert_eq!(found(&text("s3:*", "pods.eks.amazonaws.com")), 1);
         assert_eq!(found(&text("s3:GetObject", "pods.eks.amazonaws.com")), 0);
         assert_eq!(found(&text("s3:*", "ec2.amazonaws.com")), 0);
+    }
+
+    #[test]
+    fn a_policy_is_attached_to_the_name_of_a_role_as_well() {
+        let text = |role: &str, kind: &str, key: &str| {
+            format!(
+                r#"
+resource "aws_iam_role" "r" {{
+  name = "notebook"
+  assume_role_policy = jsonencode({{Statement = [{{Effect = "Allow", Action = "sts:AssumeRole", Principal = {{Service = "pods.eks.amazonaws.com"}}}}]}})
+}}
+resource "{kind}" "a" {{
+  {key}      = {role}
+  policy_arn = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+}}
+"#
+            )
+        };
+        let one = "aws_iam_role_policy_attachment";
+        assert_eq!(found(&text("\"notebook\"", one, "role")), 1);
+        assert_eq!(found(&text("aws_iam_role.r.name", one, "role")), 1);
+        assert_eq!(found(&text("\"other\"", one, "role")), 0);
+        let all = "aws_iam_policy_attachment";
+        assert_eq!(found(&text("[\"notebook\"]", all, "roles")), 1);
+        assert_eq!(found(&text("[aws_iam_role.r.name]", all, "roles")), 1);
     }
 
     #[test]

@@ -24,11 +24,11 @@ use std::{
     thread,
 };
 
-use casemate_document::Span;
+use casemate_document::{Node, Span};
 
 use super::{Content, Draft, aside, kubernetes};
-use crate::{Attr, File, Value, World, read};
-use chart::{Absent, CHART, Chart, Files, Tree};
+use crate::{Attr, File, Language, Resource, Value, World, read};
+use chart::{Absent, CHART, Chart, Dependency, Files, Tree};
 use render::Made;
 
 /// Renders the charts among `drafts`, and takes what they are made of.
@@ -58,6 +58,9 @@ pub(super) fn compose(drafts: &mut [Draft], world: &mut World) {
         }
     }
     tell_left(drafts, &charts, world);
+    for chart in &charts {
+        add_values_of_absent(chart, world);
+    }
     for made in rendered(&charts) {
         for object in made.objects.iter().filter(|object| !is_definition(object)) {
             kubernetes::add(object, world);
@@ -104,6 +107,31 @@ fn tell_left(drafts: &[Draft], charts: &[Chart], world: &mut World) {
             _ => continue,
         };
         world.missing(file, Span::default(), message);
+    }
+}
+
+/// What a chart says for those below it that are not in the tree: values of charts that are elsewhere.
+fn add_values_of_absent(chart: &Chart, world: &mut World) {
+    let is_absent = |it: &&Dependency| !chart.charts.iter().any(|chart| it.takes(chart));
+    for file in chart.values.iter().chain(&chart.sets) {
+        let Some(root) = chart::document(file) else {
+            continue;
+        };
+        for dependency in chart.dependencies.iter().filter(is_absent) {
+            let key = match dependency.alias.as_str() {
+                "" => &dependency.name,
+                alias => alias,
+            };
+            let is_off = |node: &Node| node.get("enabled").and_then(Node::as_bool) == Some(false);
+            if let Some(node) = root.get(key).filter(|node| !is_off(node)) {
+                world.add(Resource {
+                    language: Language::HelmValues,
+                    kind: read::values::KIND.into(),
+                    address: format!("{} {key}", file.subject.path.as_str()).into(),
+                    body: Attr::of_node(node, file),
+                });
+            }
+        }
     }
 }
 

@@ -54,6 +54,21 @@ fn text(expression: &str, values: &str) -> Result<String, String> {
     }
 }
 
+#[test]
+fn values_for_a_chart_that_is_elsewhere_are_read_by_themselves() {
+    let chart = "apiVersion: v2\nname: serve\nversion: 1.2.3\ndependencies:\n- {name: web, version: 1.0.0}\n";
+    let of = |values: &str| {
+        let world = world(&[("Chart.yaml", chart), ("values-prod.yaml", values)]);
+        let found = world.of_kind(crate::read::values::KIND);
+        found.map(|it| it.at("a").text()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of("web: {a: x}\nother: {a: y}\n"),
+        [Fact::Known("x".to_owned())]
+    );
+    assert_eq!(of("web: {enabled: false, a: x}\n"), []);
+}
+
 const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ include \"name\" . }}\nspec:\n  containers:\n  - name: x\n    image: \"{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}\"\n    securityContext:\n      {{- toYaml .Values.security | nindent 6 }}\n";
 
 #[test]

@@ -1,97 +1,33 @@
-//! Connections that somebody saw: the flows of Hubble, which knows pods by their labels.
-//!
-//! One JSON object a line, as `hubble observe -o json` writes it (`flow.Flow` of cilium/cilium,
-//! api/v1/flow/flow.proto; with or without the `flow` around it).
+//! The flows of Hubble, which knows pods by their labels: one JSON object a line, as `hubble observe -o json` writes it
+//! (`flow.Flow` of cilium/cilium, api/v1/flow/flow.proto; with or without the `flow` around it).
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::{Addresses, Connections, Protocol};
+use super::{Flow, Party, Told, address};
+use crate::{Connections, Protocol};
 
-/// One end of a connection that was seen.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Party {
-    /// A pod of a namespace, with its labels.
-    Pod {
-        /// The namespace.
-        namespace: String,
-        /// The labels that Kubernetes knows of.
-        labels: BTreeMap<String, String>,
-    },
-    /// An address outside of the cluster.
-    Address(String),
-    /// What Cilium knows as neither, by its own name for it: `reserved:host`.
-    Other(String),
+pub(super) fn is_one(line: &str) -> bool {
+    let record = serde_json::from_str::<Record>(line);
+    record.is_ok_and(|it| it.flow.is_some() || it.bare.verdict.is_some())
 }
 
-/// A connection that was seen, by whom it was opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// Who opened it.
-    pub from: Party,
-    /// Who took it.
-    pub to: Party,
-    /// What it was.
-    pub connections: Connections,
-}
-
-/// What was read of flows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Observed {
-    /// The connections, each once.
-    pub seen: Vec<Seen>,
-    /// How many flows say nothing of who may call whom: replies, refused ones, other layers.
-    pub passed_over: usize,
-    /// What is not understood: the line, from 1, and why. Of many, the first.
-    pub gaps: Vec<(usize, String)>,
-    /// How many more there are.
-    pub more_gaps: usize,
-}
-
-/// Reads flows of Hubble.
-pub fn hubble(text: &str) -> Observed {
-    let mut observed = Observed::default();
-    let mut seen: BTreeMap<(Party, Party), Connections> = BTreeMap::new();
-    for (at, line) in text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-    {
-        match serde_json::from_str(line)
-            .map_err(|it| it.to_string())
-            .and_then(connection)
-        {
-            Ok(Some((from, to, connections))) => {
-                let here = seen.entry((from, to)).or_default();
-                *here = here.union(&connections);
-            }
-            Ok(None) => observed.passed_over += 1,
-            Err(why) if observed.gaps.len() < MAX_GAPS => observed.gaps.push((at + 1, why)),
-            Err(_) => observed.more_gaps += 1,
-        }
-    }
-    let seen = seen.into_iter();
-    observed.seen = seen
-        .map(|((from, to), connections)| Seen {
-            from,
-            to,
-            connections,
-        })
-        .collect();
-    observed
+pub(super) fn line(line: &str) -> Told {
+    let record = serde_json::from_str(line).map_err(|it| it.to_string())?;
+    connection(record)
 }
 
 /// A line, with what is looked at of it.
 #[derive(Deserialize)]
-struct Line {
-    flow: Option<Flow>,
+struct Record {
+    flow: Option<Seen>,
     #[serde(flatten)]
-    bare: Flow,
+    bare: Seen,
 }
 
 #[derive(Deserialize)]
-struct Flow {
+struct Seen {
     verdict: Option<String>,
     is_reply: Option<bool>,
     traffic_direction: Option<String>,
@@ -116,8 +52,8 @@ struct End {
 }
 
 /// The connection of a flow; nothing where it says nothing of who may call whom.
-fn connection(line: Line) -> Result<Option<(Party, Party, Connections)>, String> {
-    let flow = line.flow.unwrap_or(line.bare);
+fn connection(record: Record) -> Result<Option<Flow>, String> {
+    let flow = record.flow.unwrap_or(record.bare);
     let verdict = flow.verdict.ok_or("it has no verdict")?;
     // What goes through a proxy of Cilium is redirected first. `is_reply` is left out where Cilium does not know.
     let is_passed = matches!(&*verdict, "FORWARDED" | "REDIRECTED");
@@ -151,7 +87,7 @@ fn connection(line: Line) -> Result<Option<(Party, Party, Connections)>, String>
     Ok(Some((from, to, Connections::of(protocol, port, port))))
 }
 
-fn party(end: Option<End>, address: Option<String>) -> Result<Party, String> {
+fn party(end: Option<End>, ip: Option<String>) -> Result<Party, String> {
     let end = end.unwrap_or_default();
     if let Some(namespace) = end.namespace.filter(|it| !it.is_empty()) {
         let label = |it: &String| {
@@ -168,19 +104,18 @@ fn party(end: Option<End>, address: Option<String>) -> Result<Party, String> {
     if !end.labels.is_empty() && !end.labels.iter().any(is_world) {
         return Ok(Party::Other(end.labels.join(",")));
     }
-    let address = address.ok_or("one end has neither a namespace nor an address")?;
-    match Addresses::of_address(&address) {
-        Some(_) => Ok(Party::Address(address)),
-        None => Err(format!("{address:?} is no address")),
-    }
+    let ip = ip.ok_or("one end has neither a namespace nor an address")?;
+    address(&ip).map(Party::Address)
 }
-
-/// More of them say nothing new.
-const MAX_GAPS: usize = 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observed::{Format, Observed};
+
+    fn hubble(text: &str) -> Observed {
+        Format::Hubble.read(text)
+    }
 
     fn line(verdict: &str, is_reply: bool, l4: &str, destination: &str) -> String {
         format!(
@@ -216,7 +151,7 @@ mod tests {
         let address = observed
             .seen
             .iter()
-            .find(|it| it.to == Party::Address("192.0.2.7".to_owned()));
+            .find(|it| it.to == Party::Address([192, 0, 2, 7].into()));
         assert_eq!(address.expect("seen").connections.to_string(), "TCP 443");
         let bare = r#"{"verdict":"FORWARDED","is_reply":false,"traffic_direction":"INGRESS","IP":{"source":"192.0.2.1","destination":"10.0.0.2"},"l4":{"TCP":{"destination_port":80}},"destination":{"namespace":"lab"}}"#;
         assert_eq!(hubble(bare).seen.len(), 1);

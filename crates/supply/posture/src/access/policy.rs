@@ -4,10 +4,11 @@
 use crate::{Cursor, Fact, Truth};
 
 /// A statement of a policy.
-pub(super) struct Statement<'a>(pub(super) Cursor<'a>);
+#[derive(Clone, Debug)]
+pub struct Statement<'a>(pub(crate) Cursor<'a>);
 
 /// The statements of the policy at `cursor`. What is no text of JSON, nor known, has none that are.
-pub(super) fn statements<'a>(cursor: &Cursor<'a>) -> Vec<Statement<'a>> {
+pub fn statements<'a>(cursor: &Cursor<'a>) -> Vec<Statement<'a>> {
     let list = cursor.get("Statement");
     let items = match &list.fact {
         Fact::Known(attr) if attr.entries().is_empty() => list.items(),
@@ -18,26 +19,33 @@ pub(super) fn statements<'a>(cursor: &Cursor<'a>) -> Vec<Statement<'a>> {
 }
 
 impl<'a> Statement<'a> {
-    pub(super) fn allows(&self) -> Truth {
+    /// What has its fields.
+    pub fn cursor(&self) -> &Cursor<'a> {
+        &self.0
+    }
+
+    /// Whether it allows something.
+    pub fn allows(&self) -> Truth {
         self.0.get("Effect").equals("Allow")
     }
 
-    pub(super) fn has_condition(&self) -> Truth {
+    /// Whether something else has to hold as well.
+    pub fn has_condition(&self) -> Truth {
         !self.0.get("Condition").is_absent()
     }
 
     /// Whether one of its actions is one that `f` holds of.
-    pub(super) fn acts(&self, f: impl Fn(&str) -> bool) -> Truth {
+    pub fn acts(&self, f: impl Fn(&str) -> bool) -> Truth {
         any_text(&self.0.get("Action"), |text| f(&text.to_ascii_lowercase()))
     }
 
     /// Whether it is about every resource.
-    pub(super) fn is_of_all(&self) -> Truth {
+    pub(crate) fn is_of_all(&self) -> Truth {
         any_text(&self.0.get("Resource"), |text| text == "*")
     }
 
     /// Whether anybody is its principal.
-    pub(super) fn is_for_anybody(&self) -> Truth {
+    pub(crate) fn is_for_anybody(&self) -> Truth {
         let principal = self.0.get("Principal");
         any_text(&principal, |text| text == "*")
             .or(|| any_text(&principal.get("AWS"), |text| text == "*"))

@@ -6,7 +6,7 @@ use crate::{Fact, Resource, Truth, World};
 
 /// Resources of one kind by what they belong to: an attribute of theirs refers to it, or has its name.
 /// They are joined once, however many owners there are.
-pub(super) struct Companions<'a> {
+pub(crate) struct Companions<'a> {
     key: &'static str,
     by_owner: HashMap<*const Resource, Vec<&'a Resource>>,
     by_name: HashMap<String, Vec<&'a Resource>>,
@@ -16,7 +16,7 @@ pub(super) struct Companions<'a> {
 
 impl<'a> Companions<'a> {
     /// Resources of `kind` by what their attribute `key` says of one of the kind `owner`.
-    pub(super) fn new(world: &'a World, kind: &str, key: &'static str, owner: &str) -> Self {
+    pub(crate) fn new(world: &'a World, kind: &str, key: &'static str, owner: &str) -> Self {
         let mut owners: HashMap<*const Resource, Vec<&Resource>> = HashMap::new();
         for link in world.links() {
             // What a data source finds is made elsewhere, and is none of these.
@@ -46,7 +46,7 @@ impl<'a> Companions<'a> {
     }
 
     /// Those of `owner`. One that both refers to it and has its name is there twice.
-    pub(super) fn of(&self, owner: &Resource) -> impl Iterator<Item = &'a Resource> + use<'_, 'a> {
+    pub(crate) fn of(&self, owner: &Resource) -> impl Iterator<Item = &'a Resource> + use<'_, 'a> {
         let referring = self.by_owner.get(&ptr::from_ref(owner));
         let named = match owner.at(self.key).text() {
             Fact::Known(name) => self.by_name.get(&name),
@@ -56,7 +56,7 @@ impl<'a> Companions<'a> {
     }
 
     /// Whether `owner` has one; not known where there are some whose owner is not.
-    pub(super) fn has(&self, owner: &Resource) -> Truth {
+    pub(crate) fn has(&self, owner: &Resource) -> Truth {
         match self.of(owner).next() {
             Some(_) => Truth::Yes,
             None => self.others.clone(),
@@ -64,7 +64,7 @@ impl<'a> Companions<'a> {
     }
 
     /// Whether there are such whose owner nobody knows.
-    pub(super) fn others(&self) -> Truth {
+    pub(crate) fn others(&self) -> Truth {
         self.others.clone()
     }
 }

@@ -1,16 +1,14 @@
-#!/usr/bin/env python3
-"""NetworkPolicies at random beside network-config-analyzer 2.1.0, an implementation of others.
+"""NetworkPolicies at random beside network-config-analyzer, an implementation of others.
 
-    bench/segment/differential EXAMPLE COUNT [SEED]
+    connectivity.py CASEMATE COUNT [SEED]
 
-Run with the Python of an environment that has network-config-analyzer 2.1.0 (PyPI). EXAMPLE is `list` of casemate-segment. Writes
-COUNT clusters of a few pods and policies each, asks both what passes, and compares pair by pair and address by address, for
+Writes COUNT clusters of a few pods and policies each, asks both what passes, and compares pair by pair and address by address, for
 TCP, UDP and SCTP. Prints each difference with its manifests, and ends with 1 if there is one.
 """
-
 import collections
 import contextlib
 import io
+import json
 import pathlib
 import random
 import re
@@ -23,6 +21,8 @@ from nca import nca_cli as peer
 NAMESPACES = ["lab", "models", "edge"]
 PROTOCOLS = ["TCP", "UDP", "SCTP"]
 LAST = 65535
+# What the other takes for granted.
+TAKEN = ["--pod-network", "none", "--host-network", "held", "--declared-only", "--format", "json"]
 
 
 def selector(chance, key, values, most=1.0):
@@ -207,15 +207,17 @@ def compare(ours, theirs):
 
 
 def main():
-    example, count = sys.argv[1], int(sys.argv[2])
+    program, count = sys.argv[1], int(sys.argv[2])
     chance = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 2026)
     pairs = different = 0
     for at in range(count):
         with tempfile.TemporaryDirectory() as place:
             text = cluster(chance)
             pathlib.Path(place, "all.yaml").write_text(text)
-            said = subprocess.run([example, place], capture_output=True, text=True, check=True)
-            ours = relation(said.stdout.splitlines(), of_ours)
+            said = subprocess.run([program, "segment", "list", place, *TAKEN], capture_output=True, text=True, check=True)
+            ours = json.loads(said.stdout)
+            edges = [f"{it['from']} => {it['to']} : {it['connections']}" for it in ours["edges"]]
+            ours = relation(edges, of_ours)
             out = io.StringIO()
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
                 peer.nca_main(["--connectivity", "-r", place, "-o", "txt_no_fw_rules"])

@@ -1,0 +1,281 @@
+//! What clouds let whom do with what is stored in them.
+//!
+//! ```text
+//!   role, service account, managed identity ─► Principal ─┐
+//!   bucket, storage account ────────────────► Store ──────┼─► Grant {principal, store, access, why}
+//!   policies, members, assignments ───────────────────────┘
+//! ```
+//!
+//! One file for each cloud. What a policy leaves open is a grant of which it is not known whether it holds, and why.
+
+mod aws;
+mod azure;
+mod companion;
+mod glob;
+mod google;
+pub(crate) mod policy;
+mod reference;
+
+use std::{collections::HashMap, fmt, ptr, sync::Arc};
+
+pub(crate) use self::{aws::Roles, companion::Companions};
+pub use self::{
+    aws::trusts_account,
+    google::kubernetes_account,
+    policy::{Statement, statements},
+    reference::References,
+};
+use crate::{Cursor, Origin, Resource, Truth, World};
+
+/// Who is allowed something in a cloud, what is stored there, and who may do what with it.
+#[derive(Debug, Default)]
+pub struct Clouds {
+    /// Roles, service accounts and managed identities, in the order in which they were read.
+    pub principals: Vec<Principal>,
+    /// What is stored.
+    pub stores: Vec<Store>,
+    /// Of each principal, what it may do with what.
+    pub grants: Vec<Vec<Grant>>,
+    by_resource: HashMap<usize, usize>,
+}
+
+/// Whom a cloud lets do something.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// Of which cloud, and which kind.
+    pub kind: PrincipalKind,
+    /// Its name there, if it is known: that of a role, the e-mail of a service account, the member.
+    pub name: Option<String>,
+    /// How the files call it: `aws_iam_role.notebook`; an ARN where it is not among them.
+    pub address: Arc<str>,
+    /// Where it is declared, or named.
+    pub origin: Origin,
+    /// Why what it may do is not known: it is not among the files.
+    pub unknown: Option<Arc<str>>,
+}
+
+/// What a principal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PrincipalKind {
+    /// A role of AWS.
+    AwsRole,
+    /// A service account of Google Cloud.
+    GoogleAccount,
+    /// A service account of Kubernetes that Google Cloud gives something directly.
+    GoogleMember,
+    /// A managed identity of Azure.
+    AzureIdentity,
+}
+
+impl PrincipalKind {
+    /// The cloud that it is of.
+    pub fn cloud(self) -> Cloud {
+        match self {
+            Self::AwsRole => Cloud::Aws,
+            Self::GoogleAccount | Self::GoogleMember => Cloud::Google,
+            Self::AzureIdentity => Cloud::Azure,
+        }
+    }
+}
+
+/// Something in which objects are kept: a bucket, a storage account or a container of one.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Its name, if it is known.
+    pub name: Option<String>,
+    /// What its name begins with, where that is all that is known of it.
+    pub prefix: String,
+    /// How the files call it: `aws_s3_bucket.models`; its name where policies alone name it.
+    pub address: Arc<str>,
+    /// Where it is declared, or named.
+    pub origin: Origin,
+    /// Of which cloud.
+    pub cloud: Cloud,
+}
+
+/// Who runs a cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cloud {
+    /// Amazon.
+    Aws,
+    /// Google.
+    Google,
+    /// Microsoft.
+    Azure,
+}
+
+/// What a principal may do with a store.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The place of the store among all.
+    pub store: usize,
+    /// What.
+    pub access: Access,
+    /// Whether it is so.
+    pub truth: Truth,
+    /// What says so, and where: the statement of a policy, the assignment of a role.
+    pub because: (String, Origin),
+}
+
+/// What may be done with objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Access {
+    /// See which there are.
+    pub lists: bool,
+    /// Read them.
+    pub reads: bool,
+    /// Write or delete them.
+    pub writes: bool,
+    /// Decide who else may.
+    pub administers: bool,
+}
+
+impl Access {
+    const NONE: Self = Self::of(false, false, false, false);
+    const LIST: Self = Self::of(true, false, false, false);
+    const READ: Self = Self::of(true, true, false, false);
+    const OBJECTS: Self = Self::of(false, true, false, false);
+    const WRITE: Self = Self::of(false, false, true, false);
+    const READ_WRITE: Self = Self::of(true, true, true, false);
+    const ALL: Self = Self::of(true, true, true, true);
+
+    const fn of(lists: bool, reads: bool, writes: bool, administers: bool) -> Self {
+        Self {
+            lists,
+            reads,
+            writes,
+            administers,
+        }
+    }
+
+    /// One of both.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self {
+            lists: self.lists || other.lists,
+            reads: self.reads || other.reads,
+            writes: self.writes || other.writes,
+            administers: self.administers || other.administers,
+        }
+    }
+
+    /// Whether it is nothing.
+    pub fn is_empty(self) -> bool {
+        self == Self::NONE
+    }
+}
+
+/// `lists, reads`.
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            (self.lists, "lists"),
+            (self.reads, "reads"),
+            (self.writes, "writes"),
+            (self.administers, "administers"),
+        ];
+        let words: Vec<&str> = words.iter().filter(|it| it.0).map(|it| it.1).collect();
+        f.write_str(&words.join(", "))
+    }
+}
+
+impl Clouds {
+    /// Those that the files declare.
+    pub fn of(world: &World) -> Self {
+        let references = References::of(world);
+        let mut clouds = Self::default();
+        aws::add(world, &references, &mut clouds);
+        google::add(world, &references, &mut clouds);
+        azure::add(world, &references, &mut clouds);
+        clouds
+    }
+
+    /// The place of the principal that a resource is.
+    pub fn principal(&self, resource: &Resource) -> Option<usize> {
+        self.by_resource
+            .get(&ptr::from_ref(resource).addr())
+            .copied()
+    }
+
+    /// The principals of a kind and name: there may be several, where several accounts of a cloud have one.
+    pub fn named(&self, kind: PrincipalKind, name: &str) -> Vec<usize> {
+        let principals = self.principals.iter().enumerate();
+        let named =
+            principals.filter(|(_, it)| it.kind == kind && it.name.as_deref() == Some(name));
+        named.map(|(at, _)| at).collect()
+    }
+
+    /// Adds a principal of which the files say nothing but what it is called: it may do anything.
+    pub fn add_unknown(&mut self, kind: PrincipalKind, called: &str, at: &Cursor<'_>) -> usize {
+        let mut principals = self.principals.iter();
+        if let Some(found) = principals.position(|it| it.kind == kind && *it.address == *called) {
+            return found;
+        }
+        let why: Arc<str> =
+            format!("{called} is not among the files: what it may do is not known").into();
+        let principal = self.add_principal(Principal {
+            kind,
+            name: None,
+            address: called.into(),
+            origin: at.origin().clone(),
+            unknown: Some(why.clone()),
+        });
+        for store in 0..self.stores.len() {
+            if self.stores[store].cloud == kind.cloud() {
+                let grant = Grant {
+                    store,
+                    access: Access::ALL,
+                    truth: Truth::Unknown(why.clone()),
+                    because: (called.to_owned(), at.origin().clone()),
+                };
+                self.grant(principal, grant);
+            }
+        }
+        principal
+    }
+
+    fn add_principal(&mut self, principal: Principal) -> usize {
+        self.principals.push(principal);
+        self.grants.push(Vec::new());
+        self.principals.len() - 1
+    }
+
+    fn declare(&mut self, resource: &Resource, kind: PrincipalKind, name: Option<String>) -> usize {
+        let at = self.add_principal(Principal {
+            kind,
+            name,
+            address: resource.address.clone(),
+            origin: resource.body.origin.clone(),
+            unknown: None,
+        });
+        self.by_resource.insert(ptr::from_ref(resource).addr(), at);
+        at
+    }
+
+    fn store(&mut self, resource: &Resource, cloud: Cloud, name: Option<String>) -> usize {
+        self.stores.push(Store {
+            name,
+            prefix: String::new(),
+            address: resource.address.clone(),
+            origin: resource.body.origin.clone(),
+            cloud,
+        });
+        self.stores.len() - 1
+    }
+
+    fn grant(&mut self, principal: usize, grant: Grant) {
+        if !grant.access.is_empty() && grant.truth != Truth::No {
+            self.grants[principal].push(grant);
+        }
+    }
+}
+
+/// The items of a list, or what stands there alone.
+fn each<'a>(cursor: &Cursor<'a>) -> Vec<Cursor<'a>> {
+    match &cursor.fact {
+        crate::Fact::Known(attr) if !matches!(attr.value, crate::Value::List(_)) => {
+            vec![cursor.clone()]
+        }
+        _ => cursor.items(),
+    }
+}
