@@ -84,7 +84,6 @@ pub fn check(
             message: error.to_string(),
             rule,
             details: None,
-            is_unanswered: error.is_unanswered(),
         }));
     }
     Ok(file)
@@ -109,7 +108,6 @@ fn excepted(
         message,
         rule: rule.to_owned(),
         details: None,
-        is_unanswered: false,
     };
     let lists = match value {
         Ok(None) => return Ok(BTreeSet::new()),
@@ -119,12 +117,7 @@ fn excepted(
                 "{rule} gives something that is no set of lists"
             )));
         }
-        Err(error) => {
-            return Err(Reason {
-                is_unanswered: error.is_unanswered(),
-                ..failed(error.to_string())
-            });
-        }
+        Err(error) => return Err(failed(error.to_string())),
     };
     let mut names = BTreeSet::new();
     for list in lists {
@@ -237,9 +230,6 @@ pub struct Reason {
     /// The object that the rule gave, where it gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
-    /// Whether it says nothing of the file: the rule [gave no answer](EngineError::is_unanswered).
-    #[serde(skip)]
-    pub is_unanswered: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -303,7 +293,6 @@ fn reasons(rule: &str, value: Option<Value>) -> (Vec<Reason>, Option<EngineError
             message: Message::new(&message).to_string(),
             rule: rule.to_owned(),
             details,
-            is_unanswered: false,
         });
     }
     (reasons, failed)

@@ -80,17 +80,6 @@ pub enum EngineError {
     Thread(Message),
 }
 
-impl EngineError {
-    /// Whether it says how the evaluation went, and nothing of the policy or of what was asked: a bound was reached, or the engine
-    /// broke. Whoever asked decides what follows.
-    pub fn is_unanswered(&self) -> bool {
-        matches!(
-            self,
-            Self::Time | Self::Memory | Self::Panic(_) | Self::Thread(_)
-        )
-    }
-}
-
 /// One line of text that came from a policy or from what it was asked about: bounded, and without
 /// control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]

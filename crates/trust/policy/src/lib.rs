@@ -34,7 +34,7 @@
 //! | panics | each evaluation runs on a thread of its own and its panic becomes an [`EngineError`]; the two builtins known to panic are replaced |
 //! | a stack that overflows (recursive functions, long chains of rules and operators) | counted in the source and in the call graph before anything is evaluated, and refused |
 //! | a parser that takes exponential time for nested brackets | nesting is counted first, and refused |
-//! | evaluation without end | [`Limits::time`] |
+//! | evaluation without end | [`Limits::time`], and [`until()`] for all that is asked together |
 //! | results that nothing bounds (`numbers.range`, `sprintf`, `net.cidr_expand`) | replaced by builtins that refuse; refusing is an error where `not` stands before it, too |
 //! | two answers to one question (`time.now_ns`, `rand.intn`) | the time is the input's; the rest is refused |
 //!
@@ -79,6 +79,7 @@ mod syntax;
 mod testing;
 #[cfg(test)]
 mod testkit;
+mod until;
 
 pub use bundle::{Bundle, BundleError};
 pub use check::{CheckReport, FileCheck, NoRules, Reason, check, namespaces};
@@ -106,3 +107,4 @@ pub use signed::{SignedError, SignedFiles, verify_signed};
 pub use suppress::{Setting, apply};
 pub use syntax::RuleSite;
 pub use testing::{FileCoverage, TestCase, TestReport, TestResult, test};
+pub use until::until;

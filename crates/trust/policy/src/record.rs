@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    AnswerError, Bundle, EngineError, GateInput, answer,
+    Bundle, GateInput, answer,
     decide::{Conclusion, Given, conclude},
     keep::Keeper,
     sources::Sources,
@@ -29,21 +29,9 @@ pub fn record(bundle: &Bundle, input: &GateInput, gate: &mut dyn Keeper) -> Deci
 
 /// As [`record()`], without where the reasons come from: to know that takes an evaluation of each rule by itself, and a gate
 /// that somebody waits for has no time for it. [`crate::explain_record`] says it of a record with its input.
-///
-/// # Errors
-///
-/// That the policy [gave no answer](EngineError::is_unanswered): such a gate may know better than to deny.
-pub fn record_briefly(
-    bundle: &Bundle,
-    input: &GateInput,
-    gate: &mut dyn Keeper,
-) -> Result<DecisionRecord, EngineError> {
-    let answer = match answer(bundle, input) {
-        Err(AnswerError::Engine(error)) if error.is_unanswered() => return Err(error),
-        answer => answer,
-    };
-    let concluded = conclude(answer, bundle.digest(), input, gate);
-    Ok(told(bundle, input, concluded, &Sources::none()))
+pub fn record_briefly(bundle: &Bundle, input: &GateInput, gate: &mut dyn Keeper) -> DecisionRecord {
+    let concluded = conclude(answer(bundle, input), bundle.digest(), input, gate);
+    told(bundle, input, concluded, &Sources::none())
 }
 
 fn told(

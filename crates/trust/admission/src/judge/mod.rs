@@ -177,17 +177,10 @@ impl Judge {
         if let Some(exemption) = standing.iter().find(|it| it.rules.is_empty()) {
             return self.exempt(request, exemption, now);
         }
-        let asked = self.question(review, &standing, now);
-        let decision = match record_briefly(&self.bundle, &asked.input, &mut KeepsNothing) {
-            Ok(decision) => decision,
-            Err(error) => return self.undecided(request, &error.to_string(), now),
-        };
-        // What is denied anyway is: nobody gets past other rules by keeping one from its answer.
-        if let (Some(why), true) = (&asked.unanswered, decision.outcome != Verdict::Deny) {
-            return self.undecided(request, why, now);
-        }
+        let (input, covering) = self.input(review, &standing, now);
+        let decision = record_briefly(&self.bundle, &input, &mut KeepsNothing);
         let mut judged = self.conclude(request, decision, now);
-        judged.exempted_by(&asked.covering);
+        judged.exempted_by(&covering);
         judged.had_exemption = !ended.is_empty();
         if judged
             .record

@@ -21,37 +21,14 @@ use crate::{
     vouch::{self, Reference},
 };
 
-/// What the gate is asked.
-pub(super) struct Asked<'e> {
-    pub(super) input: GateInput,
-    /// The exemptions by which something in it does not count.
-    pub(super) covering: Vec<&'e Exemption>,
-    /// Why a rule or a constraint that could have denied gave no answer, where one gave none.
-    pub(super) unanswered: Option<String>,
-}
-
-/// What constraints and the caller's packages said.
-#[derive(Default)]
-struct Said {
-    violations: Vec<Value>,
-    unanswered: Option<String>,
-}
-
-impl Said {
-    fn tell(&mut self, policy: &str, action: &str, message: &str) {
-        let violation = json!({"policy": policy, "action": action, "message": message});
-        self.violations.push(violation);
-    }
-}
-
 impl Judge {
-    /// What the gate is asked about a request.
-    pub(super) fn question<'e>(
+    /// What the gate is asked, and the exemptions by which something in it does not count.
+    pub(super) fn input<'e>(
         &self,
         review: &Review,
         exemptions: &[&'e Exemption],
         now: Timestamp,
-    ) -> Asked<'e> {
+    ) -> (GateInput, Vec<&'e Exemption>) {
         let request = &review.request;
         let asset = request.asset(&self.settings.cluster);
         let mut input = GateInput::new("admission", asset, now);
@@ -80,18 +57,11 @@ impl Judge {
             }
         }
         input.context.insert("request".to_owned(), rest);
-        let Said {
-            violations,
-            unanswered,
-        } = self.said(review, now);
+        let violations = self.violations(review, now);
         input
             .context
             .insert("violations".to_owned(), violations.into());
-        Asked {
-            input,
-            covering,
-            unanswered,
-        }
+        (input, covering)
     }
 
     /// What the checks say of the object. Of what goes, of a way to it, and of its status there is nothing to say: what is
@@ -163,33 +133,29 @@ impl Judge {
     }
 
     /// What constraints and the caller's packages have against the request.
-    fn said(&self, review: &Review, now: Timestamp) -> Said {
-        let mut said = Said::default();
+    fn violations(&self, review: &Review, now: Timestamp) -> Vec<Value> {
+        let mut violations = Vec::new();
+        let mut tell = |policy: &str, action: &str, message: &str| {
+            violations.push(json!({"policy": policy, "action": action, "message": message}));
+        };
         if let Some(constraints) = &self.constraints {
             match self.put(review) {
                 Ok(put) => {
                     let found = constraints.review(&put, &self.inventory, Point::Admission, now);
                     for one in found {
-                        let name = format!("{} {}", one.kind, one.name);
-                        if let (gatekeeper::Action::Deny, Some(error)) =
-                            (one.action, &one.unanswered)
-                        {
-                            said.unanswered = Some(format!("{name}: {error}"));
-                            continue;
-                        }
                         let action = match one.action {
                             gatekeeper::Action::Deny => "deny",
                             gatekeeper::Action::Warn => "warn",
                             gatekeeper::Action::Dryrun => "dryrun",
                         };
-                        said.tell(&name, action, &one.message);
+                        tell(&format!("{} {}", one.kind, one.name), action, &one.message);
                     }
                 }
-                Err(why) => said.tell("constraints", "deny", &why),
+                Err(why) => tell("constraints", "deny", &why),
             }
         }
         for why in self.unsigned(review) {
-            said.tell("signed", "deny", &why);
+            tell("signed", "deny", &why);
         }
         let question = Question {
             input: &review.document,
@@ -197,24 +163,18 @@ impl Judge {
         };
         for package in &self.packages {
             match check(&self.bundle, package, "request", &question) {
-                Ok(file) => {
-                    for reason in &file.failures {
-                        match reason.is_unanswered {
-                            true => {
-                                let why = format!("{}: {}", reason.rule, reason.message);
-                                said.unanswered = Some(why);
-                            }
-                            false => said.tell(package, "deny", &reason.message),
-                        }
+                Ok(said) => {
+                    for reason in &said.failures {
+                        tell(package, "deny", &reason.message);
                     }
-                    for reason in &file.warnings {
-                        said.tell(package, "warn", &reason.message);
+                    for reason in &said.warnings {
+                        tell(package, "warn", &reason.message);
                     }
                 }
-                Err(none) => said.tell(package, "deny", &none.to_string()),
+                Err(none) => tell(package, "deny", &none.to_string()),
             }
         }
-        said
+        violations
     }
 
     /// What people who are trusted said of the images and models that the object names.

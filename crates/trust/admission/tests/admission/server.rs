@@ -361,6 +361,26 @@ fn what_takes_too_long_is_decided_by_choice() {
 }
 
 #[test]
+fn rules_that_take_too_long_deny_before_the_request_does() {
+    let endless =
+        "some i in numbers.range(1, 100000)\n  some j in numbers.range(1, 100000)\n  i * j < 0";
+    let rego = format!(
+        "package own\nimport rego.v1\ndeny contains 1 if {{\n  {endless}\n}}\nwarn contains 2 if {{\n  {endless}\n}}\n"
+    );
+    let mut server = Running::of(&Kit {
+        settings: "on-error = \"allow\"\n[limits]\ndeadline-seconds = 4",
+        rego: &rego,
+        ..Kit::default()
+    });
+    let response = server.post("/validate", &body(json!({}))).json();
+    assert_eq!(response["response"]["allowed"], false, "{response}");
+    assert_eq!(response["response"]["status"]["code"], 403, "{response}");
+    let message = response["response"]["status"]["message"].to_string();
+    assert!(message.contains("longer than its time limit"), "{message}");
+    assert!(!server.end().contains("it took longer than it may"));
+}
+
+#[test]
 fn a_repair_that_takes_too_long_is_decided_by_choice_too() {
     // What was repaired is judged again, by a check that does not end.
     let rego = "package casemate.checks.slow

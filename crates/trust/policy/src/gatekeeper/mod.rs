@@ -94,9 +94,6 @@ pub struct Violation {
     pub template: Place,
     /// Where the constraint stands.
     pub constraint: Place,
-    /// Why the template could not be asked, where that says [nothing of the object](EngineError::is_unanswered).
-    #[serde(skip)]
-    pub unanswered: Option<EngineError>,
 }
 
 impl Constraints {
@@ -357,7 +354,6 @@ impl Asked {
         let (place, message) = self.template.placed(error);
         self.violations.push(Violation {
             template: place,
-            unanswered: Some(error.clone()).filter(EngineError::is_unanswered),
             ..self.violation(constraint, action, format!("not evaluated: {message}"))
         });
     }
@@ -376,7 +372,6 @@ impl Asked {
             details: None,
             template: self.template.place.clone(),
             constraint: constraint.place.clone(),
-            unanswered: None,
         }
     }
 }
