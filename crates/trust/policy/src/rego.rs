@@ -252,6 +252,26 @@ impl Rego {
         self.leads.left(rule, &input, &work) == Left::Whole
     }
 
+    /// What those definitions of `rule` give that are left, asked one at a time, unless a rule that may take `time` is to be asked as
+    /// a whole then.
+    #[cfg(test)]
+    pub(crate) fn union_within(
+        &self,
+        rule: &str,
+        question: &Question<'_>,
+        time: Duration,
+    ) -> Result<Option<Value>, EngineError> {
+        let ask = self.ask(question, true)?;
+        let work = Work::within(self.limits.time);
+        let Left::Definitions(places) = self.leads.left(rule, &ask.input, &work) else {
+            return Ok(None);
+        };
+        match union(&mut ask.begin(), rule, &places, time)? {
+            Some(all) => to_json(&all),
+            None => Ok(None),
+        }
+    }
+
     /// From here on, the library is asked for everything.
     #[cfg(test)]
     pub(crate) fn without_leads(&mut self) {
