@@ -31,12 +31,12 @@ pub fn check(
 ) -> Result<FileCheck, NoRules> {
     let package = format!("data.{namespace}.");
     let mut rules: Vec<(String, Kind)> = Vec::new();
-    for site in bundle.rules() {
+    for site in bundle.definitions().map(|it| &it.site) {
         if let Some(rule) = site.rule.strip_prefix(&package)
             && let Some(kind) = Kind::of(rule)
             && !rules.iter().any(|(known, _)| *known == site.rule)
         {
-            rules.push((site.rule, kind));
+            rules.push((site.rule.clone(), kind));
         }
     }
     if rules.is_empty() {

@@ -17,6 +17,7 @@ use crate::{
     EngineError,
     engine::Message,
     memory::{self, Budget},
+    until,
 };
 
 /// Runs `work` where a panic ends in an [`EngineError::Panic`] and where the stack is as deep as
@@ -29,20 +30,34 @@ use crate::{
 /// What is not there after `patience` is given up: the answer is [`EngineError::Time`], and the thread
 /// ends when the work does. That is for what the library does without looking at the clock. The work
 /// may take `memory`, in bytes; once it was told that this is exceeded, or had more at once without being
-/// told, the answer is [`EngineError::Memory`].
+/// told, the answer is [`EngineError::Memory`]. What has to be answered [until](crate::until()) some time is given up a moment later.
 pub(crate) fn run<T: Send + 'static>(
     patience: Duration,
     memory: u64,
     work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {
+    let end = until::end();
+    let patience = match end {
+        None => patience,
+        Some(_) if until::left(patience).is_zero() => return Err(EngineError::Time),
+        Some(_) => patience.min(until::left(patience) + A_MOMENT),
+    };
     POOL.run(patience, move || {
         let budget = Budget::begin(memory);
-        let answer = work();
+        let answer = until::within(end, work);
         match budget.is_exceeded() {
             true => Err(EngineError::Memory),
             false => answer,
         }
     })
+}
+
+/// Calls `work`, which may panic, on this very thread: as one that is fenced is, it is silent about that.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let before = FENCED.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    FENCED.set(before);
+    outcome.ok()
 }
 
 /// Whether the calling thread is evaluating a policy. A library cannot keep Rust's panic hook from
@@ -186,6 +201,9 @@ static POOL: Pool = Pool::new(REST);
 const MAX_IDLE: usize = 64;
 
 const REST: Duration = Duration::from_secs(10);
+
+/// For what looks at the clock itself to say that its time is over.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// In bytes: a thread that had more at once is not used again, so that the most that it ever had, if that is
 /// more than this, was had by the last work on it.

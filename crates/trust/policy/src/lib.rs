@@ -14,6 +14,9 @@
 //! each reason, and [`test()`] runs the tests that a policy brings along. [`apply`] marks findings that
 //! somebody accepted before the gate sees them.
 //!
+//! What the definitions of a set ask first, `input.request.kind.kind == "Pod"`, is answered over the input itself (`lead`), and
+//! the library evaluates those that are left: of many rules hardly any is about one question.
+//!
 //! Rego means here what it means to OPA. Where the library knows less, its builtins are added and
 //! source is put into words that it knows (`rewrite`); OPA's own cases and OPA itself are asked in
 //! `tests/opa`. [`query()`] asks a policy what no rule was written for, and [`check()`] holds files
@@ -31,7 +34,7 @@
 //! | panics | each evaluation runs on a thread of its own and its panic becomes an [`EngineError`]; the two builtins known to panic are replaced |
 //! | a stack that overflows (recursive functions, long chains of rules and operators) | counted in the source and in the call graph before anything is evaluated, and refused |
 //! | a parser that takes exponential time for nested brackets | nesting is counted first, and refused |
-//! | evaluation without end | [`Limits::time`] |
+//! | evaluation without end | [`Limits::time`], and [`until()`] for all that is asked together |
 //! | results that nothing bounds (`numbers.range`, `sprintf`, `net.cidr_expand`) | replaced by builtins that refuse; refusing is an error where `not` stands before it, too |
 //! | two answers to one question (`time.now_ns`, `rand.intn`) | the time is the input's; the rest is refused |
 //!
@@ -76,6 +79,7 @@ mod syntax;
 mod testing;
 #[cfg(test)]
 mod testkit;
+mod until;
 
 pub use bundle::{Bundle, BundleError};
 pub use check::{CheckReport, FileCheck, NoRules, Reason, check, namespaces};
@@ -103,3 +107,4 @@ pub use signed::{SignedError, SignedFiles, verify_signed};
 pub use suppress::{Setting, apply};
 pub use syntax::RuleSite;
 pub use testing::{FileCoverage, TestCase, TestReport, TestResult, test};
+pub use until::until;

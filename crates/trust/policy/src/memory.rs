@@ -18,6 +18,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use regorus::LimitError;
 use regorus_mimalloc::{ThreadAllocationStats, allocation_stats_snapshot};
 
 /// An evaluation that goes on.
@@ -67,10 +68,13 @@ impl Drop for Budget {
     }
 }
 
-/// Whether that text is the library's for a limit that is exceeded. The evaluation that goes on remembers
-/// that it was.
-pub(crate) fn is_exceeded(text: &str) -> bool {
-    let is_exceeded = text.contains("execution exceeded memory limit");
+/// Whether that is, or rests on, the library's error for a limit that is exceeded; its text can have values of an input in it, and
+/// says nothing. The evaluation that goes on remembers that it was.
+pub(crate) fn is_exceeded(error: &anyhow::Error) -> bool {
+    let is_exceeded = error.chain().any(|cause| {
+        let limit = cause.downcast_ref::<LimitError>();
+        matches!(limit, Some(LimitError::MemoryLimitExceeded { .. }))
+    });
     if is_exceeded {
         EXCEEDED.set(true);
     }
@@ -84,11 +88,8 @@ pub(crate) fn peak_of_thread() -> u64 {
 }
 
 /// Looks whether a limit is exceeded, and has the evaluation remember it.
-pub(crate) fn check() -> Result<(), String> {
-    regorus::check_global_memory_limit().map_err(|error| {
-        EXCEEDED.set(true);
-        error.to_string()
-    })
+pub(crate) fn check() -> Result<(), LimitError> {
+    regorus::check_global_memory_limit().inspect_err(|_| EXCEEDED.set(true))
 }
 
 thread_local! {

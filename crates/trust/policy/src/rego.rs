@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use regorus::utils::limits::{ExecutionTimerConfig, PolicyLengthConfig};
+use regorus::{
+    LimitError,
+    utils::limits::{ExecutionTimerConfig, PolicyLengthConfig},
+};
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -23,6 +26,7 @@ use crate::{
     size,
     source::{self, Dialect},
     syntax::{Definition, Index},
+    until,
 };
 
 /// Modules and data, parsed and analysed once. Each evaluation works on a clone, which shares what no
@@ -225,13 +229,12 @@ impl Rego {
         }
     }
 
-    /// The library looks at its clock between steps; the last one it began may take this much longer.
+    /// The library looks at its clock between steps; the last one it began may take this much longer. A rule may be asked as a whole
+    /// after its definitions were.
     fn patience(&self, rules: usize) -> Duration {
         let rules = u32::try_from(rules).unwrap_or(u32::MAX);
-        self.limits
-            .time
-            .saturating_mul(rules)
-            .saturating_add(LAST_STEP)
+        let time = self.limits.time.saturating_add(self.limits.time / SHARE);
+        time.saturating_mul(rules).saturating_add(LAST_STEP)
     }
 
     /// How many definitions of `rule` the library would be asked for, and how many there are with something that they ask first.
@@ -239,6 +242,34 @@ impl Rego {
     pub(crate) fn left(&self, rule: &str, question: &Question<'_>) -> (usize, usize) {
         let input = to_value("input", question.input).expect("an input");
         self.leads.count(rule, &input)
+    }
+
+    /// Whether the library would be asked for `rule` as a whole.
+    #[cfg(test)]
+    pub(crate) fn is_asked_whole(&self, rule: &str, question: &Question<'_>) -> bool {
+        let input = to_value("input", question.input).expect("an input");
+        let work = Work::within(self.limits.time);
+        self.leads.left(rule, &input, &work) == Left::Whole
+    }
+
+    /// What those definitions of `rule` give that are left, asked one at a time, unless a rule that may take `time` is to be asked as
+    /// a whole then.
+    #[cfg(test)]
+    pub(crate) fn union_within(
+        &self,
+        rule: &str,
+        question: &Question<'_>,
+        time: Duration,
+    ) -> Result<Option<Value>, EngineError> {
+        let ask = self.ask(question, true)?;
+        let work = Work::within(self.limits.time);
+        let Left::Definitions(places) = self.leads.left(rule, &ask.input, &work) else {
+            return Ok(None);
+        };
+        match union(&mut ask.begin(), rule, &places, time)? {
+            Some(all) => to_json(&all),
+            None => Ok(None),
+        }
     }
 
     /// From here on, the library is asked for everything.
@@ -261,6 +292,7 @@ impl Rego {
             prototype: Arc::clone(prototype),
             input: to_value("input", question.input)?,
             moment: Moment::new(question.now, strict),
+            time: self.limits.time,
         })
     }
 }
@@ -270,6 +302,7 @@ struct Ask {
     prototype: Arc<regorus::Engine>,
     input: regorus::Value,
     moment: Moment,
+    time: Duration,
 }
 
 impl Ask {
@@ -278,6 +311,7 @@ impl Ask {
         self.moment.begin();
         let mut engine = regorus::Engine::clone(&self.prototype);
         engine.set_input(self.input);
+        limit(&mut engine, self.time);
         engine
     }
 }
@@ -289,7 +323,7 @@ impl Engine for Rego {
         question: &Question<'_>,
     ) -> Result<Vec<Option<Value>>, EngineError> {
         let ask = self.ask(question, true)?;
-        let work = Work::default();
+        let work = Work::within(self.limits.time);
         let asked: Vec<Asked> = rules
             .iter()
             .map(|rule| match self.index.has(rule) {
@@ -307,9 +341,12 @@ impl Engine for Rego {
             let mut values = Vec::with_capacity(asked.len());
             for asked in asked {
                 values.push(match asked {
-                    Asked::Whole(rule) => to_json(&engine.eval_rule(rule).map_err(failed)?)?,
-                    Asked::Definitions(name, places) => {
-                        to_json(&union(&mut engine, &name, &places, time)?)?
+                    Asked::Whole(rule) => whole(&mut engine, rule, time)?,
+                    Asked::Definitions(rule, places) => {
+                        match union(&mut engine, &rule, &places, time)? {
+                            Some(all) => to_json(&all)?,
+                            None => whole(&mut engine, rule, time)?,
+                        }
                     }
                     Asked::Nothing(value) => value,
                 });
@@ -323,7 +360,7 @@ impl Engine for Rego {
 /// What the library is asked of a rule.
 enum Asked {
     Whole(String),
-    /// Some definitions of a set of that name in its package.
+    /// Some definitions of a set.
     Definitions(String, Vec<Place>),
     /// Nothing: the value is known.
     Nothing(Option<Value>),
@@ -336,10 +373,7 @@ impl Asked {
             Left::Definitions(places) if places.is_empty() => {
                 Self::Nothing(Some(Value::Array(Vec::new())))
             }
-            Left::Definitions(places) => {
-                let name = rule.rsplit('.').next().unwrap_or_default();
-                Self::Definitions(name.to_owned(), places)
-            }
+            Left::Definitions(places) => Self::Definitions(rule.to_owned(), places),
         }
     }
 
@@ -357,25 +391,37 @@ fn leads(engine: &mut regorus::Engine) -> Leads {
     Leads::of(engine.get_modules(), &data)
 }
 
-/// What the definitions at `places`, of the set `name`, give together, in the time that the rule has.
+fn whole(
+    engine: &mut regorus::Engine,
+    rule: String,
+    time: Duration,
+) -> Result<Option<Value>, EngineError> {
+    limit(engine, time);
+    to_json(&engine.eval_rule(rule).map_err(failed)?)
+}
+
+/// What the definitions at `places`, of the set `rule`, give together. Nothing, where that takes a good part of `time`: what they share
+/// is evaluated for each of them, and for the rule as a whole once.
 fn union(
     engine: &mut regorus::Engine,
-    name: &str,
+    rule: &str,
     places: &[Place],
     time: Duration,
-) -> Result<regorus::Value, EngineError> {
-    let begun = Instant::now();
+) -> Result<Option<regorus::Value>, EngineError> {
+    let name = rule.rsplit('.').next().unwrap_or_default();
+    let (begun, share) = (Instant::now(), time / SHARE);
     let mut all = BTreeSet::new();
     for place in places {
-        let given = defined(engine, *place, iter::once(name))?;
-        if begun.elapsed() > time {
-            return Err(EngineError::Time);
-        }
+        limit(engine, share.saturating_sub(begun.elapsed()));
+        let given = match defined(engine, *place, iter::once(name)) {
+            Err(EngineError::Time) => return Ok(None),
+            given => given?,
+        };
         if let Ok(given) = given.as_set() {
             all.extend(given.iter().cloned());
         }
     }
-    Ok(regorus::Value::from(all))
+    Ok(Some(regorus::Value::from(all)))
 }
 
 /// What one definition gives of the rule `name` in its package, apart from all others.
@@ -410,16 +456,21 @@ pub(crate) struct Evaluated {
 
 pub(crate) fn empty(limits: Limits) -> Result<regorus::Engine, EngineError> {
     let mut engine = regorus::Engine::new();
-    engine.set_execution_timer_config(ExecutionTimerConfig {
-        limit: limits.time,
-        check_interval: CHECK_INTERVAL,
-    });
+    limit(&mut engine, limits.time);
     engine.set_policy_length_config(LENGTHS);
     // Otherwise `print` writes to standard error.
     engine.set_gather_prints(true);
     engine.set_strict_builtin_errors(true);
     builtins::install(&mut engine)?;
     Ok(engine)
+}
+
+/// From here on, each evaluation of `engine` may take `time`, or what is left until whoever asks has to know.
+pub(crate) fn limit(engine: &mut regorus::Engine, time: Duration) {
+    engine.set_execution_timer_config(ExecutionTimerConfig {
+        limit: until::left(time),
+        check_interval: CHECK_INTERVAL,
+    });
 }
 
 /// Reads `text` as Rego v1 and, where it is none, as v0: the policies that conftest and Gatekeeper
@@ -456,30 +507,34 @@ fn module_path(engine: &regorus::Engine, module: usize) -> Result<Vec<String>, E
         .unwrap_or_default())
 }
 
-/// The library's error type is not one that it re-exports, so this takes what it prints.
-pub(crate) fn failed(error: impl std::fmt::Display) -> EngineError {
-    let text = error.to_string();
-    if text.contains("execution exceeded time limit") {
+/// What an error of the library is. Its text can have values of an input in it, and does not decide that.
+pub(crate) fn failed(error: impl Into<anyhow::Error>) -> EngineError {
+    let error = error.into();
+    let is_late = error.chain().any(|cause| {
+        let limit = cause.downcast_ref::<LimitError>();
+        matches!(limit, Some(LimitError::TimeLimitExceeded { .. }))
+    });
+    if is_late {
         return EngineError::Time;
     }
-    if memory::is_exceeded(&text) {
+    if memory::is_exceeded(&error) {
         return EngineError::Memory;
     }
-    EngineError::Evaluate(Message::of_diagnostic(&text))
+    EngineError::Evaluate(Message::of_diagnostic(&error.to_string()))
 }
 
 fn to_value(name: &str, document: &Value) -> Result<regorus::Value, EngineError> {
-    converted(document).map_err(|text| {
-        if memory::is_exceeded(&text) {
+    converted(document).map_err(|error| {
+        if memory::is_exceeded(&error) {
             return EngineError::Memory;
         }
-        let text = Message::of_diagnostic(&text);
+        let text = Message::of_diagnostic(&error.to_string());
         EngineError::Data(Message::new(&format!("{name}: {text}")))
     })
 }
 
 /// What the library reads of `document`, in half the time. Recurses as deep as it is, as the library does.
-fn converted(document: &Value) -> Result<regorus::Value, String> {
+fn converted(document: &Value) -> anyhow::Result<regorus::Value> {
     Ok(match document {
         Value::Null => regorus::Value::Null,
         Value::Bool(value) => regorus::Value::from(*value),
@@ -504,7 +559,7 @@ fn converted(document: &Value) -> Result<regorus::Value, String> {
             regorus::Value::from(number.as_i64().unwrap_or_default())
         }
         // Numbers that can be written in more than one way, and what could be taken for one.
-        _ => regorus::Value::deserialize(document).map_err(|error| error.to_string())?,
+        _ => regorus::Value::deserialize(document)?,
     })
 }
 
@@ -541,6 +596,9 @@ const LENGTHS: PolicyLengthConfig = PolicyLengthConfig {
     max_file_bytes: NonZeroUsize::new(source::MAX_BYTES).expect("not zero"),
     max_lines: NonZeroUsize::new(20_000).expect("not zero"),
 };
+
+/// Of the time of a rule, what its definitions may take one at a time.
+const SHARE: u32 = 4;
 
 pub(crate) const LAST_STEP: Duration = Duration::from_secs(5);
 

@@ -107,6 +107,21 @@ impl Index {
     }
 }
 
+/// Whether a definition asks something that `is_defined`.
+pub(crate) fn leans(
+    rule: &Rule,
+    package: &[String],
+    imports: &Imports,
+    is_defined: impl Fn(&[String]) -> bool,
+) -> bool {
+    let Ok(reading) = Reading::of(rule) else {
+        return true;
+    };
+    let node = reading.node(package, imports);
+    let mut asked = node.references.iter().chain(&node.called);
+    asked.any(|path| is_defined(path))
+}
+
 /// What an import calls something, and what that is.
 pub(crate) type Imports = BTreeMap<String, Vec<String>>;
 

@@ -160,10 +160,13 @@ impl<'a> Container<'a> {
 
     /// The environment variable `name`, where the container sets it.
     pub(crate) fn env(&self, name: &str) -> Option<Cursor<'a>> {
-        let named = |item: &Cursor<'a>| item.get("name").equals(name).is_yes();
-        let mut variables = self.cursor.get("env").items().into_iter();
+        let variables = self.cursor.get("env");
+        // Checks ask for many names that are not there, and need no way to those that are.
+        let all = variables.fact.clone().ok().map_or(&[][..], Attr::items);
+        let is_it = |item: &Attr| matches!(item.get("name").and_then(Attr::text), Fact::Known(it) if it == name);
         // Of several the last one counts.
-        variables.rfind(named)
+        let at = all.iter().rposition(is_it)?;
+        variables.items().into_iter().nth(at)
     }
 
     /// The value of the environment variable `name`. Where it comes from an object that is not here,

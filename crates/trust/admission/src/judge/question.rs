@@ -10,7 +10,8 @@ use casemate_policy::{
     GateInput, Question, check,
     gatekeeper::{self, Point},
 };
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde_json::{Value, json};
 
 use super::{Judge, unchanged::Before};
 use crate::{
@@ -98,7 +99,7 @@ impl Judge {
     }
 
     fn survey_of(&self, request: &Request, object: &Value, now: Timestamp) -> Outcome {
-        let text = declared(object).to_string();
+        let text = serde_json::to_string(&Declared(object)).expect("JSON stays JSON");
         let told = request.told();
         let subject = Subject {
             asset: Asset {
@@ -236,18 +237,23 @@ fn declared_by(review: &Review) -> Option<&Value> {
 }
 
 /// The object as somebody declares it: its status and the history of its fields are the server's.
-pub(super) fn declared(object: &Value) -> Value {
-    let Value::Object(fields) = object else {
-        return object.clone();
-    };
-    let kept = |(key, value): (&String, &Value)| match (key.as_str(), value) {
-        ("status", _) => None,
-        ("metadata", Value::Object(metadata)) => {
-            let of = metadata.iter().filter(|(key, _)| *key != "managedFields");
-            let of: Map<String, Value> = of.map(|(key, it)| (key.clone(), it.clone())).collect();
-            Some((key.clone(), of.into()))
+pub(super) struct Declared<'a>(pub(super) &'a Value);
+
+impl Serialize for Declared<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Value::Object(fields) = self.0 else {
+            return self.0.serialize(serializer);
+        };
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in fields.iter().filter(|(key, _)| *key != "status") {
+            match (key.as_str(), value) {
+                ("metadata", Value::Object(metadata)) => {
+                    let kept = metadata.iter().filter(|(key, _)| *key != "managedFields");
+                    map.serialize_entry(key, &kept.collect::<BTreeMap<_, _>>())?;
+                }
+                _ => map.serialize_entry(key, value)?,
+            }
         }
-        _ => Some((key.clone(), value.clone())),
-    };
-    Value::Object(fields.iter().filter_map(kept).collect())
+        map.end()
+    }
 }

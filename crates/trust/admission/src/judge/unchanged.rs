@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use casemate_core::{Finding, RuleId};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::question::declared;
+use super::question::Declared;
 
 /// An object as it was, and what was found in it.
 pub(super) struct Before<'a> {
@@ -113,7 +113,7 @@ fn at<'v>(object: &'v Value, way: &[Step<'_>]) -> Option<&'v Value> {
 
 /// The object but for what the server writes, and what is updated of one that goes.
 fn authored(object: &Value) -> Value {
-    let mut object = declared(object);
+    let mut object = json!(Declared(object));
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         let of_the_server = |map: &mut Map<String, Value>| {
             SERVED.iter().for_each(|key| {
@@ -146,8 +146,6 @@ const SERVED: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

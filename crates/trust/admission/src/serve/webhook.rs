@@ -17,6 +17,7 @@ use axum::{
     routing::{get, post},
 };
 use casemate_core::{Clock, Timestamp};
+use casemate_policy::until;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
@@ -39,7 +40,10 @@ pub(super) struct Webhook {
 }
 
 /// What is done with a request.
-type Deed = fn(&Judge, &Review, Timestamp) -> Judged;
+type Deed = fn(&Judge, &Review, Timestamp, Rest) -> Judged;
+
+/// How long a request that got its turn may still take.
+type Rest = Duration;
 
 impl Webhook {
     /// `/validate` and `/mutate`.
@@ -53,8 +57,12 @@ impl Webhook {
             )
         };
         Router::new()
-            .route("/validate", route(Judge::judge))
-            .route("/mutate", route(Judge::mutate))
+            .route("/validate", route(validate))
+            // Nothing is denied here.
+            .route(
+                "/mutate",
+                route(|judge, review, now, _| judge.mutate(review, now)),
+            )
             .with_state(webhook)
     }
 
@@ -172,7 +180,8 @@ impl Webhook {
         let judge = Arc::clone(&self.judge);
         let judging = spawn_blocking(move || {
             let _turn = turn;
-            deed(&judge, &review, now)
+            let rest = deadline.saturating_duration_since(Instant::now());
+            deed(&judge, &review, now, rest)
         });
         match timeout_at(deadline, judging).await {
             Ok(Ok(judged)) => Ok(judged),
@@ -189,6 +198,13 @@ impl Webhook {
             None => own,
         }
     }
+}
+
+/// Rules, all together, have less time than the request: one that takes too long denies, and `on-error` lets nothing in that another
+/// denies.
+fn validate(judge: &Judge, review: &Review, now: Timestamp, rest: Rest) -> Judged {
+    let end = std::time::Instant::now() + rest * 3 / 4;
+    until(end, || judge.judge(review, now))
 }
 
 /// Health and metrics.

@@ -1,5 +1,7 @@
 //! Decisions.
 
+use std::time::Duration;
+
 use casemate_admission::{Judged, Mutation, Operation, apply};
 use casemate_core::Verdict;
 use casemate_posture::check::Persona;
@@ -558,6 +560,49 @@ fn what_cannot_be_decided_is_decided_by_choice() {
         ["Pod ml/web was not judged: no time"]
     );
     assert_eq!(judged.record.error.as_deref(), Some("no time"));
+}
+
+#[test]
+fn a_rule_that_gives_no_answer_denies_whatever_was_chosen() {
+    let endless = "package own\nimport rego.v1\ndeny contains 1 if {\n  some i in numbers.range(1, 100000)\n  \
+        some j in numbers.range(1, 100000)\n  i * j < 0\n}\n";
+    let gate = endless.replace("package own", "package casemate.gate");
+    for rego in [endless, &gate] {
+        let kit = Kit {
+            rego,
+            settings: "on-error = \"allow\"",
+            patience: Some(Duration::from_secs(1)),
+            ..Kit::default()
+        };
+        let judged = kit.asked(json!({}));
+        let status = judged.response.status.expect("a status");
+        assert_eq!(status.code, 403, "{status:?}");
+        assert!(
+            status.message.contains("longer than its time limit"),
+            "{status:?}"
+        );
+    }
+}
+
+#[test]
+fn a_text_of_the_request_makes_no_error_one_of_the_engine() {
+    let rego = "package own\nimport rego.v1\ndeny contains \"m\" if some c in input.request.object.spec.foo\n";
+    for text in [
+        "execution exceeded time limit",
+        "execution exceeded memory limit",
+    ] {
+        let kit = Kit {
+            rego,
+            settings: "on-error = \"allow\"",
+            ..Kit::default()
+        };
+        let mut asked = pod(json!({}));
+        asked["spec"]["foo"] = json!(text);
+        let judged = kit.asked(json!({ "object": asked }));
+        let status = judged.response.status.expect("a status");
+        assert_eq!(status.code, 403, "{status:?}");
+        assert!(status.message.contains(text), "{status:?}");
+    }
 }
 
 #[test]

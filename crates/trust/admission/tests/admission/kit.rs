@@ -21,6 +21,8 @@ pub(crate) struct Kit<'a> {
     pub(crate) rego: &'a str,
     pub(crate) constraints: &'a str,
     pub(crate) persona: Persona,
+    /// How long a rule may take.
+    pub(crate) patience: Option<Duration>,
 }
 
 impl Kit<'_> {
@@ -34,6 +36,13 @@ impl Kit<'_> {
             rego => vec![(PathText::from_text("own.rego"), rego.as_bytes().to_vec())],
         };
         let bundle = Bundle::overlay(files).expect("the policy loads");
+        let bundle = match self.patience {
+            Some(time) => bundle.limited(Limits {
+                time,
+                ..Limits::default()
+            }),
+            None => bundle,
+        };
         let checks = UserChecks::of(&bundle, now()).expect("checks");
         let resources = Resource::read("constraints.yaml", self.constraints.as_bytes());
         let resources = resources.expect("YAML");

@@ -37,6 +37,13 @@ struct Running {
 
 impl Running {
     fn new(settings: &str) -> Self {
+        Self::of(&Kit {
+            settings,
+            ..Kit::default()
+        })
+    }
+
+    fn of(kit: &Kit<'_>) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         install(dir.path(), "first");
         let (cert, key) = (dir.path().join("tls.crt"), dir.path().join("tls.key"));
@@ -44,10 +51,6 @@ impl Running {
         let metrics = Arc::new(Metrics::default());
         let file = fs::File::create(dir.path().join("records")).expect("a file");
         let (records, writer) = Records::begin(file, 100, Arc::clone(&metrics)).expect("a thread");
-        let kit = Kit {
-            settings,
-            ..Kit::default()
-        };
         let server = Server {
             judge: Arc::new(kit.judge()),
             certificates: Arc::clone(&certificates),
@@ -354,6 +357,54 @@ fn what_takes_too_long_is_decided_by_choice() {
         assert_eq!(response["response"]["uid"], "late");
         assert_eq!(response["response"]["allowed"], allowed);
         assert!(server.end().contains("\"error\":"));
+    }
+}
+
+#[test]
+fn rules_that_take_too_long_deny_before_the_request_does() {
+    let endless =
+        "some i in numbers.range(1, 100000)\n  some j in numbers.range(1, 100000)\n  i * j < 0";
+    let rego = format!(
+        "package own\nimport rego.v1\ndeny contains 1 if {{\n  {endless}\n}}\nwarn contains 2 if {{\n  {endless}\n}}\n"
+    );
+    let mut server = Running::of(&Kit {
+        settings: "on-error = \"allow\"\n[limits]\ndeadline-seconds = 4",
+        rego: &rego,
+        ..Kit::default()
+    });
+    let response = server.post("/validate", &body(json!({}))).json();
+    assert_eq!(response["response"]["allowed"], false, "{response}");
+    assert_eq!(response["response"]["status"]["code"], 403, "{response}");
+    let message = response["response"]["status"]["message"].to_string();
+    assert!(message.contains("longer than its time limit"), "{message}");
+    assert!(!server.end().contains("it took longer than it may"));
+}
+
+#[test]
+fn a_repair_that_takes_too_long_is_decided_by_choice_too() {
+    // What was repaired is judged again, by a check that does not end.
+    let rego = "package casemate.checks.slow
+import rego.v1
+rule := {\"id\": \"CM-OWN-001\", \"title\": \"Slow\", \"severity\": \"low\", \"description\": \"Slow.\", \"remediation\": \"Wait.\"}
+deny contains {\"resource\": \"x\", \"message\": \"m\"} if {
+	some i in numbers.range(1, 100000)
+	some j in numbers.range(1, 100000)
+	i * j < 0
+}
+";
+    let limits = "[limits]\ndeadline-seconds = 1";
+    for (settings, allowed) in [
+        (limits.to_owned(), false),
+        (format!("on-error = \"allow\"\n{limits}"), true),
+    ] {
+        let mut server = Running::of(&Kit {
+            settings: &settings,
+            rego,
+            ..Kit::default()
+        });
+        let response = server.post("/mutate", &body(json!({}))).json();
+        assert_eq!(response["response"]["allowed"], allowed);
+        assert!(server.end().contains("it took longer than it may"));
     }
 }
 

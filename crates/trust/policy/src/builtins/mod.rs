@@ -54,9 +54,7 @@ fn install_all(
             let Builtin { name, function, .. } = *builtin;
             let moment = MOMENT.get();
             // The library looks between steps of its own, and a step of ours can be a large one.
-            if let Err(why) = memory::check() {
-                return Err(std::io::Error::other(why).into());
-            }
+            memory::check()?;
             match function(&arguments, moment) {
                 Ok(value) => Ok(value),
                 Err(Fault::NoAnswer(_)) if !moment.strict => Ok(Value::Undefined),
@@ -224,18 +222,19 @@ fn to_json(value: &Value) -> Result<String, Fault> {
 }
 
 fn from_json(text: &str) -> Answer {
-    Value::from_json_str(text).map_err(|error| {
-        fault(
-            &format!("{error:#}"),
-            "was given something that is not JSON",
-        )
-    })
+    Value::from_json_str(text)
+        .map_err(|error| fault(&error, "was given something that is not JSON"))
 }
 
-/// What an error of the library is: `all` that it says, causes too, tells whether it is for memory.
-fn fault(all: &str, otherwise: &str) -> Fault {
-    match memory::is_exceeded(all) {
-        true => Fault::Refuse(Message::of_diagnostic(all).to_string()),
+/// What an error of the library is. Of JSON that is well-formed, what keeps it from being read is the limit of memory, which the
+/// library does not always say.
+fn fault(error: &anyhow::Error, otherwise: &str) -> Fault {
+    let is_unread = error.chain().any(|cause| {
+        let json = cause.downcast_ref::<serde_json::Error>();
+        json.is_some_and(serde_json::Error::is_data)
+    });
+    match memory::is_exceeded(error) || is_unread {
+        true => Fault::Refuse(Message::of_diagnostic(&format!("{error:#}")).to_string()),
         false => otherwise.into(),
     }
 }
@@ -255,7 +254,7 @@ fn delegate(name: &'static str, arguments: &[Value]) -> Answer {
     let parameters = vec![place.clone(); arguments.len()];
     function(place.span(), &parameters, arguments, true).map_err(|error| {
         let text = Message::of_diagnostic(&error.to_string()).to_string();
-        fault(&format!("{error:#}"), &text)
+        fault(&error, &text)
     })
 }
 

@@ -1,4 +1,5 @@
-//! Builtins that are the same whenever and wherever they are asked, and cost no more than their arguments are long.
+//! Builtins that are the same whenever and wherever they are asked, and cost no more than their arguments are long;
+//! a regular expression, no more than it is long for each part of a text.
 
 use regorus::{Value, unstable};
 
@@ -23,6 +24,11 @@ impl Plain {
         };
         let own = own.map(|builtin| builtin.function);
         Some((Self { name, own }, usize::from(arity)))
+    }
+
+    /// Whether the first of its arguments is a regular expression.
+    pub(crate) fn takes_pattern(self) -> bool {
+        self.name == "regex.match"
     }
 
     /// What it answers, unless that is an error.

@@ -7,9 +7,7 @@ use casemate_document::{
 use regorus::Value;
 use serde_json::Value as Json;
 
-use super::{
-    Answer, Builtin, Fault, Moment, can_be_gone_through, fault, is_read, string, text::MAX_TEXT,
-};
+use super::{Answer, Builtin, Fault, Moment, can_be_gone_through, is_read, string, text::MAX_TEXT};
 
 pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("yaml.is_valid", 1, is_valid),
@@ -30,10 +28,8 @@ fn unmarshal(arguments: &[Value], _: Moment) -> Answer {
         return Err("expects a string".into());
     };
     let document = read(string(text)?)?;
-    serde_json::from_value(document).map_err(|error| {
-        let text = error.to_string();
-        fault(&text, &text)
-    })
+    // Of what was read as YAML, the limit of memory alone can keep a value from being made.
+    serde_json::from_value(document).map_err(|error| Fault::Refuse(error.to_string()))
 }
 
 /// The first document of a text; a second one is an error, for it would be missed.

@@ -4,7 +4,7 @@
 //! their packages are called. As in Gatekeeper its own module becomes package `template`, its
 //! libraries are packages below `lib`, and of `data` it may name `data.lib` and `data.inventory`.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
 use casemate_core::Timestamp;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::{
     builtins::{self, Moment},
     engine::Message,
     fence,
-    rego::{empty, failed, to_json},
+    rego::{empty, failed, limit, to_json},
     rewrite::{self, Columns, Kind, Known, Module, Token, tokens},
     source,
     syntax::Index,
@@ -32,6 +32,7 @@ pub(crate) struct Program {
     prototype: regorus::Engine,
     columns: Columns,
     inventory: Way,
+    time: Duration,
 }
 
 /// How the inventory comes to a template.
@@ -91,6 +92,7 @@ impl Program {
             prototype,
             columns,
             inventory,
+            time: limits.time,
         })
     }
 
@@ -135,6 +137,7 @@ impl Run<'_> {
             put(&mut input, EXISTING, inventory.clone())?;
         }
         self.engine.set_input(input);
+        limit(&mut self.engine, self.program.time);
         // Every evaluation begins with what the modules and the data say, and with nothing else.
         let value = self.engine.eval_rule(ENTRY.to_owned()).map_err(failed);
         let value = match (value, builtins::take_refusal()) {

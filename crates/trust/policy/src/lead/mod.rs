@@ -21,10 +21,11 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+use std::time::Duration;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
-    panic::{AssertUnwindSafe, catch_unwind},
 };
 
 use regorus::{
@@ -35,7 +36,10 @@ use regorus::{
 pub(crate) use run::Work;
 
 use self::run::{Lead, is_refuted};
-use crate::syntax::{imports, spell, static_path};
+use crate::{
+    fence,
+    syntax::{imports, leans, spell, static_path},
+};
 
 /// The rules that are sets, by their full paths, with what their definitions ask first.
 #[derive(Clone, Default)]
@@ -46,6 +50,8 @@ pub(crate) struct Leads(BTreeMap<String, Vec<Defined>>);
 struct Defined {
     at: Place,
     lead: Option<Lead>,
+    /// Whether it asks rules or functions of the policy, which is done anew for each definition that is asked alone.
+    leans: bool,
 }
 
 /// Where the library has a definition.
@@ -86,6 +92,11 @@ impl Leads {
                 all.push((place, is_set(defined)));
             }
         }
+        let is_defined = |path: &[String]| {
+            let mut from = paths.range::<[String], _>((Bound::Included(path), Bound::Unbounded));
+            (1..path.len()).any(|length| paths.contains_key(&path[..length]))
+                || from.next().is_some_and(|(next, _)| next.starts_with(path))
+        };
         let is_alone = |path: &[String]| {
             let is_around = (1..path.len()).any(|length| paths.contains_key(&path[..length]));
             let mut from = paths.range::<[String], _>((Bound::Included(path), Bound::Unbounded));
@@ -99,10 +110,17 @@ impl Leads {
             let defined = all.iter().map(|(at, _)| {
                 let module = &modules[at.module];
                 let package = packages[at.module].as_slice();
+                let imports = imports(module);
                 let mut globals = names.get(package).cloned().unwrap_or_default();
-                globals.extend(imports(module).into_keys());
-                let lead = read::lead(&module.policy[at.rule], &globals);
-                Defined { at: *at, lead }
+                globals.extend(imports.keys().cloned());
+                let rule = &module.policy[at.rule];
+                let lead = read::lead(rule, &globals);
+                let leans = leans(rule, package, &imports, is_defined);
+                Defined {
+                    at: *at,
+                    lead,
+                    leans,
+                }
             });
             (spell(path), defined.collect::<Vec<_>>())
         });
@@ -116,7 +134,7 @@ impl Leads {
     #[cfg(test)]
     pub(crate) fn count(&self, rule: &str, input: &Value) -> (usize, usize) {
         let all = self.0.get(rule).map_or(&[][..], Vec::as_slice);
-        let work = Work::default();
+        let work = Work::within(Duration::from_secs(3_600));
         let open = all.iter().filter(|it| it.is_open(input, &work)).count();
         (open, all.iter().filter(|it| it.lead.is_some()).count())
     }
@@ -126,15 +144,12 @@ impl Leads {
         let Some(all) = self.0.get(rule) else {
             return Left::Whole;
         };
-        let open: Vec<Place> = all
-            .iter()
-            .filter(|it| it.is_open(input, work))
-            .map(|it| it.at)
-            .collect();
-        // One at a time costs more than all of them do together where most are left.
-        match open.len() > all.len() / 2 {
+        let open: Vec<&Defined> = all.iter().filter(|it| it.is_open(input, work)).collect();
+        let leaning = open.iter().filter(|it| it.leans).count();
+        // One at a time costs more than all of them do together where most are left, or where they ask the same.
+        match open.len() > all.len() / 2 || leaning > MAX_LEANING {
             true => Left::Whole,
-            false => Left::Definitions(open),
+            false => Left::Definitions(open.iter().map(|it| it.at).collect()),
         }
     }
 }
@@ -143,7 +158,7 @@ impl Defined {
     /// Whether it may give something.
     fn is_open(&self, input: &Value, work: &Work) -> bool {
         // A builtin of the library's that panics does that again where a panic is an answer.
-        let is_refuted = |lead| catch_unwind(AssertUnwindSafe(|| is_refuted(lead, input, work)));
+        let is_refuted = |lead| fence::caught(|| is_refuted(lead, input, work));
         let Some(lead) = &self.lead else {
             return true;
         };
@@ -186,3 +201,6 @@ fn has_room(data: &Value, path: &[String]) -> bool {
     }
     *at == Value::Undefined
 }
+
+/// Definitions that ask others and are asked one at a time.
+const MAX_LEANING: usize = 4;

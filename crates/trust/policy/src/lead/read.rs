@@ -236,8 +236,13 @@ impl Reader<'_> {
                 if arity != params.len() || name.first().is_none_or(|it| globals.contains(it)) {
                     return None;
                 }
-                let arguments: Option<Vec<Term>> = params.iter().map(of).collect();
-                Some(Term::Call(builtin, arguments?))
+                let arguments: Vec<Term> = params.iter().map(of).collect::<Option<_>>()?;
+                // A regular expression of the input's own would be compiled for each question.
+                let is_known = matches!(arguments.first(), Some(Term::Known(_)));
+                if builtin.takes_pattern() && !is_known {
+                    return None;
+                }
+                Some(Term::Call(builtin, arguments))
             }
             _ => None,
         }

@@ -1,10 +1,14 @@
 //! Asks the input what a definition asks first.
 
-use std::{borrow::Cow, cell::Cell};
+use std::{
+    borrow::Cow,
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 use regorus::Value;
 
-use crate::builtins::Plain;
+use crate::{builtins::Plain, until};
 
 /// The first statements of a definition.
 #[derive(Clone)]
@@ -40,20 +44,29 @@ pub(super) enum Term {
     Input,
     Known(Value),
     Local(usize),
-    Field(Box<Term>, Value),
-    Compare(Compare, Box<(Term, Term)>),
-    In(Box<(Term, Term)>),
-    Call(Plain, Vec<Term>),
+    Field(Box<Self>, Value),
+    Compare(Compare, Box<(Self, Self)>),
+    In(Box<(Self, Self)>),
+    Call(Plain, Vec<Self>),
 }
 
 pub(super) type Compare = fn(&Value, &Value) -> bool;
 
-/// How much may still be asked of an input, in steps and in the text that they look at.
-pub(crate) struct Work(Cell<usize>);
+/// How much may still be asked of an input, in steps and in the text that they look at, and for how long.
+pub(crate) struct Work {
+    left: Cell<usize>,
+    begun: Instant,
+    time: Duration,
+}
 
-impl Default for Work {
-    fn default() -> Self {
-        Self(Cell::new(MAX_WORK))
+impl Work {
+    /// What a rule may have, of which each may take `time`.
+    pub(crate) fn within(time: Duration) -> Self {
+        Self {
+            left: Cell::new(MAX_WORK),
+            begun: Instant::now(),
+            time: until::left(time).min(MAX_TIME),
+        }
     }
 }
 
@@ -171,7 +184,13 @@ impl Run<'_> {
                 if arguments.contains(&Value::Undefined) {
                     return Ok(Cow::Owned(Value::Undefined));
                 }
-                arguments.iter().try_for_each(|it| self.spend(text(it)))?;
+                self.spend(match (builtin.takes_pattern(), arguments.as_slice()) {
+                    // At worst each part of a regular expression is held against each of a text.
+                    (true, [Value::String(pattern), of]) => {
+                        pattern.len().saturating_mul(1 + text(of))
+                    }
+                    (_, all) => all.iter().map(text).sum(),
+                })?;
                 Cow::Owned(builtin.answer(&arguments).ok_or(Open)?)
             }
         })
@@ -201,9 +220,13 @@ impl Run<'_> {
     }
 
     fn spend(&self, work: usize) -> Result<(), Open> {
-        let left = self.work.0.get().checked_sub(work.max(1));
-        self.work.0.set(left.unwrap_or_default());
-        left.map(drop).ok_or(Open)
+        let before = self.work.left.get();
+        let mut left = before.saturating_sub(work.max(1));
+        if before / INTERVAL != left / INTERVAL && self.work.begun.elapsed() > self.work.time {
+            left = 0;
+        }
+        self.work.left.set(left);
+        if left == 0 { Err(Open) } else { Ok(()) }
     }
 }
 
@@ -229,5 +252,11 @@ fn text(value: &Value) -> usize {
 
 const BYTES_OF_A_STEP: usize = 64;
 
+/// Of work, until the clock is looked at again.
+const INTERVAL: usize = 1_024;
+
 /// Some 50 ms. A request of a few KiB takes a hundred for a definition.
 const MAX_WORK: usize = 1_000_000;
+
+/// Where work takes longer than it should.
+const MAX_TIME: Duration = Duration::from_millis(200);

@@ -1,6 +1,6 @@
 //! Each beside the library alone.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -90,6 +90,7 @@ fn an_error_stays_one() {
         "startswith(input.containers, \"x\")\nmsg := \"m\"",
         "x := to_number(input.kind)\ninput.kind == \"Service\"\nmsg := x",
         "regex.match(\"(\", input.kind)\nmsg := \"m\"",
+        "some c in input.kind\nregex.match(c, input.kind)\nmsg := c",
         "x := 1 / 0\ninput.kind == \"Service\"\nmsg := x",
     ] {
         let policy = format!("package p\nimport rego.v1\ndeny contains msg if {{\n{body}\n}}\n");
@@ -157,6 +158,76 @@ fn what_would_take_too_long_is_left_to_the_library() {
         now: now(),
     };
     assert_eq!(rego.left("data.p.deny", &question), (1, 1));
+}
+
+/// The definitions of `deny`, of which `left` of twenty are open, and something that each of them asks.
+fn asking(helper: &str, asks: &str, left: usize) -> String {
+    let mut policy = format!("package p\nimport rego.v1\n{helper}\n");
+    for at in 0..20 {
+        let kind = if at < left { "Pod" } else { "Service" };
+        let _ = writeln!(
+            policy,
+            "deny contains {at} if {{\n  input.kind == \"{kind}\"\n  {asks}\n}}"
+        );
+    }
+    policy
+}
+
+#[test]
+fn of_definitions_that_ask_others_a_handful_is_asked_alone() {
+    for (helper, asks, leans) in [
+        ("named := count(input.labels)", "named > 0", true),
+        ("named(of) := count(of)", "named(input.labels) > 0", true),
+        ("named := count(input.labels)", "data.p.named > 0", true),
+        ("", "count(input.labels) > 0", false),
+        (
+            "",
+            "input.containers[_].ports[_].n > 0; x := 1; x == 1",
+            false,
+        ),
+    ] {
+        for left in [4, 5] {
+            let policy = asking(helper, asks, left);
+            let (with, without, _, _) = both(&policy, &pod());
+            assert_eq!(with, without, "{policy}");
+            let rego = Rego::load(&[("p.rego", &policy)], &[], Limits::default()).expect("loads");
+            let input = pod();
+            let question = Question {
+                input: &input,
+                now: now(),
+            };
+            let is_whole = rego.is_asked_whole("data.p.deny", &question);
+            assert_eq!(is_whole, leans && left == 5, "{asks}, {left}");
+        }
+    }
+}
+
+#[test]
+fn what_takes_a_good_part_of_the_time_one_at_a_time_is_asked_together() {
+    let helper = "slow if {\n  some i in numbers.range(1, 100)\n  some j in numbers.range(1, 100)\n  i * j == 10000\n}";
+    let policy = asking(helper, "slow", 3);
+    let rego = Rego::load(&[("p.rego", &policy)], &[], Limits::default()).expect("loads");
+    let input = pod();
+    let question = Question {
+        input: &input,
+        now: now(),
+    };
+    let alone = |time| rego.union_within("data.p.deny", &question, time);
+    assert_eq!(alone(Duration::ZERO), Ok(None));
+    let all = Some(json!([0, 1, 2]));
+    assert_eq!(alone(Duration::from_secs(3_600)), Ok(all.clone()));
+    assert_eq!(rego.eval(&["data.p.deny"], &question), Ok(vec![all]));
+}
+
+#[test]
+fn patterns_of_an_input_are_left_to_the_library() {
+    let (input, policy) = (
+        json!({ "patterns": ["a", "b"], "text": "c" }),
+        "package p\nimport rego.v1\ndeny contains 1 if {\n some x in input.patterns\n regex.match(x, input.text)\n}\n\
+            deny contains 2 if {\n some x in input.patterns\n regex.match(\"d\", x)\n}\n",
+    );
+    let (with, without, left, _) = both(policy, &input);
+    assert_eq!((with, left), (without, 1));
 }
 
 /// A statement; each may bind a variable of the next ones.
@@ -227,9 +298,14 @@ fn statement() -> impl Strategy<Value = String> {
         2 => path.clone().prop_map(|it| format!("some b in {it}")),
         1 => path.clone().prop_map(|it| format!("some k, b in {it}")),
         1 => expression.clone().prop_map(|it| format!("a := {it}")),
+        1 => (operand.clone(), operand.clone()).prop_map(|(a, b)| format!("a := {a} in {b}")),
+        1 => (operand.clone(), operand).prop_map(|(a, b)| format!("b := regex.match({a}, {b})")),
+        1 => path.clone().prop_map(|it| format!("b := regex.match(`^[a-z]\\w*$`, {it})")),
         1 => expression.prop_map(|it| format!("b := {it}")),
         1 => path.prop_map(|it| format!("some a\n  a = {it}")),
         1 => Just("c := 1 / 0".to_owned()),
+        // Before all others, by its name.
+        1 => Just("A := 1 / 0".to_owned()),
         1 => Just("a[_]".to_owned()),
     ]
 }

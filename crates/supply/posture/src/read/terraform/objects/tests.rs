@@ -187,7 +187,7 @@ resource "kubernetes_storage_class" "s" {
         ("StorageClass", "parameters.mount_options", "ro"),
     ] {
         let object = world.of_kind(kind).next().expect(kind);
-        let said = object.at(path).text();
+        let said = object.find(path).text();
         assert!(
             matches!(&said, crate::Fact::Known(it) if it == expected),
             "{path}: {said:?}"
