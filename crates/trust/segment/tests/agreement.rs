@@ -17,7 +17,7 @@ fn cluster(documents: &[String]) -> Analysis {
     let manifests = documents.join("\n---\n");
     let reading = survey.read(&subject, &MemorySource(manifests.into_bytes()));
     let world = PostureSurvey::world(reading.into_iter().collect());
-    Analysis::of(&world, Assumptions::default())
+    Analysis::of(world, Assumptions::default())
 }
 
 const NAMESPACES: [&str; 3] = ["lab", "models", "edge"];

@@ -253,7 +253,7 @@ fn analysis(manifests: String) -> Analysis {
         ..Assumptions::default()
     };
     Analysis::of(
-        &PostureSurvey::world(reading.into_iter().collect()),
+        PostureSurvey::world(reading.into_iter().collect()),
         assumptions,
     )
 }

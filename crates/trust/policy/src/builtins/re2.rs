@@ -162,7 +162,9 @@ impl Speller<'_> {
             next => name.push(next),
         }
         // What `regex` also knows, and RE2 does not: `p{sc=Greek}`, `p{Letter}`.
-        let is_known = name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_' || it == '^');
+        let is_known = name
+            .chars()
+            .all(|it| it.is_ascii_alphanumeric() || it == '_' || it == '^');
         self.out.push_str(&format!("\\{kind}{{{name}}}"));
         is_known.then_some(())
     }
@@ -302,7 +304,9 @@ fn number(text: &mut Peekable<Chars<'_>>) -> Option<u32> {
         if number == 0 {
             return None;
         }
-        number = number.saturating_mul(10).saturating_add(digit.to_digit(10)?);
+        number = number
+            .saturating_mul(10)
+            .saturating_add(digit.to_digit(10)?);
     }
     Some(number)
 }
@@ -329,7 +333,8 @@ fn letters(letter: char) -> Option<&'static str> {
 }
 
 const NAMES: &[&str] = &[
-    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word", "xdigit",
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
+    "space", "upper", "word", "xdigit",
 ];
 
 const MAX_COUNT: u32 = 1_000;

@@ -23,7 +23,10 @@ pub(super) const BUILTINS: &[Builtin] = &[
         delegate("regex.find_n", &with_pattern(arguments, 0)?)
     }),
     Builtin::new("regex.find_all_string_submatch_n", 3, |arguments, _| {
-        delegate("regex.find_all_string_submatch_n", &with_pattern(arguments, 0)?)
+        delegate(
+            "regex.find_all_string_submatch_n",
+            &with_pattern(arguments, 0)?,
+        )
     }),
     Builtin::new("regex.split", 2, |arguments, _| {
         delegate("regex.split", &with_pattern(arguments, 0)?)

@@ -163,7 +163,7 @@ impl Stage {
             declared_only: true,
             ..intent.assumptions()
         };
-        let analysis = Analysis::of(&world, assumptions);
+        let analysis = Analysis::of(world, assumptions);
         match analysis.gaps() {
             [] => Ok(analysis),
             gaps => Err(gaps.iter().map(|it| it.message.clone()).collect()),

@@ -12,7 +12,7 @@ fn cluster(manifests: &str) -> Analysis {
     let survey = PostureSurvey::new(Persona::Auditor);
     let reading = survey.read(&subject, &MemorySource(manifests.as_bytes().to_vec()));
     Analysis::of(
-        &PostureSurvey::world(reading.into_iter().collect()),
+        PostureSurvey::world(reading.into_iter().collect()),
         Assumptions::default(),
     )
 }
