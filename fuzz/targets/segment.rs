@@ -24,7 +24,7 @@ pub fn run(data: &[u8]) {
         declared_only: choice & 0x80 != 0,
         told_apart: Vec::new(),
     };
-    let analysis = Analysis::of(&PostureSurvey::world(vec![reading]), assumptions);
+    let analysis = Analysis::of(PostureSurvey::world(vec![reading]), assumptions);
     for gap in analysis.gaps() {
         gap.origin.location();
     }

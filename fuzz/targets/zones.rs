@@ -2,7 +2,7 @@
 //! as the same again; and the policies that are written for it say what it says.
 
 use casemate_segment::{
-    generate,
+    generate::{self, Target},
     intent::{Intent, to_yaml},
     observed::Format,
 };
@@ -29,9 +29,11 @@ pub fn run(data: &[u8]) {
     if zones > MAX_ZONES || intent.flows.len() > MAX_FLOWS {
         return;
     }
-    if let Ok(policies) = generate::policies(&intent) {
-        let flaws = generate::prove(&intent, &policies).expect("few zones");
-        assert_eq!(flaws, [], "{text}");
+    for target in [Target::NetworkPolicy, Target::Cilium] {
+        if let Ok(policies) = generate::policies(&intent, target) {
+            let flaws = generate::prove(&intent, &policies).expect("few zones");
+            assert_eq!(flaws, [], "{target:?}: {text}");
+        }
     }
 }
 

@@ -84,7 +84,7 @@ fn analysis(root: &Path) -> io::Result<Analysis> {
         declared_only: true,
         ..Assumptions::default()
     };
-    let analysis = Analysis::of(&PostureSurvey::world(readings), assumptions);
+    let analysis = Analysis::of(PostureSurvey::world(readings), assumptions);
     for gap in analysis.gaps() {
         eprintln!("{}: {}", gap.origin.location(), gap.message);
     }

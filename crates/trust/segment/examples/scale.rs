@@ -24,7 +24,7 @@ fn main() -> io::Result<()> {
     let directory = env::args().nth(1).unwrap_or_else(|| ".".to_owned());
     let (world, read) = timed(|| world(Path::new(&directory)));
     let world = world?;
-    let (analysis, modelled) = timed(|| Analysis::of(&world, Assumptions::default()));
+    let (analysis, modelled) = timed(|| Analysis::of(world, Assumptions::default()));
 
     // Before the relation is there: a question does not need it.
     let count = analysis.cluster().workloads.len();

@@ -4,8 +4,7 @@ use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
     fmt,
-    sync::Arc,
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use casemate_posture::{Cursor, Origin, World};
@@ -95,19 +94,26 @@ pub struct Analysis {
     entries: Vec<Entry>,
     calls: Calls,
     directory: Directory,
-    identities: Identities,
+    world: Arc<World>,
+    identities: OnceLock<Identities>,
     gaps: Vec<Gap>,
     relation: OnceLock<Result<Relation, TooLarge>>,
 }
 
 impl Analysis {
     /// The cluster that the files describe.
-    pub fn of(world: &World, assumptions: Assumptions) -> Self {
+    pub fn of(world: impl Into<Arc<World>>, assumptions: Assumptions) -> Self {
         Self::called(world, assumptions, Callers::AsTheyAre)
     }
 
     /// The same, whose workloads call each other in some way.
-    pub(crate) fn called(world: &World, assumptions: Assumptions, callers: Callers) -> Self {
+    pub(crate) fn called(
+        world: impl Into<Arc<World>>,
+        assumptions: Assumptions,
+        callers: Callers,
+    ) -> Self {
+        let shared = world.into();
+        let world = &*shared;
         let mut gaps = Vec::new();
         let problem = |it: &casemate_posture::Problem| Gap {
             origin: it.origin.clone(),
@@ -133,7 +139,6 @@ impl Analysis {
         let calls = Calls::of(&cluster, &services);
         let directory = Directory::of(&cluster, &services);
         Self {
-            identities: Identities::of(world, &cluster),
             outside: outside(&policies, &cluster.named_outside, &assumptions),
             cluster,
             assumptions,
@@ -142,7 +147,9 @@ impl Analysis {
             calls,
             directory,
             gaps,
+            identities: OnceLock::new(),
             relation: OnceLock::new(),
+            world: shared,
         }
     }
 
@@ -179,7 +186,8 @@ impl Analysis {
     /// Service accounts, and what they may do in the cluster and in clouds. What is not known of them is among
     /// their own gaps: what passes does not hang on it.
     pub fn identities(&self) -> &Identities {
-        &self.identities
+        self.identities
+            .get_or_init(|| Identities::of(&self.world, &self.cluster))
     }
 
     /// What is not known. Which answers hang on it, the answers say.

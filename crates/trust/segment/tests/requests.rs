@@ -255,7 +255,7 @@ fn analysis(manifests: String) -> Analysis {
         ..Assumptions::default()
     };
     Analysis::of(
-        &PostureSurvey::world(reading.into_iter().collect()),
+        PostureSurvey::world(reading.into_iter().collect()),
         assumptions,
     )
 }

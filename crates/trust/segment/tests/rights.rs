@@ -143,7 +143,7 @@ proptest! {
         let survey = PostureSurvey::new(Persona::Auditor);
         let reading = survey.read(&subject, &MemorySource(manifests(&all).into_bytes()));
         let world = PostureSurvey::world(reading.into_iter().collect());
-        let analysis = Analysis::of(&world, Assumptions::default());
+        let analysis = Analysis::of(world, Assumptions::default());
         let request = Request { verb, group, resource, name, namespace };
         for account in [("lab", "notebook"), ("models", "notebook"), ("lab", "other")] {
             let decided = analysis.identities().may(account.0, account.1, &request);

@@ -19,7 +19,7 @@ fn assumed(manifests: &str, assumptions: Assumptions) -> Analysis {
     let survey = PostureSurvey::new(Persona::Auditor);
     let reading = survey.read(&subject, &MemorySource(manifests.as_bytes().to_vec()));
     Analysis::of(
-        &PostureSurvey::world(reading.into_iter().collect()),
+        PostureSurvey::world(reading.into_iter().collect()),
         assumptions,
     )
 }

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    assumptions, read_all, tell,
+    assumptions, gaps_of_identities, read_all, tell,
     way::{Reason, sentence},
 };
 use crate::{
@@ -110,7 +110,7 @@ struct BucketTold {
 
 pub(super) fn run(global: &Global, arguments: &Identities) -> Result<ExitCode> {
     let mut read = read_all(global, &arguments.path, assumptions(&arguments.known), None)?;
-    read.gaps.append(&mut read.of_identities);
+    read.gaps.extend(gaps_of_identities(&read.analysis));
     let accounts = read.analysis.identities().accounts();
     let is_called = |account: &Account, name: &str| match name.split_once('/') {
         Some((namespace, name)) => account.namespace == namespace && account.name == name,
@@ -125,8 +125,9 @@ pub(super) fn run(global: &Global, arguments: &Identities) -> Result<ExitCode> {
     if accounts.is_empty() {
         bail!("{} has no service account", arguments.path.display());
     }
-    let is_meant = |it: &&Account| {
-        arguments.of.is_empty() || arguments.of.iter().any(|name| is_called(it, name))
+    let is_meant = |it: &&Account| match arguments.of.is_empty() {
+        true => is_told(&read.analysis, it),
+        false => arguments.of.iter().any(|name| is_called(it, name)),
     };
     let meant = accounts.iter().filter(is_meant);
     let told = Telling {
@@ -147,6 +148,18 @@ pub(super) fn run(global: &Global, arguments: &Identities) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The account that each namespace has is told where it is declared, or does something.
+fn is_told(analysis: &Analysis, account: &Account) -> bool {
+    let is_plain = account.origin.is_none() && account.powers.is_empty() && account.ties.is_empty();
+    let mut workloads = analysis.cluster().workloads.iter();
+    !is_plain || account.name != "default" || workloads.any(|it| runs_as(it, account))
+}
+
+fn runs_as(workload: &Workload, account: &Account) -> bool {
+    *workload.namespace == *account.namespace
+        && matches!(&workload.account, Fact::Known(name) if *name == account.name)
 }
 
 /// Accounts with their places.
@@ -213,7 +226,7 @@ impl<'a> Telling<'a> {
             };
             let _ = writeln!(text, "  {workload} runs as it, {token}");
         }
-        for held in &account.powers {
+        for held in account.powers.iter() {
             let within = match &held.namespace {
                 Some(namespace) => format!("in {namespace}"),
                 None => "everywhere".to_owned(),
@@ -264,11 +277,7 @@ impl<'a> Telling<'a> {
     fn running(&self, account: &Account) -> impl Iterator<Item = (String, Truth)> {
         let identities = self.analysis.identities();
         let workloads = self.analysis.cluster().workloads.iter();
-        let is_own = |it: &&Workload| {
-            *it.namespace == *account.namespace
-                && matches!(&it.account, Fact::Known(name) if *name == account.name)
-        };
-        let own = workloads.filter(is_own);
+        let own = workloads.filter(|it| runs_as(it, account));
         let own = own.map(|it| (format!("{it}[{}]", it.kind), identities.has_token(it)));
         own.collect::<Vec<_>>().into_iter()
     }

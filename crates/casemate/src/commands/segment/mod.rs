@@ -55,8 +55,15 @@ pub(crate) fn run(global: &Global, command: &Segment) -> Result<ExitCode> {
 struct Read {
     analysis: Analysis,
     gaps: Vec<String>,
-    /// What is not known of identities, on which ways through them hang.
-    of_identities: Vec<String>,
+}
+
+/// What is not known of identities, on which ways through them hang.
+fn gaps_of_identities(analysis: &Analysis) -> impl Iterator<Item = String> {
+    analysis.identities().gaps().iter().map(told_gap)
+}
+
+fn told_gap(gap: &casemate_segment::Gap) -> String {
+    format!("{}: {}", gap.origin.location(), gap.message)
 }
 
 fn read(global: &Global, root: &Path, known: &Known) -> Result<Read> {
@@ -108,15 +115,9 @@ fn read_all(
         let source = MemorySource(text.as_bytes().to_vec());
         readings.extend(survey.read(&subject, &source));
     }
-    let analysis = Analysis::of(&PostureSurvey::world(readings), assumptions);
-    let told = |gap: &casemate_segment::Gap| format!("{}: {}", gap.origin.location(), gap.message);
-    gaps.extend(analysis.gaps().iter().map(told));
-    let of_identities = analysis.identities().gaps().iter().map(told).collect();
-    Ok(Read {
-        analysis,
-        gaps,
-        of_identities,
-    })
+    let analysis = Analysis::of(PostureSurvey::world(readings), assumptions);
+    gaps.extend(analysis.gaps().iter().map(told_gap));
+    Ok(Read { analysis, gaps })
 }
 
 /// The declaration in a file.

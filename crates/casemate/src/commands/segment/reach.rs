@@ -1,6 +1,6 @@
 //! `casemate segment reach`.
 
-use std::{fmt::Write as _, process::ExitCode};
+use std::{fmt::Write as _, process::ExitCode, sync::Arc};
 
 use anyhow::{Result, bail};
 use casemate_segment::{
@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Read, possible, read, shown, tell,
+    Read, gaps_of_identities, possible, read, shown, tell,
     way::{self, Hopped},
 };
 use crate::{
@@ -41,6 +41,9 @@ pub(crate) struct Report {
     /// and roles, if there is one, or of one that may be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     through: Vec<Hopped>,
+    /// Where there is none: in which ways that are not searched there may be one all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     /// What is not known, with the files and lines.
     gaps: Vec<String>,
 }
@@ -119,14 +122,24 @@ pub(super) fn run(global: &Global, arguments: &Reach, asked: Asked) -> Result<Ex
         true => analysis.way(&from, &to)?,
         false => Vec::new(),
     };
+    let notes = match connections.least.is_empty() && through.is_empty() {
+        true => analysis.open_ends(&from)?,
+        false => Vec::new(),
+    };
+    // What is not known of connections is in what passes at most.
+    let is_of_identity = places.is_empty();
+    let is_complete =
+        analysis.identities().gaps().is_empty() && (read.gaps.is_empty() || !is_of_identity);
     if connections.least.is_empty() {
-        read.gaps.append(&mut read.of_identities);
+        read.gaps.extend(gaps_of_identities(analysis));
     }
     let answer = Answer {
         connections,
         proofs,
         through,
-        is_of_identity: places.is_empty(),
+        notes,
+        is_complete,
+        is_of_identity,
     };
     match global.format {
         Format::Json => output::print_json(&report(&read, &answer))?,
@@ -134,16 +147,20 @@ pub(super) fn run(global: &Global, arguments: &Reach, asked: Asked) -> Result<Ex
             let told = answer.proofs.iter().map(|it| text(it, asked));
             let mut told = told.collect::<String>();
             match answer.through.is_empty() && answer.is_of_identity {
-                true => told.push_str("no way leads there\n"),
+                true if answer.is_closed() => told.push_str("no way leads there\n"),
+                true => told.push_str("no way is found, and there may be one\n"),
                 false => told.push_str(&way::text(&read.analysis, &answer.through)),
+            }
+            for note in &answer.notes {
+                // Writing to a string cannot fail.
+                let _ = writeln!(told, "  not searched: {note}");
             }
             output::print_lines(&told)?;
             tell(global, &read.gaps);
         }
     }
     let is_by_ways = arguments.through || answer.is_of_identity;
-    let is_reached =
-        !answer.connections.most.is_empty() || (is_by_ways && !answer.through.is_empty());
+    let is_reached = !answer.connections.most.is_empty() || (is_by_ways && !answer.is_closed());
     let is_refused = asked == Asked::Forbid && is_reached;
     Ok(ExitCode::from(u8::from(is_refused)))
 }
@@ -153,8 +170,19 @@ struct Answer<'a> {
     connections: Bounds<Connections>,
     proofs: Vec<Proof<'a>>,
     through: Vec<Hop<'a>>,
+    /// In which ways that are not searched there may be one.
+    notes: Vec<Arc<str>>,
+    /// Whether nothing of the files is unknown.
+    is_complete: bool,
     /// Whether the destination is none that connections lead to.
     is_of_identity: bool,
+}
+
+impl Answer<'_> {
+    /// Whether there is surely no way.
+    fn is_closed(&self) -> bool {
+        self.through.is_empty() && self.notes.is_empty() && self.is_complete
+    }
 }
 
 fn prove<'a>(analysis: &'a Analysis, from: &[usize], to: &[usize]) -> Result<Vec<Proof<'a>>> {
@@ -174,7 +202,7 @@ fn report(read: &Read, answer: &Answer<'_>) -> Report {
     let (least, most) = match answer.is_of_identity {
         true => (
             !answer.through.is_empty() && answer.through.iter().all(|it| it.unsure.is_none()),
-            !answer.through.is_empty(),
+            !answer.is_closed(),
         ),
         false => (
             !answer.connections.least.is_empty(),
@@ -193,6 +221,7 @@ fn report(read: &Read, answer: &Answer<'_>) -> Report {
             .iter()
             .map(|it| Hopped::of(&read.analysis, it))
             .collect(),
+        notes: answer.notes.iter().map(ToString::to_string).collect(),
         gaps: read.gaps.clone(),
     }
 }

@@ -37,6 +37,10 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
             "azurerm_user_assigned_identity",
         );
         let Some(principal) = principal.and_then(|it| clouds.principal(it)) else {
+            let principal = assignment.at("principal_id");
+            if let Fact::Unknown(_) = principal.text() {
+                clouds.tell(&principal, "to whom it gives the role is not known");
+            }
             continue;
         };
         let role = assignment.at("role_definition_name");
@@ -96,11 +100,11 @@ fn of_role(role: &Cursor<'_>) -> (Access, Truth) {
     match role.text() {
         Fact::Known(name) => match ROLES.iter().find(|(it, _)| *it == name) {
             Some((_, access)) => (*access, Truth::Yes),
-            None if name.starts_with("Storage") => (
+            None if HARMLESS.contains(&&*name) => (Access::NONE, Truth::Yes),
+            None => (
                 Access::ALL,
                 Truth::Unknown(format!("what the role {name} gives is not known here").into()),
             ),
-            None => (Access::NONE, Truth::Yes),
         },
         Fact::Absent => (
             Access::ALL,
@@ -109,6 +113,18 @@ fn of_role(role: &Cursor<'_>) -> (Access, Truth) {
         Fact::Unknown(why) => (Access::ALL, Truth::Unknown(why)),
     }
 }
+
+/// Those that give nothing of storage accounts.
+const HARMLESS: &[&str] = &[
+    "AcrPull",
+    "AcrPush",
+    "DNS Zone Contributor",
+    "Key Vault Secrets User",
+    "Managed Identity Operator",
+    "Monitoring Metrics Publisher",
+    "Network Contributor",
+    "Reader",
+];
 
 const STORES: &[&str] = &["azurerm_storage_account", "azurerm_storage_container"];
 

@@ -31,8 +31,10 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
                 (None, Fact::Known(name)) => vec![(by_name(clouds, &name, &bucket), Truth::Yes)],
                 (None, Fact::Absent) => Vec::new(),
                 (None, Fact::Unknown(why)) => {
-                    let all = 0..clouds.stores.len();
-                    all.map(|it| (it, Truth::Unknown(why.clone()))).collect()
+                    let all = clouds.stores.iter().enumerate();
+                    let all = all.filter(|(_, it)| it.cloud == Cloud::Google);
+                    all.map(|(at, _)| (at, Truth::Unknown(why.clone())))
+                        .collect()
                 }
             };
             given(grant, &stores, references, clouds);
@@ -51,7 +53,29 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
             given(grant, &all, references, clouds);
         }
     }
+    tell_others(world, clouds);
 }
+
+/// Says of what gives rights and is not followed that it is there.
+fn tell_others(world: &World, clouds: &mut Clouds) {
+    for kind in OTHERS {
+        for other in world.of_kind(kind) {
+            clouds.tell(&other.cursor(), "whom it gives what is not followed");
+        }
+    }
+}
+
+const OTHERS: &[&str] = &[
+    "google_project_iam_policy",
+    "google_storage_bucket_iam_policy",
+    "google_service_account_iam_policy",
+    "google_folder_iam_member",
+    "google_folder_iam_binding",
+    "google_folder_iam_policy",
+    "google_organization_iam_member",
+    "google_organization_iam_binding",
+    "google_organization_iam_policy",
+];
 
 /// The e-mail of a service account; the name alone where the project is the provider's.
 fn email(account: &Resource) -> Option<String> {
@@ -138,7 +162,12 @@ fn member_of<'a>(
     if let Some(account) = references.one(member, "google_service_account") {
         return Some((clouds.principal(account)?, Truth::Yes));
     }
-    let text = member.text().ok()?;
+    let text = match member.text() {
+        Fact::Known(text) => text,
+        Fact::Absent => return None,
+        // The pool of the cluster is of a project that is known later, and the rest is written.
+        Fact::Unknown(_) => member.origin().text().trim_matches('"').to_owned(),
+    };
     if let Some((namespace, name)) = kubernetes_account(&text) {
         let name = format!("{namespace}/{name}");
         let found = clouds.named(PrincipalKind::GoogleMember, &name);
@@ -153,8 +182,14 @@ fn member_of<'a>(
         });
         return Some((at, Truth::Yes));
     }
-    let email = text.strip_prefix("serviceAccount:")?;
-    clouds.google_account(email)
+    let found = text.strip_prefix("serviceAccount:");
+    let found = found.and_then(|email| clouds.google_account(email));
+    let is_one = text.starts_with("serviceAccount:") || text.starts_with("user:");
+    let is_open = matches!(member.text(), Fact::Unknown(_)) || !is_one;
+    if found.is_none() && is_open {
+        clouds.tell(member, "who that is is not known");
+    }
+    found
 }
 
 impl Clouds {
@@ -178,14 +213,16 @@ impl Clouds {
 /// The service account of Kubernetes that a member is, by its namespace and name: the pool of a cluster has them
 /// as `serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME]` or as `principal://…/subject/ns/NAMESPACE/sa/NAME`.
 pub fn kubernetes_account(member: &str) -> Option<(&str, &str)> {
-    if let Some((_, subject)) = member
-        .split_once(".svc.id.goog/subject/ns/")
-        .filter(|_| member.starts_with("principal://"))
-    {
-        return subject.split_once("/sa/");
-    }
-    let (_, rest) = member.split_once(".svc.id.goog[")?;
-    rest.strip_suffix(']')?.split_once('/')
+    let direct = member.split_once(".svc.id.goog/subject/ns/");
+    let direct = direct.filter(|_| member.starts_with("principal://"));
+    let both = match direct {
+        Some((_, subject)) => subject.split_once("/sa/"),
+        None => {
+            let (_, rest) = member.split_once(".svc.id.goog[")?;
+            rest.strip_suffix(']')?.split_once('/')
+        }
+    };
+    both.filter(|(namespace, name)| !namespace.contains('$') && !name.contains('$'))
 }
 
 /// What a role gives of the objects in a bucket.
@@ -196,9 +233,7 @@ fn of_role(role: &str) -> (Access, Truth) {
             Access::ALL,
             Truth::Unknown(format!("what {role} gives is up to the rules of each bucket").into()),
         ),
-        None if role.starts_with("roles/") && !role.starts_with("roles/storage.") => {
-            (Access::NONE, Truth::Yes)
-        }
+        None if HARMLESS.contains(&role) => (Access::NONE, Truth::Yes),
         None => (
             Access::ALL,
             Truth::Unknown(format!("what {role} gives is not among the files").into()),
@@ -227,6 +262,18 @@ const ROLES: &[(&str, Access)] = &[
         "roles/storage.legacyObjectOwner",
         Access::of(false, true, false, true),
     ),
+];
+
+/// Those that give nothing of buckets.
+const HARMLESS: &[&str] = &[
+    "roles/artifactregistry.reader",
+    "roles/artifactregistry.writer",
+    "roles/cloudtrace.agent",
+    "roles/iam.workloadIdentityUser",
+    "roles/logging.logWriter",
+    "roles/monitoring.metricWriter",
+    "roles/monitoring.viewer",
+    "roles/stackdriver.resourceMetadata.writer",
 ];
 
 const BASIC: &[&str] = &["roles/owner", "roles/editor", "roles/viewer"];

@@ -16,11 +16,11 @@ mod google;
 pub(crate) mod policy;
 mod reference;
 
-use std::{collections::HashMap, fmt, ptr, sync::Arc};
+use std::{cmp::Ordering, collections::HashMap, fmt, ptr, sync::Arc};
 
 pub(crate) use self::{aws::Roles, companion::Companions};
 pub use self::{
-    aws::trusts_account,
+    aws::{trusts_account, trusts_pods},
     google::kubernetes_account,
     policy::{Statement, statements},
     reference::References,
@@ -36,7 +36,10 @@ pub struct Clouds {
     pub stores: Vec<Store>,
     /// Of each principal, what it may do with what.
     pub grants: Vec<Vec<Grant>>,
+    /// What of it is not known, so that there may be grants that are not among these, and where.
+    pub gaps: Vec<(String, Origin)>,
     by_resource: HashMap<usize, usize>,
+    granted: usize,
 }
 
 /// Whom a cloud lets do something.
@@ -264,11 +267,29 @@ impl Clouds {
     }
 
     fn grant(&mut self, principal: usize, grant: Grant) {
-        if !grant.access.is_empty() && grant.truth != Truth::No {
-            self.grants[principal].push(grant);
+        if grant.access.is_empty() || grant.truth == Truth::No {
+            return;
+        }
+        self.granted += 1;
+        match self.granted.cmp(&MAX_GRANTS) {
+            Ordering::Less => self.grants[principal].push(grant),
+            Ordering::Equal => {
+                let why = "more is granted in clouds than is looked at";
+                self.gaps.push((why.to_owned(), grant.because.1));
+            }
+            Ordering::Greater => {}
         }
     }
+
+    /// Says that something at a place is not known.
+    fn tell(&mut self, at: &Cursor<'_>, what: &str) {
+        let what = format!("{} at {}: {what}", at.resource.address, at.path);
+        self.gaps.push((what, at.origin().clone()));
+    }
 }
+
+/// So that roles and stores by the thousand are no work without end.
+const MAX_GRANTS: usize = 1 << 18;
 
 /// The items of a list, or what stands there alone.
 fn each<'a>(cursor: &Cursor<'a>) -> Vec<Cursor<'a>> {

@@ -72,6 +72,10 @@ impl<'a> References<'a> {
     }
 
     fn linked(&self, cursor: &Cursor<'a>, kind: &str) -> Option<&'a Resource> {
+        // A link is of the attribute: which item of a list has it is not said, and one that is written has none.
+        if cursor.path.contains('[') && matches!(cursor.text(), Fact::Known(_)) {
+            return None;
+        }
         let attribute = cursor.path.split(['.', '[']).next().unwrap_or_default();
         let links = self.linked.get(&ptr::from_ref(cursor.resource))?;
         only(

@@ -210,7 +210,7 @@ impl Stage {
             declared_only: true,
             ..intent.assumptions()
         };
-        let analysis = Analysis::called(&world, assumptions, Callers::AsDeclared);
+        let analysis = Analysis::called(world, assumptions, Callers::AsDeclared);
         match analysis.gaps() {
             [] => Ok(analysis),
             gaps => Err(gaps.iter().map(|it| it.message.clone()).collect()),

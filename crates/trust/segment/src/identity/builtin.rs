@@ -36,6 +36,27 @@ pub(super) fn adding(name: &str) -> &'static [&'static str] {
     }
 }
 
+/// Kubernetes' own roles that others may take in: by their name, with the label beside those of all, and what they
+/// give.
+pub(super) const LABELLED: &[(&str, Option<&str>, &[Given])] = &[
+    ("cluster-admin", None, ADMINISTRATOR),
+    (
+        "system:aggregate-to-admin",
+        Some("rbac.authorization.k8s.io/aggregate-to-admin"),
+        ADMIN,
+    ),
+    (
+        "edit",
+        Some("rbac.authorization.k8s.io/aggregate-to-admin"),
+        EDIT,
+    ),
+    (
+        "system:aggregate-to-edit",
+        Some("rbac.authorization.k8s.io/aggregate-to-edit"),
+        EDIT,
+    ),
+];
+
 const ADMINISTRATOR: &[Given] = &[(&["*"], &["*"], &["*"])];
 
 const READ: &[&str] = &["get", "list", "watch"];

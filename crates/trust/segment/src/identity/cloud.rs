@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use casemate_posture::{
     Cursor, Fact, Resource, Truth, World,
-    access::{Clouds, PrincipalKind, References, kubernetes_account, trusts_account},
+    access::{Clouds, PrincipalKind, References, kubernetes_account, trusts_account, trusts_pods},
 };
 
 use super::{Because, rbac::objects};
@@ -28,7 +28,10 @@ pub(super) type Ties = HashMap<(String, String), Vec<Tie>>;
 
 /// The ties that the files declare.
 pub(super) fn ties(world: &World, clouds: &mut Clouds, gaps: &mut Vec<Gap>) -> Ties {
+    let roles = world.of_kind("aws_iam_role");
+    let roles = roles.filter_map(|it| Some((clouds.principal(it)?, it)));
     let mut reader = Reader {
+        roles: roles.collect(),
         references: References::of(world),
         clouds,
         ties: Ties::new(),
@@ -38,7 +41,7 @@ pub(super) fn ties(world: &World, clouds: &mut Clouds, gaps: &mut Vec<Gap>) -> T
     reader.associations(world);
     reader.federations(world);
     for account in objects(world, "ServiceAccount") {
-        reader.annotated(account, world);
+        reader.annotated(account);
     }
     reader.ties
 }
@@ -85,13 +88,19 @@ fn aws_roles<'a>(
         Fact::Absent => return Vec::new(),
         Fact::Unknown(why) => {
             let called = format!("a role ({why})");
-            return vec![(clouds.add_unknown(kind, &called, arn), Truth::Yes)];
+            return vec![(clouds.add_unknown(kind, &called, arn), Truth::Unknown(why))];
         }
     };
     let name = text.split_once(":role/").map_or(&*text, |(_, path)| path);
     let found = clouds.named(kind, name.rsplit('/').next().unwrap_or(name));
     match found[..] {
-        [] => vec![(clouds.add_unknown(kind, &text, arn), Truth::Yes)],
+        [] => {
+            let why = format!("whom {text} trusts is not among the files");
+            vec![(
+                clouds.add_unknown(kind, &text, arn),
+                Truth::Unknown(why.into()),
+            )]
+        }
         [one] => vec![(one, Truth::Yes)],
         _ => {
             let why: Arc<str> = format!("there are {} roles of that name", found.len()).into();
@@ -102,6 +111,8 @@ fn aws_roles<'a>(
 }
 
 struct Reader<'r, 'a> {
+    /// The roles of AWS that are declared, by their principal.
+    roles: HashMap<usize, &'a Resource>,
     references: References<'a>,
     clouds: &'r mut Clouds,
     ties: Ties,
@@ -115,7 +126,7 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// What an annotation of a service account names.
-    fn annotated(&mut self, account: &'a Resource, world: &'a World) {
+    fn annotated(&mut self, account: &'a Resource) {
         let mut unknown = Vec::new();
         let namespace = crate::cluster::namespace_of(account, &mut unknown).ok();
         let (Some(namespace), Some(name)) = (namespace, account.at("metadata.name").text().ok())
@@ -128,8 +139,7 @@ impl<'a> Reader<'_, 'a> {
         let written = |key: &str| Some(annotations.get(key)).filter(crate::listed::is_there);
         if let Some(arn) = written("eks.amazonaws.com/role-arn") {
             for (principal, is_it) in aws_roles(&arn, &self.references, self.clouds) {
-                let roles = &mut world.of_kind("aws_iam_role");
-                let role = roles.find(|it| self.clouds.principal(it) == Some(principal));
+                let role = self.roles.get(&principal).copied();
                 let trusts = role.map_or(Truth::Yes, |it| trusts_account(it, &namespace, &name));
                 let mut because = vec![Because::at(
                     "the annotation eks.amazonaws.com/role-arn",
@@ -244,9 +254,13 @@ impl<'a> Reader<'_, 'a> {
             let arn = association.at("role_arn");
             for (principal, truth) in aws_roles(&arn, &self.references, self.clouds) {
                 let what = format!("{} gives the role", association.address);
+                let trusts = match self.roles.get(&principal) {
+                    Some(role) => trusts_pods(role),
+                    None => Truth::Yes,
+                };
                 let tie = Tie {
                     principal,
-                    truth,
+                    truth: truth.and(|| trusts),
                     needs_label: false,
                     because: vec![Because::at(what, &association.cursor())],
                 };
@@ -301,7 +315,13 @@ impl<'a> Reader<'_, 'a> {
                 let email = text.rsplit('/').next().unwrap_or_default();
                 match self.clouds.google_account(email) {
                     Some((at, _)) => at,
-                    None => return,
+                    None => {
+                        if let Fact::Unknown(_) = account.text() {
+                            let what = "as which service account one may act is not known";
+                            Gap::tell(&account, what, self.gaps);
+                        }
+                        return;
+                    }
                 }
             }
         };
@@ -324,7 +344,9 @@ impl<'a> Reader<'_, 'a> {
                     )],
                 };
                 self.tie((namespace, name), tie);
-            } else if matches!(member.text(), Fact::Unknown(_)) {
+            } else if matches!(member.text(), Fact::Unknown(_))
+                || text.starts_with("principalSet://")
+            {
                 Gap::tell(
                     member,
                     "who may act as the service account is not known",

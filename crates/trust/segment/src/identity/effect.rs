@@ -1,12 +1,12 @@
 //! What follows from a power.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use casemate_posture::Truth;
 
 use super::{
     Request,
-    powers::{Effect, Power},
+    powers::{Effect, Power, plural},
     rbac::Held,
     search::{Drawn, Fact, Search, Why},
 };
@@ -15,7 +15,7 @@ use crate::Workload;
 impl<'a> Search<'a> {
     pub(super) fn powers(&mut self, fact: Fact, account: usize) {
         let accounts = &self.identities.accounts;
-        for held in &accounts[account].powers {
+        for held in accounts[account].powers.iter() {
             self.power(fact, held);
         }
     }
@@ -26,11 +26,7 @@ impl<'a> Search<'a> {
             effect: held.power.effect,
             namespace: held.namespace.as_deref(),
             is_sure: held.truth.is_yes(),
-            rule: held
-                .because
-                .first()
-                .filter(|_| !is_whole)
-                .map(|it| &*it.what),
+            power: (!is_whole).then_some((held.power.name, Arc::as_ptr(&held.rule))),
         };
         if !self.drawn.insert(drawn) {
             return;
@@ -38,6 +34,14 @@ impl<'a> Search<'a> {
         let from = [account, Fact::Server];
         let why = Why::Power(held);
         let truth = &held.truth;
+        let identities = self.identities;
+        let workloads = self.analysis.cluster().workloads.len();
+        self.work += identities.accounts.len() + identities.secrets.len() + workloads;
+        if self.work > MAX_WORK {
+            self.notes.insert(TOO_MUCH.into());
+            return;
+        }
+        self.note(held);
         match held.power.effect {
             Effect::Pods => {
                 for (at, workload) in self.workloads(held) {
@@ -46,10 +50,15 @@ impl<'a> Search<'a> {
                 }
             }
             Effect::Changes => {
+                let mut changed = HashSet::new();
                 for (at, workload) in self.workloads(held) {
                     let truth = truth.clone().and(|| is_changed(held, workload));
                     self.reach(Fact::At(at), why, &from, &truth);
-                    self.creates(held, Some(&workload.namespace), &from, &truth);
+                    // One of a namespace is enough.
+                    let key = (workload.namespace.clone(), truth.is_yes());
+                    if truth != Truth::No && changed.insert(key) {
+                        self.creates(held, Some(&workload.namespace), &from, &truth);
+                    }
                 }
             }
             Effect::Creates => self.creates(held, held.namespace.as_ref(), &from, truth),
@@ -69,15 +78,29 @@ impl<'a> Search<'a> {
                         "system:serviceaccount:{}:{}",
                         account.namespace, account.name
                     );
-                    let truth = truth
-                        .clone()
-                        .and(|| named(held, |it| it == account.name || it == user));
+                    // A user that is called as an account is not that account.
+                    let of_users = held.power.is_of_cluster;
+                    let is_it = |it: &str| {
+                        if of_users {
+                            it == user
+                        } else {
+                            it == account.name
+                        }
+                    };
+                    let truth = truth.clone().and(|| named(held, is_it));
                     let fact = if is_full {
                         Fact::Account(at)
                     } else {
                         Fact::Token(at)
                     };
                     self.reach(fact, why, &from, &truth);
+                }
+            }
+            Effect::Tokens => {
+                for (at, account) in self.identities.accounts.iter().enumerate() {
+                    if is_within(held, &account.namespace) {
+                        self.reach(Fact::Token(at), why, &from, truth);
+                    }
                 }
             }
             Effect::Secrets => {
@@ -88,6 +111,34 @@ impl<'a> Search<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// What a power may come to beside what is in the files, in every cluster alike.
+    fn note(&mut self, held: &Held) {
+        let is_there = |it: &str| is_within(held, it);
+        let makes_pods = matches!(
+            held.power.effect,
+            Effect::Creates | Effect::Changes | Effect::Everything
+        );
+        let mut note = |what: &str| {
+            self.notes.insert(what.into());
+        };
+        if makes_pods {
+            note(OF_PODS);
+        }
+        let takes = makes_pods || matches!(held.power.effect, Effect::Accounts | Effect::Tokens);
+        if takes && is_there("kube-system") {
+            note(OF_CONTROLLERS);
+        }
+        if held.power.effect == Effect::Impersonates
+            && held.power.is_of_cluster
+            && self
+                .identities
+                .users()
+                .any(|it| named(held, |name| name == it) != Truth::No)
+        {
+            note(OF_USERS);
         }
     }
 
@@ -125,6 +176,14 @@ impl<'a> Search<'a> {
             .collect()
     }
 }
+
+/// Powers, each held against what there is.
+const MAX_WORK: usize = 1 << 25;
+const TOO_MUCH: &str = "there are more powers than are followed";
+const OF_PODS: &str = "who may make or change pods may give them labels that policies let pass, and reach their node and all that is on it, unless admission forbids it";
+const OF_CONTROLLERS: &str =
+    "who may become accounts of kube-system may become the controllers of the cluster";
+const OF_USERS: &str = "who may impersonate users may do what is bound to them";
 
 /// Whether a power is held in a namespace.
 fn is_within(held: &Held, namespace: &str) -> bool {
@@ -174,7 +233,7 @@ fn is_pod(held: &Held, workload: &Workload) -> Truth {
 
 /// Whether a power that is about objects is about this one, by its kind and name.
 fn is_changed(held: &Held, workload: &Workload) -> Truth {
-    let plural = format!("{}s", workload.kind.to_ascii_lowercase());
+    let plural = plural(&workload.kind);
     let Power { rights, .. } = held.power;
     let is_of = rights
         .iter()

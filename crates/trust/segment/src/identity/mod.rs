@@ -12,6 +12,7 @@
 mod builtin;
 mod cloud;
 mod effect;
+mod held;
 mod pod;
 mod powers;
 mod rbac;
@@ -28,13 +29,17 @@ use casemate_posture::{
     access::{Clouds, Store},
 };
 
-use self::rbac::{Rbac, objects};
 pub use self::{
     cloud::Tie,
     pod::Credentials,
     powers::{Effect, POWERS, Power, Right},
     rbac::Held,
     way::{Goal, Hop, HopKind},
+};
+use self::{
+    held::Powers,
+    powers::{is_listed, plural},
+    rbac::{Rbac, objects},
 };
 use crate::{
     Cluster, Gap, Workload,
@@ -64,7 +69,7 @@ pub struct Account {
     /// Whether its pods have its token where they do not say it themselves.
     pub automount: Fact<bool>,
     /// What it may do that leads further.
-    pub powers: Vec<Held>,
+    pub powers: Arc<[Held]>,
     /// What it is in clouds.
     pub ties: Vec<Tie>,
 }
@@ -119,7 +124,7 @@ impl Identities {
     /// Those that the files declare.
     pub(crate) fn of(world: &World, cluster: &Cluster) -> Self {
         let mut gaps = Vec::new();
-        let rbac = Rbac::read(world, &mut gaps);
+        let rbac = Rbac::read(world, others(cluster), &mut gaps);
         let mut clouds = Clouds::of(world);
         let mut ties = cloud::ties(world, &mut clouds, &mut gaps);
         let nodes = cloud::of_nodes(world, &mut clouds);
@@ -136,13 +141,22 @@ impl Identities {
                 }
             }
         }
+        tell_open(cluster, &mut gaps);
+        let of_clouds = clouds.gaps.iter().map(|(message, origin)| Gap {
+            origin: origin.clone(),
+            message: message.clone(),
+        });
+        gaps.extend(of_clouds);
+        // Each namespace has one that is called so.
+        let of_namespaces = cluster.namespaces.keys();
+        let of_namespaces = of_namespaces.map(|it| (it.to_string(), "default".to_owned()));
         let of_pods = cluster.workloads.iter().filter_map(|it| {
             let name = it.account.clone().ok()?;
             Some((it.namespace.to_string(), name))
         });
         let others = rbac.accounts().cloned().chain(ties.keys().cloned());
         let open: Arc<str> = "the ServiceAccount is not among the files".into();
-        for key in of_pods.chain(others) {
+        for key in of_pods.chain(others).chain(of_namespaces) {
             // Kubernetes makes one that is called so in each namespace, and it mounts its token.
             let automount = match key.1 == "default" {
                 true => Fact::Absent,
@@ -150,8 +164,9 @@ impl Identities {
             };
             named.entry(key).or_insert((None, automount));
         }
+        let mut powers = Powers::of(&rbac);
         let account = |(key, (origin, automount)): ((String, String), (_, _))| Account {
-            powers: rbac.powers(&key.0, &key.1),
+            powers: powers.held((&key.0, &key.1), &mut gaps),
             ties: ties.remove(&key).unwrap_or_default(),
             namespace: key.0,
             name: key.1,
@@ -206,6 +221,11 @@ impl Identities {
             }
         }
         secrets.into_values().collect()
+    }
+
+    /// Users to whom something is bound who are no service accounts.
+    pub(crate) fn users(&self) -> impl Iterator<Item = &str> {
+        self.rbac.users.iter().map(String::as_str)
     }
 
     /// The service accounts, by namespace and name.
@@ -298,6 +318,33 @@ impl Identities {
             .chain(accounts)
             .chain(self.secrets.iter().map(ToString::to_string))
             .collect()
+    }
+}
+
+/// What kinds that have pods, and that the table of powers does not have, are called at the API server.
+fn others(cluster: &Cluster) -> Vec<String> {
+    let kinds = cluster.workloads.iter().map(|it| plural(&it.kind));
+    let mut others: Vec<String> = kinds.filter(|it| !is_listed(it)).collect();
+    others.sort_unstable();
+    others.dedup();
+    others
+}
+
+/// Says what is not known of what is in pods.
+fn tell_open(cluster: &Cluster, gaps: &mut Vec<Gap>) {
+    for workload in &cluster.workloads {
+        let mut tell = |what: &str, why: &str| {
+            gaps.push(Gap {
+                origin: workload.credentials.origin.clone(),
+                message: format!("{what} {workload} is not known: {why}"),
+            });
+        };
+        if let Fact::Unknown(why) = &workload.account {
+            tell("the service account of", why);
+        }
+        if let Some(why) = &workload.credentials.more_secrets {
+            tell("which Secrets are in the pods of", why);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a pod has in it: the token of its service account, and Secrets.
 
+use std::sync::Arc;
+
 use casemate_posture::{Container, Cursor, Fact, Origin, Pod, Truth};
 
 use crate::listed::is_there;
@@ -14,6 +16,10 @@ pub struct Credentials {
     pub projected: Truth,
     /// The Secrets that its containers see.
     pub secrets: Vec<(String, Origin)>,
+    /// Why there may be others.
+    pub more_secrets: Option<Arc<str>>,
+    /// Whether they are on their node as if there were no container: privileged, or with files or processes of it.
+    pub is_on_node: Truth,
     /// Where the account is said.
     pub origin: Origin,
 }
@@ -29,7 +35,12 @@ impl Credentials {
         Self {
             automount: boolean(&automount),
             projected: Truth::any(pod.volumes().iter().flat_map(tokens)),
+            more_secrets: named(pod).iter().find_map(|it| match it.text() {
+                Fact::Unknown(why) => Some(why),
+                Fact::Known(_) | Fact::Absent => None,
+            }),
             secrets: secrets(pod),
+            is_on_node: is_on_node(pod),
             origin: place.clone(),
         }
     }
@@ -40,6 +51,8 @@ impl Credentials {
         self.automount == other.automount
             && self.projected == other.projected
             && names(self) == names(other)
+            && self.more_secrets == other.more_secrets
+            && self.is_on_node == other.is_on_node
     }
 }
 
@@ -57,12 +70,40 @@ fn tokens(volume: &Cursor<'_>) -> Vec<Truth> {
     let sources = volume.walk("projected.sources[].serviceAccountToken");
     let is_for_server = |it: &Cursor<'_>| match it.get("audience").text() {
         Fact::Absent => Truth::Yes,
-        audience => audience.is(|it| it.contains("kubernetes.default")),
+        audience => audience.holds(|it| match it.contains("kubernetes.default") {
+            true => Truth::Yes,
+            false if OF_OTHERS.contains(&&*it) => Truth::No,
+            false => {
+                let why = format!("whether the API server takes tokens for {it} is not known");
+                Truth::Unknown(why.into())
+            }
+        }),
     };
     sources.iter().map(is_for_server).collect()
 }
 
-fn secrets(pod: &Pod<'_>) -> Vec<(String, Origin)> {
+/// Audiences of clouds and others who take tokens themselves.
+const OF_OTHERS: &[&str] = &[
+    "api://AzureADTokenExchange",
+    "istio-ca",
+    "pods.eks.amazonaws.com",
+    "sts.amazonaws.com",
+    "vault",
+];
+
+fn is_on_node(pod: &Pod<'_>) -> Truth {
+    let volumes = pod.volumes();
+    let containers = pod.containers();
+    let has_files = || Truth::any(volumes.iter().map(|it| !it.get("hostPath").is_absent()));
+    let is_privileged = |it: &Container<'_>| it.cursor().at("securityContext.privileged").is_true();
+    pod.get("hostPID")
+        .is_true()
+        .or(has_files)
+        .or(|| Truth::any(containers.iter().map(is_privileged)))
+}
+
+/// Where its Secrets are named.
+fn named<'a>(pod: &Pod<'a>) -> Vec<Cursor<'a>> {
     let volumes = pod.volumes();
     let of_volumes = volumes.iter().flat_map(|it| {
         let alone = it.walk("secret.secretName");
@@ -77,7 +118,11 @@ fn secrets(pod: &Pod<'_>) -> Vec<(String, Origin)> {
             .into_iter()
             .chain(it.walk("envFrom[].secretRef.name"))
     });
-    let named = of_volumes.chain(of_containers);
+    of_volumes.chain(of_containers).collect()
+}
+
+fn secrets(pod: &Pod<'_>) -> Vec<(String, Origin)> {
+    let named = named(pod).into_iter();
     let named = named.filter_map(|it| Some((it.text().ok()?, it.origin().clone())));
     let mut secrets: Vec<(String, Origin)> = named.collect();
     secrets.sort_by(|a, b| a.0.cmp(&b.0));

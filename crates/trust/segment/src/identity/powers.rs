@@ -31,6 +31,8 @@ pub struct Right {
     pub group: &'static str,
     /// The resources, with their subresource.
     pub resources: &'static [&'static str],
+    /// Why it is not known whether it is enough.
+    pub unsure: Option<&'static str>,
 }
 
 /// What a power comes to, in the namespaces in which it is held.
@@ -44,8 +46,10 @@ pub enum Effect {
     Changes,
     /// Tokens of service accounts, for whatever audience.
     Accounts,
-    /// The rights of service accounts, at the API server alone.
+    /// The rights of service accounts, at the API server alone; names are those of accounts.
     Impersonates,
+    /// Tokens of service accounts for the API server; names are of something else.
+    Tokens,
     /// Secrets are read.
     Secrets,
     /// Everything.
@@ -66,7 +70,19 @@ const fn right(
         verbs,
         group,
         resources,
+        unsure: None,
     }
+}
+
+/// Commands go over SPDY with `create`; over WebSockets with `get`, of which newer clusters ask `create` as well.
+const fn opened(resources: &'static [&'static str]) -> [Right; 2] {
+    [
+        right(CREATE, "", resources),
+        Right {
+            unsure: Some("whether the cluster lets WebSockets do with `get` is not known"),
+            ..right(&["get"], "", resources)
+        },
+    ]
 }
 
 const fn power(
@@ -91,11 +107,12 @@ const RBAC: &str = "https://kubernetes.io/docs/reference/access-authn-authz/rbac
 const IMPERSONATION: &str =
     "https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/";
 
-/// Commands go over WebSockets with `get` as they go over SPDY with `create`.
+/// A kubelet asks for the verb of the request.
 const OPEN: &[&str] = &["create", "get"];
 const CREATE: &[&str] = &["create"];
 const CHANGE: &[&str] = &["update", "patch"];
-const READ: &[&str] = &["get", "list", "watch"];
+/// A patch that changes nothing is answered with the whole object.
+const READ: &[&str] = &["get", "list", "watch", "patch"];
 const WRITE: &[&str] = &["create", "update", "patch"];
 
 /// Objects that make pods.
@@ -171,6 +188,56 @@ static CHANGES_PLATFORMS: [Right; PLATFORMS.len()] = each(CHANGE, PLATFORMS);
 
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
+/// What has no namespace, so that no RoleBinding gives it.
+pub(crate) fn is_of_cluster(resource: &str) -> bool {
+    OF_CLUSTER.contains(&resource.split('/').next().unwrap_or_default())
+}
+
+const OF_CLUSTER: &[&str] = &[
+    "certificatesigningrequests",
+    "clusterrolebindings",
+    "clusterroles",
+    "groups",
+    "nodes",
+    "persistentvolumes",
+    "signers",
+    "users",
+];
+
+/// The power of whoever makes or changes objects of some other kind that has pods in the files.
+pub(crate) fn others() -> &'static Power {
+    &OTHERS
+}
+
+static OTHERS: Power = Power {
+    unsure: Some("whether its controller makes pods as they say is not known"),
+    ..power(
+        "create or change objects that have pods",
+        &[],
+        Effect::Creates,
+        GOOD_PRACTICES,
+    )
+};
+
+/// Whether objects of a resource make pods, as the table has it.
+pub(crate) fn is_listed(resource: &str) -> bool {
+    let all = WORKLOADS.iter().chain(PLATFORMS);
+    resource == "pods" || all.clone().any(|(_, it)| it.contains(&resource))
+}
+
+/// The resource of a kind: `sandboxes` of `Sandbox`.
+pub(crate) fn plural(kind: &str) -> String {
+    let kind = kind.to_ascii_lowercase();
+    let is_hissing = ["s", "x", "z", "ch", "sh"]
+        .iter()
+        .any(|it| kind.ends_with(it));
+    match kind.strip_suffix('y') {
+        Some(rest) if !rest.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{rest}ies"),
+        _ if is_hissing => kind + "es",
+        _ => kind + "s",
+    }
+}
+
 /// Every power, the widest first.
 pub static POWERS: &[Power] = &[
     power(
@@ -198,15 +265,40 @@ pub static POWERS: &[Power] = &[
             GOOD_PRACTICES,
         )
     },
+    // What a binding binds is said when it is made, and does not change.
     Power {
         also: &[&[right(
-            WRITE,
+            CREATE,
             RBAC_GROUP,
             &["rolebindings", "clusterrolebindings"],
         )]],
         ..power(
-            "bind roles",
-            &[right(&["bind"], RBAC_GROUP, &["clusterroles", "roles"])],
+            "bind ClusterRoles",
+            &[right(&["bind"], RBAC_GROUP, &["clusterroles"])],
+            Effect::Everything,
+            RBAC,
+        )
+    },
+    Power {
+        also: &[&[right(WRITE, RBAC_GROUP, &["rolebindings"])]],
+        unsure: Some("what the Roles give that are there is not known"),
+        ..power(
+            "bind Roles",
+            &[right(&["bind"], RBAC_GROUP, &["roles"])],
+            Effect::Everything,
+            RBAC,
+        )
+    },
+    Power {
+        also: &[&[right(
+            CHANGE,
+            RBAC_GROUP,
+            &["rolebindings", "clusterrolebindings"],
+        )]],
+        unsure: Some("what the bindings bind that are there is not known"),
+        ..power(
+            "join bindings",
+            &[right(&["bind"], RBAC_GROUP, &["clusterroles"])],
             Effect::Everything,
             RBAC,
         )
@@ -277,13 +369,13 @@ pub static POWERS: &[Power] = &[
     },
     power(
         "run commands in pods",
-        &[right(OPEN, "", &["pods/exec"])],
+        &const { opened(&["pods/exec"]) },
         Effect::Pods,
         "https://kubernetes.io/docs/reference/access-authn-authz/authorization/",
     ),
     power(
         "attach to pods",
-        &[right(OPEN, "", &["pods/attach"])],
+        &const { opened(&["pods/attach"]) },
         Effect::Pods,
         "https://kubernetes.io/docs/reference/access-authn-authz/authorization/",
     ),
@@ -295,7 +387,7 @@ pub static POWERS: &[Power] = &[
     ),
     power(
         "forward ports of pods",
-        &[right(OPEN, "", &["pods/portforward"])],
+        &const { opened(&["pods/portforward"]) },
         Effect::Pods,
         "https://kubernetes.io/docs/tasks/access-application-cluster/port-forward-access-application-cluster/",
     ),
@@ -304,7 +396,7 @@ pub static POWERS: &[Power] = &[
         &[right(
             &["create", "get", "update", "patch", "delete"],
             "",
-            &["pods/proxy"],
+            &["pods/proxy", "services/proxy"],
         )],
         Effect::Pods,
         "https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/",
@@ -366,6 +458,15 @@ pub static POWERS: &[Power] = &[
             IMPERSONATION,
         )
     },
+    Power {
+        also: &[&[right(READ, "", &["secrets"])]],
+        ..power(
+            "make Secrets of tokens",
+            &[right(CREATE, "", &["secrets"])],
+            Effect::Tokens,
+            "https://kubernetes.io/docs/concepts/configuration/secret/#serviceaccount-token-secrets",
+        )
+    },
     power(
         "read Secrets",
         &[right(READ, "", &["secrets"])],
@@ -373,3 +474,20 @@ pub static POWERS: &[Power] = &[
         GOOD_PRACTICES,
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::plural;
+
+    #[test]
+    fn a_kind_is_a_resource_by_its_plural() {
+        for (kind, expected) in [
+            ("Deployment", "deployments"),
+            ("Sandbox", "sandboxes"),
+            ("Policy", "policies"),
+            ("Gateway", "gateways"),
+        ] {
+            assert_eq!(plural(kind), expected);
+        }
+    }
+}

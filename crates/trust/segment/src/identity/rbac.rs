@@ -1,15 +1,15 @@
 //! Roles and their bindings (<https://kubernetes.io/docs/reference/access-authn-authz/rbac/>).
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     sync::Arc,
 };
 
 use casemate_posture::{Cursor, Fact, Language, Origin, Resource, Truth, World};
 
 use super::{
-    Because, Effect, Request,
-    powers::{POWERS, Power, Right},
+    Because, Request,
+    powers::Power,
     role::{Declared, Role, Rule},
 };
 use crate::{
@@ -21,8 +21,10 @@ use crate::{
 /// Roles and whom they are bound to.
 #[derive(Debug, Default)]
 pub(crate) struct Rbac {
-    roles: Vec<Role>,
-    bindings: Vec<Binding>,
+    pub(super) roles: Vec<Role>,
+    pub(super) bindings: Vec<Binding>,
+    /// Users to whom something is bound who are no service accounts.
+    pub(super) users: BTreeSet<String>,
     /// The bindings of those who are named, and of all in a namespace, and of everybody.
     of_accounts: HashMap<(String, String), Vec<(usize, Truth)>>,
     of_namespaces: HashMap<String, Vec<(usize, Truth)>>,
@@ -31,15 +33,15 @@ pub(crate) struct Rbac {
 
 /// That a role is given to somebody.
 #[derive(Debug)]
-struct Binding {
+pub(super) struct Binding {
     /// `RoleBinding lab/notebook`.
     name: String,
-    role: usize,
+    pub(super) role: usize,
     /// The namespace in which it holds; all of the cluster, where there is none.
-    namespace: Option<Arc<str>>,
+    pub(super) namespace: Option<Arc<str>>,
     /// Whether it binds that role there.
     truth: Truth,
-    origin: Origin,
+    pub(super) origin: Origin,
 }
 
 /// A power that somebody has by a rule and a binding.
@@ -53,7 +55,7 @@ pub struct Held {
     pub truth: Truth,
     /// The rule that gives it, and the binding.
     pub because: Vec<Because>,
-    pub(crate) rule: Rule,
+    pub(crate) rule: Arc<Rule>,
 }
 
 impl Held {
@@ -64,9 +66,10 @@ impl Held {
 }
 
 impl Rbac {
-    pub(crate) fn read(world: &World, gaps: &mut Vec<Gap>) -> Self {
+    /// Those that the files declare; `others` are resources of kinds that have pods in the files.
+    pub(crate) fn read(world: &World, others: Vec<String>, gaps: &mut Vec<Gap>) -> Self {
         let mut rbac = Self::default();
-        let mut declared = Declared::read(world, gaps);
+        let mut declared = Declared::read(world, others, gaps);
         for kind in ["RoleBinding", "ClusterRoleBinding"] {
             for object in objects(world, kind) {
                 rbac.bind(object, &mut declared, gaps);
@@ -142,6 +145,9 @@ impl Rbac {
                 ],
             )
             | ("User", ["system", "anonymous"]) => self.of_all.push((at, Truth::Yes)),
+            ("User", _) => {
+                self.users.insert(name);
+            }
             _ => {}
         }
     }
@@ -151,23 +157,35 @@ impl Rbac {
         self.of_accounts.entry(key).or_default().push((at, truth));
     }
 
-    /// The bindings of a service account, each with whether it is about it.
-    fn bindings(&self, namespace: &str, name: &str) -> impl Iterator<Item = (&Binding, Truth)> {
-        let own = self
-            .of_accounts
-            .get(&(namespace.to_owned(), name.to_owned()));
+    /// The places of the bindings of a service account, each with whether it is about it; of those that give the
+    /// same role in the same place, the surest.
+    pub(super) fn bound(&self, namespace: &str, name: &str) -> Vec<(usize, Truth)> {
+        let key = (namespace.to_owned(), name.to_owned());
+        let own = self.of_accounts.get(&key);
         let of_namespace = self.of_namespaces.get(namespace);
         let all = own.into_iter().chain(of_namespace).flatten();
-        all.chain(&self.of_all).map(|(at, truth)| {
+        let mut bound: Vec<(usize, Truth)> = Vec::new();
+        let mut seen: HashMap<(usize, Option<&str>), usize> = HashMap::new();
+        for (at, truth) in all.chain(&self.of_all) {
             let binding = &self.bindings[*at];
-            (binding, truth.clone().and(|| binding.truth.clone()))
-        })
+            let truth = truth.clone().and(|| binding.truth.clone());
+            match seen.entry((binding.role, binding.namespace.as_deref())) {
+                Entry::Vacant(entry) => {
+                    entry.insert(bound.len());
+                    bound.push((*at, truth));
+                }
+                Entry::Occupied(entry) if truth.is_yes() => bound[*entry.get()] = (*at, truth),
+                Entry::Occupied(_) => {}
+            }
+        }
+        bound
     }
 
     /// Whether a service account may do something; in all namespaces, where none is said.
     pub(crate) fn may(&self, namespace: &str, name: &str, request: &Request<'_>) -> Truth {
-        let bindings = self.bindings(namespace, name);
-        Truth::any(bindings.map(|(binding, truth)| {
+        let bindings = self.bound(namespace, name).into_iter();
+        Truth::any(bindings.map(|(at, truth)| {
+            let binding = &self.bindings[at];
             let is_there = binding
                 .namespace
                 .as_deref()
@@ -177,86 +195,10 @@ impl Rbac {
             truth.and(|| is_there.into()).and(allows)
         }))
     }
-
-    /// The powers that a service account has, each once for a namespace and some names, as sure as it is.
-    pub(crate) fn powers(&self, namespace: &str, name: &str) -> Vec<Held> {
-        let bindings: Vec<(&Binding, Truth)> = self.bindings(namespace, name).collect();
-        let mut held: Vec<Held> = Vec::new();
-        // What is held of a whole namespace is not held twice, however many bindings give it.
-        let mut whole = HashSet::new();
-        for (binding, is_bound) in &bindings {
-            let role = &self.roles[binding.role];
-            for (power, at, truth) in &role.powers {
-                let rule = &role.rules[*at];
-                let key = (std::ptr::from_ref(*power), binding.namespace.clone());
-                let is_nowhere = power.is_of_cluster && binding.namespace.is_some();
-                if is_nowhere || whole.contains(&key) {
-                    continue;
-                }
-                let also = power
-                    .also
-                    .iter()
-                    .map(|rights| self.is_given(rights, binding, &bindings));
-                let is_limited = || match (power.effect, rule.names.is_empty()) {
-                    (Effect::Everything, false) => {
-                        Truth::Unknown(format!("it is about {} alone", rule.names.shown()).into())
-                    }
-                    _ => Truth::Yes,
-                };
-                let truth = is_bound
-                    .clone()
-                    .and(|| truth.clone())
-                    .and(|| Truth::all(also))
-                    .and(is_limited);
-                let is_whole = rule.names.is_empty() && power.effect != Effect::Changes;
-                if truth.is_yes() && is_whole {
-                    whole.insert(key);
-                }
-                if truth != Truth::No {
-                    held.push(Held {
-                        power,
-                        namespace: binding.namespace.clone(),
-                        truth,
-                        because: because(role, rule, binding),
-                        rule: rule.clone(),
-                    });
-                }
-            }
-        }
-        // The widest first, and what is sure before what is not.
-        let place = |it: &Held| POWERS.iter().position(|power| *power == *it.power);
-        held.sort_by_key(|it| (place(it), it.namespace.clone(), !it.truth.is_yes()));
-        held.dedup_by(|b, a| {
-            let is_same = *a.power == *b.power && a.namespace == b.namespace;
-            // What changes objects hangs on which of them the rule is about.
-            let is_whole = a.power.effect != Effect::Changes || a.rule.is_alike(&b.rule);
-            is_same && is_whole && (a.rule.names.is_empty() || a.rule.names == b.rule.names)
-        });
-        held
-    }
-
-    /// Whether some rule gives one of some rights where a binding holds.
-    fn is_given(&self, rights: &[Right], at: &Binding, all: &[(&Binding, Truth)]) -> Truth {
-        let holding = all
-            .iter()
-            .filter(|(it, _)| it.namespace.is_none() || it.namespace == at.namespace);
-        Truth::any(holding.map(|(binding, truth)| {
-            let rules = self.roles[binding.role].rules.iter();
-            let gives = rules.map(|rule| {
-                let is_limited = || match rule.names.is_empty() {
-                    true => Truth::Yes,
-                    false => {
-                        Truth::Unknown(format!("it is about {} alone", rule.names.shown()).into())
-                    }
-                };
-                rule.gives(rights).and(is_limited)
-            });
-            truth.clone().and(|| Truth::any(gives))
-        }))
-    }
 }
 
-fn because(role: &Role, rule: &Rule, binding: &Binding) -> Vec<Because> {
+/// The rule that gives something, and the binding.
+pub(super) fn because(role: &Role, rule: &Rule, binding: &Binding) -> Vec<Because> {
     let what = format!(
         "{} rules[{}] allows {} {}",
         role.name,

@@ -1,7 +1,9 @@
 //! Roles, and what their rules give.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    cell::Cell,
+    collections::{BTreeMap, HashMap, HashSet},
+    ptr,
     sync::Arc,
 };
 
@@ -26,7 +28,9 @@ use crate::{
 pub(super) struct Role {
     /// `ClusterRole view`, `Role lab/notebook`.
     pub(super) name: String,
-    pub(super) rules: Vec<Rule>,
+    pub(super) rules: Vec<Arc<Rule>>,
+    /// Whether it is one of a namespace.
+    pub(super) is_local: bool,
     /// What its rules are, each with the place of the rule.
     pub(super) powers: Vec<(&'static Power, usize, Truth)>,
 }
@@ -70,7 +74,7 @@ impl Rule {
     }
 
     /// One of which nothing is known.
-    fn unknown(why: &Arc<str>, origin: &Origin) -> Self {
+    pub(super) fn unknown(why: &Arc<str>, origin: &Origin) -> Self {
         let words = || Words::unknown(why.clone());
         Self {
             verbs: words(),
@@ -95,6 +99,10 @@ impl Rule {
     pub(crate) fn allows(&self, request: &Request<'_>) -> Truth {
         let has = self.has(request.verb, request.group, request.resource);
         has.and(|| match (self.names.is_empty(), request.name) {
+            _ if self.names.why_unknown().is_some() => match self.names.why_unknown() {
+                Some(why) => Truth::Unknown(why.clone()),
+                None => Truth::Yes,
+            },
             (true, _) => Truth::Yes,
             // The name is not known when something is made, nor when all are asked for.
             (false, None) => Truth::No,
@@ -104,17 +112,53 @@ impl Rule {
 
     /// Whether it gives one of some rights, on some object at least.
     pub(crate) fn gives(&self, rights: &[Right]) -> Truth {
+        self.gives_where(rights, |_| true)
+    }
+
+    /// The same as far as it is about resources of which `is_meant` holds.
+    pub(super) fn gives_where(&self, rights: &[Right], is_meant: fn(&str) -> bool) -> Truth {
         let each = rights.iter().flat_map(|right| {
+            let resources = move || right.resources.iter().filter(move |it| is_meant(it));
             let verbs = right.verbs.iter();
-            verbs.flat_map(|verb| right.resources.iter().map(|it| (*verb, right.group, *it)))
+            verbs.flat_map(move |verb| resources().map(move |it| (right, *verb, *it)))
         });
-        Truth::any(each.map(|(verb, group, resource)| {
+        Truth::any(each.map(|(right, verb, resource)| {
             let is_made = verb == "create" && !resource.contains('/');
-            match is_made && !self.names.is_empty() {
-                true => Truth::No,
-                false => self.has(verb, group, resource),
-            }
+            let is_possible = || match is_made && !self.names.is_empty() {
+                true => self.applies(right.group, resource),
+                false => Truth::Yes,
+            };
+            let is_enough = || match right.unsure {
+                Some(why) => Truth::Unknown(why.into()),
+                None => Truth::Yes,
+            };
+            let has = self.has(verb, right.group, resource);
+            has.and(is_possible).and(is_enough)
         }))
+    }
+
+    /// Whether what is made can have the name that it is about: whoever applies it on the server names it, and
+    /// needs the right to patch it as well.
+    fn applies(&self, group: &str, resource: &str) -> Truth {
+        match self.names.why_unknown() {
+            Some(why) => Truth::Unknown(why.clone()),
+            None => self.has("patch", group, resource).or(|| {
+                let why = "whether it may patch what it makes under that name is not known";
+                Truth::Unknown(why.into())
+            }),
+        }
+    }
+
+    /// Whether it lets objects of one of some resources of platforms be made or changed.
+    fn makes(&self, resources: &[String]) -> Truth {
+        let is_of = |rule: &str| rule == "*" || resources.iter().any(|it| it == rule);
+        self.verbs
+            .any(|it| ["*", "create", "update", "patch"].contains(&it))
+            .and(|| self.groups.any(|it| it == "*" || it.contains('.')))
+            .and(|| match resources.is_empty() {
+                true => Truth::No,
+                false => self.resources.any(is_of),
+            })
     }
 
     /// Whether nothing is known of what it is about.
@@ -136,7 +180,7 @@ fn is_subresource(rule: &str, resource: &str) -> bool {
 }
 
 impl Role {
-    fn new(name: String, rules: Vec<Rule>) -> Self {
+    fn new(name: String, is_local: bool, rules: Vec<Rule>, others: &[String]) -> Self {
         let mut powers = Vec::new();
         for (at, rule) in rules.iter().enumerate() {
             if let Some(why) = rule.why_open() {
@@ -158,10 +202,16 @@ impl Role {
                     break;
                 }
             }
+            if let Some(why) = super::powers::others().unsure
+                && rule.makes(others) != Truth::No
+            {
+                powers.push((super::powers::others(), at, Truth::Unknown(why.into())));
+            }
         }
         Self {
             name,
-            rules,
+            is_local,
+            rules: rules.into_iter().map(Arc::new).collect(),
             powers,
         }
     }
@@ -173,10 +223,17 @@ pub(super) struct Declared<'a> {
     cluster: Vec<(&'a Resource, Labels)>,
     /// Those that were read already.
     read: HashMap<(Option<String>, String), usize>,
+    /// What some kinds that have pods in the files are called at the API server, where the table does not.
+    others: Vec<String>,
+    /// How many rules and roles were looked at.
+    work: Cell<usize>,
 }
 
+/// Roles that take in others by the thousand are no work without end.
+const MAX_WORK: usize = 1 << 19;
+
 impl<'a> Declared<'a> {
-    pub(super) fn read(world: &'a World, gaps: &mut Vec<Gap>) -> Self {
+    pub(super) fn read(world: &'a World, others: Vec<String>, gaps: &mut Vec<Gap>) -> Self {
         let mut roles: BTreeMap<_, Vec<&Resource>> = BTreeMap::new();
         for role in objects(world, "Role") {
             // Why the namespace is not known is told.
@@ -197,6 +254,8 @@ impl<'a> Declared<'a> {
             roles,
             cluster,
             read: HashMap::new(),
+            others,
+            work: Cell::new(0),
         }
     }
 
@@ -214,7 +273,7 @@ impl<'a> Declared<'a> {
         else {
             let why = Gap::tell(&reference, "which role it binds is not known", gaps);
             let rule = Rule::unknown(&why, reference.origin());
-            all.push(Role::new("a role".to_owned(), vec![rule]));
+            all.push(Role::new("a role".to_owned(), false, vec![rule], &[]));
             return all.len() - 1;
         };
         let key = (
@@ -230,9 +289,9 @@ impl<'a> Declared<'a> {
         };
         let rules = match self.roles.get(&key) {
             Some(found) => self.rules(&shown, found, gaps),
-            None => self.elsewhere(&shown, &key.1, &reference, gaps),
+            None => self.elsewhere(&shown, &key, &reference, gaps),
         };
-        all.push(Role::new(shown, rules));
+        all.push(Role::new(shown, key.0.is_some(), rules, &self.others));
         self.read.insert(key, all.len() - 1);
         all.len() - 1
     }
@@ -256,40 +315,78 @@ impl<'a> Declared<'a> {
         vec![Rule::unknown(&why, &found[0].body.origin)]
     }
 
+    /// The rules of a role. What one that takes in others says itself, the controller overwrites; those that it
+    /// takes in may take in others.
     fn rules_of(&self, role: &'a Resource, gaps: &mut Vec<Gap>) -> Vec<Rule> {
-        let aggregation = role.at("aggregationRule");
-        let mut rules: Vec<Cursor<'_>> = listed(&role.at("rules"));
-        if is_there(&aggregation) {
+        let mut rules: Vec<Rule> = Vec::new();
+        let mut seen: HashSet<*const Resource> = HashSet::from([ptr::from_ref(role)]);
+        let mut todo = vec![role];
+        while let Some(role) = todo.pop() {
+            let aggregation = role.at("aggregationRule");
+            if !is_there(&aggregation) {
+                let own = listed(&role.at("rules"));
+                self.work.set(self.work.get() + own.len());
+                let own = own.iter().enumerate();
+                rules.extend(own.map(|(at, it)| Rule::read(it, place(it, at))));
+            } else if let Fact::Unknown(why) = &aggregation.fact {
+                rules.push(Rule::unknown(why, &role.body.origin));
+            }
             for selector in listed(&aggregation.get("clusterRoleSelectors")) {
                 let selector = Selector::read(&selector, gaps);
+                self.work.set(self.work.get() + self.cluster.len());
                 for (other, labels) in &self.cluster {
                     match selector.matches(labels) {
-                        Truth::Yes => rules.extend(listed(&other.at("rules"))),
-                        Truth::No => {}
+                        Truth::Yes if seen.insert(ptr::from_ref(*other)) => todo.push(other),
+                        Truth::Yes | Truth::No => {}
                         Truth::Unknown(why) => {
-                            let mut open = other.at("rules");
-                            open.fact = Fact::Unknown(why);
-                            rules.push(open);
+                            rules.push(Rule::unknown(&why, &other.body.origin));
                         }
                     }
                 }
+                rules.extend(self.given(&selector));
+            }
+            if self.work.get() > MAX_WORK {
+                let why = "more roles take in others than is looked at";
+                let why = Gap::tell(&role.cursor(), why, gaps);
+                rules.push(Rule::unknown(&why, &role.body.origin));
+                break;
             }
         }
-        let rules = rules.iter().enumerate();
         rules
-            .map(|(at, it)| Rule::read(it, place(it, at)))
-            .collect()
+    }
+
+    /// The rules of Kubernetes' own roles that a selector takes in, where they are not among the files.
+    fn given(&self, selector: &Selector) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for (name, label, given) in builtin::LABELLED {
+            let mut labels = Labels::default();
+            labels.put(
+                "kubernetes.io/bootstrapping",
+                Fact::Known("rbac-defaults".to_owned()),
+            );
+            if let Some(label) = label {
+                labels.put(label, Fact::Known("true".to_owned()));
+            }
+            let is_here = self.roles.contains_key(&(None, (*name).to_owned()));
+            if !is_here && selector.matches(&labels).is_yes() {
+                let given = given.iter().enumerate();
+                rules.extend(given.map(|(at, it)| Rule::given(it, at)));
+            }
+        }
+        rules
     }
 
     /// What every cluster has, or what is not known.
     fn elsewhere(
         &self,
         shown: &str,
-        name: &str,
+        (namespace, name): &(Option<String>, String),
         reference: &Cursor<'_>,
         gaps: &mut Vec<Gap>,
     ) -> Vec<Rule> {
-        let Some(given) = builtin::rules(name) else {
+        // A Role that is called so is none of Kubernetes' own.
+        let given = builtin::rules(name).filter(|_| namespace.is_none());
+        let Some(given) = given else {
             let message = format!("{shown} is not among the files: what it gives is not known");
             let why = Gap::tell(reference, &message, gaps);
             return vec![Rule::unknown(&why, reference.origin())];

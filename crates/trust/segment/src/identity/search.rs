@@ -5,13 +5,13 @@
 //! drawn when the later one comes. Each fact is drawn once, by a shortest way.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
 use casemate_posture::{Truth, access::Grant};
 
-use super::{Identities, Secret, Tie, powers::Effect, rbac::Held, way::Goal};
+use super::{Identities, Secret, Tie, powers::Effect, rbac::Held, role::Rule, way::Goal};
 use crate::{
     Analysis, Bounds, Connections, Endpoint, Protocol, TooLarge, Workload, addresses,
     analysis::Passing,
@@ -78,6 +78,10 @@ pub(super) struct Search<'a> {
     waiting: Vec<Fact>,
     /// What was drawn from powers, which many accounts have alike.
     pub(super) drawn: HashSet<Drawn<'a>>,
+    /// What may lead further in ways that are not searched.
+    pub(super) notes: BTreeSet<Arc<str>>,
+    /// How many objects powers were held against.
+    pub(super) work: usize,
 }
 
 /// What a power comes to, whoever has it.
@@ -86,8 +90,8 @@ pub(super) struct Drawn<'a> {
     pub(super) effect: Effect,
     pub(super) namespace: Option<&'a str>,
     pub(super) is_sure: bool,
-    /// The rule, where it is not about everything in the namespace.
-    pub(super) rule: Option<&'a str>,
+    /// What it is and by which rule, where it is not about everything in the namespace.
+    pub(super) power: Option<(&'static str, *const Rule)>,
 }
 
 impl<'a> Search<'a> {
@@ -116,6 +120,8 @@ impl<'a> Search<'a> {
             egress: HashMap::new(),
             waiting: Vec::new(),
             drawn: HashSet::new(),
+            notes: BTreeSet::new(),
+            work: 0,
         })
     }
 
@@ -223,6 +229,10 @@ impl<'a> Search<'a> {
 
     fn pod(&mut self, fact: Fact, workload: &'a Workload) {
         let identities = self.identities;
+        if workload.credentials.is_on_node != Truth::No {
+            self.notes.insert(ON_NODE.into());
+        }
+        self.open(fact, workload);
         if let Some(account) = identities.account_of(workload) {
             let has_token = identities.has_token(workload);
             self.reach(Fact::Token(account), Why::Mounted, &[fact], &has_token);
@@ -234,6 +244,38 @@ impl<'a> Search<'a> {
             };
             if let Ok(at) = identities.secrets.binary_search_by(is_it) {
                 self.reach(Fact::Secret(at), Why::Mounted, &[fact], &Truth::Yes);
+            }
+        }
+    }
+
+    /// What may be in a pod that does not say which account and Secrets are.
+    fn open(&mut self, fact: Fact, workload: &'a Workload) {
+        let identities = self.identities;
+        if let casemate_posture::Fact::Unknown(why) = &workload.account {
+            let perhaps = Truth::Unknown(why.clone());
+            let is_there = |it: &str| *it == *workload.namespace;
+            let has_token = perhaps.and(|| identities.has_token(workload));
+            for (at, account) in identities.accounts.iter().enumerate() {
+                if is_there(&account.namespace) {
+                    self.reach(Fact::Token(at), Why::Mounted, &[fact], &has_token);
+                    for tie in &account.ties {
+                        let truth = Truth::Unknown(why.clone()).and(|| tie.truth.clone());
+                        self.reach(
+                            Fact::Principal(tie.principal),
+                            Why::Tie(tie),
+                            &[fact],
+                            &truth,
+                        );
+                    }
+                }
+            }
+        }
+        if let Some(why) = &workload.credentials.more_secrets {
+            for (at, secret) in identities.secrets.iter().enumerate() {
+                if *secret.namespace == *workload.namespace {
+                    let truth = Truth::Unknown(why.clone());
+                    self.reach(Fact::Secret(at), Why::Mounted, &[fact], &truth);
+                }
             }
         }
     }
@@ -369,6 +411,9 @@ fn passes(connections: &Bounds<Connections>) -> Truth {
         (true, true) => Truth::No,
     }
 }
+
+const ON_NODE: &str =
+    "pods on the way are privileged or have files of their node: what else is on it they may reach";
 
 /// The webhook of Azure Workload Identity gives a token to pods that have it.
 const AZURE_LABEL: &str = "azure.workload.identity/use";

@@ -96,6 +96,21 @@ impl Analysis {
         Ok(Vec::new())
     }
 
+    /// What may lead further from some endpoints in ways that [`Self::way`] does not search, since they are the
+    /// same in every cluster: no answer that there is no way is sure where there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`].
+    pub fn open_ends(&self, from: &[usize]) -> Result<Vec<Arc<str>>, TooLarge> {
+        let mut search = Search::new(self, &[], false)?;
+        for at in from {
+            search.reach(Fact::At(*at), Why::Begins, &[], &Truth::Yes);
+        }
+        search.run();
+        Ok(search.notes.into_iter().collect())
+    }
+
     fn search(&self, from: &[usize], to: &[Goal], is_sure: bool) -> Result<Vec<Hop<'_>>, TooLarge> {
         if from.is_empty() || to.is_empty() {
             return Ok(Vec::new());

@@ -48,7 +48,7 @@ fn cluster(manifests: &str) -> Analysis {
         ..Assumptions::default()
     };
     Analysis::of(
-        &PostureSurvey::world(reading.into_iter().collect()),
+        PostureSurvey::world(reading.into_iter().collect()),
         assumptions,
     )
 }

@@ -3,6 +3,7 @@
 
 mod right;
 mod roles;
+mod trust;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,6 +12,7 @@ use std::{
 };
 
 pub(crate) use self::roles::Roles;
+pub use self::trust::{trusts_account, trusts_pods};
 use self::{
     right::{ACTIONS, Pattern, Right, granted},
     roles::policy_name,
@@ -20,63 +22,6 @@ use super::{
     policy::{self, Statement},
 };
 use crate::{Cursor, Fact, Resource, Truth, World};
-
-/// Whether the trust of a role lets a service account of a cluster assume it, by the web identity of the account.
-pub fn trusts_account(role: &Resource, namespace: &str, name: &str) -> Truth {
-    let document = role.at("assume_role_policy");
-    if let Fact::Unknown(why) = &document.fact {
-        return Truth::Unknown(why.clone());
-    }
-    let statements = policy::statements(&document);
-    Truth::any(statements.iter().map(|it| {
-        let acts = it.acts(|it| glob::matches(it, "sts:assumerolewithwebidentity").is_yes());
-        it.allows()
-            .and(|| acts)
-            .and(|| is_of_account(it, namespace, name))
-    }))
-}
-
-/// Whether the conditions of a statement hold for the subject of the token of an account, and for the rest of it
-/// as every cluster writes it.
-fn is_of_account(statement: &Statement<'_>, namespace: &str, name: &str) -> Truth {
-    let subject = format!("system:serviceaccount:{namespace}:{name}");
-    let condition = statement.cursor().get("Condition");
-    if let Fact::Absent = condition.fact {
-        return Truth::Yes;
-    }
-    let mut all = Vec::new();
-    for (test, variables) in condition.entries() {
-        for (key, values) in variables.entries() {
-            if !key.ends_with(":sub") {
-                continue;
-            }
-            let is_it = |it: &Cursor<'_>| {
-                it.text().holds(|it| match test.rsplit(':').next() {
-                    Some("StringLike") => glob::matches(&it, &subject),
-                    Some("StringEquals") => (it == subject).into(),
-                    _ => Truth::Unknown(format!("{test} is not followed").into()),
-                })
-            };
-            all.push(Truth::any(each(&values).iter().map(is_it)));
-        }
-    }
-    // Behind the name of the provider, which is known after an apply, the subject is written nevertheless.
-    let is_written = || {
-        let text = condition.origin().text();
-        text.contains(&format!("\"{subject}\"")) && text.contains(":sub")
-    };
-    match Truth::all(all.iter().cloned()) {
-        Truth::Yes if all.is_empty() && !is_written() => Truth::Unknown(
-            format!(
-                "whom {} trusts is not known",
-                statement.cursor().resource.address
-            )
-            .into(),
-        ),
-        Truth::Unknown(_) if is_written() => Truth::Yes,
-        truth => truth,
-    }
-}
 
 pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mut Clouds) {
     let mut buckets: HashMap<*const Resource, usize> = HashMap::new();
@@ -128,16 +73,88 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
             });
         }
     }
+    if let (Truth::Unknown(why), Some(role)) =
+        (roles.others(), world.of_kind("aws_iam_role").next())
+    {
+        let what = format!("of which role a policy is, is not known: {why}");
+        clouds.tell(&role.cursor(), &what);
+    }
+    let kept = of_buckets(world, &reader, clouds);
+    let mut work = 0;
     for (principal, rights) in &read {
+        work += clouds.stores.len().saturating_mul(rights.len());
+        if work > MAX_WORK {
+            let origin = clouds.principals[*principal].origin.clone();
+            let why = "roles and buckets are more than is looked at";
+            clouds.gaps.push((why.to_owned(), origin));
+            break;
+        }
         for store in 0..clouds.stores.len() {
             if clouds.stores[store].cloud != Cloud::Aws {
                 continue;
             }
-            for grant in granted(rights, store, &clouds.stores[store]) {
+            for mut grant in granted(rights, store, &clouds.stores[store]) {
+                if let Some(why) = kept.get(&store) {
+                    grant.truth = grant.truth.and(|| Truth::Unknown(why.clone()));
+                }
                 clouds.grant(*principal, grant);
             }
         }
     }
+}
+
+/// Statements of roles, each held against each bucket.
+const MAX_WORK: usize = 1 << 21;
+
+/// The buckets with a policy of their own, and why that may keep somebody from them; whom it lets do something
+/// is told.
+fn of_buckets<'a>(
+    world: &'a World,
+    reader: &Reader<'_, 'a>,
+    clouds: &mut Clouds,
+) -> HashMap<usize, Arc<str>> {
+    let mut kept = HashMap::new();
+    for policy in world.of_kind("aws_s3_bucket_policy") {
+        let bucket = policy.at("bucket");
+        let declared = reader.references.one(&bucket, "aws_s3_bucket");
+        let declared = declared.and_then(|it| reader.buckets.get(&ptr::from_ref(it)).copied());
+        let named = || {
+            let name = bucket.text().ok()?;
+            let mut stores = clouds.stores.iter();
+            stores.position(|it| it.cloud == Cloud::Aws && it.name.as_ref() == Some(&name))
+        };
+        let Some(store) = declared.or_else(named) else {
+            clouds.tell(&bucket, "of which bucket the policy is, is not known");
+            continue;
+        };
+        let document = policy.at("policy");
+        let statements = policy::statements(&document);
+        if matches!(document.fact, Fact::Unknown(_)) {
+            clouds.tell(&document, "the policy of the bucket is not known");
+        }
+        let denies = |it: &Statement<'_>| it.cursor().get("Effect").equals("Deny");
+        if statements.iter().any(|it| denies(it) != Truth::Yes) {
+            clouds.tell(
+                &document,
+                "whom the policy of the bucket lets do what is not followed",
+            );
+        }
+        let is_kept = |it: &Statement<'_>| denies(it) != Truth::No && !is_of_transport(it);
+        if matches!(document.fact, Fact::Unknown(_)) || statements.iter().any(is_kept) {
+            let why = format!("{} may deny it", policy.address);
+            kept.insert(store, why.into());
+        }
+    }
+    kept
+}
+
+/// Whether a statement is about requests without TLS alone, which nobody has to make.
+fn is_of_transport(statement: &Statement<'_>) -> bool {
+    let secure = statement
+        .cursor()
+        .at("Condition.Bool")
+        .get("aws:SecureTransport");
+    each(&secure).iter().any(|it| it.equals("false").is_yes())
 }
 
 /// What the name of a bucket begins with that the provider makes up.

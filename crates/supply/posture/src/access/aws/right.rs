@@ -31,14 +31,15 @@ pub(super) enum Pattern {
 pub(super) const ACTIONS: &[(&str, bool, Access)] = &[
     ("s3:listbucket", false, Access::LIST),
     ("s3:getobject", true, Access::OBJECTS),
+    ("s3:getobjectversion", true, Access::OBJECTS),
     ("s3:putobject", true, Access::WRITE),
     ("s3:deleteobject", true, Access::WRITE),
-    (
-        "s3:putbucketpolicy",
-        false,
-        Access::of(false, false, false, true),
-    ),
+    ("s3:putobjectacl", true, ADMINISTER),
+    ("s3:putbucketacl", false, ADMINISTER),
+    ("s3:putbucketpolicy", false, ADMINISTER),
 ];
+
+const ADMINISTER: Access = Access::of(false, false, false, true);
 
 impl Right {
     /// One of which nothing is known.
@@ -54,14 +55,42 @@ impl Right {
         }
     }
 
-    /// Whether it is about one of [`ACTIONS`] on a store.
-    fn is_about(&self, action: usize, at: usize, store: &Store) -> Truth {
-        let is_of_objects = ACTIONS[action].1;
-        let names = |it: &Pattern| it.names(at, store, is_of_objects);
-        let named = || Truth::any(self.resources.iter().map(names));
-        let is_named = || if self.is_not { !named() } else { named() };
-        let acts = self.acts[action].clone();
+    /// Whether it lets one of [`ACTIONS`] be done on a store: with some object of it is enough.
+    fn grants(&self, action: usize, at: usize, store: &Store) -> Truth {
+        let is_named = || match self.is_not {
+            true => !self.names_all(action, at, store),
+            false => self.names_some(action, at, store),
+        };
+        let acts = self.allows.clone().and(|| self.acts[action].clone());
         acts.and(is_named).and(|| self.truth.clone())
+    }
+
+    /// Whether it keeps one of [`ACTIONS`] from being done on a store: with each object of it, or it is not said.
+    fn keeps(&self, action: usize, at: usize, store: &Store) -> Truth {
+        let is_named = || match self.is_not {
+            true => !self.names_all(action, at, store),
+            false => self.names_all(action, at, store),
+        };
+        let acts = self.denies.clone().and(|| self.acts[action].clone());
+        acts.and(is_named).and(|| self.truth.clone())
+    }
+
+    fn names_some(&self, action: usize, at: usize, store: &Store) -> Truth {
+        let names = |it: &Pattern| it.names(at, store, ACTIONS[action].1, is_of);
+        Truth::any(self.resources.iter().map(names))
+    }
+
+    /// Whether what it names is all that an action can be about; where it is some of it, that is not said.
+    fn names_all(&self, action: usize, at: usize, store: &Store) -> Truth {
+        let covers = |it: &Pattern| it.names(at, store, ACTIONS[action].1, covers);
+        let all = Truth::any(self.resources.iter().map(covers));
+        all.or(|| match self.names_some(action, at, store) {
+            Truth::Yes => {
+                let why = format!("{} is about some of its objects", self.because.0);
+                Truth::Unknown(why.into())
+            }
+            other => other,
+        })
     }
 
     /// The buckets that it names in full.
@@ -79,8 +108,15 @@ impl Right {
 }
 
 impl Pattern {
-    /// Whether it is about the store itself, or about some object in it.
-    fn names(&self, at: usize, store: &Store, is_of_objects: bool) -> Truth {
+    /// Whether it is about the store itself, or about objects in it, as `is_of` has it of a pattern, the ARN of
+    /// the bucket, and which of both.
+    fn names(
+        &self,
+        at: usize,
+        store: &Store,
+        is_of_objects: bool,
+        is_of: fn(&str, &str, bool) -> Truth,
+    ) -> Truth {
         let pattern = match self {
             Self::Unknown(why) => return Truth::Unknown(why.clone()),
             Self::Bucket(bucket, rest) if *bucket == at => return is_of(rest, "", is_of_objects),
@@ -104,6 +140,19 @@ impl Pattern {
     }
 }
 
+/// Whether a pattern is about each object of a bucket.
+fn covers(pattern: &str, bucket: &str, is_of_objects: bool) -> Truth {
+    match is_of_objects {
+        // What begins so goes on as it likes.
+        true => {
+            let is_open = Truth::from(pattern.ends_with('*'));
+            is_open.and(|| glob::matches(pattern, &format!("{bucket}/")))
+        }
+        false => glob::matches(pattern, bucket),
+    }
+}
+
+/// Whether a pattern is about a bucket, or about some object in it.
 fn is_of(pattern: &str, bucket: &str, is_of_objects: bool) -> Truth {
     match is_of_objects {
         true => glob::matches_beginning(pattern, &format!("{bucket}/")),
@@ -119,16 +168,8 @@ const EVERY: &[&str] = &["s3:::*", "s3:::*/*", "s3:*:*:*", "*"];
 pub(super) fn granted(rights: &[Right], at: usize, store: &Store) -> Vec<Grant> {
     let mut grants: Vec<Grant> = Vec::new();
     for (action, (_, _, access)) in ACTIONS.iter().enumerate() {
-        let is_denied = Truth::any(
-            rights
-                .iter()
-                .map(|it| it.denies.clone().and(|| it.is_about(action, at, store))),
-        );
-        let is_allowed = |it: &Right| {
-            let allows = it.allows.clone();
-            let is_about = || it.is_about(action, at, store);
-            allows.and(is_about).and(|| !is_denied.clone())
-        };
+        let is_kept = Truth::any(rights.iter().map(|it| it.keeps(action, at, store)));
+        let is_allowed = |it: &Right| it.grants(action, at, store).and(|| !is_kept.clone());
         let mut allows: Vec<(Truth, &Right)> = rights
             .iter()
             .map(|it| (is_allowed(it), it))

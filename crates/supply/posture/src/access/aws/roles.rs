@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::super::Companions;
-use crate::{Cursor, Resource, World};
+use crate::{Cursor, Resource, Truth, World};
 
 /// The policies that hold for roles, wherever they stand.
 pub(crate) struct Roles<'a> {
@@ -67,6 +67,12 @@ impl<'a> Roles<'a> {
             policies,
             by_policy_name: named.collect(),
         }
+    }
+
+    /// Whether there are policies of roles that nobody knows.
+    pub(super) fn others(&self) -> Truth {
+        let all = self.attached.iter().chain([&self.inline]);
+        Truth::any(all.map(Companions::others))
     }
 
     pub(crate) fn policies(&self, role: &'a Resource) -> Policies<'a> {

@@ -1,0 +1,127 @@
+//! Whom roles of AWS trust
+//! (<https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html>).
+
+use super::super::{
+    each, glob,
+    policy::{self, Statement},
+};
+use crate::{Cursor, Fact, Resource, Truth};
+
+/// Whether the trust of a role lets a service account of a cluster assume it, by the web identity of the account.
+pub fn trusts_account(role: &Resource, namespace: &str, name: &str) -> Truth {
+    let subject = format!("system:serviceaccount:{namespace}:{name}");
+    trusts(role, "sts:assumerolewithwebidentity", |it| {
+        is_federated(it).and(|| is_of_account(it, &subject))
+    })
+}
+
+/// Whether the trust of a role lets EKS assume it for pods.
+pub fn trusts_pods(role: &Resource) -> Truth {
+    trusts(role, "sts:assumerole", |it| {
+        let services = each(&it.cursor().at("Principal.Service"));
+        let is_of_pods = services
+            .iter()
+            .map(|it| it.equals("pods.eks.amazonaws.com"));
+        Truth::any(is_of_pods).and(|| match it.has_condition() {
+            Truth::No => Truth::Yes,
+            _ => Truth::Unknown(format!("the trust of {} has a condition", role.address).into()),
+        })
+    })
+}
+
+/// Whether some statement allows an action to whom it is for, and none denies it.
+fn trusts(role: &Resource, action: &str, is_for: impl Fn(&Statement<'_>) -> Truth) -> Truth {
+    let document = role.at("assume_role_policy");
+    if let Fact::Unknown(why) = &document.fact {
+        return Truth::Unknown(why.clone());
+    }
+    let statements = policy::statements(&document);
+    let acts = |it: &Statement<'_>| it.acts(|it| glob::matches(it, action).is_yes());
+    let allows = |it: &Statement<'_>| it.allows().and(|| acts(it)).and(|| is_for(it));
+    let denies = |it: &Statement<'_>| {
+        let denies = it.cursor().get("Effect").equals("Deny");
+        denies.and(|| acts(it)).and(|| {
+            let why = format!("the trust of {} denies it to some", role.address);
+            Truth::Unknown(why.into())
+        })
+    };
+    Truth::any(statements.iter().map(allows)).and(|| !Truth::any(statements.iter().map(denies)))
+}
+
+/// Whether a statement is about who comes from a provider of identities. One without a principal AWS refuses.
+fn is_federated(statement: &Statement<'_>) -> Truth {
+    let principal = statement.cursor().get("Principal");
+    if principal.entries().is_empty() {
+        return Truth::Yes;
+    }
+    let providers = each(&principal.get("Federated"));
+    Truth::any(
+        providers
+            .iter()
+            .map(|it| it.text().is(|it| !it.contains(":saml-provider/"))),
+    )
+    .or(|| Truth::any(each(&principal.get("AWS")).iter().map(|it| it.equals("*"))))
+}
+
+/// Whether the conditions of a statement hold for the subject of the token of an account, and for the rest of it
+/// as every cluster writes it.
+fn is_of_account(statement: &Statement<'_>, subject: &str) -> Truth {
+    let condition = statement.cursor().get("Condition");
+    if let Fact::Absent = condition.fact {
+        return Truth::Yes;
+    }
+    let (mut of_subject, mut others, mut are_followed) = (Vec::new(), Vec::new(), true);
+    for (test, variables) in condition.entries() {
+        for (key, values) in variables.entries() {
+            let values = each(&values);
+            if key.ends_with(":sub") {
+                are_followed &= kind_of(test).is_some();
+                let holds = values.iter().map(|it| is_subject(test, it, subject));
+                of_subject.push(Truth::any(holds));
+            } else if key.ends_with(":aud") && kind_of(test).is_some() {
+                let is_it = |it: &Cursor<'_>| is_subject(test, it, "sts.amazonaws.com");
+                others.push(Truth::any(values.iter().map(is_it)));
+            } else {
+                are_followed &= !key.contains(':') || key.contains("${");
+                let why = format!("{test} of {key} is not followed");
+                others.push(Truth::Unknown(why.into()));
+            }
+        }
+    }
+    // Behind the name of the provider, which is known after an apply, the subject is written nevertheless.
+    let is_written = || {
+        let text = condition.origin().text();
+        are_followed
+            && text.contains(&format!("\"{subject}\""))
+            && text.contains(":sub")
+            && !text.contains("StringNot")
+    };
+    match Truth::all(of_subject.iter().cloned()) {
+        Truth::Yes if of_subject.is_empty() && !is_written() => Truth::Unknown(
+            format!(
+                "whom {} trusts is not known",
+                statement.cursor().resource.address
+            )
+            .into(),
+        ),
+        Truth::Unknown(_) if is_written() => Truth::Yes,
+        truth => truth.and(|| Truth::all(others)),
+    }
+}
+
+/// How a test compares texts, where it is one that is followed.
+fn kind_of(test: &str) -> Option<&str> {
+    let test = test.strip_prefix("ForAnyValue:").unwrap_or(test);
+    let test = test.strip_suffix("IfExists").unwrap_or(test);
+    let known = ["StringLike", "StringEquals", "StringEqualsIgnoreCase"];
+    known.contains(&test).then_some(test)
+}
+
+fn is_subject(test: &str, value: &Cursor<'_>, subject: &str) -> Truth {
+    value.text().holds(|value| match kind_of(test) {
+        Some("StringLike") => glob::matches(&value, subject),
+        Some("StringEquals") => (value == subject).into(),
+        Some(_) => value.eq_ignore_ascii_case(subject).into(),
+        None => Truth::Unknown(format!("{test} is not followed").into()),
+    })
+}
