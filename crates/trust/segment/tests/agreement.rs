@@ -3,7 +3,7 @@
 
 use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
 use casemate_posture::{PostureSurvey, check::Persona};
-use casemate_segment::{Analysis, Assumptions, Bounds, Connections};
+use casemate_segment::{Analysis, Assumptions, Bounds, Connections, Plane};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -510,8 +510,10 @@ proptest! {
         policies in policies(),
     ) {
         let objects = [pods, services, policies].concat();
-        // That there is a mesh is nothing that anybody says of a tree without a sign of one.
-        let is_mesh = objects.iter().any(|it| it.contains("security.istio.io"));
+        // Where nothing is to be enforced in a mesh, it is taken for granted that there is none.
+        let told = cluster(&objects);
+        let mut enforced = told.policies().iter();
+        let is_mesh = enforced.any(|it| it.tier.plane == Plane::Mesh);
         let is_told = |team: &&str| is_mesh || mesh_of(team).is_empty();
         let teams: Vec<&str> = teams.iter().map(|it| if is_told(&it) { *it } else { "c" }).collect();
         let of = |names: &[&str]| {
