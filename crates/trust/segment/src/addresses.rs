@@ -120,10 +120,11 @@ impl Addresses {
 
     /// Those in one of several.
     pub(crate) fn union_of<'a>(all: impl IntoIterator<Item = &'a Self> + Clone) -> Self {
-        let each = || all.clone().into_iter();
+        let v4 = all.clone().into_iter().flat_map(|it| it.v4.ranges());
+        let v6 = all.into_iter().flat_map(|it| it.v6.ranges());
         Self {
-            v4: Intervals::of(each().flat_map(|it| it.v4.ranges().iter().copied())),
-            v6: Intervals::of(each().flat_map(|it| it.v6.ranges().iter().copied())),
+            v4: Intervals::of(v4.copied()),
+            v6: Intervals::of(v6.copied()),
         }
     }
 

@@ -515,7 +515,7 @@ proptest! {
         let mut enforced = told.policies().iter();
         let is_mesh = enforced.any(|it| it.tier.plane == Plane::Mesh);
         let is_told = |team: &&str| is_mesh || mesh_of(team).is_empty();
-        let teams: Vec<&str> = teams.iter().map(|it| if is_told(&it) { *it } else { "c" }).collect();
+        let teams: Vec<&str> = teams.iter().map(|it| if is_told(it) { *it } else { "c" }).collect();
         let of = |names: &[&str]| {
             let labelled = NAMESPACES.iter().zip(&teams).filter(|(name, _)| names.contains(name));
             let namespaces = labelled.map(|(name, team)| namespace(name, team));
