@@ -248,7 +248,7 @@ fn the_policies_of_a_mesh_are_judged_with_what_is_there() {
         (b"zones.yaml", calls),
         (
             b"all/cluster.yaml",
-            b"apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {istio-injection: enabled}}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: b, labels: {istio-injection: enabled}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: a}\nspec: {serviceAccountName: caller, containers: [{name: c, image: i}]}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: b, namespace: b}\nspec: {containers: [{name: c, image: i}]}\n",
+            b"apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {istio-injection: enabled}}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: b, labels: {istio-injection: enabled}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: a}\nspec: {serviceAccountName: caller, containers: [{name: c, image: i}]}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: b, namespace: b, labels: {app: b}}\nspec: {containers: [{name: c, image: i}]}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: b, namespace: b}\nspec: {selector: {app: b}, ports: [{port: 80}]}\n",
         ),
     ]);
     let (zones, cluster) = (place.path().join("zones.yaml"), place.path().join("all"));
