@@ -2,25 +2,7 @@
 
 mod oracle;
 
-use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
-use casemate_posture::{PostureSurvey, check::Persona};
-use casemate_segment::{Addresses, Analysis, Assumptions};
-
-/// The cluster of some manifests, whose pods have addresses of 10.0.0.0/16.
-fn cluster(manifests: &str) -> Analysis {
-    let name = PathText::from("all.yaml");
-    let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
-    let survey = PostureSurvey::new(Persona::Auditor);
-    let reading = survey.read(&subject, &MemorySource(manifests.as_bytes().to_vec()));
-    let assumptions = Assumptions {
-        pod_network: Addresses::of_block("10.0.0.0/16"),
-        ..Assumptions::default()
-    };
-    Analysis::of(
-        PostureSurvey::world(reading.into_iter().collect()),
-        assumptions,
-    )
-}
+use crate::kit::{ALL, NONE, PERHAPS, addressed as cluster, between, shown};
 
 /// A notebook in `lab`, a registry in `models` that runs as `registry`, a Service before it, and sets of networks.
 const WORLD: &str = "
@@ -78,20 +60,9 @@ fn global(name: &str, spec: &str) -> String {
     )
 }
 
-/// What passes by the list of all, which is what passes by the proof.
 fn told(policies: &str, from: &str, to: &str) -> String {
     let analysis = cluster(&format!("{WORLD}{policies}"));
-    let (from, to) = (analysis.find(from)[0], analysis.find(to)[0]);
-    let passing = analysis.between(from, to).expect("small").clone();
-    assert_eq!(
-        passing,
-        analysis.prove(from, to).connections(),
-        "the list and the proof"
-    );
-    match passing.is_exact() {
-        true => passing.least.to_string(),
-        false => format!("{} to {}", passing.least, passing.most),
-    }
+    shown(&between(&analysis, from, to))
 }
 
 /// What comes from the notebook to the registry, under a policy for pods of `models`.
@@ -102,10 +73,6 @@ fn taken(rules: &str) -> String {
         "registry",
     )
 }
-
-const ALL: &str = "All Connections";
-const NONE: &str = "No Connections";
-const PERHAPS: &str = "No Connections to All Connections";
 
 #[test]
 fn what_no_rule_decides_its_tier_denies() {

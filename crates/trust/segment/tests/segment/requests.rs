@@ -1,14 +1,14 @@
 //! Policies of Istio at random, against an evaluator of single requests that was written from the documentation
 //! (istio.io: "Authorization Policy", "PeerAuthentication", "Using authorization with TCP traffic").
 
-use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
-use casemate_posture::{PostureSurvey, check::Persona};
-use casemate_segment::{Addresses, Analysis, Assumptions, Connections, Protocol};
+use casemate_segment::{Connections, Protocol};
 use proptest::{
     collection::vec,
     prelude::*,
     sample::{select, subsequence},
 };
+
+use crate::kit::addressed;
 
 const NAMESPACES: [&str; 3] = ["lab", "models", "edge"];
 const ROOT: &str = "istio-system";
@@ -245,21 +245,6 @@ fn manifests(pods: &[Pod], policies: &[Policy], authentications: &[&Authenticati
     all.join("\n---\n")
 }
 
-fn analysis(manifests: String) -> Analysis {
-    let name = PathText::from("all.yaml");
-    let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
-    let survey = PostureSurvey::new(Persona::Auditor);
-    let reading = survey.read(&subject, &MemorySource(manifests.into_bytes()));
-    let assumptions = Assumptions {
-        pod_network: Addresses::of_block("10.0.0.0/16"),
-        ..Assumptions::default()
-    };
-    Analysis::of(
-        PostureSurvey::world(reading.into_iter().collect()),
-        assumptions,
-    )
-}
-
 fn field(
     key: &'static str,
     values: &'static [&'static str],
@@ -382,7 +367,7 @@ fn compare(
     is_exact: bool,
 ) -> Result<(), TestCaseError> {
     let authentications: Vec<&Authentication> = authentications.iter().collect();
-    let analysis = analysis(manifests(pods, policies, &authentications));
+    let analysis = addressed(&manifests(pods, policies, &authentications));
     prop_assert!(analysis.gaps().is_empty(), "{:?}", analysis.gaps());
     for (from, source) in pods.iter().enumerate() {
         for (to, destination) in pods.iter().enumerate().filter(|(to, _)| *to != from) {

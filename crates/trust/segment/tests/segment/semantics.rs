@@ -1,28 +1,8 @@
 //! What policies mean, said as manifests and what passes under them.
 
-use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
-use casemate_posture::{PostureSurvey, check::Persona};
 use casemate_segment::{Addresses, Analysis, Assumptions, Bounds, Connections, Effect, Endpoint};
 
-/// The cluster of some manifests, whose pods have addresses of 10.0.0.0/16.
-fn cluster(manifests: &str) -> Analysis {
-    let assumptions = Assumptions {
-        pod_network: Addresses::of_block("10.0.0.0/16"),
-        ..Assumptions::default()
-    };
-    assumed(manifests, assumptions)
-}
-
-fn assumed(manifests: &str, assumptions: Assumptions) -> Analysis {
-    let name = PathText::from("all.yaml");
-    let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
-    let survey = PostureSurvey::new(Persona::Auditor);
-    let reading = survey.read(&subject, &MemorySource(manifests.as_bytes().to_vec()));
-    Analysis::of(
-        PostureSurvey::world(reading.into_iter().collect()),
-        assumptions,
-    )
-}
+use crate::kit::{addressed as cluster, cluster_with as assumed};
 
 /// Namespaces `lab` and `models`, a pod with those labels in each.
 const TWO: &str = "

@@ -1,13 +1,14 @@
 //! Roles and bindings at random: what is decided of a right is what whoever reads the rules one by one decides.
 
-use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
-use casemate_posture::{PostureSurvey, Truth, check::Persona};
-use casemate_segment::{Analysis, Assumptions, identity::Request};
+use casemate_posture::Truth;
+use casemate_segment::identity::Request;
 use proptest::{
     collection::vec,
     prelude::*,
     sample::{select, subsequence},
 };
+
+use crate::kit::cluster;
 
 const NAMESPACES: [&str; 2] = ["lab", "models"];
 const VERBS: [&str; 4] = ["get", "list", "create", "*"];
@@ -138,12 +139,7 @@ proptest! {
         name in select(&[None, Some("a"), Some("c")][..]),
         namespace in select(&[None, Some(NAMESPACES[0]), Some(NAMESPACES[1])][..]),
     ) {
-        let file = PathText::from("all.yaml");
-        let subject = Subject::of_file("local", file.clone(), file, Digest::of(b""));
-        let survey = PostureSurvey::new(Persona::Auditor);
-        let reading = survey.read(&subject, &MemorySource(manifests(&all).into_bytes()));
-        let world = PostureSurvey::world(reading.into_iter().collect());
-        let analysis = Analysis::of(world, Assumptions::default());
+        let analysis = cluster(&manifests(&all));
         let request = Request { verb, group, resource, name, namespace };
         for account in [("lab", "notebook"), ("models", "notebook"), ("lab", "other")] {
             let decided = analysis.identities().may(account.0, account.1, &request);

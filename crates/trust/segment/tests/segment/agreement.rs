@@ -1,23 +1,17 @@
 //! Clusters at random: what is decided for all at once is what is decided for each pair, and what is not known
 //! stays within what was said of it.
 
-use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
-use casemate_posture::{PostureSurvey, check::Persona};
-use casemate_segment::{Analysis, Assumptions, Bounds, Connections, Plane};
+use casemate_segment::{Analysis, Bounds, Connections, Plane};
 use proptest::{
     collection::vec,
     prelude::*,
     sample::{select, subsequence},
 };
 
+use crate::kit;
+
 fn cluster(documents: &[String]) -> Analysis {
-    let name = PathText::from("all.yaml");
-    let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
-    let survey = PostureSurvey::new(Persona::Auditor);
-    let manifests = documents.join("\n---\n");
-    let reading = survey.read(&subject, &MemorySource(manifests.into_bytes()));
-    let world = PostureSurvey::world(reading.into_iter().collect());
-    Analysis::of(world, Assumptions::default())
+    kit::cluster(&documents.join("\n---\n"))
 }
 
 const NAMESPACES: [&str; 3] = ["lab", "models", "edge"];

@@ -3,24 +3,9 @@
 mod oracle;
 mod unsure;
 
-use casemate_core::{Digest, MemorySource, PathText, Subject, Survey};
-use casemate_posture::{PostureSurvey, check::Persona};
-use casemate_segment::{Analysis, Assumptions, Bounds, Connections};
+use casemate_segment::{Assumptions, Bounds, Connections};
 
-fn cluster(manifests: &str) -> Analysis {
-    cluster_with(manifests, Assumptions::default())
-}
-
-fn cluster_with(manifests: &str, assumptions: Assumptions) -> Analysis {
-    let name = PathText::from("all.yaml");
-    let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
-    let survey = PostureSurvey::new(Persona::Auditor);
-    let reading = survey.read(&subject, &MemorySource(manifests.as_bytes().to_vec()));
-    Analysis::of(
-        PostureSurvey::world(reading.into_iter().collect()),
-        assumptions,
-    )
-}
+use crate::kit::{ALL, NONE, PERHAPS, between, cluster, cluster_with, shown};
 
 /// A notebook in `lab`, a registry in `models` that runs as `registry`, and an agent on the network of its node.
 const WORLD: &str = "
@@ -73,25 +58,12 @@ fn wide(spec: &str) -> String {
     )
 }
 
-/// What passes by the list of all, which is what passes by the proof.
 fn bounds(policies: &str, from: &str, to: &str) -> Bounds<Connections> {
-    let analysis = cluster(&format!("{WORLD}{policies}"));
-    let (from, to) = (analysis.find(from)[0], analysis.find(to)[0]);
-    let passing = analysis.between(from, to).expect("small").clone();
-    assert_eq!(
-        passing,
-        analysis.prove(from, to).connections(),
-        "the list and the proof"
-    );
-    passing
+    between(&cluster(&format!("{WORLD}{policies}")), from, to)
 }
 
 fn told(policies: &str, from: &str, to: &str) -> String {
-    let passing = bounds(policies, from, to);
-    match passing.is_exact() {
-        true => passing.least.to_string(),
-        false => format!("{} to {}", passing.least, passing.most),
-    }
+    shown(&bounds(policies, from, to))
 }
 
 /// What comes from the notebook to the registry, under a policy for pods of `models`.
@@ -102,10 +74,6 @@ fn taken(rules: &str) -> String {
         "registry",
     )
 }
-
-const ALL: &str = "All Connections";
-const NONE: &str = "No Connections";
-const PERHAPS: &str = "No Connections to All Connections";
 
 #[test]
 fn a_section_with_rules_closes_its_direction_and_an_empty_one_does_not() {
