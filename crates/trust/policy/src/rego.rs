@@ -1,29 +1,34 @@
 //! Rego, evaluated by `regorus`.
 
+mod asked;
+mod value;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    iter,
     num::{NonZeroU32, NonZeroUsize},
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use regorus::{
     LimitError,
     utils::limits::{ExecutionTimerConfig, PolicyLengthConfig},
 };
-use serde::Deserialize as _;
 use serde_json::Value;
 
+pub(crate) use self::value::to_json;
+use self::{
+    asked::{Asked, SHARE, defined, union, whole},
+    value::to_value,
+};
 use crate::{
     Engine, EngineError, Limits, Question,
     builtins::{self, Moment},
     engine::Message,
     fence,
-    lead::{Leads, Left, Place, Work},
+    lead::{Leads, Place, Work},
     memory,
     rewrite::{self, Columns},
-    size,
     source::{self, Dialect},
     syntax::{Definition, Index},
     until,
@@ -249,7 +254,7 @@ impl Rego {
     pub(crate) fn is_asked_whole(&self, rule: &str, question: &Question<'_>) -> bool {
         let input = to_value("input", question.input).expect("an input");
         let work = Work::within(self.limits.time);
-        self.leads.left(rule, &input, &work) == Left::Whole
+        self.leads.left(rule, &input, &work) == crate::lead::Left::Whole
     }
 
     /// What those definitions of `rule` give that are left, asked one at a time, unless a rule that may take `time` is to be asked as
@@ -263,7 +268,8 @@ impl Rego {
     ) -> Result<Option<Value>, EngineError> {
         let ask = self.ask(question, true)?;
         let work = Work::within(self.limits.time);
-        let Left::Definitions(places) = self.leads.left(rule, &ask.input, &work) else {
+        let crate::lead::Left::Definitions(places) = self.leads.left(rule, &ask.input, &work)
+        else {
             return Ok(None);
         };
         match union(&mut ask.begin(), rule, &places, time)? {
@@ -357,92 +363,9 @@ impl Engine for Rego {
     }
 }
 
-/// What the library is asked of a rule.
-enum Asked {
-    Whole(String),
-    /// Some definitions of a set.
-    Definitions(String, Vec<Place>),
-    /// Nothing: the value is known.
-    Nothing(Option<Value>),
-}
-
-impl Asked {
-    fn of(rule: &str, left: Left) -> Self {
-        match left {
-            Left::Whole => Self::Whole(rule.to_owned()),
-            Left::Definitions(places) if places.is_empty() => {
-                Self::Nothing(Some(Value::Array(Vec::new())))
-            }
-            Left::Definitions(places) => Self::Definitions(rule.to_owned(), places),
-        }
-    }
-
-    /// The value, or nothing where the library is to be asked.
-    fn known(&self) -> Option<Option<Value>> {
-        match self {
-            Self::Nothing(value) => Some(value.clone()),
-            Self::Whole(_) | Self::Definitions(..) => None,
-        }
-    }
-}
-
 fn leads(engine: &mut regorus::Engine) -> Leads {
     let data = engine.get_data();
     Leads::of(engine.get_modules(), &data)
-}
-
-fn whole(
-    engine: &mut regorus::Engine,
-    rule: String,
-    time: Duration,
-) -> Result<Option<Value>, EngineError> {
-    limit(engine, time);
-    to_json(&engine.eval_rule(rule).map_err(failed)?)
-}
-
-/// What the definitions at `places`, of the set `rule`, give together. Nothing, where that takes a good part of `time`: what they share
-/// is evaluated for each of them, and for the rule as a whole once.
-fn union(
-    engine: &mut regorus::Engine,
-    rule: &str,
-    places: &[Place],
-    time: Duration,
-) -> Result<Option<regorus::Value>, EngineError> {
-    let name = rule.rsplit('.').next().unwrap_or_default();
-    let (begun, share) = (Instant::now(), time / SHARE);
-    let mut all = BTreeSet::new();
-    for place in places {
-        limit(engine, share.saturating_sub(begun.elapsed()));
-        let given = match defined(engine, *place, iter::once(name)) {
-            Err(EngineError::Time) => return Ok(None),
-            given => given?,
-        };
-        if let Ok(given) = given.as_set() {
-            all.extend(given.iter().cloned());
-        }
-    }
-    Ok(Some(regorus::Value::from(all)))
-}
-
-/// What one definition gives of the rule `name` in its package, apart from all others.
-fn defined<'n>(
-    engine: &mut regorus::Engine,
-    place: Place,
-    name: impl Iterator<Item = &'n str>,
-) -> Result<regorus::Value, EngineError> {
-    let module = engine.get_modules().get(place.module).cloned();
-    let rule = module.as_ref().and_then(|it| it.policy.get(place.rule));
-    let (Some(module), Some(rule)) = (&module, rule) else {
-        return Ok(regorus::Value::Undefined);
-    };
-    let data = engine
-        .eval_rule_in_module(module, rule, false)
-        .map_err(failed)?;
-    let mut value = &data;
-    for package in module_path(engine, place.module)? {
-        value = &value[package];
-    }
-    Ok(name.fold(value, |value, name| &value[name]).clone())
 }
 
 /// What came of one evaluation, and what it touched.
@@ -523,58 +446,6 @@ pub(crate) fn failed(error: impl Into<anyhow::Error>) -> EngineError {
     EngineError::Evaluate(Message::of_diagnostic(&error.to_string()))
 }
 
-fn to_value(name: &str, document: &Value) -> Result<regorus::Value, EngineError> {
-    converted(document).map_err(|error| {
-        if memory::is_exceeded(&error) {
-            return EngineError::Memory;
-        }
-        let text = Message::of_diagnostic(&error.to_string());
-        EngineError::Data(Message::new(&format!("{name}: {text}")))
-    })
-}
-
-/// What the library reads of `document`, in half the time. Recurses as deep as it is, as the library does.
-fn converted(document: &Value) -> anyhow::Result<regorus::Value> {
-    Ok(match document {
-        Value::Null => regorus::Value::Null,
-        Value::Bool(value) => regorus::Value::from(*value),
-        Value::String(text) => regorus::Value::from(text.as_str()),
-        Value::Array(items) => {
-            let mut values = Vec::with_capacity(items.len());
-            for item in items {
-                values.push(converted(item)?);
-            }
-            memory::check()?;
-            regorus::Value::from(values)
-        }
-        Value::Object(fields) if !fields.contains_key(NUMBER) => {
-            let mut values = BTreeMap::new();
-            for (key, value) in fields {
-                values.insert(regorus::Value::from(key.as_str()), converted(value)?);
-            }
-            memory::check()?;
-            regorus::Value::from(values)
-        }
-        Value::Number(number) if number.as_i64().is_some_and(|number| number != 0) => {
-            regorus::Value::from(number.as_i64().unwrap_or_default())
-        }
-        // Numbers that can be written in more than one way, and what could be taken for one.
-        _ => regorus::Value::deserialize(document)?,
-    })
-}
-
-/// Sets become arrays in the order of their members.
-pub(crate) fn to_json(value: &regorus::Value) -> Result<Option<Value>, EngineError> {
-    if *value == regorus::Value::Undefined {
-        return Ok(None);
-    }
-    if !size::is_bounded([value]) {
-        let text = "the answer is too large: it has more than a million parts";
-        return Err(EngineError::Refuse(Message::new(text)));
-    }
-    serde_json::to_value(value).map(Some).map_err(failed)
-}
-
 fn prints(engine: &mut regorus::Engine) -> Vec<String> {
     let prints = engine.take_prints().unwrap_or_default();
     prints
@@ -583,9 +454,6 @@ fn prints(engine: &mut regorus::Engine) -> Vec<String> {
         .map(|line| Message::new(line).to_string())
         .collect()
 }
-
-/// The field by which `serde_json` hands over numbers of any length.
-const NUMBER: &str = "$serde_json::private::Number";
 
 /// In work units of the evaluator, some 100 ns each.
 const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(256).expect("not zero");
@@ -596,9 +464,6 @@ const LENGTHS: PolicyLengthConfig = PolicyLengthConfig {
     max_file_bytes: NonZeroUsize::new(source::MAX_BYTES).expect("not zero"),
     max_lines: NonZeroUsize::new(20_000).expect("not zero"),
 };
-
-/// Of the time of a rule, what its definitions may take one at a time.
-const SHARE: u32 = 4;
 
 pub(crate) const LAST_STEP: Duration = Duration::from_secs(5);
 
