@@ -1,7 +1,7 @@
 //! The time by which whoever asks has to have all answers.
 //!
-//! [`Limits::time`](crate::Limits) is for one rule, and who waits for a decision waits for all of them together. Nothing that is
-//! asked after that time has an answer, and what is being evaluated ends with it.
+//! [`Limits::time`](crate::Limits) is for one rule, and who waits for a decision waits for all of them together. Nothing that the
+//! library is asked after that time has an answer, and what it evaluates then ends.
 
 use std::{
     cell::Cell,

@@ -7,6 +7,7 @@ use regex::{Error, Regex, RegexBuilder};
 use regorus::Value;
 
 use super::{Answer, Builtin, Fault, Moment, bounded, delegate, re2, string};
+use crate::memory;
 
 pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("regex.match", 2, matches),
@@ -29,6 +30,7 @@ pub(super) const BUILTINS: &[Builtin] = &[
         )
     }),
     Builtin::new("regex.split", 2, split),
+    Builtin::new("regex.template_match", 4, template_match),
     Builtin::new("regex.replace", 3, |arguments, _| {
         bounded::of_growth("regex.replace", &with_pattern(arguments, 1)?, replaced)
     }),
@@ -86,6 +88,7 @@ fn split(arguments: &[Value], _: Moment) -> Answer {
     }
     let (mut parts, mut begin, mut end) = (Vec::new(), 0, 0);
     for found in regex.find_iter(text) {
+        memory::check().map_err(|why| Fault::refuse(&why.to_string()))?;
         end = found.start();
         if found.end() > 0 {
             parts.push(Value::from(&text[begin..end]));
@@ -98,9 +101,53 @@ fn split(arguments: &[Value], _: Moment) -> Answer {
     Ok(Value::from(parts))
 }
 
-/// As large as the library allows.
+/// `regex.template_match(template, text, begin, end)`: what stands between delimiters of the template is a regular expression, and the
+/// rest is text.
+fn template_match(arguments: &[Value], _: Moment) -> Answer {
+    let [template, text, begin, end] = arguments else {
+        return Err("expects a template, a text and two delimiters".into());
+    };
+    let delimiter = |value| match string(value)?.as_bytes() {
+        [one] => Ok(char::from(*one)),
+        _ => Err(Fault::from("expects delimiters of one character")),
+    };
+    let (template, text) = (string(template)?, string(text)?);
+    let (begin, end) = (delimiter(begin)?, delimiter(end)?);
+    let mut pattern = "^".to_owned();
+    let (mut depth, mut from) = (0_usize, 0);
+    for (at, next) in template.char_indices() {
+        if next == begin {
+            depth += 1;
+            if depth == 1 {
+                pattern += &regex::escape(&template[from..at]);
+                from = at + next.len_utf8();
+            }
+        } else if next == end {
+            depth = depth
+                .checked_sub(1)
+                .ok_or("has a delimiter that ends nothing")?;
+            if depth == 0 {
+                let within = re2::spelled(&template[from..at]).ok_or(INVALID)?;
+                pattern += &format!("({within})");
+                from = at + next.len_utf8();
+            }
+        }
+    }
+    if depth > 0 {
+        return Err("has a delimiter that is not ended".into());
+    }
+    pattern += &format!("{}$", regex::escape(&template[from..]));
+    Ok(built(&pattern)?.is_match(text).into())
+}
+
+/// The regular expression that a pattern of RE2 is.
 fn compiled(pattern: &str) -> Result<Regex, Fault> {
-    let mut builder = RegexBuilder::new(&re2::spelled(pattern).ok_or(INVALID)?);
+    built(&re2::spelled(pattern).ok_or(INVALID)?)
+}
+
+/// As large as the library allows.
+fn built(pattern: &str) -> Result<Regex, Fault> {
+    let mut builder = RegexBuilder::new(pattern);
     builder.size_limit(MAX_SIZE).dfa_size_limit(MAX_MEMORY);
     builder.build().map_err(|error| match error {
         Error::CompiledTooBig(_) => {

@@ -103,6 +103,13 @@ impl Leads {
             let is_in = from.nth(1).is_some_and(|(next, _)| next.starts_with(path));
             !is_around && !is_in && has_room(data, path)
         };
+        let imported: Vec<_> = modules.iter().map(|it| imports(it)).collect();
+        let globals = packages.iter().zip(&imported).map(|(package, imports)| {
+            let mut globals = names.get(package.as_slice()).cloned().unwrap_or_default();
+            globals.extend(imports.keys().cloned());
+            globals
+        });
+        let globals: Vec<_> = globals.collect();
         let sets = paths
             .iter()
             .filter(|(path, all)| all.iter().all(|(_, is_set)| *is_set) && is_alone(path));
@@ -110,12 +117,9 @@ impl Leads {
             let defined = all.iter().map(|(at, _)| {
                 let module = &modules[at.module];
                 let package = packages[at.module].as_slice();
-                let imports = imports(module);
-                let mut globals = names.get(package).cloned().unwrap_or_default();
-                globals.extend(imports.keys().cloned());
                 let rule = &module.policy[at.rule];
-                let lead = read::lead(rule, &globals);
-                let leans = leans(rule, package, &imports, is_defined);
+                let lead = read::lead(rule, &globals[at.module]);
+                let leans = leans(rule, package, &imported[at.module], is_defined);
                 Defined {
                     at: *at,
                     lead,
