@@ -22,7 +22,8 @@ fn read(file: &Arc<File>) -> Option<Draft> {
         return None;
     }
     // The file, or the directory with one for each place.
-    let is_called = name.to_ascii_lowercase().contains("values");
+    let mut last = name.rsplit('/').take(2);
+    let is_called = last.any(|it| it.to_ascii_lowercase().contains("values"));
     let has = |word: &str| {
         file.text
             .lines()

@@ -69,9 +69,10 @@ impl<'c, 'a> Download<'c, 'a> {
     pub(super) fn unverified(&self) -> Option<&'c Word<'a>> {
         let is_it = |word: &&Word<'_>| {
             let short = word.text.strip_prefix('-').unwrap_or_default();
-            let is_k = last(&self.program.text) == "curl"
-                && short.contains('k')
-                && short.chars().all(|c| "fsSLkO#".contains(c));
+            // Behind a letter that takes a value stands that.
+            let letters = short.split(|c: char| !"fsSLkOgivqJ#".contains(c)).next();
+            let is_k =
+                last(&self.program.text) == "curl" && letters.is_some_and(|it| it.contains('k'));
             is_k || ["--no-check-certificate", "--insecure"].contains(&&*word.text)
         };
         self.words.iter().find(is_it)

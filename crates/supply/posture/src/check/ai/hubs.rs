@@ -313,6 +313,7 @@ mod tests {
             of("wget --no-check-certificate https://a.example/m.ckpt"),
             1
         );
+        assert_eq!(of("curl -kLo m.ckpt https://a.example/m.ckpt"), 1);
         assert_eq!(of("curl -skLO https://a.example/m.gguf"), 1);
         assert_eq!(of("curl -sLo k https://a.example/m.gguf"), 0);
         assert_eq!(of("curl -sk https://a.example/health"), 0);

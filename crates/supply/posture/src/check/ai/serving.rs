@@ -128,11 +128,11 @@ fn ollama<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
     let image = image.rsplit('/').next().unwrap_or_default();
     // `ollama-ubi9` is a build of it, `ollama-operator` another program.
     let is_build = image.strip_prefix("ollama-").is_some_and(|rest| {
-        let has_word = |word: &&str| rest.contains(word);
-        !OTHERS
-            .iter()
-            .chain(&["ui", "proxy", "client"])
-            .any(has_word)
+        let mut words = rest.split(['-', '_']);
+        !words.any(|it| {
+            OTHERS.contains(&it)
+                || ["ui", "webui", "proxy", "client", "benchmark", "simulator"].contains(&it)
+        })
     });
     if image != "ollama" && !is_build && program.command.phrase(&["ollama", "serve"]).is_none() {
         return;
@@ -492,6 +492,8 @@ mod tests {
             ("nvcr.io/nim/nvidia/llm-nim:1.14", &["CM-AI-012"][..]),
             ("r.example.org/nimble:1", &[]),
             ("r.example.org/ollama-ubi9:1", &["CM-AI-013"]),
+            ("r.example.org/ollama-build:1", &["CM-AI-013"]),
+            ("r.example.org/ollama-webui:1", &[]),
             ("r.example.org/ollama-operator:1", &[]),
             ("r.example.org/gradio-rag:1", &["CM-AI-014"]),
             ("r.example.org/gradios:1", &[]),

@@ -133,6 +133,9 @@ fn add_values_of_absent(chart: &Chart, world: &mut World) {
             }
         }
     }
+    for below in &chart.charts {
+        add_values_of_absent(below, world);
+    }
 }
 
 fn folders_of<'a>(chart: &'a Chart, folders: &mut BTreeSet<&'a str>) {
