@@ -93,7 +93,7 @@ pub struct Analysis {
     policies: Vec<Policy>,
     entries: Vec<Entry>,
     calls: Calls,
-    directory: Directory,
+    directory: OnceLock<Directory>,
     world: Arc<World>,
     identities: OnceLock<Identities>,
     gaps: Vec<Gap>,
@@ -137,7 +137,6 @@ impl Analysis {
         }
         let entries = entry::read(world, &assumptions, &cluster, &services, &mut gaps);
         let calls = Calls::of(&cluster, &services);
-        let directory = Directory::of(&cluster, &services);
         Self {
             outside: outside(&policies, &cluster.named_outside, &assumptions),
             cluster,
@@ -145,7 +144,7 @@ impl Analysis {
             policies,
             entries,
             calls,
-            directory,
+            directory: OnceLock::new(),
             gaps,
             identities: OnceLock::new(),
             relation: OnceLock::new(),
@@ -175,7 +174,11 @@ impl Analysis {
 
     /// Who has which address and name.
     pub(crate) fn directory(&self) -> &Directory {
-        &self.directory
+        self.directory.get_or_init(|| {
+            // What is not known of Services was told.
+            let services = entry::services(&self.world, &self.cluster, &mut Vec::new());
+            Directory::of(&self.cluster, &services)
+        })
     }
 
     /// What the analysis takes for granted.

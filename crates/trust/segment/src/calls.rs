@@ -2,7 +2,7 @@
 
 use crate::{
     Cluster, Connections, Protocol,
-    entry::{Key, Services},
+    entry::{By, Key, Services},
     mention::Mention,
 };
 
@@ -39,8 +39,8 @@ impl Calls {
                         let called = service.workloads.iter().filter(|(to, _)| *to != from);
                         calls.inside.extend(called.map(|(to, truth)| {
                             let workload = &cluster.workloads[*to];
-                            let sent =
-                                service.sent(port.as_deref(), Protocol::Tcp, workload, truth);
+                            let named = port.as_deref().map(|it| (By::Port, it));
+                            let sent = service.sent(named, Protocol::Tcp, workload, truth);
                             Call {
                                 from,
                                 to: *to,

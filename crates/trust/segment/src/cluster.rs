@@ -135,10 +135,7 @@ impl Cluster {
     ) -> Self {
         let mut cluster = Self::default();
         for object in world.of_kind("Namespace") {
-            let name = name_of(object, gaps);
-            let mut labels = Labels::read(&object.at("metadata.labels"), gaps);
-            // Whatever is written there: the API server writes it anew.
-            labels.put(NAME_LABEL, Fact::Known(name.clone()));
+            let (name, labels) = namespace_labels(object, gaps);
             let namespace = Namespace {
                 labels,
                 origin: Some(object.body.origin.clone()),
@@ -263,6 +260,15 @@ impl Cluster {
             }
         }
     }
+}
+
+/// The name and the labels of a namespace.
+pub(crate) fn namespace_labels(object: &Resource, gaps: &mut Vec<Gap>) -> (String, Labels) {
+    let name = name_of(object, gaps);
+    let mut labels = Labels::read(&object.at("metadata.labels"), gaps);
+    // Whatever is written there: the API server writes it anew.
+    labels.put(NAME_LABEL, Fact::Known(name.clone()));
+    (name, labels)
 }
 
 /// The namespace of an object: where it names none, it is applied to the one that is called `default`.

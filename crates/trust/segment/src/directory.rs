@@ -8,7 +8,7 @@ use std::{
 use casemate_posture::Truth;
 
 use crate::{
-    Cluster, Connections, Protocol, calls,
+    Cluster, Connections, calls,
     entry::{Key, Service, Services},
 };
 
@@ -108,16 +108,7 @@ impl Directory {
 
 fn behind(service: &Service<'_>, cluster: &Cluster) -> Vec<Behind> {
     let surely = service.workloads.iter().filter(|(_, truth)| truth.is_yes());
-    let ports = |to: usize| {
-        let ports = service.port_numbers();
-        let led = ports.flat_map(move |port| Protocol::ALL.map(|it| (it, port)));
-        let led = led.map(|(protocol, port)| {
-            let workload = &cluster.workloads[to];
-            let sent = service.sent(Some(&port.to_string()), protocol, workload, &Truth::Yes);
-            (Connections::of(protocol, port, port), sent.least)
-        });
-        led.collect()
-    };
+    let ports = |to: usize| service.leads(&cluster.workloads[to]).collect();
     let behind = |(to, _): &(usize, Truth)| Behind {
         to: *to,
         ports: (!service.is_headless()).then(|| ports(*to)),

@@ -55,7 +55,18 @@ struct Backend<'a> {
     /// In another namespace than that of the route.
     namespace: Option<String>,
     port: Option<String>,
+    /// What of a port is named so.
+    by: By,
     protocol: Protocol,
+}
+
+/// What of a port of a Service somebody names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Its number, or its name.
+    Port,
+    /// What it sends to, or its name: a Route of OpenShift does so.
+    Target,
 }
 
 /// A namespace and a name in it.
@@ -264,7 +275,7 @@ fn entered(
         service: format!("{namespace}/{name}"),
         to: *to,
         connections: service.sent(
-            backend.port.as_deref(),
+            backend.port.as_deref().map(|it| (backend.by, it)),
             backend.protocol,
             &cluster.workloads[*to],
             &is_granted.clone().and(|| truth.clone()),
@@ -294,13 +305,20 @@ impl Service<'_> {
         self.object.at("spec.clusterIP").equals("None").is_yes()
     }
 
-    /// The numbers of its ports.
-    pub(crate) fn port_numbers(&self) -> impl Iterator<Item = u16> {
-        let numbers = self
-            .ports
-            .iter()
-            .filter_map(|it| it.get("port").integer().ok());
-        numbers.filter_map(|it| u16::try_from(it).ok())
+    /// Where each of its ports leads, at a workload that is surely behind it.
+    pub(crate) fn leads(
+        &self,
+        workload: &Workload,
+    ) -> impl Iterator<Item = (Connections, Connections)> {
+        self.ports.iter().filter_map(|it| {
+            let number = u16::try_from(it.get("port").integer().ok()?).ok()?;
+            let protocol = match it.get("protocol").text() {
+                Fact::Absent => Protocol::Tcp,
+                fact => Protocol::of(&fact.ok()?)?,
+            };
+            let own = Connections::of(protocol, number, number);
+            Some((own, targeted(it, protocol, workload).least))
+        })
     }
 
     /// Its ports of TCP, each with what arrives at a workload that is asked for there.
@@ -335,27 +353,31 @@ impl Service<'_> {
     /// What arrives at a workload that is asked for at a port of the Service; at all, where none is named.
     pub(crate) fn sent(
         &self,
-        port: Option<&str>,
+        port: Option<(By, &str)>,
         protocol: Protocol,
         workload: &Workload,
         truth: &Truth,
     ) -> Bounds<Connections> {
-        let is_asked = |it: &&Cursor<'_>| {
-            port.is_none_or(|port| {
-                let keys = ["name", "port", "targetPort"].into_iter();
-                keys.map(|key| it.get(key))
-                    .any(|it| it.equals(port).is_yes())
-            })
-        };
         let is_spoken = |it: &&Cursor<'_>| match it.get("protocol").text() {
             Fact::Absent => protocol == Protocol::Tcp,
             Fact::Known(name) => name == protocol.as_str(),
             Fact::Unknown(_) => true,
         };
-        let asked = self.ports.iter().filter(is_spoken).filter(is_asked);
+        let spoken = || self.ports.iter().filter(is_spoken);
         let asked: Vec<_> = match port {
-            Some(_) => asked.take(1).collect(),
-            None => asked.collect(),
+            Some((by, name)) => {
+                let (first, then) = match by {
+                    By::Port => ("port", "targetPort"),
+                    By::Target => ("targetPort", "port"),
+                };
+                let is =
+                    |key: &'static str| move |it: &&Cursor<'_>| it.get(key).equals(name).is_yes();
+                let mut keys = ["name", first, then].into_iter();
+                keys.find_map(|key| spoken().find(is(key)))
+                    .into_iter()
+                    .collect()
+            }
+            None => spoken().collect(),
         };
         let targets = asked.into_iter().map(|it| targeted(it, protocol, workload));
         let mut sent = targets.fold(Bounds::default(), |all: Bounds<Connections>, it| {
@@ -417,6 +439,7 @@ fn of_ingress(object: &Resource) -> Vec<Backend<'_>> {
                 service,
                 namespace: None,
                 port: port.ok(),
+                by: By::Port,
                 protocol: Protocol::Tcp,
             }
         })
@@ -435,6 +458,7 @@ fn of_route(object: &Resource) -> Vec<Backend<'_>> {
         service,
         namespace: None,
         port: port.clone(),
+        by: By::Target,
         protocol: Protocol::Tcp,
     };
     backends.into_iter().map(backend).collect()
@@ -461,6 +485,7 @@ fn of_gateway<'a>(object: &'a Resource) -> Vec<Backend<'a>> {
     let backend = |service: Cursor<'a>| Backend {
         namespace: service.get("namespace").text().ok(),
         port: service.get("port").text().ok(),
+        by: By::Port,
         protocol,
         service,
     };

@@ -15,9 +15,9 @@ use std::{path::Path, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use casemate_core::{Digest, MemorySource, PathText, Source, Subject, Survey};
 use casemate_inventory::{Entry, Options, each_file};
-use casemate_posture::{PostureSurvey, check::Persona};
+use casemate_posture::{Places, PostureSurvey, check::Persona};
 use casemate_segment::{
-    Addresses, Analysis, Assumptions, Bounds, Connections, Edge, intent::Intent,
+    Addresses, Analysis, Assumptions, Bounds, Connections, Edge, Gap, intent::Intent,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -59,11 +59,13 @@ struct Read {
 
 /// What is not known of identities, on which ways through them hang.
 fn gaps_of_identities(analysis: &Analysis) -> impl Iterator<Item = String> {
-    analysis.identities().gaps().iter().map(told_gap)
+    told_gaps(analysis.identities().gaps())
 }
 
-fn told_gap(gap: &casemate_segment::Gap) -> String {
-    format!("{}: {}", gap.origin.location(), gap.message)
+fn told_gaps(gaps: &[Gap]) -> impl Iterator<Item = String> {
+    let places = Places::default();
+    gaps.iter()
+        .map(move |it| format!("{}: {}", places.location(&it.origin), it.message))
 }
 
 fn read(global: &Global, root: &Path, known: &Known) -> Result<Read> {
@@ -116,7 +118,7 @@ fn read_all(
         readings.extend(survey.read(&subject, &source));
     }
     let analysis = Analysis::of(PostureSurvey::world(readings), assumptions);
-    gaps.extend(analysis.gaps().iter().map(told_gap));
+    gaps.extend(told_gaps(analysis.gaps()));
     Ok(Read { analysis, gaps })
 }
 
@@ -210,3 +212,31 @@ fn tell(global: &Global, gaps: &[String]) {
 }
 
 const MAX_GAPS: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use casemate_document::Span;
+    use casemate_posture::{File, Origin};
+
+    use super::*;
+
+    /// Work that grows with the square takes minutes here, and the runner ends it.
+    #[test]
+    fn a_file_with_many_gaps_is_gone_through_once() {
+        let name = PathText::from("all.yaml");
+        let subject = Subject::of_file("local", name.clone(), name, Digest::of(b""));
+        let file = Arc::new(File {
+            subject,
+            text: "a: 1\n".repeat(200_000).into(),
+        });
+        let gap = |line: usize| Gap {
+            origin: Origin::new(&file, Span::new(5 * line, 5 * line + 1)),
+            message: "it is open".to_owned(),
+        };
+        let gaps: Vec<Gap> = (0..200_000).map(gap).collect();
+        let told = told_gaps(&gaps).last();
+        assert_eq!(told.as_deref(), Some("all.yaml:200000:1: it is open"));
+    }
+}

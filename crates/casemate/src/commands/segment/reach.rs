@@ -126,10 +126,12 @@ pub(super) fn run(global: &Global, arguments: &Reach, asked: Asked) -> Result<Ex
         true => analysis.open_ends(&from)?,
         false => Vec::new(),
     };
-    // What is not known of connections is in what passes at most.
     let is_of_identity = places.is_empty();
+    let is_by_ways = arguments.through || is_of_identity;
+    // What is not known of connections is in what passes at most; of ways it is not, and a file that is not read may
+    // hold what makes one.
     let is_complete =
-        analysis.identities().gaps().is_empty() && (read.gaps.is_empty() || !is_of_identity);
+        analysis.identities().gaps().is_empty() && (read.gaps.is_empty() || !is_by_ways);
     if connections.least.is_empty() {
         read.gaps.extend(gaps_of_identities(analysis));
     }
@@ -159,7 +161,6 @@ pub(super) fn run(global: &Global, arguments: &Reach, asked: Asked) -> Result<Ex
             tell(global, &read.gaps);
         }
     }
-    let is_by_ways = arguments.through || answer.is_of_identity;
     let is_reached = !answer.connections.most.is_empty() || (is_by_ways && !answer.is_closed());
     let is_refused = asked == Asked::Forbid && is_reached;
     Ok(ExitCode::from(u8::from(is_refused)))
@@ -216,11 +217,7 @@ fn report(read: &Read, answer: &Answer<'_>) -> Report {
         connections: answer.connections.least.to_string(),
         possible: possible(&answer.connections),
         proof: answer.proofs.iter().flat_map(told).collect(),
-        through: answer
-            .through
-            .iter()
-            .map(|it| Hopped::of(&read.analysis, it))
-            .collect(),
+        through: way::hopped(&read.analysis, &answer.through),
         notes: answer.notes.iter().map(ToString::to_string).collect(),
         gaps: read.gaps.clone(),
     }
@@ -393,3 +390,54 @@ pub(super) fn clause(step: &Step<'_>) -> String {
 }
 
 const MAX_KNOWN: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use tempfile::tempdir;
+
+    use super::super::run;
+    use crate::cli::{Cli, Command};
+
+    const CLUSTER: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: notebook, namespace: lab}
+spec: {automountServiceAccountToken: false, containers: [{name: c, image: i}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: registry, namespace: models}
+spec: {automountServiceAccountToken: false, containers: [{name: c, image: i}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed, namespace: models}
+spec: {podSelector: {}, policyTypes: [Ingress]}
+";
+
+    /// Whether it is refused that the notebook reaches the registry, where another file says this.
+    fn is_refused(file: &str, more: &[&str]) -> bool {
+        let folder = tempdir().expect("a folder");
+        let path = folder.path().to_str().expect("UTF-8");
+        std::fs::write(folder.path().join("cluster.yaml"), CLUSTER).expect("written");
+        std::fs::write(folder.path().join("rb.yaml"), file).expect("written");
+        let ask = ["casemate", "segment", "forbid", path, "--quiet"];
+        let pair = ["--from", "lab/notebook", "--to", "models/registry"];
+        let cli = Cli::parse_from(ask.iter().chain(&pair).chain(more));
+        let Command::Segment(command) = &cli.command else {
+            unreachable!("it is what was asked");
+        };
+        let code = run(&cli.global, command).expect("an answer");
+        code != std::process::ExitCode::SUCCESS
+    }
+
+    #[test]
+    fn a_file_that_is_not_read_may_hold_a_way() {
+        let broken = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nsubjects: [{kind: ServiceAccount\nroleRef: }\n";
+        assert!(!is_refused("", &["--through"]));
+        assert!(is_refused(broken, &["--through"]));
+        // What passes between two is not up to it.
+        assert!(!is_refused(broken, &[]));
+    }
+}

@@ -1,12 +1,12 @@
 //! Ways through workloads, service accounts and roles, to be told.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use casemate_core::Location;
-use casemate_posture::Origin;
+use casemate_posture::{Origin, Places};
 use casemate_segment::{
-    Analysis, Effect, Step,
-    identity::{Because, Goal, Hop},
+    Analysis, Effect, Proof, Step,
+    identity::{Goal, Hop},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -51,11 +51,6 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
-    fn of(because: &Because) -> Self {
-        let location = because.origin.as_ref().map(Origin::location);
-        Self::at(&because.what, location)
-    }
-
     pub(super) fn at(what: &str, location: Option<Location>) -> Self {
         Self {
             what: what.to_owned(),
@@ -65,20 +60,28 @@ impl Reason {
     }
 }
 
-impl Hopped {
-    pub(super) fn of(analysis: &Analysis, hop: &Hop<'_>) -> Self {
+/// The steps of a way.
+pub(super) fn hopped(analysis: &Analysis, way: &[Hop<'_>]) -> Vec<Hopped> {
+    let proofs = proofs(analysis, way);
+    let places = Places::default();
+    let steps = way.iter().zip(&proofs).map(|(hop, proof)| {
         let connections = hop.connections.as_deref();
-        Self {
+        let reasons = reasons(hop, proof.as_ref()).into_iter();
+        let reason = |(what, origin): (Cow<'_, str>, Option<_>)| {
+            Reason::at(&what, origin.map(|it| places.location(it)))
+        };
+        Hopped {
             kind: hop.kind.as_str(),
             from: hop.from.clone(),
             to: hop.to.clone(),
             by: hop.by.clone(),
             connections: connections.map(|it| it.least.to_string()),
             possible: connections.and_then(possible),
-            proof: reasons(analysis, hop).iter().map(Reason::of).collect(),
+            proof: reasons.map(reason).collect(),
             unsure: hop.unsure.as_deref().map(str::to_owned),
         }
-    }
+    });
+    steps.collect()
 }
 
 /// What a destination means: an endpoint, or what is called so among identities.
@@ -104,12 +107,23 @@ pub(super) fn known(analysis: &Analysis) -> String {
     told
 }
 
-/// What says that a step is possible: of the network, the rules that let something pass.
-fn reasons(analysis: &Analysis, hop: &Hop<'_>) -> Vec<Because> {
-    let Some((from, to)) = hop.ends else {
-        return hop.because.clone();
+/// Of each step through the network, the proof.
+fn proofs<'a>(analysis: &'a Analysis, way: &[Hop<'_>]) -> Vec<Option<Proof<'a>>> {
+    let proof = |(from, to)| analysis.prove(from, to);
+    way.iter().map(|it| it.ends.map(proof)).collect()
+}
+
+/// What says that a step is possible, and where: of the network, the rules that let something pass.
+fn reasons<'w>(
+    hop: &'w Hop<'_>,
+    proof: Option<&'w Proof<'_>>,
+) -> Vec<(Cow<'w, str>, Option<&'w Origin>)> {
+    let Some(proof) = proof else {
+        let because = hop.because.iter();
+        return because
+            .map(|it| (it.what.as_str().into(), it.origin.as_ref()))
+            .collect();
     };
-    let proof = analysis.prove(from, to);
     let steps = proof.egress.steps.iter().chain(&proof.ingress.steps);
     let is_reason = |it: &&Step<'_>| {
         matches!(
@@ -117,11 +131,10 @@ fn reasons(analysis: &Analysis, hop: &Hop<'_>) -> Vec<Because> {
             Effect::Allows(_) | Effect::Default(_) | Effect::Escapes | Effect::Unknown(_)
         )
     };
-    let reason = |step: &Step<'_>| Because {
-        what: reach::clause(step),
-        origin: step.origin().cloned(),
-    };
-    steps.filter(is_reason).map(reason).collect()
+    steps
+        .filter(is_reason)
+        .map(|it| (reach::clause(it).into(), it.origin()))
+        .collect()
 }
 
 /// A way, a line for each step, and below it what says that it is possible.
@@ -134,7 +147,9 @@ pub(super) fn text(analysis: &Analysis, way: &[Hop<'_>]) -> String {
     let is_one = way.len() == 1;
     let steps = if is_one { "step" } else { "steps" };
     let mut text = format!("not directly, but {perhaps}in {} {steps}:\n", way.len());
-    for hop in way {
+    let proofs = proofs(analysis, way);
+    let places = Places::default();
+    for (hop, proof) in way.iter().zip(&proofs) {
         let kind = hop.kind.as_str();
         let what = hop
             .connections
@@ -142,9 +157,9 @@ pub(super) fn text(analysis: &Analysis, way: &[Hop<'_>]) -> String {
             .map_or_else(|| hop.by.clone(), shown);
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {kind}: {} => {}: {what}", hop.from, hop.to);
-        for because in reasons(analysis, hop) {
-            let location = because.origin.as_ref().map(Origin::location);
-            let _ = writeln!(text, "    {}", sentence(&because.what, location.as_ref()));
+        for (what, origin) in reasons(hop, proof.as_ref()) {
+            let location = origin.map(|it| places.location(it));
+            let _ = writeln!(text, "    {}", sentence(&what, location.as_ref()));
         }
         if let Some(why) = &hop.unsure {
             let _ = writeln!(text, "    not sure: {why}");

@@ -50,18 +50,21 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
             _ => is_given
                 .and(|| Truth::Unknown(format!("{} has a condition", assignment.address).into())),
         };
+        if access.is_empty() || clouds.is_full() {
+            continue;
+        }
+        let because = (
+            format!("{} {}", assignment.address, role.shown()),
+            role.origin().clone(),
+        );
         for (store, is_of) in scope(&assignment.at("scope"), references, &stores, &within) {
-            let because = (
-                format!("{} {}", assignment.address, role.shown()),
-                role.origin().clone(),
-            );
             clouds.grant(
                 principal,
                 Grant {
                     store,
                     access,
                     truth: is_given.clone().and(|| is_of),
-                    because,
+                    because: because.clone(),
                 },
             );
         }

@@ -32,6 +32,7 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
                 (None, Fact::Absent) => Vec::new(),
                 (None, Fact::Unknown(why)) => {
                     let all = clouds.stores.iter().enumerate();
+                    let all = all.take_while(|_| !clouds.is_full());
                     let all = all.filter(|(_, it)| it.cloud == Cloud::Google);
                     all.map(|(at, _)| (at, Truth::Unknown(why.clone())))
                         .collect()
@@ -44,6 +45,7 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
         for grant in world.of_kind(kind) {
             let project = grant.at("project").text();
             let all = 0..clouds.stores.len();
+            let all = all.take_while(|_| !clouds.is_full());
             let all = all.filter_map(|store| {
                 let own = projects.get(&store).cloned().unwrap_or(Fact::Absent);
                 (clouds.stores[store].cloud == Cloud::Google)
@@ -129,24 +131,27 @@ fn given<'a>(
         Truth::Yes => is_given,
         _ => is_given.and(|| Truth::Unknown(format!("{} has a condition", grant.address).into())),
     };
+    let because = (
+        format!("{} {}", grant.address, role.shown()),
+        role.origin().clone(),
+    );
     let members = each(&grant.at("members"));
     for member in members.iter().chain(&each(&grant.at("member"))) {
         let Some((principal, is_it)) = member_of(member, references, clouds) else {
             continue;
         };
         for (store, is_of) in stores {
+            if access.is_empty() || clouds.is_full() {
+                break;
+            }
             let truth = is_given.clone().and(|| is_it.clone()).and(|| is_of.clone());
-            let because = (
-                format!("{} {}", grant.address, role.shown()),
-                role.origin().clone(),
-            );
             clouds.grant(
                 principal,
                 Grant {
                     store: *store,
                     access,
                     truth,
-                    because,
+                    because: because.clone(),
                 },
             );
         }
@@ -177,7 +182,6 @@ fn member_of<'a>(
                 name: Some(name),
                 address: text.as_str().into(),
                 origin: member.origin().clone(),
-                unknown: None,
             })
         });
         return Some((at, Truth::Yes));

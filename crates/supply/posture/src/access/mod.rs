@@ -22,7 +22,6 @@ pub(crate) use self::{aws::Roles, companion::Companions};
 pub use self::{
     aws::{trusts_account, trusts_pods},
     google::kubernetes_account,
-    policy::{Statement, statements},
     reference::References,
 };
 use crate::{Cursor, Origin, Resource, Truth, World};
@@ -53,8 +52,6 @@ pub struct Principal {
     pub address: Arc<str>,
     /// Where it is declared, or named.
     pub origin: Origin,
-    /// Why what it may do is not known: it is not among the files.
-    pub unknown: Option<Arc<str>>,
 }
 
 /// What a principal is.
@@ -221,9 +218,11 @@ impl Clouds {
             name: None,
             address: called.into(),
             origin: at.origin().clone(),
-            unknown: Some(why.clone()),
         });
         for store in 0..self.stores.len() {
+            if self.is_full() {
+                break;
+            }
             if self.stores[store].cloud == kind.cloud() {
                 let grant = Grant {
                     store,
@@ -249,7 +248,6 @@ impl Clouds {
             name,
             address: resource.address.clone(),
             origin: resource.body.origin.clone(),
-            unknown: None,
         });
         self.by_resource.insert(ptr::from_ref(resource).addr(), at);
         at
@@ -264,6 +262,11 @@ impl Clouds {
             cloud,
         });
         self.stores.len() - 1
+    }
+
+    /// Whether what else is granted is not looked at.
+    fn is_full(&self) -> bool {
+        self.granted >= MAX_GRANTS
     }
 
     fn grant(&mut self, principal: usize, grant: Grant) {

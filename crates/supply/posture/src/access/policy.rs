@@ -1,14 +1,15 @@
 //! Policies of AWS's identity and access management, as far as rules ask for them
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>).
 
+use super::{each, glob};
 use crate::{Cursor, Fact, Truth};
 
 /// A statement of a policy.
 #[derive(Clone, Debug)]
-pub struct Statement<'a>(pub(crate) Cursor<'a>);
+pub(crate) struct Statement<'a>(pub(crate) Cursor<'a>);
 
 /// The statements of the policy at `cursor`. What is no text of JSON, nor known, has none that are.
-pub fn statements<'a>(cursor: &Cursor<'a>) -> Vec<Statement<'a>> {
+pub(crate) fn statements<'a>(cursor: &Cursor<'a>) -> Vec<Statement<'a>> {
     let list = cursor.get("Statement");
     let items = match &list.fact {
         Fact::Known(attr) if attr.entries().is_empty() => list.items(),
@@ -20,23 +21,37 @@ pub fn statements<'a>(cursor: &Cursor<'a>) -> Vec<Statement<'a>> {
 
 impl<'a> Statement<'a> {
     /// What has its fields.
-    pub fn cursor(&self) -> &Cursor<'a> {
+    pub(crate) fn cursor(&self) -> &Cursor<'a> {
         &self.0
     }
 
     /// Whether it allows something.
-    pub fn allows(&self) -> Truth {
+    pub(crate) fn allows(&self) -> Truth {
         self.0.get("Effect").equals("Allow")
     }
 
     /// Whether something else has to hold as well.
-    pub fn has_condition(&self) -> Truth {
+    pub(crate) fn has_condition(&self) -> Truth {
         !self.0.get("Condition").is_absent()
     }
 
-    /// Whether one of its actions is one that `f` holds of.
-    pub fn acts(&self, f: impl Fn(&str) -> bool) -> Truth {
+    /// Whether one of the actions that it names is one that `f` holds of.
+    pub(crate) fn acts(&self, f: impl Fn(&str) -> bool) -> Truth {
         any_text(&self.0.get("Action"), |text| f(&text.to_ascii_lowercase()))
+    }
+
+    /// Whether it is about an action, in small letters: it is one of those that it names, or none of those that it
+    /// leaves out.
+    pub(super) fn is_about(&self, action: &str) -> Truth {
+        let is = |it: &Cursor<'_>| {
+            it.text()
+                .holds(|it| glob::matches(&it.to_ascii_lowercase(), action))
+        };
+        let is_among = |key: &str| Truth::any(each(&self.0.get(key)).iter().map(is));
+        match self.0.get("NotAction").is_absent() {
+            Truth::Yes => is_among("Action"),
+            _ => is_among("Action").or(|| !is_among("NotAction")),
+        }
     }
 
     /// Whether it is about every resource.

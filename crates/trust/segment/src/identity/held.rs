@@ -14,7 +14,7 @@ use super::{
     Effect,
     powers::{POWERS, Power, Right, everything, is_of_cluster},
     rbac::{Binding, Held, Rbac, because},
-    role::Rule,
+    role::{Role, Rule},
 };
 use crate::Gap;
 
@@ -80,7 +80,7 @@ impl<'a> Powers<'a> {
 
     /// Nothing where there is too much to look at.
     fn find(&mut self, bound: &[Bound<'a>]) -> Option<Vec<Held>> {
-        let mut held: Vec<Held> = Vec::new();
+        let mut held: Vec<(Held, &Role, &Binding)> = Vec::new();
         // What is held of a whole namespace is not held twice, however many bindings give it.
         let mut whole = HashSet::new();
         for (binding, is_bound) in bound {
@@ -103,27 +103,33 @@ impl<'a> Powers<'a> {
                     if is_sure.is_yes() && is_whole {
                         whole.insert(key);
                     }
-                    held.push(Held {
+                    let one = Held {
                         power,
                         namespace,
                         truth: is_sure,
-                        because: because(role, rule, binding),
+                        because: Vec::new(),
                         rule: rule.clone(),
-                    });
+                    };
+                    held.push((one, role, binding));
                 }
             }
         }
         // The widest first, and what is sure before what is not.
         let place = |it: &Held| POWERS.iter().position(|power| *power == *it.power);
         let place = |it: &Held| place(it).unwrap_or(POWERS.len());
-        held.sort_by_key(|it| (place(it), it.namespace.clone(), !it.truth.is_yes()));
-        held.dedup_by(|b, a| {
+        held.sort_by_key(|(it, ..)| (place(it), it.namespace.clone(), !it.truth.is_yes()));
+        held.dedup_by(|(b, ..), (a, ..)| {
             let is_same = *a.power == *b.power && a.namespace == b.namespace;
             // What changes objects hangs on which of them the rule is about.
             let is_whole = a.power.effect != Effect::Changes || a.rule.is_alike(&b.rule);
             is_same && is_whole && (a.rule.names.is_empty() || a.rule.names == b.rule.names)
         });
-        Some(held)
+        // Most of them are gone now, so that what says so is put together for the others alone.
+        let held = held.into_iter().map(|(it, role, binding)| Held {
+            because: because(role, &it.rule, binding),
+            ..it
+        });
+        Some(held.collect())
     }
 
     /// The namespaces in which a binding may give a power; none stands for the cluster. One half of it may be

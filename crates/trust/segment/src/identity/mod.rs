@@ -233,11 +233,6 @@ impl Identities {
         &self.accounts
     }
 
-    /// The Secrets that are declared or named, by namespace and name.
-    pub fn secrets(&self) -> &[Secret] {
-        &self.secrets
-    }
-
     /// What clouds say.
     pub fn clouds(&self) -> &Clouds {
         &self.clouds

@@ -140,7 +140,7 @@ impl<'a> Search<'a> {
                     }
                     if fact == Fact::Account(account) {
                         let accounts = &self.identities.accounts;
-                        self.ties(fact, &accounts[account].ties, None);
+                        self.ties(fact, &accounts[account].ties, None, &Truth::Yes);
                     }
                 }
                 Fact::Principal(at) => match self.reached.contains_key(&Fact::Clouds) {
@@ -236,7 +236,8 @@ impl<'a> Search<'a> {
         if let Some(account) = identities.account_of(workload) {
             let has_token = identities.has_token(workload);
             self.reach(Fact::Token(account), Why::Mounted, &[fact], &has_token);
-            self.ties(fact, &identities.accounts[account].ties, Some(workload));
+            let ties = &identities.accounts[account].ties;
+            self.ties(fact, ties, Some(workload), &Truth::Yes);
         }
         for (name, _) in &workload.credentials.secrets {
             let is_it = |it: &Secret| {
@@ -254,19 +255,11 @@ impl<'a> Search<'a> {
         if let casemate_posture::Fact::Unknown(why) = &workload.account {
             let perhaps = Truth::Unknown(why.clone());
             let is_there = |it: &str| *it == *workload.namespace;
-            let has_token = perhaps.and(|| identities.has_token(workload));
+            let has_token = perhaps.clone().and(|| identities.has_token(workload));
             for (at, account) in identities.accounts.iter().enumerate() {
                 if is_there(&account.namespace) {
                     self.reach(Fact::Token(at), Why::Mounted, &[fact], &has_token);
-                    for tie in &account.ties {
-                        let truth = Truth::Unknown(why.clone()).and(|| tie.truth.clone());
-                        self.reach(
-                            Fact::Principal(tie.principal),
-                            Why::Tie(tie),
-                            &[fact],
-                            &truth,
-                        );
-                    }
+                    self.ties(fact, &account.ties, Some(workload), &perhaps);
                 }
             }
         }
@@ -295,11 +288,12 @@ impl<'a> Search<'a> {
                 passing.is_some_and(|it| !it.most.intersection(&asks).is_empty())
             });
         if reaches {
-            self.ties(fact, &identities.nodes, None);
+            self.ties(fact, &identities.nodes, None, &Truth::Yes);
         }
     }
 
-    fn ties(&mut self, fact: Fact, ties: &'a [Tie], pod: Option<&Workload>) {
+    /// What an account, or a node, is in clouds, where that it is this one is as sure as `is_it`.
+    fn ties(&mut self, fact: Fact, ties: &'a [Tie], pod: Option<&Workload>, is_it: &Truth) {
         for tie in ties {
             let is_labelled = || match pod.filter(|_| tie.needs_label) {
                 None => Truth::Yes,
@@ -309,7 +303,7 @@ impl<'a> Search<'a> {
                     casemate_posture::Fact::Unknown(why) => Truth::Unknown(why),
                 },
             };
-            let truth = tie.truth.clone().and(is_labelled);
+            let truth = is_it.clone().and(|| tie.truth.clone()).and(is_labelled);
             self.reach(
                 Fact::Principal(tie.principal),
                 Why::Tie(tie),

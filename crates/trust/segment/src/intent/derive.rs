@@ -64,6 +64,11 @@ fn located(
             .filter_map(|(at, arriving)| Some((of_place(at)?, arriving)))
             .collect()
     };
+    // `name.namespace`, of a Service that is not among the files.
+    let names_namespace = |host: &str| {
+        let parts = host.split_once('.');
+        parts.is_some_and(|(_, it)| analysis.cluster().namespaces.contains_key(it))
+    };
     let of_zone = |zone: Option<usize>| zone.map(|it| (it, sent.clone())).into_iter().collect();
     match party {
         Party::Pod { .. } | Party::Address(_) | Party::Other(_) => {
@@ -80,7 +85,7 @@ fn located(
         }
         Party::Host { host, namespace } => match directory.behind_host(host, namespace, sent) {
             Some(behind) => of_places(behind),
-            None if calls::is_inside(host) => Vec::new(),
+            None if calls::is_inside(host) || names_namespace(host) => Vec::new(),
             None => of_zone(intent.zone(OUTSIDE)),
         },
         Party::Somewhere(address) => {

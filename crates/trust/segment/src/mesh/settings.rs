@@ -205,10 +205,16 @@ fn node_of<'a>(root: &'a Node, path: &str) -> Option<&'a Node> {
     path.split('.').try_fold(root, |at, key| at.get(key))
 }
 
+/// What is there as text; of what has parts, that there is something.
 fn text_of(root: &Node, path: &str) -> Option<String> {
     let node = node_of(root, path)?;
     let of_bool = || node.as_bool().map(|it| it.to_string());
-    node.as_str().map(str::to_owned).or_else(of_bool)
+    let of_number = || node.as_integer().map(|it| it.to_string());
+    let text = node.as_str().map(str::to_owned);
+    let is_something = || (!node.is_null()).then(|| "?".to_owned());
+    text.or_else(of_bool)
+        .or_else(of_number)
+        .or_else(is_something)
 }
 
 fn aliases_of(root: &Node) -> Vec<String> {

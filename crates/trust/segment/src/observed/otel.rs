@@ -128,8 +128,8 @@ impl From<Vec<Attribute>> for Attributes {
 impl Attributes {
     /// The first that is there.
     fn get(&self, names: &[&str]) -> Option<&str> {
-        let found = names.iter().find_map(|it| self.0.get(*it));
-        found.map(String::as_str).filter(|it| !it.is_empty())
+        let there = |name: &&str| self.0.get(*name).filter(|it| !it.is_empty());
+        names.iter().find_map(there).map(String::as_str)
     }
 
     fn port(&self, names: &[&str]) -> Result<Option<u16>, String> {

@@ -266,12 +266,13 @@ impl Reading<'_> {
         let clauses = || sources.iter().chain(&operations).chain([&when]);
         let is_http = clauses().any(|it| it.is_http);
         let mut rules = Vec::new();
+        let groups = grouped(&sources);
         for (to, operation) in operations.iter().enumerate() {
             let name = match tos.len() {
                 0 | 1 => name.clone(),
                 _ => format!("{name}.to[{to}]"),
             };
-            for alike in grouped(&sources) {
+            for alike in &groups {
                 let both: Vec<Clause> = alike
                     .iter()
                     .map(|it| it.and(operation).and(&when))
@@ -389,7 +390,7 @@ impl Reading<'_> {
 fn grouped(sources: &[Clause]) -> Vec<Vec<&Clause>> {
     let mut groups: Vec<Vec<&Clause>> = Vec::new();
     for source in sources {
-        // Rules have no more sources than `MAX_PAIRS`, and few that ask for requests.
+        // Rules have no more sources than `MAX_SOURCES`, and few that ask for requests.
         let alike = groups.iter_mut().find(|it| it[0].is_like(source));
         match alike {
             Some(group) => group.push(source),

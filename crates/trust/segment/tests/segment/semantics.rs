@@ -631,3 +631,34 @@ metadata: {{name: grant, namespace: {grant}
         assert_eq!(world(&refused, true), [""; 0], "{refused}");
     }
 }
+
+#[test]
+fn a_port_of_a_service_is_known_by_its_own_number_before_that_of_its_pods() {
+    let entered = |kind: &str, way: &str| {
+        let text = format!(
+            "{TWO}---
+apiVersion: v1
+kind: Service
+metadata: {{name: registry, namespace: models}}
+spec: {{selector: {{app: registry}}, ports: [{{name: a, port: 80, targetPort: 8080}}, {{name: b, port: 8080, targetPort: 9090}}]}}
+---
+{way}
+"
+        );
+        let analysis = cluster(&text);
+        let entries = analysis.entries().iter().filter(|it| it.kind == kind);
+        entries
+            .map(|it| it.connections.least.to_string())
+            .collect::<Vec<_>>()
+    };
+    let ingress = "apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: way, namespace: models}
+spec: {defaultBackend: {service: {name: registry, port: {number: 8080}}}}";
+    assert_eq!(entered("Ingress", ingress), ["TCP 9090"]);
+    let route = "apiVersion: route.openshift.io/v1
+kind: Route
+metadata: {name: way, namespace: models}
+spec: {to: {kind: Service, name: registry}, port: {targetPort: 8080}}";
+    assert_eq!(entered("Route", route), ["TCP 8080"]);
+}

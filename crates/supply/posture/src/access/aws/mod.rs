@@ -11,14 +11,11 @@ use std::{
     sync::Arc,
 };
 
+use self::right::{ACTIONS, Pattern, Right, granted};
 pub(crate) use self::roles::Roles;
 pub use self::trust::{trusts_account, trusts_pods};
-use self::{
-    right::{ACTIONS, Pattern, Right, granted},
-    roles::policy_name,
-};
 use super::{
-    Access, Cloud, Clouds, PrincipalKind, References, Store, each, glob,
+    Access, Cloud, Clouds, PrincipalKind, References, Store, each,
     policy::{self, Statement},
 };
 use crate::{Cursor, Fact, Resource, Truth, World};
@@ -42,7 +39,13 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
         let policies = roles.policies(role);
         let mut rights = Vec::new();
         for arn in policies.named.iter().chain(&policies.attached) {
-            rights.extend(reader.of_arn(arn, &roles));
+            if roles.declared(arn).is_some() {
+                continue;
+            }
+            if let Fact::Unknown(_) = arn.text() {
+                clouds.tell(arn, "which policy it is, is not known");
+            }
+            rights.extend(of_arn(arn));
         }
         for document in &policies.written {
             rights.extend(reader.document(document));
@@ -80,9 +83,13 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
         clouds.tell(&role.cursor(), &what);
     }
     let kept = of_buckets(world, &reader, clouds);
-    let mut work = 0;
+    let mut work: usize = 0;
     for (principal, rights) in &read {
-        work += clouds.stores.len().saturating_mul(rights.len());
+        let patterns: usize = rights.iter().map(|it| 1 + it.resources.len()).sum();
+        let asked = patterns.saturating_mul(ACTIONS.len());
+        work = asked
+            .saturating_mul(clouds.stores.len())
+            .saturating_add(work);
         if work > MAX_WORK {
             let origin = clouds.principals[*principal].origin.clone();
             let why = "roles and buckets are more than is looked at";
@@ -103,8 +110,8 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
     }
 }
 
-/// Statements of roles, each held against each bucket.
-const MAX_WORK: usize = 1 << 21;
+/// Statements of roles and the resources that they name, each held against each bucket for each of [`ACTIONS`].
+const MAX_WORK: usize = 1 << 24;
 
 /// The buckets with a policy of their own, and why that may keep somebody from them; whom it lets do something
 /// is told.
@@ -198,20 +205,8 @@ impl<'a> Reader<'_, 'a> {
         if let Fact::Unknown(why) = &cursor.fact {
             return Some(Right::open(why.clone(), because));
         }
-        let acts = |action: &str| {
-            let written = each(&cursor.get("Action"));
-            let but = each(&cursor.get("NotAction"));
-            let is = |it: &Cursor<'_>| {
-                it.text()
-                    .holds(|it| glob::matches(&it.to_ascii_lowercase(), action))
-            };
-            let is_written = Truth::any(written.iter().map(is));
-            match cursor.get("NotAction").is_absent() {
-                Truth::Yes => is_written,
-                _ => is_written.or(|| !Truth::any(but.iter().map(is))),
-            }
-        };
-        let acts: Vec<Truth> = ACTIONS.iter().map(|(action, ..)| acts(action)).collect();
+        let acts = ACTIONS.iter();
+        let acts: Vec<Truth> = acts.map(|(it, ..)| statement.is_about(it)).collect();
         if acts.iter().all(|it| *it == Truth::No) {
             return None;
         }
@@ -249,43 +244,35 @@ impl<'a> Reader<'_, 'a> {
             }
         }
     }
+}
 
-    /// What a policy gives that is not written here: of AWS's, its name says it.
-    fn of_arn(&self, arn: &Cursor<'a>, roles: &Roles<'a>) -> Option<Right> {
-        let because = |name: &str| (name.to_owned(), arn.origin().clone());
-        let text = match arn.text() {
-            Fact::Known(text) => text,
-            Fact::Absent => return None,
-            Fact::Unknown(why) => {
-                let is_here = self.references.one(arn, "aws_iam_policy").is_some();
-                return (!is_here).then(|| Right::open(why, because("a policy")));
-            }
-        };
-        let name = text.rsplit('/').next().unwrap_or_default();
-        let acts = |access: Access| Right {
-            allows: Truth::Yes,
-            denies: Truth::No,
-            truth: Truth::Yes,
-            acts: ACTIONS
-                .iter()
-                .map(|(_, _, it)| (access.union(*it) == access).into())
-                .collect(),
-            resources: vec![Pattern::Text("*".to_owned(), arn.origin().clone())],
-            is_not: false,
-            because: because(&format!("policy {name}")),
-        };
-        if let Some(name) = policy_name(&text)
-            && roles.by_policy_name.contains_key(name)
-        {
-            return None;
-        }
-        let found = MANAGED.iter().find(|(it, _)| *it == name);
-        match found.filter(|_| text.contains(":iam::aws:policy/")) {
-            Some((_, access)) => Some(acts(*access)).filter(|_| !access.is_empty()),
-            None => {
-                let why = format!("what the policy {text} allows is not among the files");
-                Some(Right::open(why.into(), because(&format!("policy {name}"))))
-            }
+/// What a policy gives that is not among the files: of AWS's, its name says it.
+fn of_arn(arn: &Cursor<'_>) -> Option<Right> {
+    let because = |name: &str| (name.to_owned(), arn.origin().clone());
+    let text = match arn.text() {
+        Fact::Known(text) => text,
+        Fact::Absent => return None,
+        Fact::Unknown(why) => return Some(Right::open(why, because("a policy"))),
+    };
+    let name = text.rsplit('/').next().unwrap_or_default();
+    let acts = |access: Access| Right {
+        allows: Truth::Yes,
+        denies: Truth::No,
+        truth: Truth::Yes,
+        acts: ACTIONS
+            .iter()
+            .map(|(_, _, it)| (access.union(*it) == access).into())
+            .collect(),
+        resources: vec![Pattern::Text("*".to_owned(), arn.origin().clone())],
+        is_not: false,
+        because: because(&format!("policy {name}")),
+    };
+    let found = MANAGED.iter().find(|(it, _)| *it == name);
+    match found.filter(|_| text.contains(":iam::aws:policy/")) {
+        Some((_, access)) => Some(acts(*access)).filter(|_| !access.is_empty()),
+        None => {
+            let why = format!("what the policy {text} allows is not among the files");
+            Some(Right::open(why.into(), because(&format!("policy {name}"))))
         }
     }
 }

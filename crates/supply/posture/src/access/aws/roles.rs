@@ -5,7 +5,7 @@ use std::{
     ptr,
 };
 
-use super::super::Companions;
+use super::super::{Companions, References};
 use crate::{Cursor, Resource, Truth, World};
 
 /// The policies that hold for roles, wherever they stand.
@@ -14,8 +14,8 @@ pub(crate) struct Roles<'a> {
     inline: Companions<'a>,
     /// Attachments and inline policies by the name of the role that they write.
     by_name: HashMap<String, Vec<&'a Resource>>,
-    policies: HashMap<*const Resource, Vec<&'a Resource>>,
-    pub(super) by_policy_name: HashMap<String, &'a Resource>,
+    references: References<'a>,
+    by_policy_name: HashMap<String, &'a Resource>,
 }
 
 /// The policies of one role.
@@ -32,14 +32,6 @@ pub(crate) struct Policies<'a> {
 impl<'a> Roles<'a> {
     pub(crate) fn of(world: &'a World) -> Self {
         let of = |kind, key| Companions::new(world, kind, key, "aws_iam_role");
-        let mut policies: HashMap<_, Vec<&Resource>> = HashMap::new();
-        for link in world.links() {
-            let is_of_policy = link.path == "policy_arn" || link.path == "managed_policy_arns";
-            if is_of_policy && &*link.to.kind == "aws_iam_policy" {
-                let from = policies.entry(ptr::from_ref(link.from)).or_default();
-                from.push(link.to);
-            }
-        }
         let mut by_name: HashMap<String, Vec<&Resource>> = HashMap::new();
         for kind in ["aws_iam_role_policy_attachment", "aws_iam_role_policy"] {
             for resource in world.of_kind(kind) {
@@ -64,7 +56,7 @@ impl<'a> Roles<'a> {
             ],
             inline: of("aws_iam_role_policy", "role"),
             by_name,
-            policies,
+            references: References::of(world),
             by_policy_name: named.collect(),
         }
     }
@@ -97,22 +89,10 @@ impl<'a> Roles<'a> {
             }
         }
         once_each(&mut attached);
-        let mut written: Vec<&Resource> = Vec::new();
-        for from in attached.iter().chain([&role]) {
-            written.extend(
-                self.policies
-                    .get(&ptr::from_ref(*from))
-                    .into_iter()
-                    .flatten(),
-            );
-        }
         all.attached
             .extend(attached.iter().map(|it| it.at("policy_arn")));
-        for arn in all.attached.iter().chain(&all.named) {
-            let arn = arn.text().ok();
-            let name = arn.as_deref().and_then(policy_name);
-            written.extend(name.and_then(|it| self.by_policy_name.get(it)));
-        }
+        let arns = all.attached.iter().chain(&all.named);
+        let mut written: Vec<&Resource> = arns.filter_map(|it| self.declared(it)).collect();
         once_each(&mut written);
         all.written.extend(written.iter().map(|it| it.at("policy")));
         let mut seen = Vec::new();
@@ -124,6 +104,15 @@ impl<'a> Roles<'a> {
         });
         all
     }
+
+    /// The policy that an ARN is of, where it is among the files.
+    pub(super) fn declared(&self, arn: &Cursor<'a>) -> Option<&'a Resource> {
+        let by_name = || {
+            let arn = arn.text().ok()?;
+            self.by_policy_name.get(policy_name(&arn)?).copied()
+        };
+        self.references.one(arn, "aws_iam_policy").or_else(by_name)
+    }
 }
 
 fn once_each(resources: &mut Vec<&Resource>) {
@@ -132,7 +121,7 @@ fn once_each(resources: &mut Vec<&Resource>) {
 }
 
 /// The name of a policy of the account itself: those of AWS's have none of an account.
-pub(super) fn policy_name(arn: &str) -> Option<&str> {
+fn policy_name(arn: &str) -> Option<&str> {
     let rest = arn.strip_prefix("arn:aws")?;
     let (account, path) = rest.split_once(":policy/")?;
     (!account.ends_with(":aws")).then(|| path.rsplit('/').next().unwrap_or(path))

@@ -36,7 +36,14 @@ fn trusts(role: &Resource, action: &str, is_for: impl Fn(&Statement<'_>) -> Trut
         return Truth::Unknown(why.clone());
     }
     let statements = policy::statements(&document);
-    let acts = |it: &Statement<'_>| it.acts(|it| glob::matches(it, action).is_yes());
+    let acts = |it: &Statement<'_>| it.is_about(action);
+    let is_for = |it: &Statement<'_>| match it.cursor().get("NotPrincipal").is_absent() {
+        Truth::Yes => is_for(it),
+        _ => {
+            let why = format!("{} trusts all but some, who are not followed", role.address);
+            Truth::Unknown(why.into())
+        }
+    };
     let allows = |it: &Statement<'_>| it.allows().and(|| acts(it)).and(|| is_for(it));
     let denies = |it: &Statement<'_>| {
         let denies = it.cursor().get("Effect").equals("Deny");
@@ -51,8 +58,11 @@ fn trusts(role: &Resource, action: &str, is_for: impl Fn(&Statement<'_>) -> Trut
 /// Whether a statement is about who comes from a provider of identities. One without a principal AWS refuses.
 fn is_federated(statement: &Statement<'_>) -> Truth {
     let principal = statement.cursor().get("Principal");
-    if principal.entries().is_empty() {
-        return Truth::Yes;
+    match principal.text() {
+        Fact::Unknown(why) => return Truth::Unknown(why),
+        Fact::Known(_) => return Truth::Yes,
+        Fact::Absent if principal.is_absent().is_yes() => return Truth::Yes,
+        Fact::Absent => {}
     }
     let providers = each(&principal.get("Federated"));
     Truth::any(

@@ -254,7 +254,7 @@ fn one_or(mut all: Vec<Expression>, several: fn(Vec<Expression>) -> Expression) 
     }
 }
 
-/// The API server takes 1024.
+/// In bytes: more than the API server takes.
 const MAX_TEXT: usize = 1 << 14;
 const MAX_DEPTH: usize = 64;
 

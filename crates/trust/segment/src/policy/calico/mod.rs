@@ -21,7 +21,7 @@ use self::{accounts::Accounts, clauses::Clauses, sets::Networks, tiers::Tiers};
 use super::{Action, Direction, Order, Peer, Policy, Priority, Rule, Rules};
 use crate::{
     Gap, Labels,
-    cluster::{NAME_LABEL, name_of, namespace_of},
+    cluster::{name_of, namespace_labels, namespace_of},
     listed::{is_there, listed},
     selector::Namespaces,
 };
@@ -46,7 +46,10 @@ pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
         tiers: Tiers::read(world, gaps),
         networks: Networks::read(world, gaps),
         accounts: Accounts::read(world, gaps),
-        namespaces: namespaces(world),
+        // What is not known of them was told.
+        namespaces: (world.of_kind("Namespace"))
+            .map(|it| namespace_labels(it, &mut Vec::new()))
+            .collect(),
         is_beside: world.of_kind("NetworkPolicy").any(|it| !is_ours(it)),
     };
     let policies = |(kind, object): (&'static str, &Resource)| read.policies(kind, object, gaps);
@@ -61,18 +64,6 @@ fn is_ours(object: &Resource) -> bool {
             .iter()
             .any(|group| it.starts_with(group))
     })
-}
-
-/// The labels of the namespaces that are declared. What is not known of them was told.
-fn namespaces(world: &World) -> HashMap<String, Labels> {
-    let mut all = HashMap::new();
-    for object in world.of_kind("Namespace") {
-        let name = name_of(object, &mut Vec::new());
-        let mut labels = Labels::read(&object.at("metadata.labels"), &mut Vec::new());
-        labels.add(NAME_LABEL, &name);
-        all.insert(name, labels);
-    }
-    all
 }
 
 /// What policies are read with.

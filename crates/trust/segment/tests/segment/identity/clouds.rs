@@ -74,6 +74,112 @@ fn the_trust_of_a_role_is_read_to_the_end() {
     let denied =
         format!(r#"{IRSA} }}, {{ Effect = "Deny", Action = "sts:AssumeRoleWithWebIdentity""#);
     assert_eq!(sure(&denied), Some(false));
+    let but = denied.replace(
+        r#"Effect = "Deny", Action = "sts:AssumeRoleWithWebIdentity""#,
+        r#"Effect = "Deny", NotAction = "sts:TagSession""#,
+    );
+    assert_eq!(sure(&but), Some(false), "all but another");
+    let but_it = but.replace("sts:TagSession", "sts:AssumeRoleWith*");
+    assert_eq!(sure(&but_it), Some(true), "all but this one");
+}
+
+#[test]
+fn whom_a_role_trusts_that_is_not_known_is_not_sure() {
+    let sure = |trust: &str, more: &str| {
+        let terraform = role(trust, ALL) + "variable \"who\" {}\n";
+        let analysis = world(&annotated(), &(terraform + more));
+        let hops = hops(&analysis, MODELS);
+        (!hops.is_empty()).then(|| hops.iter().all(|it| it.unsure.is_none()))
+    };
+    let of = |principal: &str| sure(&format!("{principal}, {IRSA}"), "");
+    assert_eq!(of("Principal = \"*\""), Some(true));
+    assert_eq!(of("Principal = var.who"), Some(false));
+    let but = r#"NotPrincipal = { AWS = "arn:aws:iam::123456789012:root" }"#;
+    assert_eq!(of(but), Some(false));
+    let pods = format!("Action = \"sts:AssumeRole\", {but}");
+    let association = r#"
+resource "aws_eks_pod_identity_association" "notebook" {
+  namespace       = "lab"
+  service_account = "notebook"
+  role_arn        = aws_iam_role.notebook.arn
+}
+"#;
+    assert_eq!(sure(&pods, association), Some(false));
+}
+
+/// A role that may do nothing with buckets by what stands in it.
+fn attached(more: &str) -> String {
+    let other = r#"{ Effect = "Allow", Action = "sqs:*", Resource = "*" }"#;
+    let policy = format!(
+        r#"
+resource "aws_iam_policy" "p" {{ policy = jsonencode({{ Statement = [{ALL}] }}) }}
+variable "policy" {{}}
+"#
+    );
+    role(IRSA, other) + &policy + more
+}
+
+#[test]
+fn a_policy_is_attached_by_whatever_gives_its_arn() {
+    let by = |more: &str| access(&attached(more)).map(|it| it.1);
+    assert_eq!(by(""), None);
+    let attachment = |arguments: &str| {
+        format!(
+            "resource \"aws_iam_role_policy_attachment\" \"a\" {{\n  role = aws_iam_role.notebook.name\n{arguments}\n}}\n"
+        )
+    };
+    for arguments in [
+        "  policy_arn = aws_iam_policy.p.arn",
+        "  for_each = { a = aws_iam_policy.p.arn }\n  policy_arn = each.value",
+        "  count = 1\n  policy_arn = [aws_iam_policy.p.arn][count.index]",
+    ] {
+        assert_eq!(by(&attachment(arguments)), Some(true), "{arguments}");
+    }
+    let open = attached(&attachment("  policy_arn = var.policy"));
+    assert_eq!(access(&open).map(|it| it.1), Some(false));
+    assert_eq!(told(&open, "which policy it is"), 1);
+    let known = attached(&attachment("  policy_arn = aws_iam_policy.p.arn"));
+    assert_eq!(told(&known, "which policy it is"), 0);
+}
+
+#[test]
+fn the_policies_that_a_role_lists_are_its_own() {
+    let listed = |arns: &str| {
+        let managed = format!("  managed_policy_arns = {arns}\n  assume_role_policy");
+        let text = attached("").replace("  assume_role_policy", &managed);
+        access(&text).map(|it| it.1)
+    };
+    assert_eq!(listed("[aws_iam_policy.p.arn]"), Some(true));
+    assert_eq!(
+        listed("[\"arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy\", aws_iam_policy.p.arn]"),
+        Some(true)
+    );
+    assert_eq!(listed("var.policy"), Some(false));
+}
+
+/// How many gaps say something.
+fn told(terraform: &str, what: &str) -> usize {
+    let analysis = world(&annotated(), terraform);
+    let gaps = analysis.identities().gaps().iter();
+    gaps.filter(|it| it.message.contains(what)).count()
+}
+
+/// Each is held against each bucket, and here each makes one.
+#[test]
+fn resources_of_a_statement_are_work() {
+    let statement = |many: usize| {
+        let resources: Vec<String> = (0..many)
+            .map(|it| format!("\"arn:aws:s3:::b{it}\""))
+            .collect();
+        let resources = resources.join(", ");
+        role(
+            IRSA,
+            &format!(r#"{{ Effect = "Allow", Action = "s3:*", Resource = [{resources}] }}"#),
+        )
+    };
+    let what = "more than is looked at";
+    assert_eq!(told(&statement(10), what), 0);
+    assert_eq!(told(&statement(1500), what), 1);
 }
 
 #[test]

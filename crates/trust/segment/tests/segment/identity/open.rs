@@ -20,6 +20,45 @@ fn a_service_account_that_is_not_known_may_be_each_of_the_namespace() {
 }
 
 #[test]
+fn an_identity_of_azure_needs_the_label_of_the_pod_whichever_account_it_has() {
+    let terraform = r#"
+resource "azurerm_user_assigned_identity" "a" { name = "a" }
+resource "azurerm_federated_identity_credential" "a" {
+  parent_id = azurerm_user_assigned_identity.a.id
+  subject   = "system:serviceaccount:lab:notebook"
+}
+resource "azurerm_storage_account" "models" { name = "models" }
+resource "azurerm_role_assignment" "a" {
+  scope                = azurerm_storage_account.models.id
+  role_definition_name = "Owner"
+  principal_id         = azurerm_user_assigned_identity.a.principal_id
+}
+"#;
+    let open = TWO.replace(
+        "spec: {serviceAccountName: notebook,",
+        "spec: {serviceAccountName: '{{ .Values.account }}',",
+    );
+    assert!(hops(&world(&open, terraform), "bucket/models").is_empty());
+    let label = "namespace: lab, labels: {azure.workload.identity/use: 'true'}}\nspec";
+    let labelled = open.replace("namespace: lab}\nspec", label);
+    let analysis = world(&labelled, terraform);
+    let hops = hops(&analysis, "bucket/models");
+    assert!(hops[0].unsure.is_some());
+}
+
+#[test]
+fn an_account_without_a_namespace_is_told_once() {
+    let text = TWO.replacen(
+        "metadata: {name: notebook, namespace: lab}",
+        "metadata: {name: notebook, namespace: '{{ .Values.namespace }}'}",
+        1,
+    );
+    let analysis = world(&text, "");
+    let gaps = analysis.identities().gaps();
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+}
+
+#[test]
 fn a_secret_whose_name_is_not_known_may_be_each_of_the_namespace() {
     let text = TWO.replace("{name: hub, namespace: models}", "{name: hub, namespace: lab}").replace(
         "[{name: c, image: i}]}\n---\napiVersion: apps",

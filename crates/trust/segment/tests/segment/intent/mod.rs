@@ -342,10 +342,13 @@ fn who_was_seen_by_address_or_name_is_whose_it_is() {
         seen(Format::Otel, &span("hub.example", 443)),
         ["- {from: lab, to: outside, ports: [TCP 443]}"]
     );
-    assert_eq!(
-        seen(Format::Otel, &span("elsewhere", 80)),
-        ["elsewhere, as lab calls it,?"]
-    );
+    // A name of a namespace is no name of the world, whether or not its Service is among the files.
+    for inside in ["elsewhere", "elsewhere.models"] {
+        assert_eq!(
+            seen(Format::Otel, &span(inside, 80)),
+            [format!("{inside}, as lab calls it,?")]
+        );
+    }
 }
 
 #[test]

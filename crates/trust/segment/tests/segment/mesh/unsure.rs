@@ -211,6 +211,8 @@ spec: {values: {global: {proxy: {excludeInboundPorts: '5432'}}}}
     for settings in [
         &injector.replace("policy: enabled", "policy: disabled"),
         &injector.replace("excludeInboundPorts\": \"", "excludeInboundPorts\": \"22"),
+        &injector.replace("excludeInboundPorts\": \"\"", "excludeInboundPorts\": 22"),
+        &injector.replace("excludeInboundPorts\": \"\"", "excludeInboundPorts\": [22]"),
         operator,
         &settings("defaultConfig: {interceptionMode: NONE}"),
     ] {
