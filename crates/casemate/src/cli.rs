@@ -6,6 +6,7 @@ pub(crate) mod cluster;
 mod log;
 pub(crate) mod policy;
 pub(crate) mod segment;
+pub(crate) mod sensor;
 pub(crate) mod signing;
 
 use std::path::PathBuf;
@@ -153,6 +154,9 @@ pub(crate) enum Command {
     /// Decide what a Kubernetes cluster takes: an admission webhook, and the same decision about a file.
     #[command(subcommand)]
     Admit(admit::Admit),
+    /// See what workloads do with models and devices, and deny what they must not do.
+    #[command(subcommand)]
+    Sensor(sensor::Sensor),
     /// Keep evidence in a transparency log, and verify one offline.
     #[command(subcommand)]
     Log(Log),

@@ -13,5 +13,6 @@ pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod schema;
 pub(crate) mod segment;
+pub(crate) mod sensor;
 pub(crate) mod shell;
 pub(crate) mod signing;

@@ -1,0 +1,196 @@
+//! `casemate sensor run`, `casemate sensor release`.
+
+use std::{
+    fs::File,
+    io::BufWriter,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use casemate_core::Timestamp;
+use casemate_sensor::{
+    Entry, Observer, Place, Policy, Record, Writer,
+    live::{self, Counters, Options, Sensor, Signal, Signals},
+};
+
+use super::{check::meaning, sink::Sink};
+use crate::{
+    cli::{
+        Global,
+        sensor::{Release, Run},
+    },
+    clock,
+    config::read_bounded,
+    output,
+};
+
+pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
+    let policy = match &arguments.policy {
+        None => Policy::default(),
+        Some(path) => {
+            let text = read_bounded(path, MAX_POLICY, "the policy")?;
+            let name = || format!("{} is no policy of the sensor", path.display());
+            text.parse().with_context(name)?
+        }
+    };
+    // Before anything is started: threads take the signals that are held back from who starts them.
+    let signals = Signals::hold()?;
+    let mut sink = Sink::open(&arguments.to)?;
+    let mut recording = match &arguments.record {
+        None => None,
+        Some(path) => {
+            let file = File::create_new(path);
+            let file = file.with_context(|| format!("cannot record to {}", path.display()))?;
+            Some(Writer::new(BufWriter::new(file))?)
+        }
+    };
+    let options = Options {
+        is_enforced: arguments.enforce,
+        pin: arguments.pin.clone(),
+    };
+    let mut sensor = Sensor::start(&policy, options, Timestamp::now())?;
+    output::hint(global, meaning(sensor.tier()));
+    for gap in sensor.gaps() {
+        output::hint(global, &format!("not as it says: {gap}"));
+    }
+    let mut watch = Watch {
+        observer: Observer::new(Place::default()),
+        events: 0,
+        dropped: 0,
+    };
+    for entry in sensor.begun() {
+        watch.take(entry, &mut sink, &mut recording)?;
+    }
+    sink.write(&watch.observer.notice("start", &[], Timestamp::now()))?;
+    let (begun, mut followed) = (Instant::now(), Instant::now());
+    let end = arguments.duration.map(Duration::from_secs);
+    loop {
+        let mut failed = Ok(());
+        sensor.wait(WAIT, Some(signals.as_fd()), &mut |entry| {
+            if failed.is_ok() {
+                failed = watch.take(entry, &mut sink, &mut recording);
+            }
+        })?;
+        failed?;
+        watch.count(sensor.counters()?, &mut sink)?;
+        sink.flush()?;
+        let signal = signals.next()?;
+        if signal == Some(Signal::End) || end.is_some_and(|it| begun.elapsed() >= it) {
+            break;
+        }
+        if signal == Some(Signal::Again) || followed.elapsed() >= FOLLOW {
+            followed = Instant::now();
+            // What is protected stays so while the policy cannot be followed.
+            if let Err(error) = sensor.follow() {
+                output::hint(global, &format!("the policy is not followed anew: {error}"));
+            }
+        }
+    }
+    let counters = sensor.counters()?;
+    sensor.stop()?;
+    let numbers = counters.map(|it| {
+        [
+            ("Seen", it.seen),
+            ("Sent", it.sent),
+            ("Dropped", it.dropped),
+            ("Denied", it.denied),
+        ]
+    });
+    let told = watch.observer.notice(
+        "stop",
+        numbers.as_ref().map_or(&[], |it| it),
+        Timestamp::now(),
+    );
+    sink.write(&told)?;
+    sink.flush()?;
+    if let Some(counters) = counters {
+        let Counters {
+            seen,
+            sent,
+            dropped,
+            denied,
+            ..
+        } = counters;
+        let text = format!(
+            "{} events; seen {seen} = sent {sent} + dropped {dropped}; denied {denied}",
+            watch.events
+        );
+        output::hint(global, &text);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is made of what is seen.
+struct Watch {
+    observer: Observer,
+    events: u64,
+    dropped: u64,
+}
+
+impl Watch {
+    fn take(
+        &mut self,
+        entry: Entry,
+        sink: &mut Sink,
+        recording: &mut Option<Writer<BufWriter<File>>>,
+    ) -> Result<()> {
+        if let Entry::Record(bytes) = &entry {
+            let record = Record::parse(bytes)?;
+            let asked = self.observer.asks_for_cgroups(&record);
+            let cgroups = asked.then(|| Sensor::cgroups(record.process, record.mount_namespace));
+            if let Some(cgroups) = cgroups.flatten() {
+                self.put(cgroups, sink, recording)?;
+            }
+        }
+        self.put(entry, sink, recording)
+    }
+
+    fn put(
+        &mut self,
+        entry: Entry,
+        sink: &mut Sink,
+        recording: &mut Option<Writer<BufWriter<File>>>,
+    ) -> Result<()> {
+        if let Some(recording) = recording {
+            recording.write(&entry).context("cannot record")?;
+        }
+        if let Some(event) = self.observer.take(&entry, Timestamp::now())? {
+            self.events += 1;
+            sink.write(&event)?;
+        }
+        Ok(())
+    }
+
+    /// What was lost is told when it is lost.
+    fn count(&mut self, counters: Option<Counters>, sink: &mut Sink) -> Result<()> {
+        let Some(counters) = counters.filter(|it| it.dropped > self.dropped) else {
+            return Ok(());
+        };
+        let numbers = [
+            ("Dropped", counters.dropped - self.dropped),
+            ("Seen", counters.seen),
+        ];
+        self.dropped = counters.dropped;
+        sink.write(&self.observer.notice("dropped", &numbers, Timestamp::now()))
+    }
+}
+
+pub(super) fn release(global: &Global, arguments: &Release) -> Result<ExitCode> {
+    let now = clock::now(global)?;
+    let mut sink = Sink::open(&arguments.to)?;
+    let observer = Observer::new(Place {
+        node: live::node(),
+        ..Place::default()
+    });
+    // Told first: what is let go of is not without a record.
+    sink.write(&observer.notice("break-glass", &[], now))?;
+    sink.flush()?;
+    live::release(&arguments.pin)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Fewer events than the sensor is woken for come after so long.
+const WAIT: Duration = Duration::from_millis(100);
+const FOLLOW: Duration = Duration::from_secs(10);
+const MAX_POLICY: u64 = 1 << 20;

@@ -1,0 +1,16 @@
+//! What asks the machine, and needs its rights: CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN, which root has.
+
+mod fanotify;
+mod kernel;
+mod machine;
+mod resolve;
+mod sensor;
+mod signals;
+
+pub use self::{
+    kernel::{Counters, Hook, KernelError, Probed},
+    machine::name as node,
+    resolve::{ResolveError, Resolved},
+    sensor::{Capability, Options, Sensor, SensorError, Tier, probe, release},
+    signals::{Signal, Signals},
+};

@@ -1,0 +1,131 @@
+//! Processes: what they run, and what they come from.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{Container, Kind, Record};
+
+/// A program that a process runs.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// The path of the executable, as the kernel knows it.
+    pub image: String,
+    /// What it was executed with, joined by spaces.
+    pub command_line: String,
+    /// Whether it has no name in any folder.
+    pub is_in_memory: bool,
+}
+
+/// What is known of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// What it runs; not known where it was there before anybody looked.
+    pub program: Option<Arc<Program>>,
+    /// What the process that it comes from ran then, and what that one came from, the nearest first.
+    pub ancestors: Arc<[Arc<Program>]>,
+    /// Where it runs.
+    pub container: Option<Arc<Container>>,
+}
+
+/// The processes that run.
+#[derive(Debug, Default)]
+pub struct Processes {
+    known: HashMap<u32, Known>,
+    /// The container of a mount namespace, if any: who ended before anybody could ask is where its neighbours are.
+    containers: HashMap<u32, Option<Arc<Container>>>,
+    forgotten: u64,
+}
+
+impl Processes {
+    /// Tells of a process that is there already.
+    pub fn add(&mut self, process: u32, known: Known) {
+        if self.known.len() < MAX_KNOWN || self.known.contains_key(&process) {
+            self.known.insert(process, known);
+        } else {
+            self.forgotten += 1;
+        }
+    }
+
+    /// Tells what the control groups of a process say.
+    pub fn contain(&mut self, process: u32, mount_namespace: u32, cgroups: &str) {
+        let container = Container::of_cgroups(cgroups).map(Arc::new);
+        if let Some(known) = self.known.get_mut(&process) {
+            known.container.clone_from(&container);
+        }
+        if mount_namespace != 0 && self.containers.len() < MAX_KNOWN {
+            self.containers.insert(mount_namespace, container);
+        }
+    }
+
+    /// Takes what a record says of processes.
+    pub fn observe(&mut self, record: &Record) {
+        match record.kind {
+            Kind::Fork { child } => {
+                let known = self.descendant(record.process);
+                self.add(child, known);
+            }
+            Kind::Exec { is_in_memory, .. } => {
+                let before = self.known.get(&record.process).cloned();
+                let mut known = before.unwrap_or_else(|| self.descendant(record.parent));
+                known.program = Some(Arc::new(Program {
+                    image: text(&record.path),
+                    command_line: text(&record.arguments.join(&b' ')),
+                    is_in_memory,
+                }));
+                if known.container.is_none() {
+                    known.container = self.container(record.mount_namespace).cloned();
+                }
+                self.add(record.process, known);
+            }
+            _ => {}
+        }
+    }
+
+    /// Forgets who ended, once it was told of.
+    pub fn end(&mut self, record: &Record) {
+        if let Kind::Exit { .. } = record.kind {
+            self.known.remove(&record.process);
+        }
+    }
+
+    /// What is known of a process.
+    pub fn of(&self, process: u32) -> Option<&Known> {
+        self.known.get(&process)
+    }
+
+    /// The container whose processes have this mount namespace.
+    pub fn container(&self, mount_namespace: u32) -> Option<&Arc<Container>> {
+        self.containers.get(&mount_namespace)?.as_ref()
+    }
+
+    /// Whether it was told which container the processes of a mount namespace are in, if any.
+    pub fn knows(&self, mount_namespace: u32) -> bool {
+        self.containers.contains_key(&mount_namespace)
+    }
+
+    /// So many processes there was no room for.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// What a process has from the one that makes it.
+    fn descendant(&self, parent: u32) -> Known {
+        let Some(parent) = self.known.get(&parent) else {
+            return Known::default();
+        };
+        let ancestors = parent.program.iter().chain(parent.ancestors.iter());
+        Known {
+            program: parent.program.clone(),
+            ancestors: ancestors.take(MAX_ANCESTORS).cloned().collect(),
+            container: parent.container.clone(),
+        }
+    }
+}
+
+/// Text for people and for detections; what is no UTF-8 is replaced.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// More processes than Linux has numbers for by default are not remembered.
+const MAX_KNOWN: usize = 1 << 17;
+const MAX_ANCESTORS: usize = 16;
