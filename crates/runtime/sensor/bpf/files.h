@@ -59,8 +59,8 @@ static __noinline int tell_open(struct file *file, struct inode *inode, u64 bloc
     struct header *header = &slot->record.header;
     header->blocks = blocks;
     header->flags |= flags;
-    if (BPF_CORE_READ(file, f_mode) & FMODE_WRITE)
-        header->flags |= FLAG_WRITE;
+    u32 mode = BPF_CORE_READ(file, f_mode);
+    header->flags |= (mode & FMODE_WRITE ? FLAG_WRITE : 0) | (mode & FMODE_EXEC ? FLAG_EXECUTED : 0);
     write_file(slot, file, inode);
     finish(slot);
     return 0;

@@ -14,7 +14,7 @@ use crate::{
 pub(super) fn run(global: &Global, arguments: &Replay) -> Result<ExitCode> {
     let path = &arguments.recording;
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let now = clock::now(global)?;
+    let now = clock::of(global)?.now();
     let mut sink = Sink::open(&arguments.to)?;
     let mut observer = Observer::new(Place::default());
     let mut entries = 0_u64;

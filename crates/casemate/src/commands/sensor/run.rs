@@ -29,7 +29,7 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
     let policy = match &arguments.policy {
         None => Policy::default(),
         Some(path) => {
-            let text = read_bounded(path, MAX_POLICY, "the policy")?;
+            let text = read_bounded(path)?;
             let name = || format!("{} is no policy of the sensor", path.display());
             text.parse().with_context(name)?
         }
@@ -60,7 +60,7 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
         dropped: 0,
     };
     for entry in sensor.begun() {
-        watch.take(entry, &mut sink, &mut recording)?;
+        watch.take(&entry, &mut sink, &mut recording)?;
     }
     sink.write(&watch.observer.notice("start", &[], Timestamp::now()))?;
     let (begun, mut followed) = (Instant::now(), Instant::now());
@@ -69,7 +69,7 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
         let mut failed = Ok(());
         sensor.wait(WAIT, Some(signals.as_fd()), &mut |entry| {
             if failed.is_ok() {
-                failed = watch.take(entry, &mut sink, &mut recording);
+                failed = watch.take(&entry, &mut sink, &mut recording);
             }
         })?;
         failed?;
@@ -131,16 +131,16 @@ struct Watch {
 impl Watch {
     fn take(
         &mut self,
-        entry: Entry,
+        entry: &Entry,
         sink: &mut Sink,
         recording: &mut Option<Writer<BufWriter<File>>>,
     ) -> Result<()> {
-        if let Entry::Record(bytes) = &entry {
+        if let Entry::Record(bytes) = entry {
             let record = Record::parse(bytes)?;
             let asked = self.observer.asks_for_cgroups(&record);
             let cgroups = asked.then(|| Sensor::cgroups(record.process, record.mount_namespace));
             if let Some(cgroups) = cgroups.flatten() {
-                self.put(cgroups, sink, recording)?;
+                self.put(&cgroups, sink, recording)?;
             }
         }
         self.put(entry, sink, recording)
@@ -148,14 +148,14 @@ impl Watch {
 
     fn put(
         &mut self,
-        entry: Entry,
+        entry: &Entry,
         sink: &mut Sink,
         recording: &mut Option<Writer<BufWriter<File>>>,
     ) -> Result<()> {
         if let Some(recording) = recording {
-            recording.write(&entry).context("cannot record")?;
+            recording.write(entry).context("cannot record")?;
         }
-        if let Some(event) = self.observer.take(&entry, Timestamp::now())? {
+        if let Some(event) = self.observer.take(entry, Timestamp::now())? {
             self.events += 1;
             sink.write(&event)?;
         }
@@ -177,7 +177,7 @@ impl Watch {
 }
 
 pub(super) fn release(global: &Global, arguments: &Release) -> Result<ExitCode> {
-    let now = clock::now(global)?;
+    let now = clock::of(global)?.now();
     let mut sink = Sink::open(&arguments.to)?;
     let observer = Observer::new(Place {
         node: live::node(),
@@ -193,4 +193,3 @@ pub(super) fn release(global: &Global, arguments: &Release) -> Result<ExitCode> 
 /// Fewer events than the sensor is woken for come after so long.
 const WAIT: Duration = Duration::from_millis(100);
 const FOLLOW: Duration = Duration::from_secs(10);
-const MAX_POLICY: u64 = 1 << 20;

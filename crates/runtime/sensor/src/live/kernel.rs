@@ -31,7 +31,6 @@ pub(super) const PROGRAMS: &[(&str, Hook)] = &[
     ("executed", Hook::Trace("sched_process_exec")),
     ("forked", Hook::Trace("sched_process_fork")),
     ("exited", Hook::Trace("sched_process_exit")),
-    ("called", Hook::Trace("sys_exit")),
     ("connect_v4", Hook::Cgroup),
     ("connect_v6", Hook::Cgroup),
     ("send_v4", Hook::Cgroup),
@@ -53,6 +52,8 @@ pub(super) const PROGRAMS: &[(&str, Hook)] = &[
     ("guard_traceme", Hook::Guard("ptrace_traceme")),
     ("guard_connect", Hook::Guard("socket_connect")),
     ("guard_send", Hook::Guard("socket_sendmsg")),
+    // The last: what is asked to attach the others is nobody's business.
+    ("called", Hook::Trace("sys_exit")),
 ];
 
 /// Why nothing could be loaded.
@@ -124,6 +125,8 @@ impl Kernel {
             guards: Vec::new(),
             probed: Vec::new(),
         };
+        kernel.beat(super::machine::since_start())?;
+        kernel.set(&Rules::default())?;
         let root = control_groups();
         for (program, hook) in PROGRAMS {
             let refusal = kernel.attach(program, *hook, &types, root.as_ref()).err();
@@ -203,6 +206,7 @@ impl Kernel {
         self.set(&Rules {
             enforces: probe,
             is_guarded: true,
+            own: 0,
             ..Rules::default()
         })?;
         let opened = File::open(path);
@@ -381,13 +385,26 @@ impl Kernel {
 }
 
 /// What holds of blocks, a bit each; and of the sensor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
     pub(super) enforces: u64,
     pub(super) has_egress: u64,
     pub(super) has_libraries: u64,
     pub(super) is_guarded: bool,
     pub(super) own: u32,
+}
+
+impl Default for Rules {
+    /// Nothing holds, and of this process nothing is told.
+    fn default() -> Self {
+        Self {
+            enforces: 0,
+            has_egress: 0,
+            has_libraries: 0,
+            is_guarded: false,
+            own: std::process::id(),
+        }
+    }
 }
 
 fn hook_of(name: &str) -> Hook {

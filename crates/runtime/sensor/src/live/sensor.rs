@@ -188,13 +188,12 @@ impl Sensor {
         if let Some(kernel) = &mut kernel {
             kernel.protect(&resolved)?;
             kernel.workloads(&machine::workloads(&running, &resolved.programs))?;
-            kernel.beat(machine::since_start())?;
             kernel.set(&Rules {
                 enforces,
                 has_egress,
                 has_libraries,
                 is_guarded: tier == Tier::Guard,
-                own: std::process::id(),
+                ..Rules::default()
             })?;
             if let Some(folder) = &options.pin {
                 let wrong =
