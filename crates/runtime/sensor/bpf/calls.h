@@ -93,7 +93,7 @@ static __always_inline void connected(u64 address, u64 length) {
 SEC("tp_btf/sys_exit")
 int BPF_PROG(called, struct pt_regs *registers, long result) {
     // What is asked for most is looked at first.
-    u64 number = BPF_CORE_READ(registers, orig_ax);
+    u64 number = registers->orig_ax;
     switch (number) {
     case CALL_READ:
     case CALL_PREAD:
@@ -103,11 +103,11 @@ int BPF_PROG(called, struct pt_regs *registers, long result) {
     case CALL_COPY_FILE_RANGE:
     case CALL_SPLICE:
         if (result > 0)
-            was_read(BPF_CORE_READ(registers, di), result);
+            was_read(registers->di, result);
         return 0;
     case CALL_SENDFILE:
         if (result > 0)
-            was_read(BPF_CORE_READ(registers, si), result);
+            was_read(registers->si, result);
         return 0;
     case CALL_OPENAT:
     case CALL_OPEN:
@@ -118,20 +118,20 @@ int BPF_PROG(called, struct pt_regs *registers, long result) {
             opened(result);
         return 0;
     case CALL_MMAP:
-        mapped(result, BPF_CORE_READ(registers, si), BPF_CORE_READ(registers, dx), BPF_CORE_READ(registers, r8));
+        mapped(result, registers->si, registers->dx, registers->r8);
         return 0;
     case CALL_CONNECT:
-        connected(BPF_CORE_READ(registers, si), BPF_CORE_READ(registers, dx));
+        connected(registers->si, registers->dx);
         return 0;
     case CALL_PTRACE: {
-        u64 request = BPF_CORE_READ(registers, di);
+        u64 request = registers->di;
         if (request == PTRACE_ATTACH || request == PTRACE_SEIZE)
-            tell_access(number, BPF_CORE_READ(registers, si), result);
+            tell_access(number, registers->si, result);
         return 0;
     }
     case CALL_VM_READV:
     case CALL_VM_WRITEV:
-        tell_access(number, BPF_CORE_READ(registers, di), result);
+        tell_access(number, registers->di, result);
         return 0;
     case CALL_SETUID:
     case CALL_SETREUID:

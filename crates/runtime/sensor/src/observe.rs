@@ -264,7 +264,9 @@ impl Observer {
             if let Some(parent) = known.ancestors.first() {
                 fields.text("ParentImage", Some(parent.image.clone()));
                 fields.text("ParentCommandLine", Some(parent.command_line.clone()));
-                let images = known.ancestors.iter().map(|it| Field::from(&*it.image));
+                // A thread of the kernel runs nothing.
+                let images = known.ancestors.iter().map(|it| &*it.image);
+                let images = images.filter(|it| !it.is_empty()).map(Field::from);
                 fields.put("Ancestors", Field::List(images.collect()));
             }
         }

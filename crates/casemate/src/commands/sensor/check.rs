@@ -37,10 +37,18 @@ pub(super) fn run(global: &Global) -> Result<ExitCode> {
 fn told(global: &Global, tier: Tier, capabilities: &[Capability]) -> String {
     let mut text = format!("{}\n", meaning(tier));
     let is_shown = |it: &&Capability| global.verbose || it.refusal.is_some();
+    // Most are refused for one reason.
+    let mut by_refusal: Vec<(&str, Vec<&str>)> = Vec::new();
     for it in capabilities.iter().filter(is_shown) {
         let refusal = it.refusal.as_deref().unwrap_or("works");
+        match by_refusal.iter_mut().find(|(other, _)| *other == refusal) {
+            Some((_, names)) => names.push(&it.name),
+            None => by_refusal.push((refusal, vec![&it.name])),
+        }
+    }
+    for (refusal, names) in by_refusal {
         // A text that is written cannot fail.
-        let _ = writeln!(text, "  {:<14} {refusal}", it.name);
+        let _ = writeln!(text, "  {}\n    {refusal}", names.join(", "));
     }
     text
 }

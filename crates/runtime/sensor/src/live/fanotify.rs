@@ -5,6 +5,8 @@
 //! what is open already, and everything once the sensor is gone.
 
 use std::{
+    cell::Cell,
+    collections::BTreeSet,
     io,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
@@ -39,11 +41,24 @@ pub(super) struct Answers {
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     told: Receiver<Record>,
+    denied: Cell<u64>,
 }
 
 struct Rules {
     resolved: Arc<Resolved>,
+    /// The blocks whose files are marked.
+    marked: u64,
     enforces: u64,
+}
+
+impl Rules {
+    /// The paths that are marked.
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        let paths = self.resolved.paths.iter();
+        paths
+            .filter(|(_, blocks)| blocks.0 & self.marked != 0)
+            .map(|(path, _)| path)
+    }
 }
 
 impl Answers {
@@ -54,13 +69,21 @@ impl Answers {
             .map_err(|error| format!("fanotify_mark: {error}"))
     }
 
-    /// Marks what is protected, and answers from now on.
-    pub(super) fn start(resolved: &Arc<Resolved>, enforces: u64) -> io::Result<Self> {
+    /// Marks what is protected, and answers from now on. Where others see what is opened, only the blocks that enforce are asked
+    /// about, and only denials are told: whoever opens a marked file waits for the answer.
+    pub(super) fn start(
+        resolved: &Arc<Resolved>,
+        enforces: u64,
+        is_only_eye: bool,
+    ) -> io::Result<Self> {
         let group = Arc::new(group()?);
-        let rules = Arc::new(Mutex::new(Rules {
+        let own = Rules {
             resolved: Arc::clone(resolved),
+            marked: if is_only_eye { u64::MAX } else { enforces },
             enforces,
-        }));
+        };
+        let paths: Vec<PathBuf> = own.paths().cloned().collect();
+        let rules = Arc::new(Mutex::new(own));
         let is_over = Arc::new(AtomicBool::new(false));
         let (tell, told) = channel();
         let thread = {
@@ -68,7 +91,7 @@ impl Answers {
                 (Arc::clone(&group), Arc::clone(&rules), Arc::clone(&is_over));
             thread::Builder::new()
                 .name("answers".to_owned())
-                .spawn(move || answer_all(&group, &rules, &is_over, &tell))?
+                .spawn(move || answer_all(&group, &rules, &is_over, &tell, is_only_eye))?
         };
         let answers = Self {
             group,
@@ -76,8 +99,9 @@ impl Answers {
             is_over,
             thread: Some(thread),
             told,
+            denied: Cell::new(0),
         };
-        for path in resolved.paths.keys() {
+        for path in &paths {
             answers.mark(MarkFlags::FAN_MARK_ADD, path)?;
         }
         Ok(answers)
@@ -85,22 +109,16 @@ impl Answers {
 
     /// Marks what is protected now, and no longer what was.
     pub(super) fn protect(&self, resolved: &Arc<Resolved>) -> io::Result<()> {
-        let before = {
-            let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut rules.resolved, Arc::clone(resolved))
-        };
-        for path in resolved
-            .paths
-            .keys()
-            .filter(|it| !before.paths.contains_key(*it))
-        {
+        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let before: BTreeSet<PathBuf> = rules.paths().cloned().collect();
+        rules.resolved = Arc::clone(resolved);
+        let now: BTreeSet<PathBuf> = rules.paths().cloned().collect();
+        // Who waits for an answer waits for this too.
+        drop(rules);
+        for path in now.difference(&before) {
             self.mark(MarkFlags::FAN_MARK_ADD, path)?;
         }
-        for path in before
-            .paths
-            .keys()
-            .filter(|it| !resolved.paths.contains_key(*it))
-        {
+        for path in before.difference(&now) {
             self.mark(MarkFlags::FAN_MARK_REMOVE, path)?;
         }
         Ok(())
@@ -108,7 +126,14 @@ impl Answers {
 
     /// What was asked and answered since.
     pub(super) fn told(&self) -> impl Iterator<Item = Record> {
-        self.told.try_iter()
+        self.told.try_iter().inspect(|it| {
+            self.denied.set(self.denied.get() + u64::from(it.is_denied));
+        })
+    }
+
+    /// How often it was no, of what was told.
+    pub(super) fn denied(&self) -> u64 {
+        self.denied.get()
     }
 
     fn mark(&self, flags: MarkFlags, path: &PathBuf) -> io::Result<()> {
@@ -153,7 +178,13 @@ fn mark(group: &Fanotify, flags: MarkFlags, path: &PathBuf) -> Result<(), Errno>
     )
 }
 
-fn answer_all(group: &Fanotify, rules: &Mutex<Rules>, is_over: &AtomicBool, tell: &Sender<Record>) {
+fn answer_all(
+    group: &Fanotify,
+    rules: &Mutex<Rules>,
+    is_over: &AtomicBool,
+    tell: &Sender<Record>,
+    is_only_eye: bool,
+) {
     while !is_over.load(Ordering::Relaxed) {
         let mut ready = [PollFd::new(group.as_fd(), PollFlags::POLLIN)];
         if poll(&mut ready, PollTimeout::from(100_u8)).is_err() {
@@ -175,7 +206,7 @@ fn answer_all(group: &Fanotify, rules: &Mutex<Rules>, is_over: &AtomicBool, tell
             };
             // An answer that cannot be given is one to somebody who is gone.
             let _ = group.write_response(FanotifyResponse::new(file, response));
-            if let Some(record) = record {
+            if let Some(record) = record.filter(|it| is_only_eye || it.is_denied) {
                 let _ = tell.send(record);
             }
         }

@@ -206,8 +206,10 @@ impl Sensor {
         let answers = match tier {
             Tier::Guard => None,
             _ if has_answers.is_err() => None,
+            // What is only told needs no answers where programs see it.
+            Tier::Trace if enforces == 0 => None,
             _ => Some(
-                Answers::start(&resolved, enforces)
+                Answers::start(&resolved, enforces, tier != Tier::Trace)
                     .map_err(|error| SensorError::Machine(format!("fanotify: {error}")))?,
             ),
         };
@@ -313,7 +315,12 @@ impl Sensor {
 
     /// What was counted; nothing where no programs are in the kernel.
     pub fn counters(&self) -> Result<Option<Counters>, SensorError> {
-        Ok(self.kernel.as_ref().map(Kernel::counters).transpose()?)
+        let counters = self.kernel.as_ref().map(Kernel::counters).transpose()?;
+        let answered = self.answers.as_ref().map_or(0, Answers::denied);
+        Ok(counters.map(|it| Counters {
+            denied: it.denied + answered,
+            ..it
+        }))
     }
 
     /// Detaches everything, what was kept included.
