@@ -26,6 +26,7 @@ mod reference;
 mod run;
 mod scan;
 mod segment;
+mod sensor;
 mod signing;
 #[cfg(feature = "pkcs11")]
 mod token;
