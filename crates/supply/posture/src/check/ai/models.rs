@@ -5,18 +5,19 @@ use std::borrow::Cow;
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
-    Program,
     downloads::{downloads, is_pickle},
     named::{MODEL_FLAGS, hub_address, is_file_of_hub, is_hub_name, unpinned},
-    programs, python,
+    python,
     texts::{is_commit, lines, scalars},
 };
-use crate::check::{Family, Persona, Report};
+use crate::check::{
+    Check, Family, Persona, Report,
+    workloads::{Program, Workloads},
+};
 use crate::{
-    Attr, Cursor, Fact, Resource, Truth, Value, World,
+    Attr, Cursor, Fact, Resource, Truth, Value,
     check::{
         command::Command,
-        selection::ConfigMaps,
         workload::{Container, objects},
     },
     read::{compose::SERVICE, values},
@@ -29,15 +30,15 @@ pub(super) const FAMILY: Family = Family {
         (&PLAIN, Persona::Regular),
         (&PICKLE, Persona::Pedantic),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    let maps = ConfigMaps::of(world);
-    for program in programs(world) {
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
+    for program in &workloads.programs {
         remote_code(&program.command, report);
         in_environment(&program.container, report);
-        let variables = Some((&program.container, &maps));
+        let variables = Some((&program.container, &workloads.maps));
         unpinned(&program.command, variables, report);
         downloaded(&program.command, report);
         for key in ["command", "args", "source"] {
@@ -50,7 +51,7 @@ fn check(world: &World, report: &mut Report) {
                 }
             }
         }
-        stored(&program, report);
+        stored(program, report);
     }
     for map in world.of_kind("ConfigMap") {
         for (_, value) in map.at("data").entries() {
