@@ -1,6 +1,6 @@
 //! Runs and reports that are not whole.
 
-use casemate_core::{Coverage, Finding, Status};
+use casemate_core::{Coverage, Status};
 
 use crate::{CHECKOV, TRIVY_DOCKERFILE, TRIVY_LICENSES, TRIVY_NPM, TRIVY_SECRETS, import};
 
