@@ -75,6 +75,7 @@ fn the_same_input_gives_the_same_bytes() {
     }
     for name in [
         "index.html",
+        "summary.md",
         "findings.json",
         "findings.sarif",
         "gate-input.json",

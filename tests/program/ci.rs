@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -142,6 +143,29 @@ fn the_action_writes_a_summary_and_sarif_with_paths_of_the_repository() {
         !places.is_empty() && places.iter().all(|it| *it == "deploy/pod.yaml"),
         "{places:?}"
     );
+}
+
+#[test]
+fn the_action_judges_once_whatever_its_log_shows() {
+    for format in ["markdown", "text", "json", "sarif"] {
+        let counted = "#!/bin/sh\necho >> \"$RUNNER_TEMP/calls\"\nexec casemate \"$@\"\n";
+        let runner = Runner::new(&[
+            (b"head/pod.yaml", OPEN.as_bytes()),
+            (b"counted", counted.as_bytes()),
+        ]);
+        let program = runner.workspace.path().join("counted");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
+        let inputs = [
+            ("path", "head"),
+            ("casemate", "./counted"),
+            ("format", format),
+        ];
+        let run = runner.act(&inputs).ended_with(1);
+        assert_eq!(read_text(runner.file("calls")).lines().count(), 1);
+        assert!(run.out.contains("CM-POD-001"), "{format}: {}", run.out);
+        let summary = read_text(runner.file("summary"));
+        assert!(summary.contains("CM-POD-001"), "{format}: {summary}");
+    }
 }
 
 #[test]

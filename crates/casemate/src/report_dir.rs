@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use casemate_policy::{DecisionRecord, GateInput};
-use casemate_report::{Assessment, html, json, sarif};
+use casemate_report::{Assessment, html, json, markdown, sarif};
 
 /// A directory for reports, which exists and is one.
 pub(crate) struct ReportDir(PathBuf);
@@ -46,8 +46,9 @@ impl ReportDir {
         input: &GateInput,
         record: &DecisionRecord,
     ) -> Result<()> {
-        let [page, findings, log, question, decision] = NAMES;
+        let [page, summary, findings, log, question, decision] = NAMES;
         self.replace(page, &html::assessment(assessment))?;
+        self.replace(summary, &markdown::assessment(assessment))?;
         self.replace(
             findings,
             &json::assessment(assessment, json::Layout::Pretty),
@@ -72,10 +73,11 @@ impl ReportDir {
     }
 }
 
-/// What a report directory holds: the page, the findings, the SARIF log, the gate's input and the record
-/// of the decision.
-const NAMES: [&str; 5] = [
+/// What a report directory holds: the page, the summary, the findings, the SARIF log, the gate's input and the
+/// record of the decision.
+const NAMES: [&str; 6] = [
     "index.html",
+    "summary.md",
     "findings.json",
     "findings.sarif",
     "gate-input.json",

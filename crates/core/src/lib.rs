@@ -23,6 +23,7 @@ mod decision;
 mod digest;
 mod event;
 mod finding;
+mod import;
 mod log;
 mod outcome;
 mod path;
@@ -39,6 +40,7 @@ pub use decision::{Approval, Decision, Effect, Kept, KeptObligation, Reason, Ver
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use event::{Event, EventId, Field, LogSource};
 pub use finding::{Evidence, Finding, Fingerprint, Location, Region, Reported, Suppression};
+pub use import::Import;
 pub use log::{LogProof, Logged, Seen};
 pub use outcome::{Coverage, Outcome, Population, PopulationKey, Populations, Status, aggregate};
 pub use path::PathText;

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use casemate_core::{Asset, AssetId, Finding, Location, Region, Severity, Status};
+use casemate_core::{Asset, AssetId, Finding, Import, Location, Region, Severity, Status};
 
 use crate::{Artifact, Gap, plain};
 
@@ -201,4 +201,27 @@ pub(crate) fn gap_reason(gap: &Gap) -> &str {
         (None, "partial") => "it was not wholly looked at",
         (None, _) => "the check cannot say",
     }
+}
+
+/// What an import brought: `Checkov 3.3.30, checkov.json: 12 findings added, 30 found by others, too`.
+pub(crate) fn imported(import: &Import) -> String {
+    let version = import.version.as_ref().map(|version| format!(" {version}"));
+    let counts = [
+        (import.joined, "found by others, too"),
+        (import.accepted, "accepted there"),
+        (import.open, "left open there"),
+        (import.repeated, "said twice"),
+        (import.elsewhere, "not in the tree"),
+    ];
+    let mut line = format!(
+        "{}{}, {}: {} added",
+        import.tool,
+        version.unwrap_or_default(),
+        import.source,
+        plain::counted(import.added, "finding"),
+    );
+    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        line.push_str(&format!(", {} {what}", plain::thousands(count)));
+    }
+    line
 }

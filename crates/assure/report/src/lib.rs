@@ -25,7 +25,7 @@ pub mod text;
 
 pub use format::{Format, FormatError};
 pub use model::{
-    Artifact, Assessment, Configuration, Exception, Gap, Import, Judgement, JudgementError, Logged,
-    Parts, Scan, ScanSummary, Summary, Tool, sort_findings,
+    Artifact, Assessment, Configuration, Exception, Gap, Judgement, JudgementError, Logged, Parts,
+    Scan, ScanSummary, Summary, Tool, sort_findings,
 };
 pub use plain::sanitise;

@@ -211,7 +211,7 @@ fn judges(assessment: &Assessment) -> Vec<String> {
     }));
     items.extend(
         (assessment.imports.iter())
-            .map(|import| format!("- import: {}\n", prose(&import.describe()))),
+            .map(|import| format!("- import: {}\n", prose(&group::imported(import)))),
     );
     items.extend(assessment.logged.iter().map(|logged| {
         let origin = code(&logged.origin);

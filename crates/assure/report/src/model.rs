@@ -10,8 +10,8 @@ use std::{
 };
 
 use casemate_core::{
-    Asset, AssetId, AssetKind, Coverage, Decision, Digest, Finding, Outcome, PathText, Population,
-    Rule, RuleId, Severity, Status, Timestamp,
+    Asset, AssetId, AssetKind, Coverage, Decision, Digest, Finding, Import, Outcome, PathText,
+    Population, Rule, RuleId, Severity, Status, Timestamp,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -151,60 +151,6 @@ pub struct Parts {
     pub decision: Decision,
     /// Where all of this is logged, if it is.
     pub logged: Option<Logged>,
-}
-
-/// One run of another tool, in numbers. Its findings are among all others: those that nobody else has under
-/// a rule of its own, `<tool>:<rule>`, and those that a check here made in `reported_by` of that one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Import {
-    /// The report, as the caller named it.
-    pub source: PathText,
-    /// The digest of its bytes.
-    pub digest: Digest,
-    /// Its format.
-    pub format: String,
-    /// The tool.
-    pub tool: String,
-    /// Its version, where the report has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// Findings that nobody else has.
-    pub added: u64,
-    /// Results that are findings of a check here, or of another import, already.
-    pub joined: u64,
-    /// Those of the added that the tool had accepted.
-    pub accepted: u64,
-    /// Results that the tool leaves open.
-    pub open: u64,
-    /// Results that stood there before.
-    pub repeated: u64,
-    /// Results about what is not in the tree.
-    pub elsewhere: u64,
-}
-
-impl Import {
-    /// `Checkov 3.3.30, checkov.json: 12 findings added, 30 are also ours`.
-    pub(crate) fn describe(&self) -> String {
-        let version = self.version.as_ref().map(|version| format!(" {version}"));
-        let counts = [
-            (self.joined, "found by others, too"),
-            (self.accepted, "accepted there"),
-            (self.open, "left open there"),
-            (self.repeated, "said twice"),
-            (self.elsewhere, "not in the tree"),
-        ];
-        let mut line = format!(
-            "{}{}, {}: {} added",
-            self.tool,
-            version.unwrap_or_default(),
-            self.source,
-            crate::plain::counted(self.added, "finding"),
-        );
-        for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-            line.push_str(&format!(", {} {what}", crate::plain::thousands(count)));
-        }
-        line
-    }
 }
 
 /// The records of an assessment in a transparency log.

@@ -236,7 +236,7 @@ fn configuration(page: &mut Page, assessment: &Assessment) {
         page.entry("exception", &line);
     }
     for import in &assessment.imports {
-        page.entry("import", &import.describe());
+        page.entry("import", &group::imported(import));
     }
     for path in &configuration.ignored {
         let line = format!("{path} lies in the tree, and what is judged does not set the rules");

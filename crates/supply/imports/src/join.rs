@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use casemate_core::{
-    AssetId, Coverage, Digest, Finding, Fingerprint, Location, Outcome, PathText, Reported, Rule,
-    RuleId, Status, Suppression,
+    AssetId, Coverage, Digest, Finding, Fingerprint, Import, Location, Outcome, PathText, Reported,
+    Rule, RuleId, Status, Suppression,
 };
 
 use crate::{
-    Format, Run, Table,
+    Run, Table,
     place::{Found, Known, Tree},
     rule,
     run::{Gaps, Said},
@@ -38,34 +38,7 @@ pub struct Joined {
     /// The rules that they name.
     pub rules: Vec<Rule>,
     /// The runs in numbers.
-    pub runs: Vec<Tally>,
-}
-
-/// A run in numbers.
-#[derive(Clone, Debug)]
-pub struct Tally {
-    /// The report.
-    pub source: PathText,
-    /// The digest of its bytes.
-    pub digest: Digest,
-    /// Its format.
-    pub format: Format,
-    /// The tool.
-    pub tool: String,
-    /// Its version.
-    pub version: Option<String>,
-    /// Findings that nobody else has.
-    pub added: u64,
-    /// Findings that a check of ours made, or another import.
-    pub joined: u64,
-    /// Those of the added that the tool had accepted.
-    pub accepted: u64,
-    /// Results that it leaves open.
-    pub open: u64,
-    /// Results that are there as well, and as bad or worse.
-    pub repeated: u64,
-    /// Results about what is not in the tree.
-    pub elsewhere: u64,
+    pub runs: Vec<Import>,
 }
 
 /// Joins what `sources` say with what our checks said of `tree`. Of what both found, `ours` says who else
@@ -104,7 +77,7 @@ pub fn join(mut sources: Vec<Source>, ours: &mut [Outcome], tree: &Tree) -> Join
     };
     let tallies = runs.iter_mut().zip(kept);
     let tallies = tallies.map(|((origin, run), kept)| (origin.nth, joint.take(origin, run, kept)));
-    let tallies: BTreeMap<usize, Tally> = tallies.collect();
+    let tallies: BTreeMap<usize, Import> = tallies.collect();
     Joined {
         outcomes: joint.added,
         rules: joint.rules.into_values().collect(),
@@ -162,7 +135,7 @@ struct Joint<'a> {
 struct Taking<'a> {
     origin: &'a Origin<'a>,
     run: &'a Run,
-    tally: Tally,
+    tally: Import,
     /// The places among the added outcomes: with findings, and left open, by file.
     failed: BTreeMap<PathText, usize>,
     open: BTreeMap<PathText, usize>,
@@ -175,7 +148,7 @@ struct Taking<'a> {
 }
 
 impl Joint<'_> {
-    fn take(&mut self, origin: &Origin<'_>, run: &mut Run, kept: Kept) -> Tally {
+    fn take(&mut self, origin: &Origin<'_>, run: &mut Run, kept: Kept) -> Import {
         let gaps = std::mem::take(&mut run.gaps);
         let mut taking = Taking::new(origin, run, gaps);
         taking.tally.repeated = kept.repeated;
@@ -360,10 +333,10 @@ impl<'a> Taking<'a> {
         Self {
             origin,
             run,
-            tally: Tally {
+            tally: Import {
                 source: origin.source.clone(),
                 digest: origin.digest,
-                format: run.format,
+                format: run.format.to_string(),
                 tool: run.tool.clone(),
                 version: run.version.clone(),
                 added: 0,

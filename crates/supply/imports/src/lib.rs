@@ -30,7 +30,7 @@ mod severity;
 mod table;
 mod trivy;
 
-pub use join::{Joined, Source, Tally, join};
+pub use join::{Joined, Source, join};
 pub use place::{Known, Tree};
 pub use read::{ImportError, MAX_BYTES, read};
 pub use rule::explain;

@@ -13,7 +13,9 @@ use casemate_document::{Lines, Span, decode};
 
 use crate::{
     File, Origin, Problem, World,
-    check::{Attribute, FAMILIES, Found, NEED_OTHERS, Persona, Report, UserChecks},
+    check::{
+        Attribute, Check, FAMILIES, Found, NEED_OTHERS, Persona, Report, UserChecks, Workloads,
+    },
     read::{self, Content, Draft, READERS},
 };
 
@@ -201,8 +203,12 @@ impl PostureSurvey {
     /// Every check.
     fn ask(&self, world: &World, now: Timestamp) -> Report {
         let mut report = Report::default();
+        let workloads = Workloads::of(world);
         for family in FAMILIES {
-            (family.check)(world, &mut report);
+            match family.check {
+                Check::World(check) => check(world, &mut report),
+                Check::Workloads(check) => check(&workloads, &mut report),
+            }
         }
         if let Some(user) = &self.user {
             user.judge(world, now, &mut report);

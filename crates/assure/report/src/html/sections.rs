@@ -188,7 +188,7 @@ pub(super) fn judges(assessment: &Assessment) -> Markup {
                     dt { "Imported" }
                     dd {
                         ul {
-                            @for import in &assessment.imports { li { (shown(&import.describe())) } }
+                            @for import in &assessment.imports { li { (shown(&group::imported(import))) } }
                         }
                     }
                 }

@@ -1,10 +1,10 @@
 //! Findings of other tools, in every format.
 
 use casemate_core::{
-    Confidence, Coverage, Digest, Finding, Location, Outcome, Region, Reported, Rule, RuleId,
-    Severity, Status, Suppression,
+    Confidence, Coverage, Digest, Finding, Import, Location, Outcome, Region, Reported, Rule,
+    RuleId, Severity, Status, Suppression,
 };
-use casemate_report::{Assessment, Import, html, markdown, sarif, text};
+use casemate_report::{Assessment, html, markdown, sarif, text};
 use serde_json::{Value, json};
 
 use crate::fixture;

@@ -7,10 +7,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use casemate_core::{AssetId, Digest, PathText, Rule, aggregate};
-use casemate_imports::{Known, MAX_BYTES, Run, Source, Tally, Tree, join, read};
+use casemate_core::{AssetId, Digest, Import, PathText, Rule, aggregate};
+use casemate_imports::{Known, MAX_BYTES, Run, Source, Tree, join, read};
 use casemate_inventory::Inventory;
-use casemate_report::Import;
 
 use super::{Settings, models::files, path_text};
 
@@ -58,7 +57,7 @@ impl Imports {
         inventory.outcomes.append(&mut joined.outcomes);
         Imported {
             rules: joined.rules,
-            runs: joined.runs.into_iter().map(told).collect(),
+            runs: joined.runs,
         }
     }
 }
@@ -111,22 +110,6 @@ fn tree(settings: &Settings, inventory: &Inventory) -> Tree {
             .and_then(|path| path.canonicalize().ok())
             .map(|path| path_text(&path)),
         root,
-    }
-}
-
-fn told(run: Tally) -> Import {
-    Import {
-        source: run.source,
-        digest: run.digest,
-        format: run.format.to_string(),
-        tool: run.tool,
-        version: run.version,
-        added: run.added,
-        joined: run.joined,
-        accepted: run.accepted,
-        open: run.open,
-        repeated: run.repeated,
-        elsewhere: run.elsewhere,
     }
 }
 

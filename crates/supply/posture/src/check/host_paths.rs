@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Family, Persona, Report, workload::pods};
-use crate::{Fact, Truth, World};
+use super::{Check, Family, Persona, Report, workloads::Workloads};
+use crate::{Fact, Truth};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[
@@ -15,11 +15,12 @@ pub(super) const FAMILY: Family = Family {
         (&NODE, Persona::Regular),
         (&DEVICE, Persona::Regular),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    for pod in pods(world) {
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let _world = workloads.world;
+    for pod in &workloads.pods {
         for volume in pod.volumes() {
             let path = volume.at("hostPath.path");
             let Fact::Known(text) = path.text() else {

@@ -5,19 +5,21 @@ use std::borrow::Cow;
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
-    Family, Persona, Report,
+    Check, Family, Persona, Report,
     image::{Image, moves, pinned},
-    workload::{objects, pods},
+    workload::objects,
+    workloads::Workloads,
 };
-use crate::{Cursor, Fact, World, read::values};
+use crate::{Cursor, Fact, read::values};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[(&LATEST, Persona::Regular), (&TAG, Persona::Pedantic)],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    for pod in pods(world) {
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
+    for pod in &workloads.pods {
         for container in pod.containers() {
             let image = container.cursor.get("image");
             pinned(&image, "", (&LATEST, &TAG), report);

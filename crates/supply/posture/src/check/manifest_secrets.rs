@@ -6,12 +6,10 @@ use std::borrow::Cow;
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
-    Family, Persona, Report,
-    ai::is_ai_token,
-    command::Command,
-    workload::{Container, pods},
+    Check, Family, Persona, Report, ai::is_ai_token, command::Command, workload::Container,
+    workloads::Workloads,
 };
-use crate::{Fact, Truth, World};
+use crate::{Fact, Truth, read::values};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[
@@ -21,14 +19,16 @@ pub(super) const FAMILY: Family = Family {
         (&ARGUMENT, Persona::Regular),
         (&SECRET_ENV, Persona::Auditor),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    for pod in pods(world) {
-        for container in pod.containers() {
-            environment(&container, report);
-            arguments(&container, report);
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
+    for program in &workloads.programs {
+        // Values of charts are no manifests.
+        if &*program.pod.resource().kind != values::KIND {
+            environment(&program.container, report);
+            arguments(&program.command, report);
         }
     }
     for secret in world.of_kind("Secret") {
@@ -86,8 +86,7 @@ fn environment(container: &Container<'_>, report: &mut Report) {
     }
 }
 
-fn arguments(container: &Container<'_>, report: &mut Report) {
-    let command = Command::of(container);
+fn arguments(command: &Command<'_>, report: &mut Report) {
     let words = command.words.iter().enumerate();
     for (at, word) in words {
         let (name, value) = match word.text.split_once('=') {

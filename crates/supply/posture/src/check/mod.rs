@@ -22,6 +22,7 @@ mod script;
 mod selection;
 mod user;
 pub mod workload;
+mod workloads;
 
 use casemate_core::{Rule, RuleId};
 
@@ -36,13 +37,23 @@ pub use pod_templates::pod_specs;
 pub use report::{Attribute, Found, Open, Related, Report};
 pub(crate) use script::{Deed, options};
 pub use user::{UserCheckError, UserChecks};
+pub use workloads::Workloads;
 
 /// Rules that ask about the same things.
 pub struct Family {
     /// The rules, each with who wants to hear of it.
     pub rules: &'static [(&'static Rule, Persona)],
-    /// Looks at everything, and reports.
-    pub check: fn(&World, &mut Report),
+    /// Looks, and reports.
+    pub check: Check,
+}
+
+/// By what a family judges.
+#[derive(Clone, Copy, Debug)]
+pub enum Check {
+    /// Everything.
+    World(fn(&World, &mut Report)),
+    /// Everything, and what runs in it.
+    Workloads(fn(&Workloads<'_>, &mut Report)),
 }
 
 /// Who reads the findings. Each hears what those before hear.

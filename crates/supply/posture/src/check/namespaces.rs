@@ -4,11 +4,8 @@ use std::{borrow::Cow, collections::HashMap};
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{
-    Family, Persona, Report,
-    workload::{Pod, pods},
-};
-use crate::{Fact, Resource, World};
+use super::{Check, Family, Persona, Report, workload::Pod, workloads::Workloads};
+use crate::{Fact, Resource};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[
@@ -17,19 +14,19 @@ pub(super) const FAMILY: Family = Family {
         (&NO_LEVEL, Persona::Pedantic),
         (&NO_QUOTA, Persona::Pedantic),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    let pods = pods(world);
-    for pod in &pods {
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
+    for pod in &workloads.pods {
         let namespace = pod.resource().at("metadata.namespace");
         report.when(namespace.equals("default"), &DEFAULT, &namespace, || {
             "the workload is in the namespace `default`".to_owned()
         });
     }
     let mut gpus = HashMap::new();
-    for pod in &pods {
+    for pod in &workloads.pods {
         if let (Some(namespace), Some(gpu)) = (pod.resource().namespace(), gpu_of(pod)) {
             gpus.entry(namespace).or_insert(gpu);
         }

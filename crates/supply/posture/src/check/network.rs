@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
-    Family, Persona, Report,
+    Check, Family, Persona, Report,
     selection::{Labels, Selectors, Together},
-    workload::pods,
+    workloads::Workloads,
 };
 use crate::{Cursor, Resource, Truth, World};
 
@@ -27,11 +27,11 @@ pub(super) const FAMILY: Family = Family {
         (&PERMISSIVE, Persona::Regular),
         (&ALLOWS_ANYBODY, Persona::Regular),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    let pods = pods(world);
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
     for service in world.of_kind("Service") {
         services(service, report);
     }
@@ -44,7 +44,7 @@ fn check(world: &World, report: &mut Report) {
     let policies = Selectors::of(world.of_kind("NetworkPolicy"), "spec.podSelector");
     let mut select = vec![Truth::No; policies.len()];
     let mut around: Together<'_, (), ()> = Together::default();
-    for pod in &pods {
+    for pod in &workloads.pods {
         around.add(pod.resource(), &(), &());
         let labels = Labels::of(pod);
         let mut selected = Truth::No;

@@ -7,9 +7,10 @@ use std::{borrow::Cow, collections::HashSet};
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
-    Family, Persona, Report,
+    Check, Family, Persona, Report,
     pod_security::CAPABILITIES,
-    workload::{Container, Pod, pods},
+    workload::{Container, Pod},
+    workloads::Workloads,
 };
 use crate::{Cursor, World};
 
@@ -28,28 +29,29 @@ pub(super) const FAMILY: Family = Family {
         (&PROCESSES, Persona::Pedantic),
         (&PROBES, Persona::Auditor),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
     let accounts = accounts_without_tokens(world);
-    for pod in pods(world) {
-        volumes(&pod, report);
+    for pod in &workloads.pods {
+        volumes(pod, report);
         let shares = pod.get("shareProcessNamespace");
         report.when(shares.is_true(), &PROCESSES, &shares, || {
             "the containers see the processes of each other".to_owned()
         });
         let user = pod.get("securityContext").get("runAsUser");
-        root(&user, &pod, report);
+        root(&user, pod, report);
         for container in pod.containers() {
             root(
                 &container.cursor.at("securityContext.runAsUser"),
-                &pod,
+                pod,
                 report,
             );
             // What a part of a pod does not say, the rest of it may.
             if container.is_whole() {
-                confinement(&container, &pod, report);
+                confinement(&container, pod, report);
                 others(&container, report);
             }
         }

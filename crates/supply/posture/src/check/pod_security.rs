@@ -7,10 +7,11 @@ use std::borrow::Cow;
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
-    Family, Persona, Report,
-    workload::{Container, Pod, pods},
+    Check, Family, Persona, Report,
+    workload::{Container, Pod},
+    workloads::Workloads,
 };
-use crate::{Cursor, World};
+use crate::Cursor;
 
 pub(super) const FAMILY: Family = Family {
     rules: &[
@@ -27,11 +28,12 @@ pub(super) const FAMILY: Family = Family {
         (&SYSCTL, Persona::Regular),
         (&HOST_PROCESS, Persona::Regular),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    for pod in pods(world) {
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let _world = workloads.world;
+    for pod in &workloads.pods {
         for key in ["hostNetwork", "hostPID", "hostIPC"] {
             let shares = pod.get(key);
             report.when(shares.is_true(), &NAMESPACES, &shares, || {
@@ -45,10 +47,10 @@ fn check(world: &World, report: &mut Report) {
                 format!("the pod sets {}", name.shown())
             });
         }
-        annotations(&pod, report);
-        confinement(&pod.get("securityContext"), &pod, report);
+        annotations(pod, report);
+        confinement(&pod.get("securityContext"), pod, report);
         for container in pod.containers() {
-            confinement(&container.cursor.get("securityContext"), &pod, report);
+            confinement(&container.cursor.get("securityContext"), pod, report);
             capabilities(&container, report);
             ports(&container, report);
             probes(&container, report);

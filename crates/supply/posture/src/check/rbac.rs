@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::HashSet};
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Family, Persona, Related, Report};
+use super::{Check, Family, Persona, Related, Report};
 use crate::{Cursor, Fact, Resource, Truth, World};
 
 pub(super) const FAMILY: Family = Family {
@@ -23,7 +23,7 @@ pub(super) const FAMILY: Family = Family {
         (&TOKENS, Persona::Regular),
         (&WEBHOOKS, Persona::Pedantic),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

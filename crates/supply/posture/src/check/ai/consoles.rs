@@ -4,10 +4,13 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Around, Program, programs, texts::lines};
-use crate::check::{Family, Persona, Report};
+use super::texts::lines;
+use crate::check::{
+    Check, Family, Persona, Report,
+    workloads::{Program, Workloads},
+};
 use crate::{
-    Cursor, Resource, Truth, World,
+    Cursor, Resource, Truth,
     check::{exposure::Reach, selection::Together},
 };
 
@@ -21,27 +24,27 @@ pub(super) const FAMILY: Family = Family {
         (&MCP, Persona::Pedantic),
         (&METRICS, Persona::Regular),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    let around = Around::of(world);
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
     let mut keys = Together::default();
     for map in world.of_kind("ConfigMap") {
         if map.body.origin.text().contains("master_key:") {
             keys.add(map, &(), &());
         }
     }
-    for program in programs(world) {
-        mlflow(&program, &around, report);
-        argo(&program, report);
-        interfaces(&program, &around, report);
-        litellm(&program, &around, &keys, report);
-        mcp(&program, &around, report);
+    for program in &workloads.programs {
+        mlflow(program, workloads, report);
+        argo(program, report);
+        interfaces(program, workloads, report);
+        litellm(program, workloads, &keys, report);
+        mcp(program, workloads, report);
         if program.is_image(&["dcgm-exporter"]) {
             let place = &program.container.cursor;
             reached(
-                program.reach(&[], 9400, &around),
+                program.reach(&[], 9400, workloads),
                 &METRICS,
                 place,
                 report,
@@ -67,14 +70,14 @@ fn reached(
     });
 }
 
-fn mlflow<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
+fn mlflow<'a>(program: &Program<'a>, workloads: &Workloads<'a>, report: &mut Report) {
     let runs = ["server", "ui"]
         .iter()
         .any(|it| program.command.phrase(&["mlflow", it]).is_some());
     if !runs {
         return;
     }
-    let mut reach = program.reach(&["--port", "-p"], 5000, around);
+    let mut reach = program.reach(&["--port", "-p"], 5000, workloads);
     let asks = program.command.flag("--app-name").is_some();
     reach.outside = reach.outside.and(|| (!asks).into());
     let place = &program.container.cursor;
@@ -107,7 +110,7 @@ fn argo(program: &Program<'_>, report: &mut Report) {
     }
 }
 
-fn interfaces<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
+fn interfaces<'a>(program: &Program<'a>, workloads: &Workloads<'a>, report: &mut Report) {
     let container = &program.container;
     let share = container.env("GRADIO_SHARE").map(|it| it.get("value"));
     if let Some(share) = share {
@@ -122,7 +125,7 @@ fn interfaces<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Repor
     let health = container.cursor.at("livenessProbe.httpGet.path");
     let is_streamlit =
         program.command.runs("streamlit") || health.equals("/_stcore/health").is_yes();
-    let image = program.image();
+    let image = &program.image;
     let mut words = image
         .rsplit('/')
         .next()
@@ -140,7 +143,7 @@ fn interfaces<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Repor
     };
     let message = format!("who is outside uses {name}");
     reached(
-        program.reach(options, port, around),
+        program.reach(options, port, workloads),
         &UI,
         &container.cursor,
         report,
@@ -150,7 +153,7 @@ fn interfaces<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Repor
 
 fn litellm<'a>(
     program: &Program<'a>,
-    around: &Around<'a>,
+    workloads: &Workloads<'a>,
     keys: &Together<'a, (), ()>,
     report: &mut Report,
 ) {
@@ -160,7 +163,7 @@ fn litellm<'a>(
         return;
     }
     let names = ["LITELLM_MASTER_KEY", "MASTER_KEY"];
-    let has_key = Truth::any(names.map(|name| program.container.has_env(name, &around.maps)));
+    let has_key = Truth::any(names.map(|name| program.container.has_env(name, &workloads.maps)));
     // The configuration may have it, and the one that is mounted is elsewhere.
     let has_key = has_key.or(|| {
         let resource = program.pod.resource();
@@ -171,13 +174,13 @@ fn litellm<'a>(
     });
 }
 
-fn mcp<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
+fn mcp<'a>(program: &Program<'a>, workloads: &Workloads<'a>, report: &mut Report) {
     let is_mcp = program
         .command
         .words
         .iter()
         .any(|word| word.text.to_ascii_lowercase().contains("mcp"))
-        || program.image().contains("mcp");
+        || program.image.contains("mcp");
     let transport = program
         .command
         .flag("--transport")
@@ -186,7 +189,7 @@ fn mcp<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
     if is_mcp && is_served {
         let place = &program.container.cursor;
         reached(
-            program.reach(&["--port"], 8000, around),
+            program.reach(&["--port"], 8000, workloads),
             &MCP,
             place,
             report,

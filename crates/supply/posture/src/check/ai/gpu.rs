@@ -4,11 +4,14 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use crate::check::{Family, Persona, Report};
+use crate::check::{
+    Check, Family, Persona, Report,
+    workloads::{Program, Workloads},
+};
 use casemate_document::{Limits, Node, yaml::Dialect};
 
-use super::{Program, programs, texts::lines};
-use crate::{Cursor, Fact, Truth, World, check::namespaces::is_gpu};
+use super::texts::lines;
+use crate::{Cursor, Fact, Truth, check::namespaces::is_gpu};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[
@@ -19,12 +22,13 @@ pub(super) const FAMILY: Family = Family {
         (&NO_MIG, Persona::Auditor),
         (&ENVIRONMENT, Persona::Regular),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    for program in programs(world) {
-        devices(&program, report);
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
+    for program in &workloads.programs {
+        devices(program, report);
         let image = program.container.cursor.get("image");
         if program.is_image(&["container-toolkit"]) {
             toolkit(&image, report);

@@ -5,25 +5,25 @@ use std::borrow::Cow;
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
-    Program,
     downloads::downloads,
     named::hub_address,
-    programs,
     texts::{Scalar, lines, scalars},
 };
 use crate::check::{
-    Family, Persona, Report,
+    Check, Family, Persona, Report,
     manifest_secrets::is_literal,
     selection::{Labels, Selectors},
+    workloads::{Program, Workloads},
 };
-use crate::{Cursor, Truth, World, read::values};
+use crate::{Cursor, Truth, read::values};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[(&LETS_IN, Persona::Regular), (&HUB, Persona::Regular)],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
     for values in world.of_kind(values::KIND) {
         settings(&values.cursor(), report);
     }
@@ -38,8 +38,8 @@ fn check(world: &World, report: &mut Report) {
         }
     }
     let policies = Selectors::of(world.of_kind("NetworkPolicy"), "spec.podSelector");
-    for program in programs(world) {
-        way_to_hub(&program, &policies, report);
+    for program in &workloads.programs {
+        way_to_hub(program, &policies, report);
     }
 }
 

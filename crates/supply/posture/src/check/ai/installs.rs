@@ -4,20 +4,21 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{downloads::installed, named::hub_address, programs};
-use crate::check::{Family, Persona, Report};
+use super::{downloads::installed, named::hub_address};
+use crate::check::{Check, Family, Persona, Report, workloads::Workloads};
 use crate::{
-    Truth, World,
+    Truth,
     check::command::{Command, Word},
 };
 
 pub(super) const FAMILY: Family = Family {
     rules: &[(&INSTALLS, Persona::Regular), (&PIPED, Persona::Regular)],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    for program in programs(world) {
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
+    for program in &workloads.programs {
         installs(&program.command, report);
     }
     for map in world.of_kind("ConfigMap") {

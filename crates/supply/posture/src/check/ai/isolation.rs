@@ -4,14 +4,16 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Program, programs};
-use crate::check::{Family, Persona, Report};
+use crate::check::{
+    Check, Family, Persona, Report,
+    workloads::{Program, Workloads},
+};
 use crate::{
-    Fact, Resource, Truth, World,
+    Fact, Resource, Truth,
     check::{
         namespaces::is_gpu,
         selection::{Labels, Selectors},
-        workload::{Pod, pods},
+        workload::Pod,
     },
 };
 
@@ -23,12 +25,13 @@ pub(super) const FAMILY: Family = Family {
         (&EGRESS, Persona::Auditor),
         (&WRITABLE, Persona::Auditor),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
     let policies = Selectors::of(world.of_kind("NetworkPolicy"), "spec.podSelector");
-    for pod in pods(world) {
+    for pod in &workloads.pods {
         let kind = &*pod.resource().kind;
         if kind == "Sandbox" || kind == "SandboxTemplate" {
             let class = pod.get("runtimeClassName");
@@ -36,7 +39,7 @@ fn check(world: &World, report: &mut Report) {
                 "the sandbox is a plain container".to_owned()
             });
         }
-        egress(&pod, &policies, report);
+        egress(pod, &policies, report);
     }
     for (kind, way) in REQUESTS {
         for claim in world.of_kind(kind) {
@@ -53,8 +56,11 @@ fn check(world: &World, report: &mut Report) {
     for default in world.of_kind("PodDefault") {
         injected(default, report);
     }
-    for program in programs(world).filter(|program| program.is_image(SERVERS)) {
-        mounts(&program, report);
+    for program in &workloads.programs {
+        if !program.is_image(SERVERS) {
+            continue;
+        }
+        mounts(program, report);
     }
 }
 

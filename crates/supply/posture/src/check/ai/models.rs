@@ -1,25 +1,27 @@
 //! Where models and code come from.
 
+mod objects;
+mod texts;
+
 use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
+use self::texts::{in_text, loaded, serve_config};
 use super::{
-    Program,
     downloads::{downloads, is_pickle},
-    named::{MODEL_FLAGS, hub_address, is_file_of_hub, is_hub_name, unpinned},
-    programs, python,
-    texts::{is_commit, lines, scalars},
+    named::{MODEL_FLAGS, is_hub_name, unpinned},
+    python,
 };
-use crate::check::{Family, Persona, Report};
 use crate::{
-    Attr, Cursor, Fact, Resource, Truth, Value, World,
+    Cursor, Fact, Resource, Truth,
     check::{
+        Check, Family, Persona, Report,
         command::Command,
-        selection::ConfigMaps,
-        workload::{Container, objects},
+        workload::Container,
+        workloads::{Program, Workloads},
     },
-    read::{compose::SERVICE, values},
+    read::compose::SERVICE,
 };
 
 pub(super) const FAMILY: Family = Family {
@@ -29,15 +31,15 @@ pub(super) const FAMILY: Family = Family {
         (&PLAIN, Persona::Regular),
         (&PICKLE, Persona::Pedantic),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    let maps = ConfigMaps::of(world);
-    for program in programs(world) {
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
+    for program in &workloads.programs {
         remote_code(&program.command, report);
         in_environment(&program.container, report);
-        let variables = Some((&program.container, &maps));
+        let variables = Some((&program.container, &workloads.maps));
         unpinned(&program.command, variables, report);
         downloaded(&program.command, report);
         for key in ["command", "args", "source"] {
@@ -50,20 +52,14 @@ fn check(world: &World, report: &mut Report) {
                 }
             }
         }
-        stored(&program, report);
+        stored(program, report);
     }
     for map in world.of_kind("ConfigMap") {
         for (_, value) in map.at("data").entries() {
             in_text(&value, report);
         }
     }
-    for resource in objects(world).chain(world.of_kind(values::KIND)) {
-        // To look into every text of every object is much, and most have none.
-        let text = resource.body.origin.text();
-        if SIGNS.iter().any(|sign| text.contains(sign)) {
-            anywhere(&resource.cursor(), MAX_DEPTH, report);
-        }
-    }
+    objects::check(world, report);
     for kind in ["LLMInferenceService", "LLMInferenceServiceConfig"] {
         for service in world.of_kind(kind) {
             plain(&service.at("spec.model.uri"), report);
@@ -148,25 +144,6 @@ const WORKFLOWS: &[&str] = &[
 
 /// What the servers of Seldon load with pickle.
 const PICKLED: &[&str] = &["sklearn", "alibi-explain", "alibi-detect"];
-
-/// What stands in an object that names a model, or runs its code.
-const SIGNS: &[&str] = &[
-    "hf://",
-    "/resolve/",
-    "trust_remote_code",
-    "trust-remote-code",
-    "trustRemoteCode",
-    "--model",
-    "modelURL",
-    "modelID",
-    "modelId",
-    "hfModelName",
-    "ollama://",
-    ".ckpt",
-    ".pth",
-    ".pkl",
-    ".joblib",
-];
 
 fn remote_code(command: &Command<'_>, report: &mut Report) {
     for flag in command.flags("--trust-remote-code") {
@@ -270,174 +247,6 @@ fn plain(address: &Cursor<'_>, report: &mut Report) {
         format!("{} has no TLS", address.shown())
     });
 }
-
-/// Every address of a model of the hub below a place, every list that is a command, and every key that
-/// has the code of models run, whatever kind of object it is.
-fn anywhere(place: &Cursor<'_>, depth: usize, report: &mut Report) {
-    let (Some(depth), Fact::Known(attr)) = (depth.checked_sub(1), &place.fact) else {
-        return;
-    };
-    if let Some(text) = attr.as_str() {
-        // What a program is told in a script is asked of its words.
-        let is_address = text.contains("://") && !text.contains(char::is_whitespace);
-        report.when(
-            (is_address && is_pickle(text)).into(),
-            &PICKLE,
-            place,
-            || format!("{text} may be a pickle"),
-        );
-        let model = text.strip_prefix("ollama://");
-        let is_free = model.is_some_and(|model| !model.contains("@sha256:"));
-        report.when(is_free.into(), &UNPINNED, place, || {
-            format!("{text} is named without a digest")
-        });
-    }
-    if let Some(text) = attr.as_str().filter(|it| is_file_of_hub(it))
-        && let Some(address) = hub_address(text)
-    {
-        report.when((!address.is_pinned).into(), &UNPINNED, place, || {
-            format!("{} is named without a revision", address.model)
-        });
-    }
-    if let Some(text) = attr.as_str()
-        && let Some(name) = text.strip_prefix("hf://")
-    {
-        let revision = name.rsplit_once([':', '@']).map(|(_, revision)| revision);
-        let is_free = !revision.is_some_and(|it| is_commit(it) || it.starts_with('$'));
-        report.when(is_free.into(), &UNPINNED, place, || {
-            format!("{text} is named without a revision")
-        });
-    }
-    for (key, inner) in place.entries() {
-        let key = key.replace(['_', '-'], "").to_ascii_lowercase();
-        if key == "trustremotecode" {
-            report.when(inner.is_true(), &REMOTE_CODE, &inner, || {
-                "the code of the model is run".to_owned()
-            });
-        }
-        if MODEL_KEYS.contains(&key.as_str()) {
-            let is_pinned = || place.get("revision").text().is(|it| is_commit(&it));
-            let is_free = inner.text().is(|it| is_hub_name(&it));
-            report.when(is_free.and(|| !is_pinned()), &UNPINNED, &inner, || {
-                format!("{} is named without a revision", inner.shown())
-            });
-        }
-        anywhere(&inner, depth, report);
-    }
-    let Value::List(items) = &attr.value else {
-        return;
-    };
-    let is_option = |item: &Attr| item.as_str().is_some_and(|it| it.starts_with("--"));
-    if items.iter().any(is_option) && items.iter().all(|it| it.text().ok().is_some()) {
-        let command = Command::at(place);
-        remote_code(&command, report);
-        unpinned(&command, None, report);
-    }
-    for inner in place.items() {
-        anywhere(&inner, depth, report);
-    }
-}
-
-/// Keys, without their dashes and in small letters, that name a model of a hub and nothing else.
-const MODEL_KEYS: &[&str] = &[
-    "modelurl",
-    "modelid",
-    "hfmodelname",
-    "hfmodelid",
-    "huggingfacemodel",
-];
-
-/// Code and configuration that a ConfigMap has as a text.
-fn in_text(text: &Cursor<'_>, report: &mut Report) {
-    let whole = text.fact.clone().ok().and_then(Attr::as_str);
-    let whole = whole.unwrap_or_default();
-    if whole.contains("models:") {
-        for scalar in scalars(text) {
-            // A list of models, each with where it is from.
-            let is_model = scalar.ends(&["models", "source"]) && is_hub_name(&scalar.value);
-            let message = format!("{} is named without a revision", scalar.value);
-            scalar.report(is_model, &UNPINNED, text, report, &message);
-        }
-    }
-    for line in lines(text) {
-        let code = line
-            .text
-            .split('#')
-            .next()
-            .unwrap_or_default()
-            .replace(' ', "");
-        let is_on = code.contains("trust_remote_code=True")
-            || code.contains("trust_remote_code:true")
-            || code.contains("--trust-remote-code")
-            || code.contains("--trust_remote_code");
-        line.report(is_on, &REMOTE_CODE, report, "the code of the model is run");
-        let is_loaded = code.contains("weights_only=False");
-        line.report(
-            is_loaded,
-            &PICKLE,
-            report,
-            "torch loads whatever the pickle says",
-        );
-    }
-    loaded(text, report);
-}
-
-/// The models that code in a text loads.
-fn loaded(text: &Cursor<'_>, report: &mut Report) {
-    let whole = text.fact.clone().ok().and_then(Attr::as_str);
-    let whole = whole.unwrap_or_default();
-    let is_notebook = whole.trim_start().starts_with('{');
-    // A notebook has its lines in quotes, and each is read by itself.
-    let loads = match is_notebook {
-        true => python::Loads::default(),
-        false => python::loaded(whole),
-    };
-    let mut cut = loads.cut;
-    let mut models = loads.models.into_iter().peekable();
-    if models.peek().is_none() && cut.is_none() && !is_notebook {
-        return;
-    }
-    for (number, line) in lines(text).enumerate() {
-        let mut model = None;
-        while let Some(next) = models.next_if(|it| it.line == number) {
-            model = model.or(Some(next.model));
-        }
-        if is_notebook {
-            let own = python::loaded(line.text.trim().trim_start_matches('"'));
-            model = own.models.first().map(|it| it.model);
-            cut = cut.or(own.cut);
-        }
-        // A rule is reported of a line once.
-        if let Some(model) = model {
-            let message = format!("{model} is named without a revision");
-            line.report(true, &UNPINNED, report, &message);
-        }
-    }
-    if let Some(why) = cut {
-        let is_more = Truth::Unknown(why.into());
-        report.when(is_more, &UNPINNED, text, String::new);
-    }
-}
-
-fn serve_config(text: &Cursor<'_>, report: &mut Report) {
-    for scalar in scalars(text) {
-        let is_on =
-            scalar.is_under(&["trust_remote_code"]) && scalar.value.eq_ignore_ascii_case("true");
-        scalar.report(
-            is_on,
-            &REMOTE_CODE,
-            text,
-            report,
-            "the code of the model is run",
-        );
-        let is_model = scalar.is_under(&["MODEL_ID", "model_source"]) && is_hub_name(&scalar.value);
-        let message = format!("{} is named without a revision", scalar.value);
-        scalar.report(is_model, &UNPINNED, text, report, &message);
-    }
-}
-
-/// As deep as manifests go.
-const MAX_DEPTH: usize = 40;
 
 static REMOTE_CODE: Rule = Rule {
     id: RuleId::new("CM-AI-020"),

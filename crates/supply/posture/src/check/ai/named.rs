@@ -17,10 +17,7 @@ pub(super) fn unpinned(
     variables: Option<(&Container<'_>, &ConfigMaps<'_>)>,
     report: &mut Report,
 ) {
-    let revision = command
-        .flag("--revision")
-        .or_else(|| command.flag("--code-revision"));
-    let is_pinned = revision.is_some_and(|flag| {
+    let is_pinned = command.flag("--revision").is_some_and(|flag| {
         flag.value
             .is_some_and(|it| it.starts_with('$') || is_commit(it))
     });
@@ -79,11 +76,12 @@ pub(super) fn unpinned(
             _ => {}
         }
     }
-    let is_checked_out = command.words.iter().any(|word| is_commit(&word.text));
-    for word in addressed(command).filter(|_| !is_checked_out) {
+    for word in addressed(command) {
         if let Some(address) = hub_address(&word.text) {
+            let is_pinned =
+                address.is_pinned || !is_file_of_hub(&word.text) && is_checked_out(command, word);
             report.when_at(
-                (!address.is_pinned).into(),
+                (!is_pinned).into(),
                 &UNPINNED,
                 &word.cursor,
                 &word.origin,
@@ -165,6 +163,31 @@ fn addressed<'c, 'a>(command: &'c Command<'a>) -> impl Iterator<Item = &'c Word<
         is_clone || is_file_of_hub(&word.text)
     })
 }
+
+/// Whether the repository whose address `clone` is gets the files of a revision: its own command names one,
+/// or one of git behind it does.
+fn is_checked_out(command: &Command<'_>, clone: &Word<'_>) -> bool {
+    let mut commands = command
+        .words
+        .split(|word| matches!(&*word.text, ";" | "|"))
+        .skip_while(|words| !words.iter().any(|word| std::ptr::eq(word, clone)));
+    let is_own = commands.next().is_some_and(|words| {
+        let words = words.to_vec();
+        let own = Command { words };
+        let revision = own.flag("--revision").and_then(|flag| flag.value);
+        revision.is_some_and(is_commit)
+    });
+    is_own
+        || commands.any(|words| {
+            let mut rest = words.iter().map(|word| &*word.text);
+            rest.any(|it| name(it) == "git")
+                && rest.any(|it| TAKES.contains(&it))
+                && rest.any(is_commit)
+        })
+}
+
+/// Commands of git behind which the name of a commit is what the files become, or are fetched of.
+const TAKES: &[&str] = &["checkout", "switch", "reset", "fetch"];
 
 /// Whether a text is the address of a file of a model.
 pub(super) fn is_file_of_hub(text: &str) -> bool {

@@ -4,22 +4,26 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Program, programs, texts::lines};
-use crate::check::{Family, Persona, Report};
-use crate::{Cursor, Truth, World};
+use super::texts::lines;
+use crate::check::{
+    Check, Family, Persona, Report,
+    workloads::{Program, Workloads},
+};
+use crate::{Cursor, Truth};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[
         (&NO_TOKEN, Persona::Regular),
         (&ANY_ORIGIN, Persona::Regular),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    for program in programs(world) {
-        token(&program, report);
-        origins(&program, report);
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
+    for program in &workloads.programs {
+        token(program, report);
+        origins(program, report);
     }
     for map in world.of_kind("ConfigMap") {
         for (_, text) in map.at("data").entries() {

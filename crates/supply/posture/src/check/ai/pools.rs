@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use crate::check::{Family, Persona, Report};
+use crate::check::{Check, Family, Persona, Report};
 use crate::{Cursor, Fact, Truth, World};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[(&UNTAINTED, Persona::Pedantic)],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

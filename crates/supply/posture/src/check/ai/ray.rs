@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::texts::{has_commit, scalars};
-use crate::check::{Family, Persona, Report};
+use crate::check::{Check, Family, Persona, Report, workloads::Workloads};
 use crate::{
-    Cursor, Truth, World,
+    Cursor, Truth,
     check::{
         exposure::{Exposure, RAY_DASHBOARD},
         selection::{Labels, Selectors},
-        workload::{Pod, pods},
+        workload::Pod,
     },
     read::values,
 };
@@ -24,17 +24,17 @@ pub(super) const FAMILY: Family = Family {
         (&REMOTE_CODE, Persona::Regular),
         (&UNPINNED, Persona::Pedantic),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
     let policies = Selectors::of(world.of_kind("NetworkPolicy"), "spec.podSelector");
-    let exposure = Exposure::of(world);
-    for pod in pods(world).iter().filter(|pod| pod.is_ray_head()) {
+    for pod in workloads.pods.iter().filter(|pod| pod.is_ray_head()) {
         let Some(spec) = cluster(pod) else { continue };
         // A RayService that names no head has its template elsewhere.
         if pod.is_whole() {
-            head(pod, &spec, &policies, &exposure, report);
+            head(pod, &spec, &policies, &workloads.exposure, report);
         }
     }
     for values in world.of_kind(values::KIND) {

@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use super::{
-    Around, Program, programs,
     servers::{KEY_FLAGS, OTHERS, server},
     texts::lines,
 };
-use crate::check::{Family, Persona, Report};
-use crate::{Truth, World};
+use crate::Truth;
+use crate::check::{
+    Check, Family, Persona, Report,
+    workloads::{Program, Workloads},
+};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[
@@ -21,17 +23,17 @@ pub(super) const FAMILY: Family = Family {
         (&PUBLIC, Persona::Auditor),
         (&DEVELOPMENT, Persona::Regular),
     ],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    let around = Around::of(world);
-    for program in programs(world) {
-        torchserve(&program, report);
-        triton(&program, report);
-        keys(&program, &around, report);
-        ollama(&program, &around, report);
-        development(&program, report);
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
+    for program in &workloads.programs {
+        torchserve(program, report);
+        triton(program, report);
+        keys(program, workloads, report);
+        ollama(program, workloads, report);
+        development(program, report);
     }
     for map in world.of_kind("ConfigMap") {
         for (_, value) in map.at("data").entries() {
@@ -101,17 +103,17 @@ fn triton(program: &Program<'_>, report: &mut Report) {
     );
 }
 
-fn keys<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
-    let Some(server) = server(&program.image(), &program.command) else {
+fn keys<'a>(program: &Program<'a>, workloads: &Workloads<'a>, report: &mut Report) {
+    let Some(server) = server(&program.image, &program.command) else {
         return;
     };
-    let reach = program.reach(&["--port", "-p"], server.port, around);
+    let reach = program.reach(&["--port", "-p"], server.port, workloads);
     let is_open = reach
         .outside
         .clone()
         .and(|| program.lacks(KEY_FLAGS))
         .and(|| {
-            let has = |name: &&str| program.container.has_env(name, &around.maps);
+            let has = |name: &&str| program.container.has_env(name, &workloads.maps);
             !Truth::any(server.variables.iter().map(has))
         });
     let place = &program.container.cursor;
@@ -123,8 +125,8 @@ fn keys<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
     });
 }
 
-fn ollama<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
-    let image = program.image();
+fn ollama<'a>(program: &Program<'a>, workloads: &Workloads<'a>, report: &mut Report) {
+    let image = &program.image;
     let image = image.rsplit('/').next().unwrap_or_default();
     // `ollama-ubi9` is a build of it, `ollama-operator` another program.
     let is_build = image.strip_prefix("ollama-").is_some_and(|rest| {
@@ -143,9 +145,9 @@ fn ollama<'a>(program: &Program<'a>, around: &Around<'a>, report: &mut Report) {
             "every web page may ask Ollama".to_owned()
         });
     }
-    let host = program.container.env_value("OLLAMA_HOST", &around.maps);
+    let host = program.container.env_value("OLLAMA_HOST", &workloads.maps);
     let is_kept = host.is(|host| host.starts_with("127.") || host.starts_with("localhost"));
-    let reach = program.reach(&[], 11434, around);
+    let reach = program.reach(&[], 11434, workloads);
     let is_open = reach.outside.clone().and(|| !is_kept);
     let place = &program.container.cursor;
     report.when_at(is_open, &OLLAMA, place, place.origin(), || {

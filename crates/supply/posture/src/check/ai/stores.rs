@@ -4,28 +4,28 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Around, Program, programs};
 use crate::check::{
-    Family, Persona, Report,
+    Check, Family, Persona, Report,
     selection::{Labels, Selectors, Together},
+    workloads::{Program, Workloads},
 };
-use crate::{Resource, Truth, World};
+use crate::{Resource, Truth};
 
 pub(super) const FAMILY: Family = Family {
     rules: &[(&OPEN, Persona::Regular), (&UNGUARDED, Persona::Pedantic)],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    let around = Around::of(world);
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
     let policies = Selectors::of(world.of_kind("NetworkPolicy"), "spec.podSelector");
     let mut others = Together::default();
     for other in OTHERS.iter().flat_map(|kind| world.of_kind(kind)) {
         others.add(other, &(), &other);
     }
-    for program in programs(world) {
+    for program in &workloads.programs {
         let container = &program.container;
-        unguarded(&program, &policies, &others, report);
+        unguarded(program, &policies, &others, report);
         for (name, open) in OPEN_BY {
             if let Some(variable) = container.env(name) {
                 let value = variable.get("value");
@@ -37,7 +37,7 @@ fn check(world: &World, report: &mut Report) {
         // Qdrant and Redis let everybody in unless they are told a key.
         let (lacks, port) = if program.is_image(&["qdrant"]) {
             (
-                !container.has_env("QDRANT__SERVICE__API_KEY", &around.maps),
+                !container.has_env("QDRANT__SERVICE__API_KEY", &workloads.maps),
                 6333,
             )
         } else if program.is_image(&["redis", "redis-stack", "redis-stack-server", "valkey"]) {
@@ -45,12 +45,12 @@ fn check(world: &World, report: &mut Report) {
         } else {
             continue;
         };
-        let mut reach = program.reach(&["--port"], port, &around);
+        let mut reach = program.reach(&["--port"], port, workloads);
         let is_open = reach
             .outside
             .clone()
             .and(|| lacks)
-            .and(|| has_no_file(&program));
+            .and(|| has_no_file(program));
         let through = std::mem::take(&mut reach.through);
         report.when_at(
             is_open,

@@ -1,6 +1,6 @@
 //! Texts that objects have inside of them: scripts, settings, YAML in YAML.
 
-use std::collections::HashMap;
+use std::{cell::RefCell, collections::HashMap, rc::Rc, str::Lines};
 
 use casemate_core::{Digest, Rule};
 use casemate_document::{
@@ -14,28 +14,49 @@ use crate::{Attr, Cursor, Fact, Origin, Truth, Value, check::Report};
 pub(super) struct Line<'c, 'a> {
     /// It.
     pub(super) text: &'a str,
-    origin: Origin,
+    number: usize,
     cursor: &'c Cursor<'a>,
-    before: usize,
+    places: Rc<RefCell<Places<'a>>>,
 }
 
 /// The lines of what is at `cursor`.
 pub(super) fn lines<'c, 'a>(cursor: &'c Cursor<'a>) -> impl Iterator<Item = Line<'c, 'a>> {
     let whole = cursor.fact.clone().ok().and_then(Attr::as_str);
-    let mut finder = Finder::new(cursor.origin());
-    // The same line again is another place; a line that moves is not.
-    let mut seen: HashMap<&str, usize> = HashMap::new();
-    whole.unwrap_or_default().lines().map(move |text| {
-        let count = seen.entry(text.trim()).or_default();
-        let before = *count;
-        *count += 1;
-        Line {
-            text,
-            origin: finder.find(text.trim()),
-            cursor,
-            before,
-        }
+    let lines = whole.unwrap_or_default().lines();
+    let places = Rc::new(RefCell::new(Places {
+        rest: lines.clone(),
+        finder: Finder::new(cursor.origin()),
+        seen: HashMap::new(),
+        found: Vec::new(),
+    }));
+    lines.enumerate().map(move |(number, text)| Line {
+        text,
+        number,
+        cursor,
+        places: places.clone(),
     })
+}
+
+/// Where lines stand, looked up as far as one is reported: of most texts none is.
+struct Places<'a> {
+    rest: Lines<'a>,
+    finder: Finder<'a>,
+    /// The same line again is another place; a line that moves is not.
+    seen: HashMap<&'a str, usize>,
+    /// Of each line its place, and how many are the same before it.
+    found: Vec<(Origin, usize)>,
+}
+
+impl Places<'_> {
+    fn find(&mut self, number: usize) -> Option<(Origin, usize)> {
+        while self.found.len() <= number {
+            let text = self.rest.next()?.trim();
+            let count = self.seen.entry(text).or_default();
+            self.found.push((self.finder.find(text), *count));
+            *count += 1;
+        }
+        self.found.get(number).cloned()
+    }
 }
 
 impl Line<'_, '_> {
@@ -50,9 +71,11 @@ impl Line<'_, '_> {
         if !is_it {
             return;
         }
-        let name = format!("{}:{}", digest(self.text.trim()), self.before);
+        let place = self.places.borrow_mut().find(self.number);
+        let (origin, before) = place.unwrap_or_else(|| (self.cursor.origin().clone(), 0));
+        let name = format!("{}:{before}", digest(self.text.trim()));
         let place = self.cursor.part(&name);
-        report.when_at(Truth::Yes, rule, &place, &self.origin, || {
+        report.when_at(Truth::Yes, rule, &place, &origin, || {
             (message.to_owned(), Vec::new())
         });
     }

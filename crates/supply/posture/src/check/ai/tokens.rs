@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::programs;
-use crate::check::{Family, Persona, Related, Report};
+use crate::check::{Check, Family, Persona, Related, Report, workloads::Workloads};
 use crate::{
     Cursor, Fact, Origin, Value, World,
     check::{
@@ -18,11 +17,12 @@ use crate::{
 
 pub(super) const FAMILY: Family = Family {
     rules: &[(&LITERAL, Persona::Regular), (&VARIABLE, Persona::Pedantic)],
-    check,
+    check: Check::Workloads(check),
 };
 
-fn check(world: &World, report: &mut Report) {
-    for program in programs(world) {
+fn check(workloads: &Workloads<'_>, report: &mut Report) {
+    let world = workloads.world;
+    for program in &workloads.programs {
         for variable in program.container.cursor.get("env").items() {
             in_environment(&variable, report);
         }

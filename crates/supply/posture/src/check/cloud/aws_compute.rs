@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
+use super::{Ask, Check, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
 use crate::{Attr, Cursor, Fact, Truth, Value, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -14,7 +14,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&CLUSTER_LOGS, Persona::Pedantic),
         (&SECRET_IN_ENVIRONMENT, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
+use super::{Ask, Check, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
 use crate::{Resource, Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -24,7 +24,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&PASSWORDS_ONLY, Persona::Auditor),
         (&SEARCH_PUBLIC, Persona::Pedantic),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

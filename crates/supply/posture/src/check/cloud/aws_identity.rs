@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Family, Persona, Report, Severity, policy, reach, rule, see};
+use super::{Check, Family, Persona, Report, Severity, policy, reach, rule, see};
 use crate::{Cursor, Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -17,7 +17,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&USER, Persona::Auditor),
         (&READS_EVERYTHING, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

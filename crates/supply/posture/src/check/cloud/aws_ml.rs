@@ -5,7 +5,7 @@ use std::{collections::HashMap, ptr};
 use casemate_core::Rule;
 
 use super::{
-    Ask, Family, Persona, Report, Severity, Wrong, ask, aws_storage, is_in, reach, rule, see,
+    Ask, Check, Family, Persona, Report, Severity, Wrong, ask, aws_storage, is_in, reach, rule, see,
 };
 use crate::{Resource, Truth, World};
 
@@ -26,7 +26,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&WEIGHTS_WITHOUT_VERSIONS, Persona::Regular),
         (&WEIGHTS_PUBLIC, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -3,8 +3,8 @@
 use casemate_core::Rule;
 
 use super::{
-    Ask, Companions, Family, Persona, Report, Severity, Wrong, ask, is_in, ports::ADMIN_PORTS,
-    reach, rule, see,
+    Ask, Check, Companions, Family, Persona, Report, Severity, Wrong, ask, is_in,
+    ports::ADMIN_PORTS, reach, rule, see,
 };
 use crate::{Cursor, Fact, Truth, World};
 
@@ -20,7 +20,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&PLAIN_LISTENER, Persona::Regular),
         (&NO_BALANCER_LOG, Persona::Pedantic),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -3,7 +3,7 @@
 use casemate_core::Rule;
 
 use super::{
-    Ask, Companions, Family, Persona, Report, Severity, Wrong, ask, policy, reach, rule, see,
+    Ask, Check, Companions, Family, Persona, Report, Severity, Wrong, ask, policy, reach, rule, see,
 };
 use crate::{Cursor, Resource, Truth, World};
 
@@ -17,7 +17,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&NO_ACCESS_LOG, Persona::Pedantic),
         (&NO_KEY, Persona::Pedantic),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

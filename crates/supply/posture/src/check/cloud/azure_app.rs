@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, is_in, reach, rule, see};
+use super::{Ask, Check, Family, Persona, Report, Severity, Wrong, ask, is_in, reach, rule, see};
 use crate::{Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -12,7 +12,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&APP_AUTHENTICATION, Persona::Auditor),
         (&APP_IDENTITY, Persona::Auditor),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

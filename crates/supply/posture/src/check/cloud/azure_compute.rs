@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
+use super::{Ask, Check, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
 use crate::{Cursor, Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -15,7 +15,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&MACHINE_PASSWORD, Persona::Regular),
         (&OWNER_ROLE, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -2,7 +2,9 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Companions, Family, Persona, Report, Severity, Wrong, ask, is_in, rule, see};
+use super::{
+    Ask, Check, Companions, Family, Persona, Report, Severity, Wrong, ask, is_in, rule, see,
+};
 use crate::World;
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -14,7 +16,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&SQL_NO_AUDIT, Persona::Pedantic),
         (&SQL_PASSWORDS, Persona::Pedantic),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
+use super::{Ask, Check, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
 use crate::{Cursor, Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -16,7 +16,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&AI_PUBLIC, Persona::Regular),
         (&AI_OUTBOUND, Persona::Pedantic),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

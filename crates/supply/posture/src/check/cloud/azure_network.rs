@@ -2,12 +2,14 @@
 
 use casemate_core::Rule;
 
-use super::{Family, Persona, Report, Severity, is_in, ports::holds_admin_port, reach, rule, see};
+use super::{
+    Check, Family, Persona, Report, Severity, is_in, ports::holds_admin_port, reach, rule, see,
+};
 use crate::{Cursor, Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
     rules: &[(&ADMIN_PORT, Persona::Regular)],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
+use super::{Ask, Check, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
 use crate::{Cursor, Resource, Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -17,7 +17,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&DISK_PLAIN, Persona::Regular),
         (&STORAGE_KEYS, Persona::Pedantic),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, is_in, reach, rule, see};
+use super::{Ask, Check, Family, Persona, Report, Severity, Wrong, ask, is_in, reach, rule, see};
 use crate::{Cursor, Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -20,7 +20,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&CLUSTER_CERTIFICATE, Persona::Regular),
         (&PROJECT_KEYS, Persona::Pedantic),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

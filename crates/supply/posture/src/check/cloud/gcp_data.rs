@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, is_in, reach, rule, see};
+use super::{Ask, Check, Family, Persona, Report, Severity, Wrong, ask, is_in, reach, rule, see};
 use crate::{Resource, Truth, World};
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -16,7 +16,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&SQL_PUBLIC, Persona::Pedantic),
         (&SQL_NO_BACKUP, Persona::Pedantic),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, is_in, rule, see};
+use super::{Ask, Check, Family, Persona, Report, Severity, Wrong, ask, is_in, rule, see};
 use crate::World;
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -10,7 +10,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&PUBLIC_GRANT, Persona::Regular),
         (&PROJECT_WIDE, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

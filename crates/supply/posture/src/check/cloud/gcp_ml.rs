@@ -2,7 +2,7 @@
 
 use casemate_core::Rule;
 
-use super::{Ask, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
+use super::{Ask, Check, Family, Persona, Report, Severity, Wrong, ask, reach, rule, see};
 use crate::World;
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -11,7 +11,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&VERTEX_KEY, Persona::Pedantic),
         (&ENDPOINT_PUBLIC, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

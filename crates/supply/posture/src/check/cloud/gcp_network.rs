@@ -3,8 +3,8 @@
 use casemate_core::Rule;
 
 use super::{
-    Ask, Family, Persona, Report, Severity, Wrong, ask, is_in, ports::holds_admin_port, reach,
-    rule, see,
+    Ask, Check, Family, Persona, Report, Severity, Wrong, ask, is_in, ports::holds_admin_port,
+    reach, rule, see,
 };
 use crate::{Resource, Truth, World};
 
@@ -13,7 +13,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&ADMIN_PORT, Persona::Regular),
         (&SUBNET_NO_LOG, Persona::Pedantic),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -28,7 +28,7 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{Family, Persona, Report};
+use super::{Check, Family, Persona, Report};
 use crate::{
     Cursor, Fact, Truth, Value, World,
     access::{Companions, policy},

@@ -4,12 +4,12 @@ use std::{collections::HashSet, ptr};
 
 use casemate_core::Rule;
 
-use super::{Family, Persona, Report, Severity, policy, rule, see};
+use super::{Check, Family, Persona, Report, Severity, policy, rule, see};
 use crate::{Cursor, Fact, Resource, Truth, World, access::Roles};
 
 pub(in crate::check) const FAMILY: Family = Family {
     rules: &[(&WIDE_ROLE, Persona::Regular)],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

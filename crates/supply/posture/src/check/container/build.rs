@@ -7,7 +7,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use super::secret::{is_secret_name, is_written};
 use crate::{
     Cursor, Fact, Truth, World,
-    check::{Family, Persona, Report, image::pinned},
+    check::{Check, Family, Persona, Report, image::pinned},
     read::dockerfile::DOCKERFILE,
 };
 
@@ -24,7 +24,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&PORT, Persona::Pedantic),
         (&UNCONFINED, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

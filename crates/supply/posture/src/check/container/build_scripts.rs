@@ -7,7 +7,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use crate::{
     Cursor, World,
     check::{
-        Family, Persona, Report,
+        Check, Family, Persona, Report,
         pipeline::text::{place, text},
         script::{Deed, Did, deeds_within},
     },
@@ -30,7 +30,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&SUDO, Persona::Pedantic),
         (&OPEN_NOTEBOOK, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

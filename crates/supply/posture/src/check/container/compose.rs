@@ -8,7 +8,7 @@ use super::secret::{is_default, is_secret_name, is_written};
 use crate::{
     Attr, Cursor, Fact, Truth, World,
     check::{
-        Family, Persona, Report,
+        Check, Family, Persona, Report,
         ai::{KEY_FLAGS, server},
         command::Command,
         image::{Image, pinned},
@@ -33,7 +33,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&ROOT, Persona::Pedantic),
         (&REMOTE_CODE, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -8,7 +8,7 @@ use super::text::{place, text};
 use crate::{
     Cursor, Fact, Resource, Truth, World,
     check::{
-        Family, Persona, Report,
+        Check, Family, Persona, Report,
         image::{Image, pinned},
         script::{Deed, Did, deeds},
     },
@@ -28,7 +28,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&AT_START, Persona::Pedantic),
         (&REMOTE_CODE, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

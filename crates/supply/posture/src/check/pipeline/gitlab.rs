@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Cursor, Origin, Truth, World,
     check::{
-        Family, Persona, Report,
+        Check, Family, Persona, Report,
         container::secret::{is_secret_name, is_written},
         image::pinned,
         script::{Deed, Did, deeds},
@@ -40,7 +40,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&TRACE, Persona::Regular),
         (&ACCELERATOR, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

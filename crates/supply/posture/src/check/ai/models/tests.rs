@@ -140,6 +140,13 @@ fn a_model_has_an_address_at_the_hub() {
         )),
         0
     );
+    for pinned in [
+        format!("git clone --revision={commit} https://huggingface.co/org/m"),
+        format!("git clone https://huggingface.co/org/m && git -C m reset --hard {commit}"),
+        format!("git clone -n https://huggingface.co/org/m && git -C m fetch origin {commit}"),
+    ] {
+        assert_eq!(pod(&pinned), 0, "{pinned}");
+    }
     assert_eq!(pod("git clone https://github.com/org/m"), 0);
     assert_eq!(
         pod("curl https://huggingface.co/datasets/o/d/resolve/main/d.json"),
@@ -147,6 +154,26 @@ fn a_model_has_an_address_at_the_hub() {
     );
     let values = "model:\n  url: https://huggingface.co/org/m/resolve/main/m.gguf\n";
     assert_eq!(found("values.yaml", values), ["CM-AI-021 values.yaml:2:8"]);
+}
+
+#[test]
+fn only_a_revision_pins_a_model_and_not_any_word_that_looks_like_one() {
+    let digest = "4d2c9a59d9eabfd4c8a9e04a7aae44fc8f5b416f";
+    for script in [
+        "git clone https://huggingface.co/org/m && echo {} m/w.bin | sha1sum -c",
+        "git -C code checkout {} && git clone https://huggingface.co/org/m",
+        "git clone -b {} https://huggingface.co/org/m",
+        "wget https://huggingface.co/org/m/resolve/main/m.gguf && echo {} m.gguf | sha1sum -c",
+        "git checkout {} && wget https://huggingface.co/org/m/resolve/main/m.gguf",
+        "vllm serve org/m --code-revision {}",
+    ] {
+        let script = script.replace("{}", digest);
+        let text = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: a\n    \
+             image: r.example.org/a:1\n    command: [sh, -c]\n    args: ['{script}']\n"
+        );
+        assert_eq!(found("a.yaml", &text).len(), 1, "{script}");
+    }
 }
 
 #[test]

@@ -7,13 +7,13 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use super::view::{Job, Step, Workflow, is_expression, version, workflows};
 use crate::{
     Truth, World,
-    check::{Family, Persona, Report, pipeline::text::condition},
+    check::{Check, Family, Persona, Report, pipeline::text::condition},
     expression::{Comparison, Expression, Function, Kind},
 };
 
 pub(in crate::check) const FAMILY: Family = Family {
     rules: &[(&POISONED, Persona::Regular)],
-    check,
+    check: Check::World(check),
 };
 
 /// What makes an action keep a cache.

@@ -8,7 +8,7 @@ use super::view::{Step, Workflow, program_name, steps, workflows};
 use crate::{
     Cursor, Truth, World,
     check::{
-        Family, Persona, Report,
+        Check, Family, Persona, Report,
         pipeline::text::{Expansion, expansions, texts},
     },
     expression::{Expression, Kind, Way},
@@ -24,7 +24,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&MISFEATURE, Persona::Regular),
         (&SHELL, Persona::Auditor),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

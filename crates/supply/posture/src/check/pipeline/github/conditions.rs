@@ -8,7 +8,7 @@ use super::view::{action_steps, workflows};
 use crate::{
     Cursor, Truth, World,
     check::{
-        Family, Persona, Report,
+        Check, Family, Persona, Report,
         pipeline::text::{condition, expansions, text, texts},
     },
     expression::{Comparison, Expression, Function, Kind},
@@ -23,7 +23,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&CONTAINS, Persona::Regular),
         (&TERNARY, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -8,7 +8,7 @@ use super::view::{Job, Step, Workflow, action_steps, is_expression, steps, workf
 use crate::{
     Cursor, Resource, Truth, World,
     check::{
-        Family, Persona, Report,
+        Check, Family, Persona, Report,
         pipeline::text::{Expansion, expansions, texts},
     },
     expression::{Expression, Function, Kind, Way},
@@ -28,7 +28,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&OUTSIDE_ENVIRONMENT, Persona::Auditor),
         (&APP_TOKEN, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

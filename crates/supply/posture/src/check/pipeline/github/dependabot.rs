@@ -6,7 +6,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
 use crate::{
     World,
-    check::{Family, Persona, Report},
+    check::{Check, Family, Persona, Report},
     read::actions::DEPENDABOT,
 };
 
@@ -15,7 +15,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&COOLDOWN, Persona::Regular),
         (&EXECUTION, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

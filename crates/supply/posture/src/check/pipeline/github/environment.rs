@@ -7,7 +7,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use super::view::{Step, is_expression, program_name, steps, workflows};
 use crate::{
     Cursor, Resource, Truth, World,
-    check::{Family, Persona, Report},
+    check::{Check, Family, Persona, Report},
     read::actions::ACTION,
     shell::{Command, Shell, commands},
 };
@@ -17,7 +17,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&ENVIRONMENT_FILE, Persona::Regular),
         (&INSECURE_COMMANDS, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

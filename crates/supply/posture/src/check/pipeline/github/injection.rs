@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Cursor, Truth, World,
     check::{
-        Family, Persona, Report,
+        Check, Family, Persona, Report,
         pipeline::text::{Expansion, expansions},
     },
 };
@@ -22,7 +22,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&DERIVED, Persona::Regular),
         (&EXPANDED, Persona::Pedantic),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -8,7 +8,7 @@ use super::view::{Job, Step, Workflow, is_expression, program_name, steps, workf
 use crate::{
     Cursor, Truth, World,
     check::{
-        Family, Persona, Report,
+        Check, Family, Persona, Report,
         pipeline::text::{place, text},
     },
     shell::{Command, Shell, commands},
@@ -19,7 +19,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&AD_HOC, Persona::Regular),
         (&TRUSTED_PUBLISHING, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

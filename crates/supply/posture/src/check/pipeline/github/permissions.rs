@@ -7,7 +7,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use super::view::{Job, Workflow, workflows};
 use crate::{
     Cursor, Origin, World,
-    check::{Family, Persona, Report},
+    check::{Check, Family, Persona, Report},
 };
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -16,7 +16,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&NARROWER, Persona::Pedantic),
         (&UNDOCUMENTED, Persona::Pedantic),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

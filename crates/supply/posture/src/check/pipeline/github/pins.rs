@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Cursor, Truth, World,
     check::{
-        Family, Persona, Report,
+        Check, Family, Persona, Report,
         image::Image,
         pipeline::text::{expansions, text},
     },
@@ -27,7 +27,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&TAGGED_IMAGE, Persona::Pedantic),
         (&TOOL, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Truth, World,
     check::{
-        Family, Persona, Report,
+        Check, Family, Persona, Report,
         pipeline::text::{expansions, place, text, texts},
     },
     shell::{Command, Shell, commands},
@@ -24,7 +24,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&INJECTABLE, Persona::Regular),
         (&TOKEN, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

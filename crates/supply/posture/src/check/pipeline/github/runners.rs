@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Truth, World,
-    check::{Family, Persona, Report, pipeline::text::condition},
+    check::{Check, Family, Persona, Report, pipeline::text::condition},
 };
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -18,7 +18,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&SELF_HOSTED, Persona::Auditor),
         (&ACCELERATOR, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -7,7 +7,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use super::view::{Repository, Uses, steps, workflows};
 use crate::{
     Cursor, Truth, World,
-    check::{Family, Persona, Report},
+    check::{Check, Family, Persona, Report},
 };
 
 pub(in crate::check) const FAMILY: Family = Family {
@@ -19,7 +19,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&REPLACEABLE, Persona::Pedantic),
         (&VULNERABLE, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {

@@ -7,7 +7,7 @@ use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 use super::view::{Step, Workflow, workflows};
 use crate::{
     Truth, World,
-    check::{Family, Persona, Report, pipeline::text::expansions},
+    check::{Check, Family, Persona, Report, pipeline::text::expansions},
     expression::{Expression, Kind},
     shell::{Shell, commands},
 };
@@ -19,7 +19,7 @@ pub(in crate::check) const FAMILY: Family = Family {
         (&ISSUE_COMMENT, Persona::Regular),
         (&CHECKOUT, Persona::Regular),
     ],
-    check,
+    check: Check::World(check),
 };
 
 fn check(world: &World, report: &mut Report) {
