@@ -75,7 +75,7 @@ pub(super) fn differences(
 /// The peers without which all that is declared still passes. Only between the pods of a peer's policy and whoever
 /// the peer is something can change, so that only these pairs are decided anew.
 pub(super) fn needless(intent: &Intent, analysis: &mut Analysis) -> Vec<String> {
-    let declared = intent.table();
+    let table = intent.table();
     let mut needless = Vec::new();
     for place in analysis.peers() {
         let policy = &analysis.policies()[place.policy];
@@ -87,7 +87,8 @@ pub(super) fn needless(intent: &Intent, analysis: &mut Analysis) -> Vec<String> 
         let peer = analysis.remove_peer(&place);
         let is_needed = pairs.iter().any(|&(from, to)| {
             let zone = |at| intent.zone_of(&analysis.endpoint(at));
-            let meant = zone(from).zip(zone(to)).and_then(|it| declared.get(&it));
+            let meant = zone(from).zip(zone(to));
+            let meant = meant.and_then(|(from, to)| table.declared(from, to));
             let passing = analysis.prove(from, to).connections();
             meant.is_some_and(|it| !passing.most.includes(it))
         });
@@ -136,14 +137,13 @@ pub(super) struct Stage(Vec<Value>);
 impl Stage {
     fn of(intent: &Intent) -> Self {
         let mut objects = Vec::new();
-        let mut known = Vec::new();
+        let mut known = BTreeSet::new();
         for zone in &intent.zones {
             let Members::Pods { namespaces, labels } = &zone.members else {
                 continue;
             };
             for namespace in namespaces {
-                if !known.contains(namespace) {
-                    known.push(namespace.clone());
+                if known.insert(namespace) {
                     objects.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
                 }
                 // Two, so that what passes within the zone is seen.
