@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use casemate_document::{
-    Limits, Node, Value,
-    yaml::{self, Dialect},
-};
-use casemate_posture::{Cursor, Fact, Resource, Truth, World};
+use casemate_document::{Node, Value};
+use casemate_posture::{Fact, Resource, Truth, World};
 
 use crate::{
     Gap,
     cluster::{is_of_group, name_of},
+    document::document,
     listed::{is_there, listed},
 };
 
@@ -137,7 +135,7 @@ fn objects(world: &World) -> impl Iterator<Item = &Resource> {
 impl Written {
     fn of(object: &Resource) -> Result<Option<Self>, String> {
         if *object.kind == *"ConfigMap" {
-            return match document(&object.at("data.mesh"))? {
+            return match document(&object.at("data.mesh"), SETTINGS)? {
                 Some(root) => Self::read(
                     &|path| Ok(text_of(&root, path)),
                     &|path| node_of(&root, path).is_some(),
@@ -185,20 +183,6 @@ impl Written {
                 .map(|it| format!("the mesh says interceptionMode: {it}").into()),
             hidden: hides.map(|it| format!("the mesh says {it}").into()),
         })
-    }
-}
-
-/// What stands in a text of YAML.
-fn document(cursor: &Cursor<'_>) -> Result<Option<Node>, String> {
-    let text = match cursor.text() {
-        Fact::Known(text) => text,
-        Fact::Absent => return Ok(None),
-        Fact::Unknown(why) => return Err(format!("the settings of the mesh are not known: {why}")),
-    };
-    let stream = yaml::read(&text, Dialect::KUBERNETES, &LIMITS);
-    match stream.error {
-        Some(error) => Err(format!("the settings of the mesh are no YAML: {error}")),
-        None => Ok(stream.documents.into_iter().next().map(|it| it.root)),
     }
 }
 
@@ -267,7 +251,7 @@ fn proxies(world: &World, gaps: &mut Vec<Gap>) -> (Option<Arc<str>>, Option<Arc<
         if !name.starts_with("istio-sidecar-injector") {
             continue;
         }
-        match document(&object.at("data.values")) {
+        match document(&object.at("data.values"), SETTINGS) {
             Ok(Some(root)) => read(&|path| text_of(&root, path), &name),
             Ok(None) => {}
             Err(why) => is_off = Some(Gap::tell(&object.at("data.values"), &why, gaps)),
@@ -282,14 +266,10 @@ fn proxies(world: &World, gaps: &mut Vec<Gap>) -> (Option<Arc<str>>, Option<Arc<
     (leaky.or(is_off.clone()), past.or(is_off))
 }
 
+const SETTINGS: &str = "the settings of the mesh";
+
 /// Each principal of a policy is compared with each.
 const MAX_ALIASES: usize = 100;
-
-const LIMITS: Limits = Limits {
-    bytes: 1 << 20,
-    nodes: 100_000,
-    depth: 50,
-};
 
 /// The namespace whose policies are for all, and the trust domain, of a mesh that names none
 /// (istio.io/docs/reference/config/istio.mesh.v1alpha1).
