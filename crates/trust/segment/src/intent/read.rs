@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_not_more_zones_than_can_be_proved() {
+    fn of_more_zones_than_are_held_against_each_other_it_is_told() {
         let zone = |at: usize| format!("  z{at}: {{namespaces: [n{at}]}}\n");
         let zones = |count: usize| format!("zones:\n{}", (0..count).map(zone).collect::<String>());
         assert!(read(&zones(MAX_ZONES)).is_ok());
