@@ -1,5 +1,6 @@
 //! How long a cluster takes, in milliseconds of one processor: to read its files, to decide the relation, to look at each pair of
-//! it, and to answer one question without it. As `bench/segment/scale` asks.
+//! it, to answer one question without it, to read who may become whom, and to look for a way from the first workload to the last
+//! account. As `bench/segment/scale` asks.
 //!
 //! ```sh
 //! cargo run --release -p casemate-segment --example scale -- DIR
@@ -18,7 +19,7 @@ use std::{
 
 use casemate_core::{Digest, FileSource, PathText, Subject, Survey};
 use casemate_posture::{PostureSurvey, World, check::Persona};
-use casemate_segment::{Analysis, Assumptions};
+use casemate_segment::{Analysis, Assumptions, identity::Goal};
 
 fn main() -> io::Result<()> {
     let directory = env::args().nth(1).unwrap_or_else(|| ".".to_owned());
@@ -48,10 +49,18 @@ fn main() -> io::Result<()> {
             })
             .count()
     });
+    let (accounts, identified) = timed(|| analysis.identities().accounts().len());
+    let goals: Vec<Goal> = accounts
+        .checked_sub(1)
+        .map(Goal::Account)
+        .into_iter()
+        .collect();
+    let (way, searched) = timed(|| analysis.way(&[0], &goals).map(|it| it.len()));
+    let way = way.map_err(io::Error::other)?;
     let question = asked / f64::from(u32::try_from(QUESTIONS).expect("few"));
     println!(
         "{{\"read_ms\": {read:.1}, \"model_ms\": {modelled:.1}, \"relation_ms\": {related:.1}, \"pairs_ms\": {walked:.1}, \
-         \"question_ms\": {question:.3}, \"workloads\": {count}, \"policies\": {}, \"endpoints\": {endpoints}, \
+         \"question_ms\": {question:.3}, \"identities_ms\": {identified:.1}, \"way_ms\": {searched:.1}, \"hops\": {way}, \"accounts\": {accounts}, \"workloads\": {count}, \"policies\": {}, \"endpoints\": {endpoints}, \
          \"classes\": {classes}, \"open_pairs\": {open}, \"steps\": {steps}}}",
         analysis.policies().len()
     );

@@ -65,7 +65,17 @@ impl Addresses {
 
     /// One address.
     pub fn of_address(text: &str) -> Option<Self> {
-        Some(match text.parse().ok()? {
+        text.parse().ok().map(Self::of_ip)
+    }
+
+    /// A block, or one address.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        Self::of_block(text).or_else(|| Self::of_address(text))
+    }
+
+    /// One address.
+    pub(crate) fn of_ip(address: IpAddr) -> Self {
+        match address {
             IpAddr::V4(address) => Self {
                 v4: Intervals::range(address.into(), address.into()),
                 ..Self::default()
@@ -74,7 +84,13 @@ impl Addresses {
                 v6: Intervals::range(address.into(), address.into()),
                 ..Self::default()
             },
-        })
+        }
+    }
+
+    /// Those of blocks and addresses that are written here; what is neither is left out.
+    pub(crate) fn of_texts(texts: &[&str]) -> Self {
+        let all: Vec<Self> = texts.iter().filter_map(|it| Self::read(it)).collect();
+        Self::union_of(&all)
     }
 
     /// The fewest blocks that have them all: `10.0.0.0/8`.
@@ -204,8 +220,7 @@ pub(crate) const METADATA: [&str; 6] = [
 
 /// The addresses of [`METADATA`].
 pub(crate) fn metadata() -> Addresses {
-    let all = METADATA.into_iter().filter_map(Addresses::of_address);
-    all.fold(Addresses::default(), |all, it| all.union(&it))
+    Addresses::of_texts(&METADATA)
 }
 
 /// Cuts `whole` so that each of `blocks` is a union of parts of it: what no block tells apart is one part. In the order of their

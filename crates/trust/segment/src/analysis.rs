@@ -354,7 +354,7 @@ impl Analysis {
             "ingress-controller" => return vec![controller],
             "cloud-metadata" => Addresses::of_address(METADATA[0]),
             "outside" => Some(Addresses::all_v4().union(&Addresses::all_v6())),
-            _ => Addresses::of_address(name).or_else(|| Addresses::of_block(name)),
+            _ => Addresses::read(name),
         };
         let meant = meant.unwrap_or_default();
         let parts = self.outside.iter().enumerate();

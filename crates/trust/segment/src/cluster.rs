@@ -271,6 +271,14 @@ pub(crate) fn namespace_labels(object: &Resource, gaps: &mut Vec<Gap>) -> (Strin
     (name, labels)
 }
 
+/// Whether an object is of one of some groups of the API, of which the core is empty; nothing where its version is not
+/// known.
+pub(crate) fn is_of_group(object: &Resource, groups: &[&str]) -> Option<bool> {
+    let version = object.at("apiVersion").text().ok()?;
+    let group = version.split_once('/').map_or("", |(group, _)| group);
+    Some(groups.contains(&group))
+}
+
 /// The namespace of an object: where it names none, it is applied to the one that is called `default`.
 pub(crate) fn namespace_of(object: &Resource, gaps: &mut Vec<Gap>) -> Fact<String> {
     let cursor = object.at("metadata.namespace");

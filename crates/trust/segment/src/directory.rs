@@ -16,6 +16,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     pods: HashMap<IpAddr, usize>,
+    /// Of workloads; of those that an object has several of, all.
+    names: HashMap<Key, Vec<usize>>,
     services: HashMap<Key, Vec<Behind>>,
     /// Of Services.
     addresses: HashMap<IpAddr, Key>,
@@ -35,6 +37,8 @@ impl Directory {
         let mut directory = Self::default();
         let mut shared = HashSet::new();
         for (at, workload) in cluster.workloads.iter().enumerate() {
+            let key = (workload.namespace.to_string(), workload.name.clone());
+            directory.names.entry(key).or_default().push(at);
             for address in &workload.addresses {
                 if directory
                     .pods
@@ -63,6 +67,12 @@ impl Directory {
     /// The workload with a pod of that address.
     pub(crate) fn pod(&self, address: IpAddr) -> Option<usize> {
         self.pods.get(&address).copied()
+    }
+
+    /// The workloads of that name in a namespace.
+    pub(crate) fn called(&self, namespace: &str, name: &str) -> &[usize] {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.names.get(&key).map_or(&[], Vec::as_slice)
     }
 
     /// The workloads behind the Service with that address, and what arrives there of what is sent to it.

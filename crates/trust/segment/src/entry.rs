@@ -7,8 +7,8 @@ use casemate_posture::{Cursor, Fact, Origin, Resource, Truth, World};
 
 use crate::{
     Assumptions, Bounds, Connections, Gap, Protocol,
-    cluster::{Cluster, Workload, name_of, namespace_of},
-    grants,
+    cluster::{Cluster, Workload, is_of_group, name_of, namespace_of},
+    grants::Grants,
     listed::{is_there, listed},
     selector::Selector,
 };
@@ -104,6 +104,7 @@ pub(crate) fn read(
         }
     }
     let opened = |key: &Key| opened(key, &services[key], cluster);
+    let grants = Grants::of(world);
     let mut entries: Vec<Entry> = keys.into_iter().flat_map(opened).collect();
     let ways: [(&str, Backends); 7] = [
         ("Ingress", of_ingress),
@@ -118,7 +119,7 @@ pub(crate) fn read(
         for object in world.of_kind(kind).filter(|it| is_way(it)) {
             for backend in backends(object) {
                 entries.extend(entered(
-                    world,
+                    &grants,
                     assumptions,
                     object,
                     &backend,
@@ -147,18 +148,19 @@ pub(crate) fn keys(world: &World) -> impl Iterator<Item = String> {
 
 /// Knative has kinds of those names.
 fn is_core(object: &Resource) -> bool {
-    object.at("apiVersion").equals("v1") != Truth::No
+    is_of_group(object, &[""]) != Some(false)
 }
 
 fn is_way(object: &Resource) -> bool {
-    let version = object.at("apiVersion").text().ok().unwrap_or_default();
+    // OpenShift had its routes in the core.
     let groups = [
-        "networking.k8s.io/",
-        "extensions/",
-        "gateway.networking.k8s.io/",
-        "route.openshift.io/",
+        "networking.k8s.io",
+        "extensions",
+        "gateway.networking.k8s.io",
+        "route.openshift.io",
+        "",
     ];
-    groups.iter().any(|it| version.starts_with(it)) || version == "v1"
+    is_of_group(object, &groups) == Some(true)
 }
 
 fn service<'a>(
@@ -218,7 +220,7 @@ fn opened(key: &Key, service: &Service<'_>, cluster: &Cluster) -> Vec<Entry> {
 }
 
 fn entered(
-    world: &World,
+    grants: &Grants<'_>,
     assumptions: &Assumptions,
     object: &Resource,
     backend: &Backend<'_>,
@@ -255,7 +257,7 @@ fn entered(
         true => Truth::Yes,
         false => {
             let why = "no ReferenceGrant among the files lets it";
-            let granted = grants::lets(world, object, &own, &namespace, &name, gaps);
+            let granted = grants.lets(object, &own, &namespace, &name);
             granted.or(|| match assumptions.declared_only {
                 true => Truth::No,
                 false => Truth::Unknown(why.into()),

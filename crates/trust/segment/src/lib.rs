@@ -32,6 +32,7 @@ mod cluster;
 mod connections;
 mod diff;
 mod directory;
+mod document;
 pub mod draw;
 mod entry;
 pub mod generate;

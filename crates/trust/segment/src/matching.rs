@@ -1,6 +1,6 @@
 //! Whom policies and rules mean, decided for one endpoint.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use casemate_posture::Truth;
 
@@ -253,12 +253,7 @@ impl Matching<'_> {
 
 /// Whether neither pods nor nodes have some addresses.
 fn is_never_inside(block: &Addresses) -> bool {
-    let never = NEVER_INSIDE.iter().filter_map(|it| Addresses::of_block(it));
-    never
-        .fold(block.difference(&metadata()), |left, it| {
-            left.difference(&it)
-        })
-        .is_empty()
+    NEVER_INSIDE.includes(block)
 }
 
 const ON_HOST: &str =
@@ -266,11 +261,14 @@ const ON_HOST: &str =
 
 /// No network gives such addresses to pods and nodes, nor those of metadata services: link-local ones, loopback,
 /// and multicast (RFC 6890, RFC 5771, RFC 4291).
-const NEVER_INSIDE: &[&str] = &[
-    "169.254.0.0/16",
-    "127.0.0.0/8",
-    "224.0.0.0/4",
-    "fe80::/10",
-    "::1/128",
-    "ff00::/8",
-];
+static NEVER_INSIDE: LazyLock<Addresses> = LazyLock::new(|| {
+    let blocks = [
+        "169.254.0.0/16",
+        "127.0.0.0/8",
+        "224.0.0.0/4",
+        "fe80::/10",
+        "::1/128",
+        "ff00::/8",
+    ];
+    Addresses::of_texts(&blocks).union(&metadata())
+});

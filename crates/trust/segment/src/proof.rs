@@ -126,15 +126,24 @@ impl Proof<'_> {
     }
 }
 
-pub(crate) fn prove(analysis: &Analysis, from: usize, at: usize) -> Proof<'_> {
+pub(crate) fn prove(analysis: &Analysis, from: usize, to: usize) -> Proof<'_> {
+    let all: Vec<&Policy> = analysis.policies().iter().collect();
+    by(analysis, (from, to), [&all, &all])
+}
+
+/// The same where the policies are known that may be about the source, and those that may be about the destination.
+pub(crate) fn by<'a>(
+    analysis: &'a Analysis,
+    (from, at): (usize, usize),
+    [of_source, of_destination]: [&[&'a Policy]; 2],
+) -> Proof<'a> {
     let (from, to) = (analysis.endpoint(from), analysis.endpoint(at));
-    let side = |subject, peer, direction| decide(analysis, subject, peer, direction);
     let is_controller = matches!(from, Endpoint::Controller);
     let mut proof = Proof {
         ways: is_controller.then(|| analysis.ways_to(at).collect()),
         is_carried: analysis.matching().carries(&from, &to),
-        egress: side(&from, &to, Direction::Egress),
-        ingress: side(&to, &from, Direction::Ingress),
+        egress: decide(analysis, of_source, (&from, &to, Direction::Egress)),
+        ingress: decide(analysis, of_destination, (&to, &from, Direction::Ingress)),
         from,
         to,
     };
@@ -145,10 +154,10 @@ pub(crate) fn prove(analysis: &Analysis, from: usize, at: usize) -> Proof<'_> {
 /// What one end decides, in each plane.
 fn decide<'a>(
     analysis: &'a Analysis,
-    subject: &Endpoint<'a>,
-    peer: &Endpoint<'a>,
-    direction: Direction,
+    policies: &[&'a Policy],
+    ends: (&Endpoint<'a>, &Endpoint<'a>, Direction),
 ) -> Side<'a> {
+    let (subject, peer, direction) = ends;
     let all = || Bounds::exact(Connections::all());
     let mut side = Side {
         connections: all(),
@@ -157,11 +166,10 @@ fn decide<'a>(
         on_network: all(),
         in_mesh: all(),
     };
-    let policies = analysis.policies();
-    let ends = (subject, peer, direction);
     for plane in [Plane::Network, Plane::Mesh] {
         // Proxies decide where somebody is called.
-        let is_empty = policies.iter().all(|it| it.tier.plane != plane);
+        let mut all = analysis.policies().iter();
+        let is_empty = all.all(|it| it.tier.plane != plane);
         if plane == Plane::Mesh && (is_empty || direction == Direction::Egress) {
             continue;
         }
@@ -270,7 +278,7 @@ impl<'a, 'e> Decision<'a, 'e> {
         }));
     }
 
-    fn decide(&mut self, plane: Plane, policies: &'a [Policy]) {
+    fn decide(&mut self, plane: Plane, policies: &[&'a Policy]) {
         let escapes = |it| self.matching.escapes(it);
         if plane == Plane::Network && (escapes(self.subject) || escapes(self.peer)) {
             self.allow = Connections::all();
@@ -302,7 +310,7 @@ impl<'a, 'e> Decision<'a, 'e> {
     }
 
     /// Asks the rules of a tier one after the other, and closes it where one of its policies does.
-    fn tier(&mut self, tier: &'a [Policy]) {
+    fn tier(&mut self, tier: &[&'a Policy]) {
         let mut next = Connections::default();
         let mut before = None;
         let asked = self.asked(tier);
@@ -381,8 +389,8 @@ impl<'a, 'e> Decision<'a, 'e> {
     }
 
     /// The policies of a tier that may select the pods, in their order.
-    fn asked(&self, tier: &'a [Policy]) -> Vec<Asked<'a>> {
-        let asked = tier.iter().filter_map(|policy| {
+    fn asked(&self, tier: &[&'a Policy]) -> Vec<Asked<'a>> {
+        let asked = tier.iter().copied().filter_map(|policy| {
             let holds = policy.directed(self.direction).hold.clone();
             let unselected =
                 match holds.and(|| self.matching.subject(&policy.subject, self.subject)) {

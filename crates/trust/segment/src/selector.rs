@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use casemate_posture::{Cursor, Fact, Truth, Value};
+use casemate_posture::{Cursor, Fact, Resource, Truth, Value};
 
-use crate::{Gap, Labels, listed::listed};
+use crate::{Gap, Labels, cluster::namespace_of, listed::listed};
 
 /// A selector of labels, as `metav1.LabelSelector`: all of its requirements hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -39,6 +39,17 @@ impl Like {
             Self::Begins => value.starts_with(text),
             Self::Ends => value.ends_with(text),
             Self::Contains => value.contains(text),
+        }
+    }
+}
+
+impl Namespaces {
+    /// The one of an object.
+    pub(crate) fn of(object: &Resource, gaps: &mut Vec<Gap>) -> Self {
+        match namespace_of(object, gaps) {
+            Fact::Known(name) => Self::One(name.into()),
+            Fact::Absent => Self::One("default".into()),
+            Fact::Unknown(why) => Self::Unknown(why),
         }
     }
 }

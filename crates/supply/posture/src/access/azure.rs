@@ -18,6 +18,12 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
         let name = identity.at("name").text().ok();
         clouds.declare(identity, PrincipalKind::AzureIdentity, name);
     }
+    // The kubelets of a cluster have one of their own, where they are given none.
+    for cluster in world.of_kind(CLUSTER) {
+        if cluster.at("kubelet_identity").is_absent() == Truth::Yes {
+            clouds.declare(cluster, PrincipalKind::AzureIdentity, None);
+        }
+    }
     let mut within: HashMap<usize, Vec<usize>> = HashMap::new();
     for container in world.of_kind("azurerm_storage_container") {
         let of = ["storage_account_id", "storage_account_name"].iter();
@@ -32,12 +38,11 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
         }
     }
     for assignment in world.of_kind("azurerm_role_assignment") {
-        let principal = references.one(
-            &assignment.at("principal_id"),
-            "azurerm_user_assigned_identity",
-        );
-        let Some(principal) = principal.and_then(|it| clouds.principal(it)) else {
-            let principal = assignment.at("principal_id");
+        let principal = assignment.at("principal_id");
+        let declared = references
+            .one(&principal, "azurerm_user_assigned_identity")
+            .or_else(|| of_kubelet(&principal, references));
+        let Some(principal) = declared.and_then(|it| clouds.principal(it)) else {
             if let Fact::Unknown(_) = principal.text() {
                 clouds.tell(&principal, "to whom it gives the role is not known");
             }
@@ -69,6 +74,16 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
             );
         }
     }
+}
+
+/// The cluster of whose kubelets a value is the identity.
+fn of_kubelet<'a>(value: &Cursor<'a>, references: &References<'a>) -> Option<&'a Resource> {
+    let is_of_kubelet = |it: &str| it.contains(".kubelet_identity");
+    let is_it = match value.text() {
+        Fact::Unknown(why) => is_of_kubelet(&why) || is_of_kubelet(value.origin().text()),
+        Fact::Known(_) | Fact::Absent => false,
+    };
+    references.one(value, CLUSTER).filter(|_| is_it)
 }
 
 /// The stores that an assignment may be about.
@@ -128,6 +143,8 @@ const HARMLESS: &[&str] = &[
     "Network Contributor",
     "Reader",
 ];
+
+const CLUSTER: &str = "azurerm_kubernetes_cluster";
 
 const STORES: &[&str] = &["azurerm_storage_account", "azurerm_storage_container"];
 

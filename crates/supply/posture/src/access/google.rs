@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, ptr};
 
-use super::{Access, Cloud, Clouds, Grant, Principal, PrincipalKind, References, Store, each};
+use super::{Access, Cloud, Clouds, Grant, Principal, PrincipalKind, References, each};
 use crate::{Cursor, Fact, Resource, Truth, World};
 
 pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mut Clouds) {
@@ -28,7 +28,10 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
             let found = found.and_then(|it| buckets.get(&ptr::from_ref(it)).copied());
             let stores: Vec<(usize, Truth)> = match (found, bucket.text()) {
                 (Some(store), _) => vec![(store, Truth::Yes)],
-                (None, Fact::Known(name)) => vec![(by_name(clouds, &name, &bucket), Truth::Yes)],
+                (None, Fact::Known(name)) => {
+                    let store = clouds.store_named(Cloud::Google, &name, bucket.origin());
+                    vec![(store, Truth::Yes)]
+                }
                 (None, Fact::Absent) => Vec::new(),
                 (None, Fact::Unknown(why)) => {
                     let all = clouds.stores.iter().enumerate();
@@ -97,21 +100,6 @@ fn is_same_project(grant: &Fact<String>, bucket: &Fact<String>) -> Truth {
             Truth::Unknown("whether the bucket is in the project of the grant is not known".into())
         }
     }
-}
-
-fn by_name(clouds: &mut Clouds, name: &str, at: &Cursor<'_>) -> usize {
-    let is_it = |it: &Store| it.cloud == Cloud::Google && it.name.as_deref() == Some(name);
-    let found = clouds.stores.iter().position(is_it);
-    found.unwrap_or_else(|| {
-        clouds.stores.push(Store {
-            name: Some(name.to_owned()),
-            prefix: String::new(),
-            address: name.into(),
-            origin: at.origin().clone(),
-            cloud: Cloud::Google,
-        });
-        clouds.stores.len() - 1
-    })
 }
 
 /// What a member or a binding gives to whom.
@@ -199,7 +187,7 @@ fn member_of<'a>(
 impl Clouds {
     /// The service account of Google's with that e-mail, if it is declared, and whether it is it.
     pub fn google_account(&self, email: &str) -> Option<(usize, Truth)> {
-        if let [at, ..] = self.named(PrincipalKind::GoogleAccount, email)[..] {
+        if let [at, ..] = *self.named(PrincipalKind::GoogleAccount, email) {
             return Some((at, Truth::Yes));
         }
         let id = email.split_once('@')?.0;

@@ -20,7 +20,7 @@ use std::{cmp::Ordering, collections::HashMap, fmt, ptr, sync::Arc};
 
 pub(crate) use self::{aws::Roles, companion::Companions};
 pub use self::{
-    aws::{trusts_account, trusts_pods},
+    aws::{account_of_aws, trusted_accounts, trusts_account, trusts_pods},
     google::kubernetes_account,
     reference::References,
 };
@@ -38,6 +38,9 @@ pub struct Clouds {
     /// What of it is not known, so that there may be grants that are not among these, and where.
     pub gaps: Vec<(String, Origin)>,
     by_resource: HashMap<usize, usize>,
+    by_name: HashMap<(PrincipalKind, String), Vec<usize>>,
+    by_address: HashMap<(PrincipalKind, Arc<str>), usize>,
+    stores_by_name: HashMap<(Cloud, String), usize>,
     granted: usize,
 }
 
@@ -181,12 +184,11 @@ impl fmt::Display for Access {
 
 impl Clouds {
     /// Those that the files declare.
-    pub fn of(world: &World) -> Self {
-        let references = References::of(world);
+    pub fn of<'a>(world: &'a World, references: &References<'a>) -> Self {
         let mut clouds = Self::default();
-        aws::add(world, &references, &mut clouds);
-        google::add(world, &references, &mut clouds);
-        azure::add(world, &references, &mut clouds);
+        aws::add(world, references, &mut clouds);
+        google::add(world, references, &mut clouds);
+        azure::add(world, references, &mut clouds);
         clouds
     }
 
@@ -198,17 +200,19 @@ impl Clouds {
     }
 
     /// The principals of a kind and name: there may be several, where several accounts of a cloud have one.
-    pub fn named(&self, kind: PrincipalKind, name: &str) -> Vec<usize> {
-        let principals = self.principals.iter().enumerate();
-        let named =
-            principals.filter(|(_, it)| it.kind == kind && it.name.as_deref() == Some(name));
-        named.map(|(at, _)| at).collect()
+    pub fn named(&self, kind: PrincipalKind, name: &str) -> &[usize] {
+        let named = self.by_name.get(&(kind, name.to_owned()));
+        named.map_or(&[], Vec::as_slice)
+    }
+
+    /// The first principal of a kind that the files call so: by an ARN, where it is not among them.
+    pub fn called(&self, kind: PrincipalKind, address: &str) -> Option<usize> {
+        self.by_address.get(&(kind, address.into())).copied()
     }
 
     /// Adds a principal of which the files say nothing but what it is called: it may do anything.
     pub fn add_unknown(&mut self, kind: PrincipalKind, called: &str, at: &Cursor<'_>) -> usize {
-        let mut principals = self.principals.iter();
-        if let Some(found) = principals.position(|it| it.kind == kind && *it.address == *called) {
+        if let Some(found) = self.called(kind, called) {
             return found;
         }
         let why: Arc<str> =
@@ -237,9 +241,16 @@ impl Clouds {
     }
 
     fn add_principal(&mut self, principal: Principal) -> usize {
+        let (at, kind) = (self.principals.len(), principal.kind);
+        if let Some(name) = &principal.name {
+            let named = self.by_name.entry((kind, name.clone()));
+            named.or_default().push(at);
+        }
+        let address = (kind, principal.address.clone());
+        self.by_address.entry(address).or_insert(at);
         self.principals.push(principal);
         self.grants.push(Vec::new());
-        self.principals.len() - 1
+        at
     }
 
     fn declare(&mut self, resource: &Resource, kind: PrincipalKind, name: Option<String>) -> usize {
@@ -254,14 +265,38 @@ impl Clouds {
     }
 
     fn store(&mut self, resource: &Resource, cloud: Cloud, name: Option<String>) -> usize {
-        self.stores.push(Store {
+        self.add_store(Store {
             name,
             prefix: String::new(),
             address: resource.address.clone(),
             origin: resource.body.origin.clone(),
             cloud,
-        });
-        self.stores.len() - 1
+        })
+    }
+
+    /// The place of the store of a name, which policies alone may name, there.
+    fn store_named(&mut self, cloud: Cloud, name: &str, origin: &Origin) -> usize {
+        let key = (cloud, name.to_owned());
+        let known = self.stores_by_name.get(&key).copied();
+        known.unwrap_or_else(|| {
+            self.add_store(Store {
+                name: Some(name.to_owned()),
+                prefix: String::new(),
+                address: name.into(),
+                origin: origin.clone(),
+                cloud,
+            })
+        })
+    }
+
+    fn add_store(&mut self, store: Store) -> usize {
+        let at = self.stores.len();
+        if let Some(name) = &store.name {
+            let key = (store.cloud, name.clone());
+            self.stores_by_name.entry(key).or_insert(at);
+        }
+        self.stores.push(store);
+        at
     }
 
     /// Whether what else is granted is not looked at.

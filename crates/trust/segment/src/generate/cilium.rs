@@ -9,28 +9,26 @@ use serde_json::{Value, json};
 
 use super::{
     GenerateError, MANAGED, PREFIX, controller_is_not_said,
-    network::{outside, rest},
+    held::{Closed, Held, of_connections, rest, without_metadata, zones},
+    network::outside,
 };
 use crate::{
     Connections, Direction, Protocol,
-    intent::{Intent, METADATA, Members},
+    intent::{Intent, Members, Table},
 };
 
 /// What is declared passes, and nothing else.
-pub(super) fn policies(intent: &Intent) -> Result<Vec<Value>, GenerateError> {
+pub(super) fn policies(intent: &Intent, table: &Table) -> Result<Vec<Value>, GenerateError> {
     let mut policies = Vec::new();
     let mut held = BTreeSet::new();
-    for zone in intent.governed() {
-        let Members::Pods { namespaces, labels } = &intent.zones[zone].members else {
-            continue;
-        };
-        let name = format!("{PREFIX}zone-{}", intent.zones[zone].name);
+    for zone in zones(intent) {
+        let name = format!("{PREFIX}zone-{}", zone.name);
         let spec = json!({
-            "endpointSelector": {"matchLabels": labels},
-            "ingress": rules(intent, zone, Direction::Ingress)?,
-            "egress": rules(intent, zone, Direction::Egress)?,
+            "endpointSelector": {"matchLabels": zone.labels},
+            "ingress": rules(intent, table, &zone, Direction::Ingress)?,
+            "egress": rules(intent, table, &zone, Direction::Egress)?,
         });
-        for namespace in namespaces {
+        for namespace in zone.namespaces {
             held.insert(namespace);
             policies.push(namespaced(&name, namespace, &spec));
         }
@@ -45,27 +43,15 @@ pub(super) fn policies(intent: &Intent) -> Result<Vec<Value>, GenerateError> {
 
 /// Nobody who is not declared to asks the cloud who it is, whatever else is allowed; and the namespaces of zones are
 /// closed, whatever becomes of the policies in them.
-pub(super) fn guards(intent: &Intent) -> Vec<Value> {
+pub(super) fn guards(intent: &Intent, table: &Table) -> Vec<Value> {
     let mut guards = Vec::new();
-    let mut homes = BTreeSet::new();
-    for zone in intent.governed() {
-        let Members::Pods { namespaces, labels } = &intent.zones[zone].members else {
-            continue;
-        };
-        homes.extend(namespaces.iter().cloned());
-        let metadata = intent
-            .zone(METADATA)
-            .filter(|it| intent.declared(zone, *it).is_empty());
-        let Some(Members::Addresses(addresses)) = metadata.map(|it| &intent.zones[it].members)
-        else {
-            continue;
-        };
+    for (zone, addresses) in without_metadata(intent, table) {
         let spec = json!({
-            "endpointSelector": endpoints(namespaces, &json!({"matchLabels": labels})),
+            "endpointSelector": endpoints(zone.namespaces, &json!({"matchLabels": zone.labels})),
             "enableDefaultDeny": {"ingress": false, "egress": false},
             "egressDeny": [{"toCIDR": addresses.blocks()}],
         });
-        let name = format!("{PREFIX}no-metadata-{}", intent.zones[zone].name);
+        let name = format!("{PREFIX}no-metadata-{}", zone.name);
         guards.push(policy(
             "CiliumClusterwideNetworkPolicy",
             &json!({"name": name}),
@@ -73,48 +59,40 @@ pub(super) fn guards(intent: &Intent) -> Vec<Value> {
         ));
     }
     // The cluster's DNS stays open, where it is in such a namespace.
-    let (whole, parts): (Vec<String>, Vec<String>) = homes
-        .into_iter()
-        .partition(|it| rest(intent, it) == json!({}));
+    let closed_for = Closed::of(intent);
     let mut close = |name: &str, namespaces: &[String], pods: &Value| {
         let spec = closed(&endpoints(namespaces, pods));
         let name = json!({"name": format!("{PREFIX}{name}")});
         guards.push(policy("CiliumClusterwideNetworkPolicy", &name, &spec));
     };
-    if !whole.is_empty() {
-        close("zones-closed", &whole, &json!({}));
+    if !closed_for.whole.is_empty() {
+        close("zones-closed", &closed_for.whole, &json!({}));
     }
-    for namespace in parts {
-        let pods = rest(intent, &namespace);
+    for (namespace, pods) in closed_for.but_dns {
         close("zones-closed-but-dns", &[namespace], &pods);
     }
     guards
 }
 
 /// What a zone takes or sends: rules for each set of connections, with everybody whom they are about.
-fn rules(intent: &Intent, zone: usize, direction: Direction) -> Result<Vec<Value>, GenerateError> {
+fn rules(
+    intent: &Intent,
+    table: &Table,
+    zone: &Held<'_>,
+    direction: Direction,
+) -> Result<Vec<Value>, GenerateError> {
     let mut rules: Vec<(Connections, Peers)> = Vec::new();
     for other in 0..intent.zones.len() {
         let (from, to) = match direction {
-            Direction::Ingress => (other, zone),
-            Direction::Egress => (zone, other),
+            Direction::Ingress => (other, zone.at),
+            Direction::Egress => (zone.at, other),
         };
-        let declared = intent.declared(from, to);
-        if declared.is_empty() {
+        let Some(declared) = table.declared(from, to) else {
             continue;
-        }
-        let place = match rules.iter().position(|(it, _)| *it == declared) {
-            Some(place) => place,
-            None => {
-                rules.push((declared, Peers::default()));
-                rules.len() - 1
-            }
         };
-        if !rules[place].1.add(intent, other) {
-            let line = intent.line_of(from, to);
-            return Err(controller_is_not_said(
-                line.unwrap_or(intent.zones[zone].line),
-            ));
+        if !of_connections(&mut rules, declared).add(intent, other) {
+            let line = table.line_of(from, to);
+            return Err(controller_is_not_said(line.unwrap_or(zone.line)));
         }
     }
     let word = match direction {

@@ -1,37 +1,23 @@
 //! Guard rails for the whole cluster, as `ClusterNetworkPolicy`: they hold whatever NetworkPolicies of
 //! namespaces say, and where somebody deletes those.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::{
     MANAGED, PREFIX,
-    network::{called, labelled, rest},
+    held::{Closed, without_metadata},
+    network::{called, labelled},
 };
-use crate::intent::{Intent, METADATA, Members};
+use crate::intent::{Intent, Table};
 
 /// Nobody who is not declared to asks the cloud who it is; and where no NetworkPolicy holds pods, nothing
 /// passes out of the namespaces of zones, and nothing into them from the cluster. What comes from outside is
 /// beyond these policies: they have no such peer.
-pub(super) fn policies(intent: &Intent) -> Vec<Value> {
+pub(super) fn policies(intent: &Intent, table: &Table) -> Vec<Value> {
     let mut policies = Vec::new();
-    for zone in intent.governed() {
-        let Members::Pods { namespaces, labels } = &intent.zones[zone].members else {
-            continue;
-        };
-        let metadata = intent
-            .zone(METADATA)
-            .filter(|it| intent.declared(zone, *it).is_empty());
-        let Some(metadata) = metadata else {
-            continue;
-        };
-        let Members::Addresses(addresses) = &intent.zones[metadata].members else {
-            continue;
-        };
-        let pods =
-            json!({"namespaceSelector": called(namespaces), "podSelector": labelled(labels)});
-        let name = format!("{PREFIX}no-metadata-{}", intent.zones[zone].name);
+    for (zone, addresses) in without_metadata(intent, table) {
+        let pods = json!({"namespaceSelector": called(zone.namespaces), "podSelector": labelled(zone.labels)});
+        let name = format!("{PREFIX}no-metadata-{}", zone.name);
         let deny =
             json!({"name": "metadata", "action": "Deny", "to": [{"networks": addresses.blocks()}]});
         policies.push(policy(
@@ -41,17 +27,8 @@ pub(super) fn policies(intent: &Intent) -> Vec<Value> {
             &json!({"egress": [deny]}),
         ));
     }
-    let zones = intent
-        .governed()
-        .filter_map(|it| match &intent.zones[it].members {
-            Members::Pods { namespaces, .. } => Some(namespaces),
-            _ => None,
-        });
-    let namespaces: BTreeSet<String> = zones.flatten().cloned().collect();
     // The cluster's DNS stays open, where it is in such a namespace.
-    let (whole, parts): (Vec<String>, Vec<String>) = namespaces
-        .into_iter()
-        .partition(|it| rest(intent, it) == json!({}));
+    let closed = Closed::of(intent);
     let close = |name: &str, subject: &Value| {
         let everybody = json!([{"namespaces": {}}]);
         let everywhere = json!([{"namespaces": {}}, {"networks": ["0.0.0.0/0", "::/0"]}]);
@@ -61,12 +38,11 @@ pub(super) fn policies(intent: &Intent) -> Vec<Value> {
         });
         policy(&format!("{PREFIX}{name}"), "Baseline", subject, &rules)
     };
-    if !whole.is_empty() {
-        let subject = json!({"namespaces": called(&whole)});
+    if !closed.whole.is_empty() {
+        let subject = json!({"namespaces": called(&closed.whole)});
         policies.push(close("zones-closed", &subject));
     }
-    for namespace in parts {
-        let pods = rest(intent, &namespace);
+    for (namespace, pods) in closed.but_dns {
         let selector = called(&[namespace]);
         let subject = json!({"pods": {"namespaceSelector": selector, "podSelector": pods}});
         policies.push(close("zones-closed-but-dns", &subject));

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::{
     Flaw, GenerateError, MANAGED, PREFIX,
-    network::rest,
+    held::{Held, of_connections, rest, zones},
     prove::{Stage, differences, needless},
 };
 use crate::{
     Analysis, Connections, Protocol, TooLarge,
-    intent::{Intent, Members, Zone},
+    intent::{Intent, Members, Table, Zone},
 };
 
 /// The service accounts that the workloads of zones run as, by the places of the zones: namespaces and names.
@@ -114,21 +114,19 @@ fn is_of_each(zone: &Zone, accounts: &BTreeSet<(String, String)>) -> bool {
 pub fn mesh_policies(intent: &Intent, accounts: &Accounts) -> Result<Vec<Value>, GenerateError> {
     let mut policies = Vec::new();
     let mut held = BTreeSet::new();
-    for zone in intent.governed() {
-        let Members::Pods { namespaces, labels } = &intent.zones[zone].members else {
-            continue;
-        };
-        let rules = rules(intent, zone, accounts)?;
+    let table = intent.table();
+    for zone in zones(intent) {
+        let rules = rules(intent, &table, &zone, accounts)?;
         let mut spec = json!({"action": "ALLOW"});
-        if !labels.is_empty() {
-            spec["selector"] = json!({"matchLabels": labels});
+        if !zone.labels.is_empty() {
+            spec["selector"] = json!({"matchLabels": zone.labels});
         }
         if !rules.is_empty() {
             spec["rules"] = rules.into();
         }
-        for namespace in namespaces {
+        for namespace in zone.namespaces {
             held.insert(namespace);
-            let name = format!("zone-{}", intent.zones[zone].name);
+            let name = format!("zone-{}", zone.name);
             policies.push(object("AuthorizationPolicy", &name, namespace, &spec));
         }
     }
@@ -164,29 +162,31 @@ fn object(kind: &str, name: &str, namespace: &str, spec: &Value) -> Value {
 }
 
 /// What a zone takes: a rule for each set of ports, with each account that may send there.
-fn rules(intent: &Intent, zone: usize, accounts: &Accounts) -> Result<Vec<Value>, GenerateError> {
+fn rules(
+    intent: &Intent,
+    table: &Table,
+    zone: &Held<'_>,
+    accounts: &Accounts,
+) -> Result<Vec<Value>, GenerateError> {
     let mut rules: Vec<(Connections, BTreeSet<(String, String)>)> = Vec::new();
     for from in 0..intent.zones.len() {
-        let declared = intent.declared(from, zone);
+        let Some(declared) = table.declared(from, zone.at) else {
+            continue;
+        };
         let declared = declared.intersection(&Connections::of_protocol(Protocol::Tcp));
         if declared.is_empty() {
             continue;
         }
         let Some(callers) = accounts.0.get(&from) else {
             return Err(GenerateError {
-                line: intent
-                    .line_of(from, zone)
-                    .unwrap_or(intent.zones[zone].line),
+                line: table.line_of(from, zone.at).unwrap_or(zone.line),
                 message: format!(
                     "who calls from `{}` proves no identity: let it call a gateway, whose pods are a zone",
                     intent.zones[from].name
                 ),
             });
         };
-        match rules.iter_mut().find(|(it, _)| *it == declared) {
-            Some((_, all)) => all.extend(callers.iter().cloned()),
-            None => rules.push((declared, callers.clone())),
-        }
+        of_connections(&mut rules, &declared).extend(callers.iter().cloned());
     }
     let rule = |(connections, callers): (Connections, BTreeSet<(String, String)>)| {
         let source = |(namespace, name): &(String, String)| json!({"source": {"principals": [format!("cluster.local/ns/{namespace}/sa/{name}")]}});
@@ -195,7 +195,7 @@ fn rules(intent: &Intent, zone: usize, accounts: &Accounts) -> Result<Vec<Value>
             Ok(None) => Ok(json!({"from": from})),
             Ok(Some(ports)) => Ok(json!({"from": from, "to": [{"operation": {"ports": ports}}]})),
             Err(message) => Err(GenerateError {
-                line: intent.zones[zone].line,
+                line: zone.line,
                 message,
             }),
         }

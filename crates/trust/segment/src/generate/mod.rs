@@ -10,6 +10,7 @@
 
 mod cilium;
 mod guards;
+mod held;
 mod mesh;
 mod network;
 mod prove;
@@ -77,14 +78,15 @@ pub fn policies(intent: &Intent, target: Target) -> Result<Policies, GenerateErr
             message: "say under `cluster` which addresses pods, Services and nodes have: some network plugins hold blocks of addresses against pods as well".to_owned(),
         });
     }
+    let table = intent.table();
     match target {
         Target::NetworkPolicy => Ok(Policies {
-            network: network::policies(intent)?,
-            guards: guards::policies(intent),
+            network: network::policies(intent, &table)?,
+            guards: guards::policies(intent, &table),
         }),
         Target::Cilium => Ok(Policies {
-            network: cilium::policies(intent)?,
-            guards: cilium::guards(intent),
+            network: cilium::policies(intent, &table)?,
+            guards: cilium::guards(intent, &table),
         }),
     }
 }

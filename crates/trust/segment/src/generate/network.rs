@@ -4,26 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{GenerateError, MANAGED, PREFIX, controller_is_not_said};
+use super::{
+    GenerateError, MANAGED, PREFIX, controller_is_not_said,
+    held::{Held, of_connections, rest, zones},
+};
 use crate::{
     Addresses, Connections, Direction, Protocol,
     cluster::NAME_LABEL,
-    intent::{Intent, Members},
+    intent::{Intent, Members, Table},
 };
 
-pub(super) fn policies(intent: &Intent) -> Result<Vec<Value>, GenerateError> {
+pub(super) fn policies(intent: &Intent, table: &Table) -> Result<Vec<Value>, GenerateError> {
     let mut policies = Vec::new();
     let mut held = BTreeSet::new();
-    for zone in intent.governed() {
-        let Members::Pods { namespaces, labels } = &intent.zones[zone].members else {
-            continue;
-        };
-        let ingress = rules(intent, zone, Direction::Ingress)?;
-        let egress = rules(intent, zone, Direction::Egress)?;
-        for namespace in namespaces {
+    for zone in zones(intent) {
+        let ingress = rules(intent, table, &zone, Direction::Ingress)?;
+        let egress = rules(intent, table, &zone, Direction::Egress)?;
+        for namespace in zone.namespaces {
             held.insert(namespace);
-            let selector = labelled(labels);
-            let name = format!("{PREFIX}zone-{}", intent.zones[zone].name);
+            let selector = labelled(zone.labels);
+            let name = format!("{PREFIX}zone-{}", zone.name);
             policies.push(policy(&name, namespace, &selector, &ingress, &egress));
         }
     }
@@ -38,24 +38,6 @@ pub(super) fn policies(intent: &Intent) -> Result<Vec<Value>, GenerateError> {
         )
     });
     Ok(denied.chain(policies).collect())
-}
-
-/// Who is held in a namespace of zones: all pods but those of the cluster's DNS, which is for all.
-pub(super) fn rest(intent: &Intent, namespace: &str) -> Value {
-    let governed: BTreeSet<usize> = intent.governed().collect();
-    let zones = intent.zones.iter().enumerate();
-    let mut free = zones.filter_map(|(at, zone)| match &zone.members {
-        Members::Pods { namespaces, labels } if !governed.contains(&at) => {
-            let is_here = namespaces.iter().any(|it| it == namespace);
-            is_here.then_some(labels)
-        }
-        _ => None,
-    });
-    let Some(labels) = free.next() else {
-        return json!({});
-    };
-    let not = |(key, value): (&String, &String)| json!({"key": key, "operator": "NotIn", "values": [value]});
-    json!({"matchExpressions": labels.iter().map(not).collect::<Vec<_>>()})
 }
 
 fn policy(name: &str, namespace: &str, pods: &Value, ingress: &[Value], egress: &[Value]) -> Value {
@@ -74,28 +56,28 @@ fn policy(name: &str, namespace: &str, pods: &Value, ingress: &[Value], egress: 
 }
 
 /// What a zone takes or sends: a rule for each set of connections, with everybody whom it is about.
-fn rules(intent: &Intent, zone: usize, direction: Direction) -> Result<Vec<Value>, GenerateError> {
+fn rules(
+    intent: &Intent,
+    table: &Table,
+    zone: &Held<'_>,
+    direction: Direction,
+) -> Result<Vec<Value>, GenerateError> {
     let mut rules: Vec<(Connections, Vec<Value>)> = Vec::new();
     for other in 0..intent.zones.len() {
         let (from, to) = match direction {
-            Direction::Ingress => (other, zone),
-            Direction::Egress => (zone, other),
+            Direction::Ingress => (other, zone.at),
+            Direction::Egress => (zone.at, other),
         };
-        let declared = intent.declared(from, to);
-        if declared.is_empty() {
+        let Some(declared) = table.declared(from, to) else {
             continue;
-        }
+        };
         let peers = peers(intent, other).ok_or_else(|| {
-            let line = intent.line_of(from, to);
-            controller_is_not_said(line.unwrap_or(intent.zones[zone].line))
+            let line = table.line_of(from, to);
+            controller_is_not_said(line.unwrap_or(zone.line))
         })?;
-        if peers.is_empty() {
-            // A rule without peers would be about everybody.
-            continue;
-        }
-        match rules.iter_mut().find(|(it, _)| *it == declared) {
-            Some((_, all)) => all.extend(peers),
-            None => rules.push((declared, peers)),
+        // A rule without peers would be about everybody.
+        if !peers.is_empty() {
+            of_connections(&mut rules, declared).extend(peers);
         }
     }
     let key = match direction {

@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 
 use super::{Policies, to_yaml};
 use crate::{
-    Action, Analysis, Assumptions, Direction, TooLarge,
+    Action, Analysis, Assumptions, Bounds, Connections, Direction, TooLarge,
     analysis::PeerPlace,
+    index::Index,
     intent::{Intent, Members, Violation, ViolationKind, check},
     mesh::Callers,
+    proof,
 };
 
 /// What is wrong with policies.
@@ -75,21 +77,21 @@ pub(super) fn differences(
 /// The peers without which all that is declared still passes. Only between the pods of a peer's policy and whoever
 /// the peer is something can change, so that only these pairs are decided anew.
 pub(super) fn needless(intent: &Intent, analysis: &mut Analysis) -> Vec<String> {
-    let declared = intent.table();
+    let table = intent.table();
     let mut needless = Vec::new();
-    for place in analysis.peers() {
-        let policy = &analysis.policies()[place.policy];
-        // What does not pass without a peer is what that allows.
-        if policy.rules(place.direction)[place.rule].action != Some(Action::Allow) {
-            continue;
-        }
-        let pairs = pairs(intent, analysis, &place);
+    let mut places = analysis.peers();
+    // What does not pass without a peer is what that allows.
+    places.retain(|it| {
+        let policy = &analysis.policies()[it.policy];
+        policy.rules(it.direction)[it.rule].action == Some(Action::Allow)
+    });
+    let about = About::of(intent, analysis, &places);
+    for (at, place) in places.into_iter().enumerate() {
         let peer = analysis.remove_peer(&place);
-        let is_needed = pairs.iter().any(|&(from, to)| {
-            let zone = |at| intent.zone_of(&analysis.endpoint(at));
-            let meant = zone(from).zip(zone(to)).and_then(|it| declared.get(&it));
-            let passing = analysis.prove(from, to).connections();
-            meant.is_some_and(|it| !passing.most.includes(it))
+        let is_needed = about.pairs(at, &place).any(|(from, to)| {
+            let meant = about.zones[from].zip(about.zones[to]);
+            let meant = meant.and_then(|(from, to)| table.declared(from, to));
+            meant.is_some_and(|it| !about.passing(analysis, from, to).most.includes(it))
         });
         if !is_needed {
             let policy = &analysis.policies()[place.policy];
@@ -105,29 +107,69 @@ pub(super) fn needless(intent: &Intent, analysis: &mut Analysis) -> Vec<String> 
     needless
 }
 
-/// The sources and destinations that a peer of a rule is about.
-fn pairs(intent: &Intent, analysis: &Analysis, place: &PeerPlace) -> Vec<(usize, usize)> {
-    let policy = &analysis.policies()[place.policy];
-    let peer = &policy.rules(place.direction)[place.rule].peers[place.peer];
-    let matching = analysis.matching();
-    let subjects = analysis.places().filter(|at| {
-        matching
-            .subject(&policy.subject, &analysis.endpoint(*at))
-            .is_yes()
-    });
-    let peers = analysis.places().filter(|at| {
-        let endpoint = analysis.endpoint(*at);
-        !intent.leaves_open(&endpoint) && matching.peer(peer, &endpoint).is_yes()
-    });
-    let peers: Vec<usize> = peers.collect();
-    let pairs = subjects.flat_map(|subject| peers.iter().map(move |peer| (subject, *peer)));
-    let directed = pairs.filter(|(subject, peer)| subject != peer);
-    directed
-        .map(|(subject, peer)| match place.direction {
+/// Whom policies and the peers of their rules are about: without one of its peers a policy is about the same.
+struct About {
+    /// The endpoints that each policy is surely about.
+    subjects: Vec<Vec<usize>>,
+    /// The policies that may be about each endpoint.
+    policies: Vec<Vec<usize>>,
+    /// The endpoints that each peer surely is.
+    peers: Vec<Vec<usize>>,
+    /// The zone of each endpoint.
+    zones: Vec<Option<usize>>,
+}
+
+impl About {
+    fn of(intent: &Intent, analysis: &Analysis, places: &[PeerPlace]) -> Self {
+        let endpoints: Vec<_> = analysis.places().map(|at| analysis.endpoint(at)).collect();
+        let mut index = Index::of(analysis.matching(), &endpoints);
+        let mut policies = vec![Vec::new(); endpoints.len()];
+        let mut subjects = Vec::new();
+        for (at, policy) in analysis.policies().iter().enumerate() {
+            let subject = index.subject(&policy.subject);
+            subject.most.iter().for_each(|it| policies[it].push(at));
+            subjects.push(subject.least.iter().collect());
+        }
+        let peers = places.iter().map(|it| {
+            let rule = &analysis.policies()[it.policy].rules(it.direction)[it.rule];
+            let found = index.peers(std::slice::from_ref(&rule.peers[it.peer]));
+            let found = found.least.iter();
+            found
+                .filter(|at| !intent.leaves_open(&endpoints[*at]))
+                .collect()
+        });
+        Self {
+            peers: peers.collect(),
+            subjects,
+            policies,
+            zones: endpoints.iter().map(|it| intent.zone_of(it)).collect(),
+        }
+    }
+
+    /// The sources and destinations that a peer of a rule is about.
+    fn pairs(&self, at: usize, place: &PeerPlace) -> impl Iterator<Item = (usize, usize)> {
+        let subjects = self.subjects[place.policy].iter();
+        let pairs = subjects.flat_map(move |subject| {
+            let peers = self.peers[at].iter();
+            peers.map(move |peer| (*subject, *peer))
+        });
+        let direction = place.direction;
+        let apart = pairs.filter(|(subject, peer)| subject != peer);
+        apart.map(move |(subject, peer)| match direction {
             Direction::Ingress => (peer, subject),
             Direction::Egress => (subject, peer),
         })
-        .collect()
+    }
+
+    fn passing(&self, analysis: &Analysis, from: usize, to: usize) -> Bounds<Connections> {
+        let of = |at: usize| {
+            let policies = self.policies[at].iter();
+            policies
+                .map(|it| &analysis.policies()[*it])
+                .collect::<Vec<_>>()
+        };
+        proof::by(analysis, (from, to), [&of(from), &of(to)]).connections()
+    }
 }
 
 /// The namespaces of the zones, and in each two pods of each zone.
@@ -136,14 +178,13 @@ pub(super) struct Stage(Vec<Value>);
 impl Stage {
     fn of(intent: &Intent) -> Self {
         let mut objects = Vec::new();
-        let mut known = Vec::new();
+        let mut known = BTreeSet::new();
         for zone in &intent.zones {
             let Members::Pods { namespaces, labels } = &zone.members else {
                 continue;
             };
             for namespace in namespaces {
-                if !known.contains(namespace) {
-                    known.push(namespace.clone());
+                if known.insert(namespace) {
                     objects.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
                 }
                 // Two, so that what passes within the zone is seen.

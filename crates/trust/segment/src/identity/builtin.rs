@@ -57,13 +57,13 @@ pub(super) const LABELLED: &[(&str, Option<&str>, &[Given])] = &[
     ),
 ];
 
-const ADMINISTRATOR: &[Given] = &[(&["*"], &["*"], &["*"])];
+pub(super) const ADMINISTRATOR: &[Given] = &[(&["*"], &["*"], &["*"])];
 
 const READ: &[&str] = &["get", "list", "watch"];
 const WRITE: &[&str] = &["create", "delete", "deletecollection", "patch", "update"];
 
 /// As `plugin/pkg/auth/authorizer/rbac/bootstrappolicy` of Kubernetes has it, without what is no power.
-const EDIT: &[Given] = &[
+pub(super) const EDIT: &[Given] = &[
     (
         READ,
         &[""],
@@ -104,9 +104,10 @@ const EDIT: &[Given] = &[
         &["daemonsets", "deployments", "replicasets", "statefulsets"],
     ),
     (WRITE, &["batch"], &["cronjobs", "jobs"]),
+    (WRITE, &["networking.k8s.io"], &["networkpolicies"]),
 ];
 
-const ADMIN: &[Given] = &[
+pub(super) const ADMIN: &[Given] = &[
     EDIT[0],
     EDIT[1],
     EDIT[2],
@@ -114,6 +115,7 @@ const ADMIN: &[Given] = &[
     EDIT[4],
     EDIT[5],
     EDIT[6],
+    EDIT[7],
     (
         &[
             "create",
@@ -131,6 +133,9 @@ const ADMIN: &[Given] = &[
 ];
 
 const VIEW: &[Given] = &[];
+
+/// To see everything, Secrets included.
+pub(super) const READS: &[Given] = &[(READ, &["*"], &["*"])];
 
 /// Those that lead nowhere.
 const HARMLESS: &[&str] = &[

@@ -1,14 +1,20 @@
 //! Which roles of clouds service accounts have.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::{BTreeSet, HashMap};
 
 use casemate_posture::{
     Cursor, Fact, Resource, Truth, World,
-    access::{Clouds, PrincipalKind, References, kubernetes_account, trusts_account, trusts_pods},
+    access::{
+        Clouds, PrincipalKind, kubernetes_account, trusted_accounts, trusts_account, trusts_pods,
+    },
 };
 
-use super::{Because, rbac::objects};
-use crate::Gap;
+use super::{
+    Because,
+    arns::{Arns, ROLE_ANNOTATION},
+    rbac::objects,
+};
+use crate::{Gap, cluster::namespace_of};
 
 /// That a service account has a role of a cloud.
 #[derive(Clone, Debug)]
@@ -26,13 +32,16 @@ pub struct Tie {
 /// Ties by the namespace and name of the account.
 pub(super) type Ties = HashMap<(String, String), Vec<Tie>>;
 
-/// The ties that the files declare.
-pub(super) fn ties(world: &World, clouds: &mut Clouds, gaps: &mut Vec<Gap>) -> Ties {
-    let roles = world.of_kind("aws_iam_role");
-    let roles = roles.filter_map(|it| Some((clouds.principal(it)?, it)));
+/// The ties that the files declare; `running` are the accounts that pods run as.
+pub(super) fn ties<'a>(
+    world: &'a World,
+    arns: &Arns<'_, 'a>,
+    running: impl Iterator<Item = (String, String)>,
+    clouds: &mut Clouds,
+    gaps: &mut Vec<Gap>,
+) -> Ties {
     let mut reader = Reader {
-        roles: roles.collect(),
-        references: References::of(world),
+        arns,
         clouds,
         ties: Ties::new(),
         gaps,
@@ -40,80 +49,21 @@ pub(super) fn ties(world: &World, clouds: &mut Clouds, gaps: &mut Vec<Gap>) -> T
     reader.members(world);
     reader.associations(world);
     reader.federations(world);
+    let mut known: BTreeSet<(String, String)> = running.collect();
     for account in objects(world, "ServiceAccount") {
-        reader.annotated(account);
+        // Who reads the accounts tells that one is without a namespace, once.
+        let namespace = namespace_of(account, &mut Vec::new()).ok();
+        if let Some(key) = namespace.zip(account.at("metadata.name").text().ok()) {
+            reader.annotated(account, (&key.0, &key.1));
+            known.insert(key);
+        }
     }
+    reader.trusted(&known);
     reader.ties
 }
 
-/// The roles that nodes have, which pods get from the metadata service of their node if it answers them.
-pub(super) fn of_nodes(world: &World, clouds: &mut Clouds) -> Vec<Tie> {
-    let references = References::of(world);
-    let mut ties: Vec<Tie> = Vec::new();
-    for group in world.of_kind("aws_eks_node_group") {
-        let arn = group.at("node_role_arn");
-        for (principal, _) in aws_roles(&arn, &references, clouds) {
-            if ties.iter().any(|it| it.principal == principal) {
-                continue;
-            }
-            let why = "whether pods run on nodes of that group, and whether the metadata service answers pods (its hop limit), is not known";
-            let what = format!("{} names the role of its nodes", group.address);
-            ties.push(Tie {
-                principal,
-                truth: Truth::Unknown(why.into()),
-                needs_label: false,
-                because: vec![Because::at(what, &arn)],
-            });
-        }
-    }
-    ties
-}
-
-/// The roles that an ARN may mean, each with whether it is it.
-fn aws_roles<'a>(
-    arn: &Cursor<'a>,
-    references: &References<'a>,
-    clouds: &mut Clouds,
-) -> Vec<(usize, Truth)> {
-    let kind = PrincipalKind::AwsRole;
-    if let Some(role) = references.one(arn, "aws_iam_role") {
-        return clouds
-            .principal(role)
-            .map(|it| (it, Truth::Yes))
-            .into_iter()
-            .collect();
-    }
-    let text = match arn.text() {
-        Fact::Known(text) => text,
-        Fact::Absent => return Vec::new(),
-        Fact::Unknown(why) => {
-            let called = format!("a role ({why})");
-            return vec![(clouds.add_unknown(kind, &called, arn), Truth::Unknown(why))];
-        }
-    };
-    let name = text.split_once(":role/").map_or(&*text, |(_, path)| path);
-    let found = clouds.named(kind, name.rsplit('/').next().unwrap_or(name));
-    match found[..] {
-        [] => {
-            let why = format!("whom {text} trusts is not among the files");
-            vec![(
-                clouds.add_unknown(kind, &text, arn),
-                Truth::Unknown(why.into()),
-            )]
-        }
-        [one] => vec![(one, Truth::Yes)],
-        _ => {
-            let why: Arc<str> = format!("there are {} roles of that name", found.len()).into();
-            let truth = Truth::Unknown(why);
-            found.into_iter().map(|it| (it, truth.clone())).collect()
-        }
-    }
-}
-
 struct Reader<'r, 'a> {
-    /// The roles of AWS that are declared, by their principal.
-    roles: HashMap<usize, &'a Resource>,
-    references: References<'a>,
+    arns: &'r Arns<'r, 'a>,
     clouds: &'r mut Clouds,
     ties: Ties,
     gaps: &'r mut Vec<Gap>,
@@ -126,24 +76,15 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// What an annotation of a service account names.
-    fn annotated(&mut self, account: &'a Resource) {
-        // Who reads the accounts tells that one is without a namespace, once.
-        let namespace = crate::cluster::namespace_of(account, &mut Vec::new()).ok();
-        let (Some(namespace), Some(name)) = (namespace, account.at("metadata.name").text().ok())
-        else {
-            return;
-        };
-        let key = (namespace.as_str(), name.as_str());
+    fn annotated(&mut self, account: &'a Resource, key: (&str, &str)) {
         let annotations = account.at("metadata.annotations");
         let written = |key: &str| Some(annotations.get(key)).filter(crate::listed::is_there);
-        if let Some(arn) = written("eks.amazonaws.com/role-arn") {
-            for (principal, is_it) in aws_roles(&arn, &self.references, self.clouds) {
-                let role = self.roles.get(&principal).copied();
-                let trusts = role.map_or(Truth::Yes, |it| trusts_account(it, &namespace, &name));
-                let mut because = vec![Because::at(
-                    "the annotation eks.amazonaws.com/role-arn",
-                    &arn,
-                )];
+        if let Some(arn) = written(ROLE_ANNOTATION) {
+            for (principal, is_it) in self.arns.meant(&arn, self.clouds) {
+                let role = self.arns.roles.get(&principal).copied();
+                let trusts = role.map_or(Truth::Yes, |it| trusts_account(it, key.0, key.1));
+                let what = format!("the annotation {ROLE_ANNOTATION}");
+                let mut because = vec![Because::at(what, &arn)];
                 because.extend(role.map(|it| {
                     let what = format!("{} trusts the account", it.address);
                     Because::at(what, &it.at("assume_role_policy"))
@@ -165,9 +106,49 @@ impl<'a> Reader<'_, 'a> {
         }
     }
 
+    /// The roles that trust accounts which no annotation among the files gives them: somebody may write one elsewhere.
+    fn trusted(&mut self, known: &BTreeSet<(String, String)>) {
+        let mut roles: Vec<(usize, &Resource)> =
+            self.arns.roles.iter().map(|(at, it)| (*at, *it)).collect();
+        roles.sort_unstable_by_key(|it| it.0);
+        let mut work = 0;
+        for (principal, role) in roles {
+            let trust = role.at("assume_role_policy");
+            for subject in trusted_accounts(role) {
+                let of_all = subject.contains(['*', '?']);
+                work += if of_all { known.len() } else { 1 };
+                if work > MAX_WORK {
+                    let why = "roles trust more accounts than is looked at";
+                    Gap::tell(&trust, why, self.gaps);
+                    return;
+                }
+                let one = subject.split_once(':').filter(|_| !of_all);
+                let one = one.map(|(namespace, name)| (namespace.to_owned(), name.to_owned()));
+                for key in known.iter().filter(|_| of_all).chain(&one) {
+                    let mut ties = self.ties.get(key).into_iter().flatten();
+                    if ties.any(|it| it.principal == principal) {
+                        continue;
+                    }
+                    let truth = trusts_account(role, &key.0, &key.1);
+                    let truth = truth.and(|| Truth::Unknown(NOT_ANNOTATED.into()));
+                    if truth != Truth::No {
+                        let what = format!("{} trusts the account", role.address);
+                        let tie = Tie {
+                            principal,
+                            truth,
+                            needs_label: false,
+                            because: vec![Because::at(what, &trust)],
+                        };
+                        self.tie((&key.0, &key.1), tie);
+                    }
+                }
+            }
+        }
+    }
+
     /// The account of Google's that an annotation names. Who may act as it, its own members say.
     fn google(&mut self, key: (&str, &str), email: &Cursor<'a>) {
-        let account = self.references.one(email, "google_service_account");
+        let account = self.arns.references.one(email, "google_service_account");
         let account = account.and_then(|it| self.clouds.principal(it));
         let kind = PrincipalKind::GoogleAccount;
         let (principal, is_it) = match (account, email.text()) {
@@ -204,6 +185,7 @@ impl<'a> Reader<'_, 'a> {
     fn azure(&mut self, key: (&str, &str), client: &Cursor<'a>) {
         let because = Because::at("the annotation azure.workload.identity/client-id", client);
         let identity = self
+            .arns
             .references
             .one(client, "azurerm_user_assigned_identity");
         let identity = identity.and_then(|it| self.clouds.principal(it));
@@ -251,9 +233,9 @@ impl<'a> Reader<'_, 'a> {
                 continue;
             };
             let arn = association.at("role_arn");
-            for (principal, truth) in aws_roles(&arn, &self.references, self.clouds) {
+            for (principal, truth) in self.arns.meant(&arn, self.clouds) {
                 let what = format!("{} gives the role", association.address);
-                let trusts = match self.roles.get(&principal) {
+                let trusts = match self.arns.roles.get(&principal) {
                     Some(role) => trusts_pods(role),
                     None => Truth::Yes,
                 };
@@ -306,7 +288,7 @@ impl<'a> Reader<'_, 'a> {
             return;
         }
         let account = binding.at("service_account_id");
-        let of = self.references.one(&account, "google_service_account");
+        let of = self.arns.references.one(&account, "google_service_account");
         let principal = match of.and_then(|it| self.clouds.principal(it)) {
             Some(at) => at,
             None => {
@@ -361,7 +343,9 @@ impl<'a> Reader<'_, 'a> {
             let mut of = ["parent_id", "user_assigned_identity_id"].iter();
             let identity = of.find_map(|key| {
                 let at = credential.at(key);
-                self.references.one(&at, "azurerm_user_assigned_identity")
+                self.arns
+                    .references
+                    .one(&at, "azurerm_user_assigned_identity")
             });
             let identity = identity.and_then(|it| self.clouds.principal(it));
             let subject = credential.at("subject");
@@ -385,6 +369,10 @@ impl<'a> Reader<'_, 'a> {
         }
     }
 }
+
+/// Roles that trust all accounts, each held against all.
+const MAX_WORK: usize = 1 << 20;
+const NOT_ANNOTATED: &str = "no annotation among the files gives the account the role (eks.amazonaws.com/role-arn); who may make tokens of it needs none";
 
 /// Roles of Google's by which one acts as a service account.
 const ACTING: &[&str] = &[

@@ -20,7 +20,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn power(&mut self, account: Fact, held: &'a Held) {
+    pub(super) fn power(&mut self, account: Fact, held: &'a Held) {
         let is_whole = held.rule.names.is_empty() && held.power.effect != Effect::Changes;
         let drawn = Drawn {
             effect: held.power.effect,
@@ -103,6 +103,12 @@ impl<'a> Search<'a> {
                     }
                 }
             }
+            Effect::Walls => {
+                let opened = truth.clone().and(|| Truth::Unknown(OPENED.into()));
+                for (at, _) in self.workloads(held) {
+                    self.reach(Fact::At(at), why, &from, &opened);
+                }
+            }
             Effect::Secrets => {
                 for (at, secret) in self.identities.secrets.iter().enumerate() {
                     if is_within(held, &secret.namespace) {
@@ -126,6 +132,9 @@ impl<'a> Search<'a> {
         };
         if makes_pods {
             note(OF_PODS);
+        }
+        if held.power.effect == Effect::Walls {
+            note(OF_WALLS);
         }
         let takes = makes_pods || matches!(held.power.effect, Effect::Accounts | Effect::Tokens);
         if takes && is_there("kube-system") {
@@ -181,6 +190,10 @@ impl<'a> Search<'a> {
 const MAX_WORK: usize = 1 << 25;
 const TOO_MUCH: &str = "there are more powers than are followed";
 const OF_PODS: &str = "who may make or change pods may give them labels that policies let pass, and reach their node and all that is on it, unless admission forbids it";
+const OPENED: &str =
+    "what else holds connections back, once it changes what its rights are about, is not known";
+const OF_WALLS: &str =
+    "who may change policies, or labels of namespaces, may let pass what policies hold back";
 const OF_CONTROLLERS: &str =
     "who may become accounts of kube-system may become the controllers of the cluster";
 const OF_USERS: &str = "who may impersonate users may do what is bound to them";

@@ -13,7 +13,7 @@ use casemate_posture::Truth;
 use super::{
     Effect,
     powers::{POWERS, Power, Right, everything, is_of_cluster},
-    rbac::{Binding, Held, Rbac, because},
+    rbac::{self, Binding, Held, Rbac, because},
     role::{Role, Rule},
 };
 use crate::Gap;
@@ -23,7 +23,7 @@ pub(super) struct Powers<'a> {
     rbac: &'a Rbac,
     found: HashMap<Key, Arc<[Held]>>,
     /// Whether a role gives one of some rights, in a namespace alone or in the cluster.
-    given: HashMap<(usize, *const Right, bool), Truth>,
+    gives: HashMap<(usize, *const Right, bool), Truth>,
     work: usize,
     is_told: bool,
 }
@@ -39,7 +39,7 @@ impl<'a> Powers<'a> {
         Self {
             rbac,
             found: HashMap::new(),
-            given: HashMap::new(),
+            gives: HashMap::new(),
             work: 0,
             is_told: false,
         }
@@ -47,7 +47,11 @@ impl<'a> Powers<'a> {
 
     /// Those of a service account, each once for a namespace and some names, as sure as it is.
     pub(super) fn held(&mut self, account: (&str, &str), gaps: &mut Vec<Gap>) -> Arc<[Held]> {
-        let bound = self.rbac.bound(account.0, account.1);
+        self.given(self.rbac.bound(account.0, account.1), gaps)
+    }
+
+    /// Those that bindings give.
+    pub(super) fn given(&mut self, bound: Vec<rbac::Bound>, gaps: &mut Vec<Gap>) -> Arc<[Held]> {
         let key = bound.iter().map(|(at, truth)| match truth {
             Truth::Unknown(why) => (*at, Some(why.clone())),
             Truth::Yes | Truth::No => (*at, None),
@@ -64,9 +68,11 @@ impl<'a> Powers<'a> {
             (Some(held), _) => held,
             (None, None) => Vec::new(),
             (None, Some((binding, _))) => {
-                if !std::mem::replace(&mut self.is_told, true) {
+                if let Some(origin) = &binding.origin
+                    && !std::mem::replace(&mut self.is_told, true)
+                {
                     gaps.push(Gap {
-                        origin: binding.origin.clone(),
+                        origin: origin.clone(),
                         message: TOO_MUCH.to_owned(),
                     });
                 }
@@ -190,7 +196,7 @@ impl<'a> Powers<'a> {
             }))
         };
         let key = (binding.role, rights.as_ptr(), is_local);
-        self.given.entry(key).or_insert_with(is_given).clone()
+        self.gives.entry(key).or_insert_with(is_given).clone()
     }
 
     /// Who changes Roles gets what is in them by one that is bound to itself.
@@ -231,7 +237,7 @@ fn anything(binding: &Binding) -> Held {
         namespace: None,
         truth: Truth::Unknown(TOO_MUCH.into()),
         because: Vec::new(),
-        rule: Arc::new(Rule::unknown(&TOO_MUCH.into(), &binding.origin)),
+        rule: Arc::new(Rule::unknown(&TOO_MUCH.into(), binding.origin.as_ref())),
     }
 }
 

@@ -9,10 +9,13 @@
 //! A [`Power`] is what a right leads to; the table of them is data ([`POWERS`]). Ways that walk through networks and
 //! identities are searched in `search`.
 
+mod arns;
 mod builtin;
 mod cloud;
 mod effect;
+mod entrants;
 mod held;
+mod nodes;
 mod pod;
 mod powers;
 mod rbac;
@@ -22,24 +25,29 @@ mod told;
 mod way;
 mod words;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use casemate_posture::{
     Cursor, Fact, Origin, Truth, World,
-    access::{Clouds, Store},
+    access::{Clouds, References, Store},
 };
 
+use self::{
+    arns::Arns,
+    held::Powers,
+    nodes::Node,
+    powers::{is_listed, plural},
+    rbac::{Rbac, objects},
+};
 pub use self::{
     cloud::Tie,
     pod::Credentials,
     powers::{Effect, POWERS, Power, Right},
     rbac::Held,
     way::{Goal, Hop, HopKind},
-};
-use self::{
-    held::Powers,
-    powers::{is_listed, plural},
-    rbac::{Rbac, objects},
 };
 use crate::{
     Cluster, Gap, Workload,
@@ -52,7 +60,11 @@ pub struct Identities {
     accounts: Vec<Account>,
     secrets: Vec<Secret>,
     clouds: Clouds,
-    nodes: Vec<Tie>,
+    nodes: Vec<Node>,
+    /// What roles of clouds may do in the cluster, by their place among the principals.
+    entrants: HashMap<usize, Vec<Held>>,
+    /// Those that nodes have.
+    of_nodes: HashSet<usize>,
     rbac: Rbac,
     gaps: Vec<Gap>,
 }
@@ -124,10 +136,17 @@ impl Identities {
     /// Those that the files declare.
     pub(crate) fn of(world: &World, cluster: &Cluster) -> Self {
         let mut gaps = Vec::new();
-        let rbac = Rbac::read(world, others(cluster), &mut gaps);
-        let mut clouds = Clouds::of(world);
-        let mut ties = cloud::ties(world, &mut clouds, &mut gaps);
-        let nodes = cloud::of_nodes(world, &mut clouds);
+        let mut rbac = Rbac::read(world, others(cluster), &mut gaps);
+        let references = References::of(world);
+        let mut clouds = Clouds::of(world, &references);
+        let arns = Arns::of(world, &references, &clouds);
+        let running = cluster.workloads.iter().filter_map(|it| {
+            let name = it.account.clone().ok()?;
+            Some((it.namespace.to_string(), name))
+        });
+        let mut ties = cloud::ties(world, &arns, running.clone(), &mut clouds, &mut gaps);
+        let nodes = nodes::read(world, &arns, &mut clouds);
+        let comes = entrants::read(world, &arns, &clouds, &mut rbac, &mut gaps);
         let mut named: BTreeMap<(String, String), (Option<Origin>, Fact<bool>)> = BTreeMap::new();
         for object in objects(world, "ServiceAccount") {
             if let Fact::Known(namespace) = namespace_of(object, &mut gaps) {
@@ -150,13 +169,9 @@ impl Identities {
         // Each namespace has one that is called so.
         let of_namespaces = cluster.namespaces.keys();
         let of_namespaces = of_namespaces.map(|it| (it.to_string(), "default".to_owned()));
-        let of_pods = cluster.workloads.iter().filter_map(|it| {
-            let name = it.account.clone().ok()?;
-            Some((it.namespace.to_string(), name))
-        });
         let others = rbac.accounts().cloned().chain(ties.keys().cloned());
         let open: Arc<str> = "the ServiceAccount is not among the files".into();
-        for key in of_pods.chain(others).chain(of_namespaces) {
+        for key in running.chain(others).chain(of_namespaces) {
             // Kubernetes makes one that is called so in each namespace, and it mounts its token.
             let automount = match key.1 == "default" {
                 true => Fact::Absent,
@@ -174,11 +189,26 @@ impl Identities {
             automount,
         };
         let accounts: Vec<Account> = named.into_iter().map(account).collect();
+        let of_nodes = nodes.iter().map(|it| it.tie.principal);
+        let of_nodes = of_nodes.chain(comes.iter().filter(|it| it.is_node).map(|it| it.principal));
+        let of_nodes = of_nodes.collect();
+        let mut entrants: HashMap<usize, Vec<Held>> = HashMap::new();
+        for it in comes {
+            let held = powers.given(it.bound, &mut gaps);
+            let held = held.iter().map(|held| Held {
+                truth: it.truth.clone().and(|| held.truth.clone()),
+                because: [std::slice::from_ref(&it.because), &*held.because].concat(),
+                ..held.clone()
+            });
+            entrants.entry(it.principal).or_default().extend(held);
+        }
         let mut all = Self {
             secrets: Vec::new(),
             accounts,
             clouds,
             nodes,
+            entrants,
+            of_nodes,
             rbac,
             gaps: Vec::new(),
         };
@@ -225,7 +255,7 @@ impl Identities {
 
     /// Users to whom something is bound who are no service accounts.
     pub(crate) fn users(&self) -> impl Iterator<Item = &str> {
-        self.rbac.users.iter().map(String::as_str)
+        self.rbac.users()
     }
 
     /// The service accounts, by namespace and name.
@@ -247,6 +277,12 @@ impl Identities {
     pub fn account(&self, namespace: &str, name: &str) -> Option<usize> {
         let key = |it: &Account| (it.namespace.as_str(), it.name.as_str()).cmp(&(namespace, name));
         self.accounts.binary_search_by(key).ok()
+    }
+
+    /// The place of a Secret among all.
+    fn secret(&self, namespace: &str, name: &str) -> Option<usize> {
+        let key = |it: &Secret| (it.namespace.as_str(), it.name.as_str()).cmp(&(namespace, name));
+        self.secrets.binary_search_by(key).ok()
     }
 
     /// Whether a service account may do something.
@@ -279,11 +315,6 @@ impl Identities {
     /// the bucket or of its resource. Nothing where it is none of these.
     pub fn find(&self, name: &str) -> Option<Vec<Goal>> {
         let (kind, rest) = name.split_once('/')?;
-        let named = |(namespace, name): (&str, &str)| {
-            let at = self.secrets.iter();
-            at.clone()
-                .position(|it| it.namespace == namespace && it.name == name)
-        };
         Some(match kind {
             "account" => {
                 let (namespace, name) = rest.split_once('/')?;
@@ -291,7 +322,8 @@ impl Identities {
                 at.map(Goal::Account).into_iter().collect()
             }
             "secret" => {
-                let at = named(rest.split_once('/')?);
+                let (namespace, name) = rest.split_once('/')?;
+                let at = self.secret(namespace, name);
                 at.map(Goal::Secret).into_iter().collect()
             }
             "bucket" => {

@@ -52,6 +52,8 @@ pub enum Effect {
     Tokens,
     /// Secrets are read.
     Secrets,
+    /// Policies hold back what their owner wants.
+    Walls,
     /// Everything.
     Everything,
 }
@@ -180,6 +182,39 @@ const fn each<const N: usize>(
     }
     rights
 }
+
+/// What holds connections back in namespaces: policies of Kubernetes, Cilium, Calico and Istio.
+const WALLS: &[(&str, &[&str])] = &[
+    ("networking.k8s.io", &["networkpolicies"]),
+    ("cilium.io", &["ciliumnetworkpolicies"]),
+    ("projectcalico.org", &["networkpolicies"]),
+    ("crd.projectcalico.org", &["networkpolicies"]),
+    (
+        "security.istio.io",
+        &["authorizationpolicies", "peerauthentications"],
+    ),
+];
+
+/// And in all of the cluster.
+const WALLS_OF_CLUSTER: &[(&str, &[&str])] = &[
+    (
+        "policy.networking.k8s.io",
+        &[
+            "clusternetworkpolicies",
+            "adminnetworkpolicies",
+            "baselineadminnetworkpolicies",
+        ],
+    ),
+    ("cilium.io", &["ciliumclusterwidenetworkpolicies"]),
+    ("projectcalico.org", &["globalnetworkpolicies", "tiers"]),
+    ("crd.projectcalico.org", &["globalnetworkpolicies", "tiers"]),
+];
+
+/// To delete a wall is to change it as well.
+const REMAKE: &[&str] = &["create", "update", "patch", "delete", "deletecollection"];
+
+static REMAKES_WALLS: [Right; WALLS.len()] = each(REMAKE, WALLS);
+static REMAKES_WALLS_OF_CLUSTER: [Right; WALLS_OF_CLUSTER.len()] = each(REMAKE, WALLS_OF_CLUSTER);
 
 static CREATES: [Right; WORKLOADS.len()] = each(CREATE, WORKLOADS);
 static CHANGES: [Right; WORKLOADS.len()] = each(CHANGE, WORKLOADS);
@@ -471,6 +506,28 @@ pub static POWERS: &[Power] = &[
         "read Secrets",
         &[right(READ, "", &["secrets"])],
         Effect::Secrets,
+        GOOD_PRACTICES,
+    ),
+    Power {
+        is_of_cluster: true,
+        ..power(
+            "change policies of the cluster",
+            &REMAKES_WALLS_OF_CLUSTER,
+            Effect::Walls,
+            "https://network-policy-api.sigs.k8s.io/api-overview/",
+        )
+    },
+    power(
+        "change NetworkPolicies",
+        &REMAKES_WALLS,
+        Effect::Walls,
+        "https://kubernetes.io/docs/concepts/services-networking/network-policies/",
+    ),
+    // Its own namespace a RoleBinding gives as well: a request about one is in it.
+    power(
+        "label namespaces",
+        &[right(CHANGE, "", &["namespaces"])],
+        Effect::Walls,
         GOOD_PRACTICES,
     ),
 ];

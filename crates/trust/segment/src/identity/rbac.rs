@@ -1,7 +1,7 @@
 //! Roles and their bindings (<https://kubernetes.io/docs/reference/access-authn-authz/rbac/>).
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     sync::Arc,
 };
 
@@ -9,6 +9,7 @@ use casemate_posture::{Cursor, Fact, Language, Origin, Resource, Truth, World};
 
 use super::{
     Because, Request,
+    builtin::Given,
     powers::Power,
     role::{Declared, Role, Rule},
 };
@@ -23,13 +24,17 @@ use crate::{
 pub(crate) struct Rbac {
     pub(super) roles: Vec<Role>,
     pub(super) bindings: Vec<Binding>,
-    /// Users to whom something is bound who are no service accounts.
-    pub(super) users: BTreeSet<String>,
+    /// The bindings of users who are no service accounts, and of groups that are not of them.
+    of_users: BTreeMap<String, Vec<Bound>>,
+    of_groups: HashMap<String, Vec<Bound>>,
     /// The bindings of those who are named, and of all in a namespace, and of everybody.
-    of_accounts: HashMap<(String, String), Vec<(usize, Truth)>>,
-    of_namespaces: HashMap<String, Vec<(usize, Truth)>>,
-    of_all: Vec<(usize, Truth)>,
+    of_accounts: HashMap<(String, String), Vec<Bound>>,
+    of_namespaces: HashMap<String, Vec<Bound>>,
+    of_all: Vec<Bound>,
 }
+
+/// The place of a binding, and whether it is about somebody.
+pub(super) type Bound = (usize, Truth);
 
 /// That a role is given to somebody.
 #[derive(Debug)]
@@ -41,7 +46,7 @@ pub(super) struct Binding {
     pub(super) namespace: Option<Arc<str>>,
     /// Whether it binds that role there.
     truth: Truth,
-    pub(super) origin: Origin,
+    pub(super) origin: Option<Origin>,
 }
 
 /// A power that somebody has by a rule and a binding.
@@ -99,7 +104,7 @@ impl Rbac {
             role,
             namespace: namespace.clone(),
             truth: is_there,
-            origin: object.body.origin.clone(),
+            origin: Some(object.body.origin.clone()),
         });
         for subject in listed(&object.at("subjects")) {
             self.subject(at, &subject, namespace.as_deref(), gaps);
@@ -145,9 +150,16 @@ impl Rbac {
                 ],
             )
             | ("User", ["system", "anonymous"]) => self.of_all.push((at, Truth::Yes)),
-            ("User", _) => {
-                self.users.insert(name);
-            }
+            ("User", _) => self
+                .of_users
+                .entry(name)
+                .or_default()
+                .push((at, Truth::Yes)),
+            ("Group", _) => self
+                .of_groups
+                .entry(name)
+                .or_default()
+                .push((at, Truth::Yes)),
             _ => {}
         }
     }
@@ -159,12 +171,22 @@ impl Rbac {
 
     /// The places of the bindings of a service account, each with whether it is about it; of those that give the
     /// same role in the same place, the surest.
-    pub(super) fn bound(&self, namespace: &str, name: &str) -> Vec<(usize, Truth)> {
+    pub(super) fn bound(&self, namespace: &str, name: &str) -> Vec<Bound> {
         let key = (namespace.to_owned(), name.to_owned());
         let own = self.of_accounts.get(&key);
         let of_namespace = self.of_namespaces.get(namespace);
-        let all = own.into_iter().chain(of_namespace).flatten();
-        let mut bound: Vec<(usize, Truth)> = Vec::new();
+        self.surest(own.into_iter().chain(of_namespace).flatten())
+    }
+
+    /// The same of a user who is no service account.
+    pub(super) fn bound_as(&self, user: Option<&str>, groups: &[&str]) -> Vec<Bound> {
+        let own = user.and_then(|it| self.of_users.get(it));
+        let groups = groups.iter().filter_map(|it| self.of_groups.get(*it));
+        self.surest(own.into_iter().chain(groups).flatten())
+    }
+
+    fn surest<'b>(&'b self, all: impl Iterator<Item = &'b Bound>) -> Vec<Bound> {
+        let mut bound: Vec<Bound> = Vec::new();
         let mut seen: HashMap<(usize, Option<&str>), usize> = HashMap::new();
         for (at, truth) in all.chain(&self.of_all) {
             let binding = &self.bindings[*at];
@@ -179,6 +201,48 @@ impl Rbac {
             }
         }
         bound
+    }
+
+    /// Adds that somebody is given something without a binding, and gives its place.
+    pub(super) fn give(
+        &mut self,
+        name: &str,
+        role: &str,
+        given: &[Given],
+        namespace: Option<Arc<str>>,
+        origin: Option<&Origin>,
+    ) -> usize {
+        let role = Role::given(role.to_owned(), given);
+        self.add(name, role, namespace, origin)
+    }
+
+    /// The same of something of which it is not known what it is.
+    pub(super) fn give_unknown(&mut self, name: &str, why: &Arc<str>, origin: &Origin) -> usize {
+        let role = Role::unknown("a policy".to_owned(), why, origin);
+        self.add(name, role, None, Some(origin))
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        role: Role,
+        namespace: Option<Arc<str>>,
+        origin: Option<&Origin>,
+    ) -> usize {
+        self.roles.push(role);
+        self.bindings.push(Binding {
+            name: name.to_owned(),
+            role: self.roles.len() - 1,
+            namespace,
+            truth: Truth::Yes,
+            origin: origin.cloned(),
+        });
+        self.bindings.len() - 1
+    }
+
+    /// Users to whom something is bound who are no service accounts.
+    pub(super) fn users(&self) -> impl Iterator<Item = &str> {
+        self.of_users.keys().map(String::as_str)
     }
 
     /// Whether a service account may do something; in all namespaces, where none is said.
@@ -217,7 +281,7 @@ pub(super) fn because(role: &Role, rule: &Rule, binding: &Binding) -> Vec<Becaus
         },
         Because {
             what: format!("{} binds {}", binding.name, role.name),
-            origin: Some(binding.origin.clone()),
+            origin: binding.origin.clone(),
         },
     ]
 }

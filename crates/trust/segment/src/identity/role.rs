@@ -74,14 +74,14 @@ impl Rule {
     }
 
     /// One of which nothing is known.
-    pub(super) fn unknown(why: &Arc<str>, origin: &Origin) -> Self {
+    pub(super) fn unknown<'o>(why: &Arc<str>, origin: impl Into<Option<&'o Origin>>) -> Self {
         let words = || Words::unknown(why.clone());
         Self {
             verbs: words(),
             groups: words(),
             resources: words(),
             names: Words::default(),
-            origin: Some(origin.clone()),
+            origin: origin.into().cloned(),
             at: 0,
         }
     }
@@ -180,6 +180,18 @@ fn is_subresource(rule: &str, resource: &str) -> bool {
 }
 
 impl Role {
+    /// One of which the rules are known without a file.
+    pub(super) fn given(name: String, given: &[Given]) -> Self {
+        let given = given.iter().enumerate();
+        let rules = given.map(|(at, it)| Rule::given(it, at)).collect();
+        Self::new(name, false, rules, &[])
+    }
+
+    /// One of which nothing is known.
+    pub(super) fn unknown(name: String, why: &Arc<str>, origin: &Origin) -> Self {
+        Self::new(name, false, vec![Rule::unknown(why, origin)], &[])
+    }
+
     fn new(name: String, is_local: bool, rules: Vec<Rule>, others: &[String]) -> Self {
         let mut powers = Vec::new();
         for (at, rule) in rules.iter().enumerate() {
@@ -272,8 +284,7 @@ impl<'a> Declared<'a> {
         let (Fact::Known(name), Truth::Yes | Truth::No) = (reference.get("name").text(), &is_local)
         else {
             let why = Gap::tell(&reference, "which role it binds is not known", gaps);
-            let rule = Rule::unknown(&why, reference.origin());
-            all.push(Role::new("a role".to_owned(), false, vec![rule], &[]));
+            all.push(Role::unknown("a role".to_owned(), &why, reference.origin()));
             return all.len() - 1;
         };
         let key = (

@@ -11,7 +11,7 @@ use std::{
 
 use casemate_posture::{Truth, access::Grant};
 
-use super::{Identities, Secret, Tie, powers::Effect, rbac::Held, role::Rule, way::Goal};
+use super::{Identities, Tie, powers::Effect, rbac::Held, role::Rule, way::Goal};
 use crate::{
     Analysis, Bounds, Connections, Endpoint, Protocol, TooLarge, Workload, addresses,
     analysis::Passing,
@@ -74,6 +74,11 @@ pub(super) struct Search<'a> {
     /// What those of one class reach, one of them reached.
     classes: HashSet<usize>,
     egress: HashMap<usize, (Truth, Truth)>,
+    /// Addresses outside that are those of the metadata service, and those that are not.
+    metadata: Vec<usize>,
+    outside: Vec<usize>,
+    /// Workloads that may be on the network of their node.
+    on_host: Vec<usize>,
     /// Accounts without a place from which the API server is reached, and principals without one for clouds.
     waiting: Vec<Fact>,
     /// What was drawn from powers, which many accounts have alike.
@@ -106,7 +111,22 @@ impl<'a> Search<'a> {
             Goal::Secret(at) => vec![Fact::Secret(*at)],
             Goal::Store(at) => vec![Fact::Store(*at)],
         });
+        let is_metadata = addresses::metadata();
+        let (mut metadata, mut outside) = (Vec::new(), Vec::new());
+        for at in analysis.places() {
+            if let Endpoint::Outside(it) = analysis.endpoint(at) {
+                match is_metadata.includes(&it) {
+                    true => metadata.push(at),
+                    false => outside.push(at),
+                }
+            }
+        }
+        let workloads = analysis.cluster().workloads.iter().enumerate();
+        let on_host = workloads.filter(|(_, it)| it.is_on_host != Truth::No);
         Ok(Self {
+            metadata,
+            outside,
+            on_host: on_host.map(|(at, _)| at).collect(),
             analysis,
             identities: analysis.identities(),
             passing: analysis.passing()?,
@@ -143,10 +163,19 @@ impl<'a> Search<'a> {
                         self.ties(fact, &accounts[account].ties, None, &Truth::Yes);
                     }
                 }
-                Fact::Principal(at) => match self.reached.contains_key(&Fact::Clouds) {
-                    true => self.grants(at),
-                    false => self.waiting.push(fact),
-                },
+                Fact::Principal(at) => {
+                    let has = |it: &Fact| self.reached.contains_key(it);
+                    let (server, clouds) = (has(&Fact::Server), has(&Fact::Clouds));
+                    if clouds {
+                        self.grants(at);
+                    }
+                    if server {
+                        self.enters(fact, at);
+                    }
+                    if !server || !clouds {
+                        self.waiting.push(fact);
+                    }
+                }
                 Fact::Secret(at) => {
                     if let Some(account) = self.identities.secrets[at].token_of {
                         self.reach(Fact::Token(account), Why::Holds, &[fact], &Truth::Yes);
@@ -240,10 +269,7 @@ impl<'a> Search<'a> {
             self.ties(fact, ties, Some(workload), &Truth::Yes);
         }
         for (name, _) in &workload.credentials.secrets {
-            let is_it = |it: &Secret| {
-                (it.namespace.as_str(), it.name.as_str()).cmp(&(&workload.namespace, name))
-            };
-            if let Ok(at) = identities.secrets.binary_search_by(is_it) {
+            if let Some(at) = identities.secret(&workload.namespace, name) {
                 self.reach(Fact::Secret(at), Why::Mounted, &[fact], &Truth::Yes);
             }
         }
@@ -280,15 +306,17 @@ impl<'a> Search<'a> {
             return;
         }
         let asks = Connections::of(Protocol::Tcp, 80, 80);
-        let reaches = self
-            .outside()
-            .filter(|(_, is_metadata)| *is_metadata)
-            .any(|(to, _)| {
-                let passing = self.passing.between(at, to);
-                passing.is_some_and(|it| !it.most.intersection(&asks).is_empty())
-            });
-        if reaches {
-            self.ties(fact, &identities.nodes, None, &Truth::Yes);
+        let reaches = self.metadata.iter().any(|to| {
+            let passing = self.passing.between(at, *to);
+            passing.is_some_and(|it| !it.most.intersection(&asks).is_empty())
+        });
+        // A pod of one's own is where its maker wants it.
+        let may_be_on_host = fact == Fact::Like(at)
+            || (self.workload(at)).is_some_and(|it| it.is_on_host != Truth::No);
+        for node in identities.nodes.iter().filter(|_| reaches) {
+            if may_be_on_host || !node.is_for_host {
+                self.ties(fact, std::slice::from_ref(&node.tie), None, &Truth::Yes);
+            }
         }
     }
 
@@ -313,6 +341,17 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// What a role of a cloud may do in the cluster.
+    fn enters(&mut self, fact: Fact, principal: usize) {
+        let identities = self.identities;
+        if identities.of_nodes.contains(&principal) {
+            self.notes.insert(OF_NODES.into());
+        }
+        for held in identities.entrants.get(&principal).into_iter().flatten() {
+            self.power(fact, held);
+        }
+    }
+
     fn grants(&mut self, principal: usize) {
         let clouds = &self.identities.clouds;
         let from = [Fact::Principal(principal), Fact::Clouds];
@@ -332,18 +371,6 @@ impl<'a> Search<'a> {
         grants.filter(move |it| it.store == store && (!self.is_sure || it.truth.is_yes()))
     }
 
-    /// The endpoints outside, and whether one is the metadata service.
-    fn outside(&self) -> impl Iterator<Item = (usize, bool)> + use<'a> {
-        let analysis = self.analysis;
-        let metadata = addresses::metadata();
-        analysis
-            .places()
-            .filter_map(move |at| match analysis.endpoint(at) {
-                Endpoint::Outside(it) => Some((at, metadata.includes(&it))),
-                _ => None,
-            })
-    }
-
     /// Whether an endpoint reaches the API server, and clouds: both are outside of the network of pods, and where
     /// is not known.
     fn egress_of(&mut self, at: usize) -> (Truth, Truth) {
@@ -359,7 +386,6 @@ impl<'a> Search<'a> {
         if let Some(known) = self.egress.get(&class) {
             return known.clone();
         }
-        let outside: Vec<(usize, bool)> = self.outside().filter(|it| !it.1).collect();
         let both = |a, b| {
             Connections::of(Protocol::Tcp, a, a).union(&Connections::of(Protocol::Tcp, b, b))
         };
@@ -373,7 +399,7 @@ impl<'a> Search<'a> {
                 let passing = self.passing.between(at, *to);
                 passing.is_some_and(|it| !it.most.intersection(&tcp).is_empty())
             };
-            let mut each = outside.iter().map(|(to, _)| to);
+            let mut each = self.outside.iter();
             match (
                 each.clone().all(is_least),
                 each.any(is_most) || more.iter().any(is_most),
@@ -385,11 +411,8 @@ impl<'a> Search<'a> {
                 (_, false) => Truth::No,
             }
         };
-        let workloads = self.analysis.cluster().workloads.iter().enumerate();
-        let on_host = workloads.filter(|(_, it)| it.is_on_host != Truth::No);
-        let on_host: Vec<usize> = on_host.map(|(at, _)| at).collect();
         let known = (
-            reaches(&both(443, 6443), &on_host, "the API server"),
+            reaches(&both(443, 6443), &self.on_host, "the API server"),
             reaches(&both(443, 443), &[], "the cloud"),
         );
         self.egress.insert(class, known.clone());
@@ -408,6 +431,8 @@ fn passes(connections: &Bounds<Connections>) -> Truth {
 
 const ON_NODE: &str =
     "pods on the way are privileged or have files of their node: what else is on it they may reach";
+
+const OF_NODES: &str = "roles on the way are nodes to the API server: the Secrets and accounts of the pods on those they may have";
 
 /// The webhook of Azure Workload Identity gives a token to pods that have it.
 const AZURE_LABEL: &str = "azure.workload.identity/use";

@@ -106,7 +106,7 @@ fn passing(
         .collect();
     let mut governed = vec![false; intent.zones.len()];
     intent.governed().for_each(|at| governed[at] = true);
-    let declared = intent.table();
+    let table = intent.table();
     // It answers, and opens no connection.
     let metadata = intent.zone(METADATA);
     let is_governed = |zone: Option<usize>| zone.is_some_and(|it| governed[it]);
@@ -123,7 +123,7 @@ fn passing(
             };
             let compare = || {
                 let ends = zones[from].zip(zones[to]);
-                let meant = ends.and_then(|ends| declared.get(&ends));
+                let meant = ends.and_then(|(from, to)| table.declared(from, to));
                 let meant = meant.cloned().unwrap_or_default();
                 let mut needed = Bounds::exact(meant.clone());
                 if is_sent {
@@ -134,7 +134,7 @@ fn passing(
                 if left_open[from] || left_open[to] {
                     needed = Bounds::default();
                 }
-                let line = ends.and_then(|(from, to)| intent.line_of(from, to));
+                let line = ends.and_then(|(from, to)| table.line_of(from, to));
                 (line, compare(&passing, &meant, &needed))
             };
             // What comes through the controller is of each workload its own.

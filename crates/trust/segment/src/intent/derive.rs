@@ -1,15 +1,9 @@
 //! A declaration to begin with, from what is there.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{DNS, Flow, Intent, Members, OUTSIDE, Zone, always, always_exists, names};
-use crate::{
-    Addresses, Analysis, Connections, Direction, Endpoint, TooLarge, Workload, calls,
-    observed::{Party, Seen},
-};
+use crate::{Analysis, Connections, Direction, Endpoint, TooLarge, Workload};
 
 /// The zones and flows that a cluster seems to mean: workloads of one namespace with one name are a zone;
 /// a flow is what policies allow by name, what an Ingress leads to, and what a workload's own configuration
@@ -24,111 +18,11 @@ pub fn derive(analysis: &Analysis) -> Result<Intent, TooLarge> {
     Ok(with_flows(intent, flows))
 }
 
-/// The same zones, and as flows what was seen and nothing else; with those who were seen and are in no zone.
-pub fn observe(analysis: &Analysis, seen: &[Seen]) -> (Intent, BTreeSet<Party>) {
-    let intent = zoned(analysis);
-    let mut flows = Flows::new();
-    let mut strangers = BTreeSet::new();
-    for it in seen {
-        let mut zones = |party: &Party| {
-            let zones = located(&intent, analysis, party, &it.connections);
-            if zones.is_empty() {
-                strangers.insert(party.clone());
-            }
-            zones
-        };
-        let (from, to) = (zones(&it.from), zones(&it.to));
-        for (from, _) in &from {
-            for (to, arriving) in &to {
-                let here = flows.entry((*from, *to)).or_default();
-                *here = here.union(arriving);
-            }
-        }
-    }
-    (with_flows(intent, flows), strangers)
-}
-
-/// The zones of somebody who was seen, and what of `sent` arrives at each if it was sent there: a Service has other ports
-/// than its pods.
-fn located(
-    intent: &Intent,
-    analysis: &Analysis,
-    party: &Party,
-    sent: &Connections,
-) -> Vec<(usize, Connections)> {
-    let directory = analysis.directory();
-    let of_place = |at: usize| intent.zone_of(&analysis.endpoint(at));
-    let of_places = |behind: Vec<(usize, Connections)>| {
-        let zones = behind.into_iter();
-        zones
-            .filter_map(|(at, arriving)| Some((of_place(at)?, arriving)))
-            .collect()
-    };
-    // `name.namespace`, of a Service that is not among the files.
-    let names_namespace = |host: &str| {
-        let parts = host.split_once('.');
-        parts.is_some_and(|(_, it)| analysis.cluster().namespaces.contains_key(it))
-    };
-    let of_zone = |zone: Option<usize>| zone.map(|it| (it, sent.clone())).into_iter().collect();
-    match party {
-        Party::Pod { .. } | Party::Address(_) | Party::Other(_) => {
-            of_zone(intent.zone_of_party(party))
-        }
-        Party::Workload { namespace, name } => {
-            let full = format!("{namespace}/{name}");
-            let workloads = analysis.cluster().workloads.iter();
-            let zones = workloads.filter(|it| it.is_called(&full)).filter_map(|it| {
-                let zone = intent.zone_of(&Endpoint::Workload(it))?;
-                Some((zone, sent.clone()))
-            });
-            zones.collect()
-        }
-        Party::Host { host, namespace } => match directory.behind_host(host, namespace, sent) {
-            Some(behind) => of_places(behind),
-            None if calls::is_inside(host) || names_namespace(host) => Vec::new(),
-            None => of_zone(intent.zone(OUTSIDE)),
-        },
-        Party::Somewhere(address) => {
-            if let Some(at) = directory.pod(*address) {
-                return of_zone(of_place(at));
-            }
-            if let Some(behind) = directory.behind_address(*address, sent) {
-                return of_places(behind);
-            }
-            let zone = intent.zone_of_party(&Party::Address(*address));
-            // An address of private networks may be that of a pod of which nothing is known.
-            let is_known = match &analysis.assumptions().pod_network {
-                Some(network) => Addresses::of_address(&address.to_string())
-                    .is_some_and(|it| network.intersection(&it).is_empty()),
-                None => !is_private(*address),
-            };
-            of_zone(zone.filter(|it| is_known || Some(*it) != intent.zone(OUTSIDE)))
-        }
-    }
-}
-
-/// Whether it is one of those that everybody uses inside (RFC 1918, RFC 6598, RFC 4193, RFC 3927).
-fn is_private(address: IpAddr) -> bool {
-    let blocks = [
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "100.64.0.0/10",
-        "169.254.0.0/16",
-        "127.0.0.0/8",
-        "fc00::/7",
-        "fe80::/10",
-        "::1/128",
-    ];
-    let address = Addresses::of_address(&address.to_string()).unwrap_or_default();
-    let mut blocks = blocks.into_iter().filter_map(Addresses::of_block);
-    blocks.any(|it| it.includes(&address))
-}
-
-type Flows = BTreeMap<(usize, usize), Connections>;
+/// What passes between two zones, by their places.
+pub(super) type Flows = BTreeMap<(usize, usize), Connections>;
 
 /// The zones of a cluster, without flows.
-fn zoned(analysis: &Analysis) -> Intent {
+pub(super) fn zoned(analysis: &Analysis) -> Intent {
     let mut intent = Intent {
         zones: zones(&analysis.cluster().workloads),
         ..Intent::default()
@@ -145,7 +39,7 @@ fn zoned(analysis: &Analysis) -> Intent {
     intent
 }
 
-fn with_flows(mut intent: Intent, flows: Flows) -> Intent {
+pub(super) fn with_flows(mut intent: Intent, flows: Flows) -> Intent {
     let flow = |((from, to), connections)| Flow {
         from,
         to,

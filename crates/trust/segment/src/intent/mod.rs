@@ -22,22 +22,22 @@ mod always;
 mod check;
 mod derive;
 mod names;
+mod observe;
 mod read;
+mod table;
 mod write;
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt};
 
 use casemate_posture::{Fact, Truth};
 
-use crate::{Addresses, Assumptions, Connections, Endpoint, Workload, observed::Party};
+use crate::{Addresses, Assumptions, Connections, Endpoint, Workload};
 
 pub use check::{MAX_PAIRS, Violation, ViolationKind, check};
-pub use derive::{derive, observe};
+pub use derive::derive;
+pub use observe::observe;
 pub use read::IntentError;
+pub(crate) use table::Table;
 pub use write::to_yaml;
 
 /// A declaration: nothing passes but what a flow says.
@@ -111,40 +111,9 @@ impl Intent {
         of(false).or_else(|| of(true))
     }
 
-    /// The place of the zone of somebody who was seen, if there is one.
-    pub fn zone_of_party(&self, party: &Party) -> Option<usize> {
-        match party {
-            Party::Pod {
-                namespace,
-                labels: own,
-            } => self.zones.iter().position(|zone| match &zone.members {
-                Members::Pods { namespaces, labels } => {
-                    namespaces.contains(namespace)
-                        && labels
-                            .iter()
-                            .all(|(key, value)| own.get(key) == Some(value))
-                }
-                Members::Addresses(_) | Members::Outside | Members::Controller => false,
-            }),
-            // Who they are only a cluster knows.
-            Party::Workload { .. } | Party::Host { .. } | Party::Somewhere(_) | Party::Other(_) => {
-                None
-            }
-            Party::Address(address) => {
-                let address = Addresses::of_address(&address.to_string())?;
-                self.zone_of(&Endpoint::Outside(Cow::Owned(address)))
-            }
-        }
-    }
-
     /// What may pass, from which zone to which.
-    pub(crate) fn table(&self) -> HashMap<(usize, usize), Connections> {
-        let mut table: HashMap<_, Connections> = HashMap::new();
-        for flow in &self.flows {
-            let here = table.entry((flow.from, flow.to)).or_default();
-            *here = here.union(&flow.connections);
-        }
-        table
+    pub(crate) fn table(&self) -> Table {
+        Table::of(self)
     }
 
     /// Whether it says anything of IPv6: where the cluster has such addresses, or some zone has. Without,
@@ -165,32 +134,16 @@ impl Intent {
         }
     }
 
-    /// What may pass from one zone to another; the places are those of the zones.
-    pub fn declared(&self, from: usize, to: usize) -> Connections {
-        let flows = self
-            .flows
-            .iter()
-            .filter(|it| (it.from, it.to) == (from, to));
-        flows.fold(Connections::default(), |all, it| all.union(&it.connections))
-    }
-
-    /// The line of the first flow that is declared between two zones, from 1.
-    pub fn line_of(&self, from: usize, to: usize) -> Option<u64> {
-        let flow = self
-            .flows
-            .iter()
-            .find(|it| (it.from, it.to) == (from, to) && it.line > 0)?;
-        Some(flow.line)
-    }
-
     /// The places of the zones whose pods are held to what is declared: not those of the cluster's DNS, unless
     /// somebody declares them.
     pub fn governed(&self) -> impl Iterator<Item = usize> {
-        let is_governed = |zone: &Zone| {
-            let is_pods = matches!(zone.members, Members::Pods { .. });
-            is_pods && !(self.dns && *zone == always::dns())
-        };
-        (0..self.zones.len()).filter(move |at| is_governed(&self.zones[*at]))
+        (0..self.zones.len()).filter(|at| self.is_governed(&self.zones[*at]))
+    }
+
+    /// Whether the pods of a zone are held to what is declared.
+    pub(crate) fn is_governed(&self, zone: &Zone) -> bool {
+        let is_pods = matches!(zone.members, Members::Pods { .. });
+        is_pods && !(self.dns && zone.name == DNS && *zone == always::dns())
     }
 
     /// The place of the zone of that name.

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use casemate_document::{
-    Limits, Node,
-    yaml::{self, Dialect},
-};
-use casemate_posture::{Cursor, Fact, Resource, Truth, World};
+use casemate_document::{Node, Value};
+use casemate_posture::{Fact, Resource, Truth, World};
 
-use crate::{Gap, cluster::name_of, listed::is_there};
+use crate::{
+    Gap,
+    cluster::{is_of_group, name_of},
+    document::document,
+    listed::{is_there, listed},
+};
 
 /// What `meshConfig` says, and else its defaults.
 pub(super) struct Settings {
@@ -122,10 +124,7 @@ fn objects(world: &World) -> impl Iterator<Item = &Resource> {
         (name == "istio" || name.starts_with("istio-"))
             && !matches!(object.at("data.mesh").fact, Fact::Absent)
     };
-    let of_sail = |object: &&Resource| {
-        let version = object.at("apiVersion").text().ok();
-        version.is_none_or(|it| it.starts_with("sailoperator.io/"))
-    };
+    let of_sail = |it: &&Resource| is_of_group(it, &["sailoperator.io"]) != Some(false);
     world
         .of_kind("ConfigMap")
         .filter(is_of_istio)
@@ -136,12 +135,13 @@ fn objects(world: &World) -> impl Iterator<Item = &Resource> {
 impl Written {
     fn of(object: &Resource) -> Result<Option<Self>, String> {
         if *object.kind == *"ConfigMap" {
-            return match document(&object.at("data.mesh"))? {
+            return match document(&object.at("data.mesh"), SETTINGS)? {
                 Some(root) => Self::read(
                     &|path| Ok(text_of(&root, path)),
                     &|path| node_of(&root, path).is_some(),
                     aliases_of(&root),
-                ),
+                )
+                .map(Some),
                 None => Ok(None),
             };
         }
@@ -153,51 +153,36 @@ impl Written {
             Fact::Absent => Ok(None),
             Fact::Unknown(why) => Err(format!("the settings of the mesh are not known: {why}")),
         };
-        let aliases = at("trustDomainAliases").map_or(Vec::new(), |it| it.items());
-        let aliases: Option<Vec<String>> = aliases.iter().map(|it| it.text().ok()).collect();
-        let aliases = aliases.ok_or("the aliases of its trust domain are not known")?;
-        let mut written = Self::read(&text, &|path| at(path).is_some(), aliases)?;
-        if let Some(it) = &mut written {
-            let homes = ["spec.values.global.istioNamespace", "spec.namespace"];
-            let home = homes.iter().find_map(|path| object.at(path).text().ok());
-            it.root = it.root.take().or(home);
-        }
-        Ok(written)
+        let aliases = at("trustDomainAliases").map_or(Vec::new(), |it| listed(&it));
+        let aliases = aliases.iter().map(|it| it.text().ok()).collect();
+        let written = Self::read(&text, &|path| at(path).is_some(), aliases)?;
+        let homes = ["spec.values.global.istioNamespace", "spec.namespace"];
+        let home = homes.iter().find_map(|path| object.at(path).text().ok());
+        Ok(Some(Self {
+            root: written.root.or(home),
+            ..written
+        }))
     }
 
-    /// By the texts of settings, and by whether any stands at a path.
+    /// By the texts of settings, by whether any stands at a path, and by the aliases, if all of them are texts.
     fn read(
         text: &dyn Fn(&str) -> Result<Option<String>, String>,
         is_said: &dyn Fn(&str) -> bool,
-        aliases: Vec<String>,
-    ) -> Result<Option<Self>, String> {
+        aliases: Option<Vec<String>>,
+    ) -> Result<Self, String> {
         let mode = text("defaultConfig.interceptionMode")?;
         let narrows = ["defaultServiceExportTo", "discoverySelectors"];
         let hides = narrows.iter().find(|it| is_said(it));
-        Ok(Some(Self {
+        Ok(Self {
             root: text("rootNamespace")?,
             trust_domain: text("trustDomain")?,
-            aliases,
+            aliases: aliases.ok_or("the aliases of its trust domain are not known")?,
             is_mutual: text("enableAutoMtls")?.as_deref() != Some("false"),
             leaky: mode
                 .filter(|it| it != "REDIRECT" && it != "TPROXY")
                 .map(|it| format!("the mesh says interceptionMode: {it}").into()),
             hidden: hides.map(|it| format!("the mesh says {it}").into()),
-        }))
-    }
-}
-
-/// What stands in a text of YAML.
-fn document(cursor: &Cursor<'_>) -> Result<Option<Node>, String> {
-    let text = match cursor.text() {
-        Fact::Known(text) => text,
-        Fact::Absent => return Ok(None),
-        Fact::Unknown(why) => return Err(format!("the settings of the mesh are not known: {why}")),
-    };
-    let stream = yaml::read(&text, Dialect::KUBERNETES, &LIMITS);
-    match stream.error {
-        Some(error) => Err(format!("the settings of the mesh are no YAML: {error}")),
-        None => Ok(stream.documents.into_iter().next().map(|it| it.root)),
+        })
     }
 }
 
@@ -217,12 +202,16 @@ fn text_of(root: &Node, path: &str) -> Option<String> {
         .or_else(is_something)
 }
 
-fn aliases_of(root: &Node) -> Vec<String> {
-    let aliases = root.get("trustDomainAliases");
-    let aliases = aliases.map_or(&[][..], |it| it.items()).iter();
-    aliases
-        .filter_map(|it| it.as_str().map(str::to_owned))
-        .collect()
+fn aliases_of(root: &Node) -> Option<Vec<String>> {
+    let aliases = match root.get("trustDomainAliases").filter(|it| !it.is_null()) {
+        Some(aliases) => match &aliases.value {
+            Value::List(aliases) => &**aliases,
+            _ => return None,
+        },
+        None => &[],
+    };
+    let aliases = aliases.iter();
+    aliases.map(|it| it.as_str().map(str::to_owned)).collect()
 }
 
 /// What the injector is told: why proxies may not take all that comes to their pods, and why they may not see all
@@ -262,7 +251,7 @@ fn proxies(world: &World, gaps: &mut Vec<Gap>) -> (Option<Arc<str>>, Option<Arc<
         if !name.starts_with("istio-sidecar-injector") {
             continue;
         }
-        match document(&object.at("data.values")) {
+        match document(&object.at("data.values"), SETTINGS) {
             Ok(Some(root)) => read(&|path| text_of(&root, path), &name),
             Ok(None) => {}
             Err(why) => is_off = Some(Gap::tell(&object.at("data.values"), &why, gaps)),
@@ -277,14 +266,10 @@ fn proxies(world: &World, gaps: &mut Vec<Gap>) -> (Option<Arc<str>>, Option<Arc<
     (leaky.or(is_off.clone()), past.or(is_off))
 }
 
+const SETTINGS: &str = "the settings of the mesh";
+
 /// Each principal of a policy is compared with each.
 const MAX_ALIASES: usize = 100;
-
-const LIMITS: Limits = Limits {
-    bytes: 1 << 20,
-    nodes: 100_000,
-    depth: 50,
-};
 
 /// The namespace whose policies are for all, and the trust domain, of a mesh that names none
 /// (istio.io/docs/reference/config/istio.mesh.v1alpha1).

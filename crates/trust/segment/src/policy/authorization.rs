@@ -137,11 +137,7 @@ fn policy(
                 .flat_map(|(at, it)| reading.rules(at, it, gaps))
                 .collect(),
         },
-        egress: Rules {
-            hold: Truth::No,
-            closes: Truth::No,
-            all: Vec::new(),
-        },
+        egress: Rules::none(),
     })
 }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Addresses, Connections, Gap, Protocol,
-    cluster::name_of,
+    cluster::{is_of_group, name_of},
     listed::{is_there, listed},
     selector::{Namespaces, Selector},
 };
@@ -59,8 +59,7 @@ pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
 
 /// Antrea has a kind of one of those names.
 fn is_ours(object: &Resource) -> bool {
-    let version = object.at("apiVersion").text().ok();
-    version.is_none_or(|it| it.starts_with("policy.networking.k8s.io/"))
+    is_of_group(object, &["policy.networking.k8s.io"]) != Some(false)
 }
 
 impl Kind {

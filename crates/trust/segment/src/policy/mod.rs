@@ -24,7 +24,7 @@ pub use self::tier::{Plane, Tier};
 
 use crate::{
     Addresses, Assumptions, Bounds, Connections, Gap, Protocol,
-    cluster::Workload,
+    cluster::{Workload, is_of_group},
     mesh::{Mesh, Wire},
     selector::{Namespaces, Requirement, Selector},
 };
@@ -386,8 +386,7 @@ pub(crate) fn read(
 
 /// Linkerd has kinds of those names.
 fn is_of_istio(object: &Resource) -> bool {
-    let version = object.at("apiVersion").text().ok();
-    version.is_none_or(|it| it.starts_with("security.istio.io/"))
+    is_of_group(object, &["security.istio.io"]) != Some(false)
 }
 
 /// The selector of a policy of Istio, which has labels alone.
@@ -409,3 +408,5 @@ fn range(protocol: Protocol, first: i64, last: i64) -> Option<Connections> {
     let (first, last) = (port(first)?, port(last)?);
     (first <= last).then(|| Connections::of(protocol, first, last))
 }
+
+const NO_CONNECTION: &str = "messages that are of no connection (ICMP) are not looked at here: whether they pass is not said";

@@ -7,27 +7,21 @@ use super::{
 };
 use crate::{
     Addresses, Connections, Gap, Protocol,
-    cluster::{name_of, namespace_of},
+    cluster::{is_of_group, name_of},
     listed::{is_there, listed},
     selector::{Namespaces, Selector},
 };
 
 pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
-    let objects = world.of_kind("NetworkPolicy").filter(|object| {
-        let version = object.at("apiVersion").text().ok();
-        // Calico has a kind of that name.
-        version
-            .is_none_or(|it| it.starts_with("networking.k8s.io/") || it.starts_with("extensions/"))
-    });
+    // Calico has a kind of that name.
+    let is_ours =
+        |it: &&Resource| is_of_group(it, &["networking.k8s.io", "extensions"]) != Some(false);
+    let objects = world.of_kind("NetworkPolicy").filter(is_ours);
     objects.map(|object| policy(object, gaps)).collect()
 }
 
 fn policy(object: &Resource, gaps: &mut Vec<Gap>) -> Policy {
-    let namespace = match namespace_of(object, gaps) {
-        Fact::Unknown(why) => Namespaces::Unknown(why),
-        Fact::Known(name) => Namespaces::One(name.into()),
-        Fact::Absent => Namespaces::One("default".into()),
-    };
+    let namespace = Namespaces::of(object, gaps);
     let spec = object.at("spec");
     let mut rules = |direction| rules(&spec, direction, &namespace, gaps);
     let (ingress, egress) = (rules(Direction::Ingress), rules(Direction::Egress));

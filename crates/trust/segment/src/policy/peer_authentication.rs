@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Connections, Gap, Protocol, Workload,
-    cluster::{name_of, namespace_of},
+    cluster::name_of,
     mesh::Roots,
     selector::{Namespaces, Requirement, Selector},
 };
@@ -75,11 +75,7 @@ impl PeerAuthentication {
                     .flat_map(|(ports, mode)| self.rules(ports, *mode))
                     .collect(),
             },
-            egress: Rules {
-                hold: Truth::No,
-                closes: Truth::No,
-                all: Vec::new(),
-            },
+            egress: Rules::none(),
         }
     }
 
@@ -128,13 +124,10 @@ pub(crate) fn read(world: &World, roots: &Roots, gaps: &mut Vec<Gap>) -> Vec<Pee
 fn one(object: &Resource, roots: &Roots, gaps: &mut Vec<Gap>) -> Vec<PeerAuthentication> {
     let spec = object.at("spec");
     let name = name_of(object, gaps);
-    let (namespaces, name) = match namespace_of(object, gaps) {
-        Fact::Known(namespace) => {
-            let name = format!("{namespace}/{name}");
-            (Namespaces::One(namespace.into()), name)
-        }
-        Fact::Absent => (Namespaces::One("default".into()), name),
-        Fact::Unknown(why) => (Namespaces::Unknown(why), name),
+    let namespaces = Namespaces::of(object, gaps);
+    let name = match &namespaces {
+        Namespaces::One(namespace) => format!("{namespace}/{name}"),
+        _ => name,
     };
     let mut selector = super::workload_selector(&spec.get("selector"), gaps);
     let is_root = match &namespaces {

@@ -5,17 +5,13 @@ mod right;
 mod roles;
 mod trust;
 
-use std::{
-    collections::{HashMap, HashSet},
-    ptr,
-    sync::Arc,
-};
+use std::{collections::HashMap, ptr, sync::Arc};
 
 use self::right::{ACTIONS, Pattern, Right, granted};
 pub(crate) use self::roles::Roles;
-pub use self::trust::{trusts_account, trusts_pods};
+pub use self::trust::{account_of_aws, trusted_accounts, trusts_account, trusts_pods};
 use super::{
-    Access, Cloud, Clouds, PrincipalKind, References, Store, each,
+    Access, Cloud, Clouds, PrincipalKind, References, each,
     policy::{self, Statement},
 };
 use crate::{Cursor, Fact, Resource, Truth, World};
@@ -27,7 +23,7 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
         clouds.stores[store].prefix = prefix(bucket);
         buckets.insert(ptr::from_ref(bucket), store);
     }
-    let roles = Roles::of(world);
+    let roles = Roles::of(world, references);
     let reader = Reader {
         references,
         buckets,
@@ -60,21 +56,8 @@ pub(super) fn add<'a>(world: &'a World, references: &References<'a>, clouds: &mu
         read.push((principal, rights));
     }
     let rights = read.iter().flat_map(|(_, rights)| rights);
-    let mut known: HashSet<String> = clouds
-        .stores
-        .iter()
-        .filter_map(|it| it.name.clone())
-        .collect();
     for (name, origin) in rights.flat_map(Right::literal_buckets) {
-        if known.insert(name.to_owned()) {
-            clouds.stores.push(Store {
-                name: Some(name.to_owned()),
-                prefix: String::new(),
-                address: name.into(),
-                origin: origin.clone(),
-                cloud: Cloud::Aws,
-            });
-        }
+        clouds.store_named(Cloud::Aws, name, origin);
     }
     if let (Truth::Unknown(why), Some(role)) =
         (roles.others(), world.of_kind("aws_iam_role").next())
@@ -126,9 +109,8 @@ fn of_buckets<'a>(
         let declared = reader.references.one(&bucket, "aws_s3_bucket");
         let declared = declared.and_then(|it| reader.buckets.get(&ptr::from_ref(it)).copied());
         let named = || {
-            let name = bucket.text().ok()?;
-            let mut stores = clouds.stores.iter();
-            stores.position(|it| it.cloud == Cloud::Aws && it.name.as_ref() == Some(&name))
+            let key = (Cloud::Aws, bucket.text().ok()?);
+            clouds.stores_by_name.get(&key).copied()
         };
         let Some(store) = declared.or_else(named) else {
             clouds.tell(&bucket, "of which bucket the policy is, is not known");

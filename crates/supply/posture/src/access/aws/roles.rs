@@ -14,7 +14,7 @@ pub(crate) struct Roles<'a> {
     inline: Companions<'a>,
     /// Attachments and inline policies by the name of the role that they write.
     by_name: HashMap<String, Vec<&'a Resource>>,
-    references: References<'a>,
+    references: &'a References<'a>,
     by_policy_name: HashMap<String, &'a Resource>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Policies<'a> {
 }
 
 impl<'a> Roles<'a> {
-    pub(crate) fn of(world: &'a World) -> Self {
+    pub(crate) fn of(world: &'a World, references: &'a References<'a>) -> Self {
         let of = |kind, key| Companions::new(world, kind, key, "aws_iam_role");
         let mut by_name: HashMap<String, Vec<&Resource>> = HashMap::new();
         for kind in ["aws_iam_role_policy_attachment", "aws_iam_role_policy"] {
@@ -56,7 +56,7 @@ impl<'a> Roles<'a> {
             ],
             inline: of("aws_iam_role_policy", "role"),
             by_name,
-            references: References::of(world),
+            references,
             by_policy_name: named.collect(),
         }
     }

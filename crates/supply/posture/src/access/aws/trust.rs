@@ -1,6 +1,8 @@
 //! Whom roles of AWS trust
 //! (<https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html>).
 
+use std::collections::BTreeSet;
+
 use super::super::{
     each, glob,
     policy::{self, Statement},
@@ -9,10 +11,62 @@ use crate::{Cursor, Fact, Resource, Truth};
 
 /// Whether the trust of a role lets a service account of a cluster assume it, by the web identity of the account.
 pub fn trusts_account(role: &Resource, namespace: &str, name: &str) -> Truth {
-    let subject = format!("system:serviceaccount:{namespace}:{name}");
+    let subject = format!("{ACCOUNT}{namespace}:{name}");
     trusts(role, "sts:assumerolewithwebidentity", |it| {
         is_federated(it).and(|| is_of_account(it, &subject))
     })
+}
+
+/// The service accounts that the trust of a role names, as it writes them: `lab:notebook`, `lab:*`. Whether it trusts
+/// one, [`trusts_account`] says.
+pub fn trusted_accounts(role: &Resource) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    for statement in policy::statements(&role.at("assume_role_policy")) {
+        let condition = statement.cursor().get("Condition");
+        let variables = condition.entries().into_iter();
+        let variables = variables.flat_map(|(_, it)| it.entries());
+        let (mut subjects, mut is_said) = (Vec::new(), false);
+        for (key, values) in variables {
+            is_said |= key.ends_with(":sub");
+            subjects.extend(each(&values).iter().filter_map(|it| it.text().ok()));
+        }
+        // Behind a key that is known after an apply, values are written nevertheless.
+        let written = condition.origin().text();
+        if let Fact::Known(_) | Fact::Unknown(_) = condition.fact {
+            is_said |= written.contains(":sub");
+            subjects.extend(written.split('"').map(str::to_owned));
+        }
+        let accounts = subjects.iter().filter_map(|it| it.strip_prefix(ACCOUNT));
+        named.extend(accounts.filter(|it| !it.contains("${")).map(str::to_owned));
+        if !is_said && is_of_clusters(&statement) {
+            named.insert("*".to_owned());
+        }
+    }
+    named
+}
+
+/// Whether a statement lets whoever comes from a cluster of EKS in, where its conditions do not say whom.
+fn is_of_clusters(statement: &Statement<'_>) -> bool {
+    let providers = each(&statement.cursor().at("Principal.Federated"));
+    let is_cluster = |it: &Cursor<'_>| it.text().is(|it| it.contains("oidc.eks.")) != Truth::No;
+    let acts = statement.is_about("sts:assumerolewithwebidentity");
+    statement.allows().and(|| acts) != Truth::No && providers.iter().any(is_cluster)
+}
+
+/// The account of AWS that a role is of, where its trust says it: a provider of identities is of the same.
+pub fn account_of_aws(role: &Resource) -> Option<String> {
+    let statements = policy::statements(&role.at("assume_role_policy"));
+    let providers = statements
+        .iter()
+        .flat_map(|it| each(&it.cursor().at("Principal.Federated")));
+    let accounts = providers.filter_map(|it| {
+        let text = it.text().ok()?;
+        let (_, rest) = text.split_once(":iam::")?;
+        let (account, _) = rest.split_once(":oidc-provider/")?;
+        Some(account.to_owned())
+    });
+    let accounts: BTreeSet<String> = accounts.collect();
+    accounts.first().filter(|_| accounts.len() == 1).cloned()
 }
 
 /// Whether the trust of a role lets EKS assume it for pods.
@@ -135,3 +189,6 @@ fn is_subject(test: &str, value: &Cursor<'_>, subject: &str) -> Truth {
         None => Truth::Unknown(format!("{test} is not followed").into()),
     })
 }
+
+/// What the subject of a token of a service account begins with.
+const ACCOUNT: &str = "system:serviceaccount:";

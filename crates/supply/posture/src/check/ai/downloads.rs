@@ -220,7 +220,7 @@ const VERIFIERS: &[&str] = &[
     "minisign",
 ];
 
-const SHELLS: &[&str] = &["sh", "bash", "ash", "dash", "zsh"];
+pub(super) const SHELLS: &[&str] = &["sh", "bash", "ash", "dash", "zsh"];
 
 const INTERPRETERS: &[&str] = &["sh", "bash", "python", "python3", "source", "."];
 

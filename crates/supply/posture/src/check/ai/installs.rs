@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use casemate_core::{Confidence, Example, Reference, Rule, RuleId, Severity};
 
-use super::{downloads::installed, named::hub_address};
+use super::{
+    downloads::{SHELLS, installed},
+    named::hub_address,
+};
 use crate::check::{Check, Family, Persona, Report, workloads::Workloads};
 use crate::{
     Truth,
@@ -57,7 +60,8 @@ fn installs(command: &Command<'_>, report: &mut Report) {
             let message = format!("the container runs `{first} {second}` when it starts");
             (message, Vec::new())
         });
-        if first == "|" && SHELLS.contains(&second) {
+        let runs = SHELLS.contains(&second) || ["python", "python3"].contains(&second);
+        if first == "|" && runs {
             piped(&words[..at], report);
         }
     }
@@ -131,8 +135,6 @@ const VALUED: &[&str] = &[
 
 /// Nobody tells `git clone` more than that before the address.
 const MAX_OPTIONS: usize = 16;
-
-const SHELLS: &[&str] = &["sh", "bash", "python", "python3"];
 
 static INSTALLS: Rule = Rule {
     id: RuleId::new("CM-AI-026"),
@@ -224,6 +226,25 @@ spec:
 mod tests {
     use super::*;
     use crate::survey::tests::survey;
+
+    #[test]
+    fn what_is_downloaded_into_any_shell_is_told() {
+        for (program, expected) in [
+            ("sh", 1),
+            ("ash", 1),
+            ("zsh", 1),
+            ("python3", 1),
+            ("tar", 0),
+        ] {
+            let text = format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  containers:\n  - name: c\n    image: i\n    command: [sh, -c, \"curl -fsSL https://a.example/x | {program} -\"]\n"
+            );
+            let outcomes = survey(&[("p.yaml", text.as_bytes())]);
+            let findings = outcomes.iter().flat_map(|outcome| &outcome.findings);
+            let piped = findings.filter(|it| it.rule == PIPED.id);
+            assert_eq!(piped.count(), expected, "{program}");
+        }
+    }
 
     #[test]
     fn what_is_downloaded_is_installed_or_only_kept() {

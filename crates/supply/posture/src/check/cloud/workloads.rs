@@ -5,7 +5,10 @@ use std::{collections::HashSet, ptr};
 use casemate_core::Rule;
 
 use super::{Check, Family, Persona, Report, Severity, policy, rule, see};
-use crate::{Cursor, Fact, Resource, Truth, World, access::Roles};
+use crate::{
+    Cursor, Fact, Resource, Truth, World,
+    access::{References, Roles},
+};
 
 pub(in crate::check) const FAMILY: Family = Family {
     rules: &[(&WIDE_ROLE, Persona::Regular)],
@@ -60,7 +63,8 @@ fn roles(world: &World, report: &mut Report) {
         .filter(|link| &*link.from.kind == "aws_eks_pod_identity_association")
         .map(|link| ptr::from_ref(link.to))
         .collect();
-    let all = Roles::of(world);
+    let references = References::of(world);
+    let all = Roles::of(world, &references);
     for role in world.of_kind("aws_iam_role") {
         let is_of_pods = associated.contains(&ptr::from_ref(role)) || is_assumed_by_pods(role);
         if !is_of_pods {

@@ -452,7 +452,7 @@ fn attribute(name: &str, values: &[String], reading: &Reading<'_>) -> Result<Att
         "ipBlocks" => {
             let mut all = Addresses::default();
             for text in values {
-                let block = Addresses::of_block(text).or_else(|| Addresses::of_address(text));
+                let block = Addresses::read(text);
                 let block = block.ok_or_else(|| format!("{text:?} is no block of addresses"))?;
                 all = all.union(&block);
             }

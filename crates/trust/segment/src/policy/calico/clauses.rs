@@ -125,7 +125,7 @@ impl Clauses {
 
     /// The pods that they mean, of the namespace of a policy if it is of one.
     pub(super) fn pods(&self, scope: &Scope<'_>) -> Vec<Pods> {
-        let home = scope.home();
+        let home = &scope.namespace;
         let pods = |clause: &Clause| Pods {
             namespaces: match &home {
                 Some(Namespaces::One(home)) if !clause.namespace.is_empty() => {

@@ -1,7 +1,9 @@
 //! Whom rules are about: the source of what comes in, the destination of what goes out; and what they ask of the
 //! other end, which is one of the pods that their policy selects.
 
-use casemate_posture::{Cursor, Fact, Resource, Truth};
+use std::collections::HashMap;
+
+use casemate_posture::{Cursor, Fact, Resource, Truth, World};
 
 use super::{
     Scope,
@@ -10,7 +12,8 @@ use super::{
 };
 use crate::{
     Addresses, Gap,
-    cluster::namespace_of,
+    cluster::{is_of_group, namespace_of},
+    entry::Key,
     listed::{is_there, listed},
     policy::{Inside, Peer, services::behind},
     selector::Namespaces,
@@ -96,21 +99,21 @@ pub(super) fn own(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -
     if let Some(excluded) = excluded(scope, cursor, gaps) {
         all = Some(all.unwrap_or_else(Clauses::all).and(&excluded.is_not));
     }
-    let others = ["nets", "notNets", "services"].map(|it| cursor.get(it));
-    for other in others.iter().filter(|it| is_there(it)) {
-        let is_any =
-            nets(cursor).is_ok_and(|it| it.is_none_or(|it| it.includes(&Addresses::all_v4())));
-        if other.path.ends_with("services") || !is_any {
-            let why = Gap::tell(
-                other,
-                "which of the pods have such addresses is not known",
-                gaps,
-            );
-            all = Some(
-                all.unwrap_or_else(Clauses::all)
-                    .and(&Clauses::unknown(&why)),
-            );
-        }
+    let services = cursor.get("services");
+    let is_any =
+        || nets(cursor).is_ok_and(|it| it.is_none_or(|it| it.includes(&Addresses::all_v4())));
+    let of_nets = ["nets", "notNets"].map(|it| cursor.get(it));
+    let of_nets = of_nets.iter().filter(|it| is_there(it) && !is_any());
+    for vague in of_nets.chain(Some(&services).filter(|it| is_there(it))) {
+        let why = Gap::tell(
+            vague,
+            "which of the pods have such addresses is not known",
+            gaps,
+        );
+        all = Some(
+            all.unwrap_or_else(Clauses::all)
+                .and(&Clauses::unknown(&why)),
+        );
     }
     all
 }
@@ -123,7 +126,7 @@ fn selected(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Opti
     };
     let accounts = cursor.get("serviceAccounts");
     let (is_of_pods, is_of_namespaces) = (is_said("selector"), is_said("namespaceSelector"));
-    let home = scope.home().filter(|_| !is_of_namespaces);
+    let home = scope.namespace.as_ref().filter(|_| !is_of_namespaces);
     let is_any = is_of_pods || is_of_namespaces || is_there(&accounts);
     let is_selected = is_any || (home.is_some() && is_said("notSelector"));
     if !is_selected {
@@ -231,16 +234,28 @@ fn services(scope: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<
 /// The Service of that name and namespace.
 pub(super) fn service<'s>(scope: &Scope<'s>, cursor: &Cursor<'_>) -> Option<&'s Resource> {
     let name = cursor.get("name").text().ok()?;
-    let namespace = match (cursor.get("namespace").text(), scope.home()) {
+    let namespace = match (cursor.get("namespace").text(), &scope.namespace) {
         (Fact::Known(namespace), _) if !namespace.is_empty() => namespace,
         (Fact::Unknown(_), _) => return None,
         (_, Some(Namespaces::One(home))) => home.to_string(),
         _ => return None,
     };
-    scope.read.world.of_kind("Service").find(|it| {
-        let home = namespace_of(it, &mut Vec::new()).ok();
-        home.as_deref() == Some(&*namespace)
-            && it.at("metadata.name").equals(&name).is_yes()
-            && it.at("apiVersion").equals("v1").is_yes()
-    })
+    scope.read.services.0.get(&(namespace, name)).copied()
+}
+
+/// The Services of the files whose names are known, by namespace and name; of several of one name the first.
+pub(super) struct Services<'w>(HashMap<Key, &'w Resource>);
+
+impl<'w> Services<'w> {
+    pub(super) fn of(world: &'w World) -> Self {
+        let mut services = HashMap::new();
+        let is_core = |it: &&Resource| is_of_group(it, &[""]) == Some(true);
+        for service in world.of_kind("Service").filter(is_core) {
+            let home = namespace_of(service, &mut Vec::new()).ok();
+            if let Some(key) = home.zip(service.at("metadata.name").text().ok()) {
+                services.entry(key).or_insert(service);
+            }
+        }
+        Self(services)
+    }
 }

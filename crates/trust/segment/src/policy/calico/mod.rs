@@ -17,11 +17,13 @@ use std::{collections::HashMap, sync::Arc};
 
 use casemate_posture::{Cursor, Fact, Resource, Truth, World};
 
-use self::{accounts::Accounts, clauses::Clauses, sets::Networks, tiers::Tiers};
+use self::{
+    accounts::Accounts, clauses::Clauses, entities::Services, sets::Networks, tiers::Tiers,
+};
 use super::{Action, Direction, Order, Peer, Policy, Priority, Rule, Rules};
 use crate::{
     Gap, Labels,
-    cluster::{name_of, namespace_labels, namespace_of},
+    cluster::{is_of_group, name_of, namespace_labels},
     listed::{is_there, listed},
     selector::Namespaces,
 };
@@ -42,7 +44,7 @@ pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
         return Vec::new();
     }
     let read = Read {
-        world,
+        services: Services::of(world),
         tiers: Tiers::read(world, gaps),
         networks: Networks::read(world, gaps),
         accounts: Accounts::read(world, gaps),
@@ -58,17 +60,12 @@ pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
 
 /// Whether an object is of Calico.
 fn is_ours(object: &Resource) -> bool {
-    let version = object.at("apiVersion").text().ok();
-    version.is_some_and(|it| {
-        ["projectcalico.org/", "crd.projectcalico.org/"]
-            .iter()
-            .any(|group| it.starts_with(group))
-    })
+    is_of_group(object, &["projectcalico.org", "crd.projectcalico.org"]) == Some(true)
 }
 
 /// What policies are read with.
 struct Read<'w> {
-    world: &'w World,
+    services: Services<'w>,
     tiers: Tiers,
     networks: Networks,
     accounts: Accounts,
@@ -81,7 +78,7 @@ struct Read<'w> {
 struct Scope<'r> {
     read: &'r Read<'r>,
     /// Its namespace, if it has one.
-    namespace: Option<Fact<String>>,
+    namespace: Option<Namespaces>,
 }
 
 /// What a policy says of a direction. The first stretch is about all that it selects.
@@ -116,7 +113,7 @@ impl Read<'_> {
         if is_of_pods == Truth::No {
             return Vec::new();
         }
-        let namespace = (kind == "NetworkPolicy").then(|| namespace_of(object, gaps));
+        let namespace = (kind == "NetworkPolicy").then(|| Namespaces::of(object, gaps));
         let scope = Scope {
             read: self,
             namespace,
@@ -124,7 +121,7 @@ impl Read<'_> {
         let subject = scope.subject(&spec, gaps);
         let own_name = name_of(object, gaps);
         let (home, name) = match &scope.namespace {
-            Some(Fact::Known(home)) => (&**home, format!("{home}/{own_name}")),
+            Some(Namespaces::One(home)) => (&**home, format!("{home}/{own_name}")),
             _ => ("", own_name.clone()),
         };
         let place = self.tiers.place(&spec.get("tier"), gaps);
@@ -294,15 +291,6 @@ impl Scope<'_> {
             ports,
         };
         Some((entities::own(self, own, gaps), rule))
-    }
-
-    /// The namespaces that a policy holds in, where it is of one.
-    fn home(&self) -> Option<Namespaces> {
-        Some(match self.namespace.as_ref()? {
-            Fact::Known(name) => Namespaces::One(name.as_str().into()),
-            Fact::Absent => Namespaces::One("default".into()),
-            Fact::Unknown(why) => Namespaces::Unknown(why.clone()),
-        })
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Scope, entities};
 use crate::{
     Connections, Gap, Protocol,
     listed::{is_there, listed},
-    policy::{Ports, range},
+    policy::{NO_CONNECTION, Ports, range},
 };
 
 /// The connections of a rule, and which requests over them where it is not about all.
@@ -191,5 +191,3 @@ fn only(item: &Cursor<'_>) -> Option<Arc<str>> {
     }
     (!all.is_empty()).then(|| all.join("; ").into())
 }
-
-const NO_CONNECTION: &str = "messages that are of no connection (ICMP) are not looked at here: whether they pass is not said";

@@ -85,8 +85,7 @@ pub(super) fn all(cursor: &Cursor<'_>) -> Result<Addresses, String> {
     let mut all = Addresses::default();
     for block in listed(cursor) {
         let addresses = match block.text() {
-            Fact::Known(text) => Addresses::of_block(&text)
-                .or_else(|| Addresses::of_address(&text))
+            Fact::Known(text) => Addresses::read(&text)
                 .ok_or_else(|| format!("{text:?} is no block of addresses"))?,
             Fact::Absent => return Err("a block of addresses is missing".to_owned()),
             Fact::Unknown(why) => return Err(format!("a block of addresses is not known: {why}")),

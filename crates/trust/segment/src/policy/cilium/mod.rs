@@ -24,7 +24,7 @@ use self::peers::Who;
 use super::{Action, Direction, Order, Peer, Pods, Policy, Ports, Priority, Rule, Rules, Tier};
 use crate::{
     Gap,
-    cluster::{name_of, namespace_of},
+    cluster::{is_of_group, name_of},
     listed::{is_there, listed},
     selector::{Namespaces, Selector},
 };
@@ -45,10 +45,8 @@ const KINDS: &[&str] = &[
 
 /// The objects of a kind, of the group of Cilium.
 fn objects<'w>(world: &'w World, kind: &str) -> impl Iterator<Item = &'w Resource> + use<'w> {
-    world.of_kind(kind).filter(|object| {
-        let version = object.at("apiVersion").text().ok();
-        version.is_none_or(|it| it.starts_with("cilium.io/"))
-    })
+    let all = world.of_kind(kind);
+    all.filter(|it| is_of_group(it, &["cilium.io"]) != Some(false))
 }
 
 pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
@@ -56,11 +54,7 @@ pub(super) fn read(world: &World, gaps: &mut Vec<Gap>) -> Vec<Policy> {
     let off = settings::off(world, gaps);
     policies.extend(settings::always(world, gaps).map(|(origin, why)| closing(origin, why)));
     for object in objects(world, "CiliumNetworkPolicy") {
-        let namespace = match namespace_of(object, gaps) {
-            Fact::Unknown(why) => Namespaces::Unknown(why),
-            Fact::Known(name) => Namespaces::One(name.into()),
-            Fact::Absent => Namespaces::One("default".into()),
-        };
+        let namespace = Namespaces::of(object, gaps);
         let scope = Scope {
             world,
             kind: "CiliumNetworkPolicy",

@@ -284,9 +284,9 @@ fn block(_: &Scope<'_>, cursor: &Cursor<'_>, gaps: &mut Vec<Gap>) -> Vec<Peer> {
 /// A block, or an address alone.
 fn addresses(cursor: &Cursor<'_>) -> Result<Addresses, String> {
     match cursor.text() {
-        Fact::Known(text) => Addresses::of_block(&text)
-            .or_else(|| Addresses::of_address(&text))
-            .ok_or_else(|| format!("{text:?} is no block of addresses")),
+        Fact::Known(text) => {
+            Addresses::read(&text).ok_or_else(|| format!("{text:?} is no block of addresses"))
+        }
         Fact::Absent => Err("a block of addresses is missing".to_owned()),
         Fact::Unknown(why) => Err(format!("a block of addresses is not known: {why}")),
     }

@@ -7,7 +7,7 @@ use casemate_posture::{Cursor, Fact};
 use crate::{
     Connections, Gap, Protocol,
     listed::{is_there, listed},
-    policy::{Direction, Ports, range},
+    policy::{Direction, NO_CONNECTION, Ports, range},
 };
 
 /// A list of ports of a rule.
@@ -300,5 +300,3 @@ const REQUESTS: &[(&str, &[&str])] = &[
 
 /// Who looks at more of them opens the policy.
 const MAX_SHOWN: usize = 5;
-
-const NO_CONNECTION: &str = "messages that are of no connection (ICMP) are not looked at here: whether they pass is not said";

@@ -1,9 +1,13 @@
 //! What somebody can become, said as manifests and configuration of Terraform, and the ways that follow.
 
 mod clouds;
+mod entrants;
 mod escalation;
+mod nodes;
 mod open;
 mod roles;
+mod trusted;
+mod walls;
 
 use casemate_posture::Truth;
 use casemate_segment::{

@@ -414,3 +414,28 @@ fn what_is_wrong_with_policies_of_a_mesh_is_found() {
     let flaws = flawed(&|rule| rule["from"][0]["source"] = serde_json::json!({"who": ["me"]}));
     assert!(matches!(&*flaws, [Flaw::Unread(_)]), "{flaws:?}");
 }
+
+/// Each peer is held against the policies of its two ends, and not against all.
+#[test]
+fn what_is_written_for_many_zones_is_proved() {
+    const COUNT: usize = 120;
+    let zone = |at: usize| format!("  z{at}: {{namespaces: [n{at}]}}\n");
+    let flow = |at: usize| {
+        let to = (at * 7 + at / COUNT + 1) % COUNT;
+        format!(
+            "- {{from: z{}, to: z{to}, ports: [{}]}}\n",
+            at % COUNT,
+            1_000 + at % 50
+        )
+    };
+    let zones: String = (0..COUNT).map(zone).collect();
+    let flows: String = (0..9 * COUNT).map(flow).collect();
+    let intent = intent(&format!("zones:\n{zones}flows:\n{flows}"));
+    for target in [Target::NetworkPolicy, Target::Cilium] {
+        let mut policies = generate::policies(&intent, target).expect("policies");
+        assert_eq!(generate::prove(&intent, &policies).expect("small"), []);
+        let guilty = policies.network.len() - 1;
+        policies.network.remove(guilty);
+        assert_ne!(generate::prove(&intent, &policies).expect("small"), []);
+    }
+}

@@ -3,11 +3,11 @@
 mod generated;
 
 use casemate_segment::{
-    Assumptions,
+    Assumptions, Connections, Protocol,
     generate::{self, Target},
     identity::{Goal, Hop},
     intent::{Intent, Violation, check, derive, observe, to_yaml},
-    observed::Format,
+    observed::{Format, Party, Seen},
 };
 
 use crate::kit::cluster_with as cluster;
@@ -268,6 +268,36 @@ flows:
   - {from: models, to: outside, ports: [TCP 443]}
 "
     );
+}
+
+/// Zones and records are looked for once: of so many each with each nobody waits for.
+#[test]
+fn what_is_seen_of_a_large_cluster_is_found_at_once() {
+    const COUNT: usize = 1_500;
+    let workload = |at: usize| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: w{at}, namespace: n{at}}}\nspec: {{template: {{metadata: {{labels: {{app: w{at}}}}}, spec: {{containers: [{{name: c, image: i}}]}}}}}}\n---\n"
+        )
+    };
+    let analysis = cluster(
+        &(0..COUNT).map(workload).collect::<String>(),
+        Assumptions::default(),
+    );
+    let pod = |at: usize| Party::Workload {
+        namespace: format!("n{}", at % COUNT),
+        name: format!("w{}", at % COUNT),
+    };
+    let http = Connections::of(Protocol::Tcp, 80, 80);
+    let seen = |at: usize| Seen {
+        from: pod(at),
+        to: pod(at + at / COUNT + 1),
+        connections: http.clone(),
+    };
+    let seen: Vec<Seen> = (0..20 * COUNT).map(seen).collect();
+    let (intent, strangers) = observe(&analysis, &seen);
+    assert!(strangers.is_empty());
+    let flows = intent.flows.iter().filter(|it| it.connections == http);
+    assert_eq!(flows.count(), 20 * COUNT);
 }
 
 /// A cluster that runs: the pods and a Service have addresses.

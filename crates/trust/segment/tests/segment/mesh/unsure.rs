@@ -481,3 +481,19 @@ spec: {spec}
         assert_eq!(to_registry(&format!("{rule}{allow}")), PERHAPS, "{spec}");
     }
 }
+
+#[test]
+fn aliases_of_the_trust_domain_that_are_no_texts_are_told() {
+    for (aliases, is_told) in [
+        ("[old.example]", false),
+        ("~", false),
+        ("[old.example, 7]", true),
+        ("[{of: old.example}]", true),
+        ("old.example", true),
+    ] {
+        let analysis = cluster(&settings(&format!("trustDomainAliases: {aliases}")));
+        let mut gaps = analysis.gaps().iter().map(|it| &it.message);
+        let told = gaps.any(|it| it.contains("the aliases of its trust domain are not known"));
+        assert_eq!(told, is_told, "{aliases}");
+    }
+}
