@@ -24,6 +24,9 @@
 #	allow_partial = false   # whether what was only partly examined may pass, with a warning
 #	allow_idle = false      # whether requirements (evidence.rego) may be for files that are not there
 #	imports_only_warn = false # whether what other tools found, and no check here, warns instead of denying
+#
+# A rule begins with what can be seen in the input itself: of a question that has nothing of that, and most have not, it is not
+# evaluated.
 package casemate.gate
 
 import data.casemate.evidence
@@ -54,6 +57,7 @@ warn contains reason if {
 
 # A model in a format that can carry code, with code in it that no allowlist knows.
 deny contains reason if {
+	count(unknown) > 0
 	some reason in listed(unvouched, {
 		"one": "runs code that nobody vouches for when it is loaded",
 		"many": "run code that nobody vouches for when they are loaded",
@@ -64,6 +68,7 @@ deny contains reason if {
 # Source code is no model, and other checks read it. Everything else that was not understood is
 # counted, so that nobody takes silence for a pass.
 warn contains reason if {
+	count(unknown) > 0
 	names := [outcome.name |
 		some outcome in unknown
 		not is_source(outcome)
@@ -80,10 +85,12 @@ warn contains reason if {
 # --- Findings ----------------------------------------------------------------------------------
 
 deny contains reason if {
+	count(all_findings) > 0
 	some reason in grouped(blocking)
 }
 
 warn contains reason if {
+	count(all_findings) > 0
 	some reason in grouped(worrying)
 }
 
@@ -100,8 +107,8 @@ deny contains reason if {
 
 # Errors never pass.
 deny contains reason if {
-	failed := [outcome | some outcome in singles; outcome.result == "error"]
-	some reason in listed(failed, {
+	count(failed_outcomes) > 0
+	some reason in listed(failed_outcomes, {
 		"one": "could not be examined",
 		"many": "could not be examined",
 		"then": "",
@@ -110,24 +117,21 @@ deny contains reason if {
 
 # Neither does what was only partly examined, unless the settings say so.
 deny contains reason if {
+	count(partial_outcomes) > 0
 	not allow_partial
 	some reason in partly_examined
 }
 
 warn contains reason if {
+	count(partial_outcomes) > 0
 	allow_partial
 	some reason in partly_examined
 }
 
 # What a check looked at in whole and cannot tell.
 warn contains reason if {
-	names := [outcome.name |
-		some outcome in singles
-		outcome.result == "undetermined"
-		outcome.coverage == "complete"
-		not outcome.facts.verdict
-	]
-	count(names) > 0
+	count(undetermined_outcomes) > 0
+	names := [outcome.name | some outcome in undetermined_outcomes]
 	reason := {
 		"message": sprintf("%s undetermined: %s", [files_are(names), sample(names)]),
 		"severity": "low",
@@ -136,8 +140,8 @@ warn contains reason if {
 
 # Only clean passes may be counted instead of listed.
 deny contains reason if {
-	some population in input.outcomes
-	population.count
+	count(populations) > count(clean_populations)
+	some population in populations
 	not is_clean(population)
 	reason := {
 		"message": sprintf(
@@ -171,19 +175,25 @@ violated(violation) := {
 
 # Nothing, until a document of the caller's says so: see evidence.rego.
 deny contains reason if {
+	data.casemate.requirements
 	some what in {lack.what | some lack in evidence.lacks}
 	files := [file | some file in input.context.files; {"path": file.path, "what": what} in evidence.lacks]
 	some reason in missing(files, what)
 }
 
-deny contains reason if some reason in evidence.misspelt
+deny contains reason if {
+	data.casemate.requirements
+	some reason in evidence.misspelt
+}
 
 deny contains reason if {
+	data.casemate.requirements
 	not allow_idle
 	some reason in evidence.idle
 }
 
 warn contains reason if {
+	data.casemate.requirements
 	allow_idle
 	some reason in evidence.idle
 }
@@ -231,6 +241,27 @@ dangerous := [outcome | some outcome in singles; outcome.facts.verdict == "dange
 
 unknown := [outcome | some outcome in singles; outcome.facts.verdict == "unknown"]
 
+failed_outcomes := [outcome | some outcome in singles; outcome.result == "error"]
+
+undetermined_outcomes := [outcome |
+	some outcome in singles
+	outcome.result == "undetermined"
+	outcome.coverage == "complete"
+	not outcome.facts.verdict
+]
+
+partial_outcomes := [outcome | some outcome in singles; outcome.coverage == "partial"]
+
+all_findings := [finding | some outcome in singles; some finding in outcome.findings]
+
+populations := [population | some population in input.outcomes; population.count]
+
+clean_populations := [population |
+	some population in populations
+	population.result in {"pass", "not-applicable"}
+	population.coverage == "complete"
+]
+
 unvouched := [outcome |
 	some outcome in unknown
 	is_model(outcome)
@@ -239,8 +270,7 @@ unvouched := [outcome |
 
 partly_examined := listed(
 	[outcome |
-		some outcome in singles
-		outcome.coverage == "partial"
+		some outcome in partial_outcomes
 		outcome.result != "error"
 		not is_judged_whole(outcome)
 	],
@@ -319,10 +349,7 @@ is_settled(finding) if finding.suppression
 
 is_settled(finding) if severity.below(finding.severity, "medium")
 
-is_clean(population) if {
-	population.result in {"pass", "not-applicable"}
-	population.coverage == "complete"
-}
+is_clean(population) if population in clean_populations
 
 is_model(outcome) if outcome.facts.kind == "model"
 

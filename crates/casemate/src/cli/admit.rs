@@ -59,7 +59,7 @@ pub(crate) enum Mode {
     Audit,
 }
 
-/// What becomes of a request that could not be decided.
+/// What becomes of a request that was not judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnError {
     /// It is denied.
@@ -91,7 +91,7 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) by: By,
 
-    /// What becomes of a request that could not be decided in time [default: deny].
+    /// What becomes of a request that got no turn in time, and was not judged [default: deny].
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) on_error: Option<OnError>,
 

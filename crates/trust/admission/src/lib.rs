@@ -13,7 +13,8 @@
 //! asked as `admission`: what checks, constraints and rules say are reasons of one [`Decision`](casemate_core::Decision).
 //!
 //! [`Server`] is the only part with a runtime. A judgement runs on its blocking threads, a bounded number at a time, and within
-//! a deadline; what does not end in time, or panics, is decided by choice ([`OnError`]), and never by accident.
+//! a deadline: one that does not end in time denies. What gets no turn in time, or panics, is decided by choice ([`OnError`]), and
+//! never by accident.
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -34,7 +35,7 @@ mod vouch;
 pub use answer::{Response, Status};
 pub use exempt::Exemption;
 pub use export::{Action, Cel, Policy, Resources, Said, Variable};
-pub use judge::{Judge, JudgeError, Judged, Parts};
+pub use judge::{Judge, JudgeError, Judged, Parts, Undecided};
 pub use metrics::Metrics;
 pub use mutate::{Mutation, MutationError};
 pub use patch::{Operation as PatchOperation, PatchError, apply};

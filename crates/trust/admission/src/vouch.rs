@@ -68,21 +68,36 @@ impl<'a> Reference<'a> {
     }
 }
 
+/// A pattern of what has to be signed, in both spellings.
+pub(crate) struct Signed {
+    written: Pattern,
+    /// Which of its spellings somebody wrote says nothing about what it names.
+    of_host: Option<Pattern>,
+}
+
+impl Signed {
+    pub(crate) fn new(written: &Pattern) -> Self {
+        Self {
+            of_host: written.host_is_whole().then(|| written.of(canonical)),
+            written: written.clone(),
+        }
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        let of_host = self.of_host.as_ref();
+        self.written.matches(name) || of_host.is_some_and(|it| it.matches(name))
+    }
+}
+
 /// What there is against a reference that has to be signed: by one of `types`, where it fits one of `patterns`.
 pub(crate) fn against(
     reference: &Reference<'_>,
-    patterns: &[Pattern],
+    patterns: &[Signed],
     types: &[String],
     vouch: &dyn Vouch,
 ) -> Option<String> {
     let canonical = canonical(reference.0);
-    let fits = |pattern: &Pattern| {
-        // Which of its spellings somebody wrote says nothing about what it names.
-        let of_host = pattern.host_is_whole().then(|| pattern.of(self::canonical));
-        [reference.0, &canonical].into_iter().any(|name| {
-            pattern.matches(name) || of_host.as_ref().is_some_and(|it| it.matches(name))
-        })
-    };
+    let fits = |pattern: &Signed| pattern.matches(reference.0) || pattern.matches(&canonical);
     if !patterns.iter().any(fits) {
         return None;
     }
@@ -198,7 +213,7 @@ mod tests {
     #[test]
     fn a_pattern_fits_every_spelling_of_what_it_names() {
         let is_against = |pattern: &str, reference: &str| {
-            let patterns = [pattern.parse().expect("a pattern")];
+            let patterns = [Signed::new(&pattern.parse().expect("a pattern"))];
             against(&Reference(reference), &patterns, &[], &NobodyVouches).is_some()
         };
         for (pattern, reference, expected) in [

@@ -1,12 +1,15 @@
 //! The files that a policy is made of.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use casemate_core::{Digest, PathText};
 use serde_json::{Value, json};
 
 use crate::{
-    Engine, EngineError, GateInput, Layer, Limits, ManifestError, Question,
+    Engine, EngineError, GateInput, Layer, Limits, ManifestError, Question, check,
     decide::to_value,
     engine::Message,
     library,
@@ -37,7 +40,12 @@ impl Bundle {
     ///
     /// See [`BundleError`].
     pub fn over_builtin(layer: Layer) -> Result<Self, BundleError> {
-        Self::over(builtin().modules, layer)
+        let own: BTreeSet<PathText> = layer.modules.keys().cloned().collect();
+        let bundle = Self::over(builtin().modules, layer)?;
+        match check::unasked(&bundle, |file| own.contains(&PathText::from_text(file))) {
+            Some(site) => Err(BundleError::Unasked(site.clone())),
+            None => Ok(bundle),
+        }
     }
 
     /// A policy of `layer` alone, with the library that it may import.
@@ -246,6 +254,13 @@ pub enum BundleError {
     /// The files are too large.
     #[error("the files of a policy have at most 64 MiB together")]
     Large,
+    /// A rule would deny, and nobody asks it.
+    #[error(
+        "{}:{}: nothing asks `{}`: what denies or warns is called `deny` or `warn` in `package casemate.gate`, or stands in a \
+         package of your own",
+        .0.file, .0.line, .0.rule
+    )]
+    Unasked(RuleSite),
     /// The files cannot be loaded.
     #[error(transparent)]
     Load(EngineError),

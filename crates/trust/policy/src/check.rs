@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     Bundle, Engine as _, EngineError, Question, engine::Message, gatekeeper::ConstraintReport,
+    syntax::RuleSite,
 };
 
 /// What the rules of `namespace` say of `input`, a file called `name`. They are those called `deny`,
@@ -97,6 +98,28 @@ pub fn namespaces(bundle: &Bundle) -> BTreeSet<String> {
         Kind::of(rule).map(|_| package.to_owned())
     });
     packages.collect()
+}
+
+/// The first rule in a file that `is_own` which is called as if it denied or warned, and stands in a package of the house where no
+/// gate, check or other rule asks it.
+pub(crate) fn unasked(bundle: &Bundle, is_own: impl Fn(&str) -> bool) -> Option<&RuleSite> {
+    let reads = bundle.definitions().flat_map(|it| &it.reads);
+    let reads: BTreeSet<&str> = reads.map(String::as_str).collect();
+    let is_unasked = |site: &&RuleSite| {
+        let path = site.rule.strip_prefix("data.");
+        let Some((package, rule)) = path.and_then(|it| it.rsplit_once('.')) else {
+            return false;
+        };
+        let is_asked = match package {
+            "casemate.gate" | "casemate.attestation" => ["deny", "warn"].contains(&rule),
+            _ => !UNASKED.contains(&package),
+        };
+        Kind::of(rule).is_some()
+            && !is_asked
+            && is_own(&site.file)
+            && !reads.contains(site.rule.as_str())
+    };
+    bundle.definitions().map(|it| &it.site).find(is_unasked)
 }
 
 /// The names that `rule`, which is called `exception`, gives with its value, or why it gives none.
@@ -259,6 +282,9 @@ impl Kind {
             .unwrap_or(rule)
     }
 }
+
+/// Packages of the house in which no rule is asked for what it denies. A check stands in a package below the second.
+const UNASKED: &[&str] = &["casemate.evidence", "casemate.checks"];
 
 /// The reasons that a rule gives, and what is wrong with the answer.
 fn reasons(rule: &str, value: Option<Value>) -> (Vec<Reason>, Option<EngineError>) {
@@ -432,6 +458,42 @@ exception contains [\"deny\"] if input.a == 3
         let files = files.map(|(name, text)| file(name, text));
         let bundle = Bundle::alone(files.into()).expect("loads");
         assert_eq!(Vec::from_iter(namespaces(&bundle)), ["a", "b.c"]);
+    }
+
+    #[test]
+    fn a_rule_that_nobody_asks_does_not_load_over_the_house() {
+        let load = |package: &str, rules: &str| {
+            let policy = format!("package {package}\n\nimport rego.v1\n\n{rules}\n");
+            Bundle::overlay(vec![file("own.rego", &policy)]).map(drop)
+        };
+        let deny = "deny contains \"never\"";
+        for (package, rules) in [
+            ("casemate.evidence", deny),
+            ("casemate.checks", deny),
+            ("casemate.gate", "violation_old contains \"never\""),
+            ("casemate.gate", "deny_root contains \"never\""),
+            ("casemate.attestation", "warn_old contains \"never\""),
+        ] {
+            let error = load(package, rules).expect_err(package).to_string();
+            let rule = rules.split(' ').next().unwrap_or_default();
+            let expected = format!("own.rego:5: nothing asks `data.{package}.{rule}`");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+        let asked = "deny contains msg if some msg in deny_root\n\ndeny_root contains \"x\"";
+        for (package, rules) in [
+            ("casemate.gate", deny),
+            ("casemate.gate", asked),
+            ("casemate.attestation", deny),
+            ("casemate.own", deny),
+            ("casemate.evidence", "own := 1"),
+        ] {
+            assert_eq!(load(package, rules), Ok(()), "{package}: {rules}");
+        }
+        let policy = format!("package casemate.evidence\n\n{deny}\n");
+        assert!(
+            Bundle::alone(vec![file("own.rego", &policy)]).is_ok(),
+            "of a policy alone, whoever asks names the package"
+        );
     }
 
     #[test]

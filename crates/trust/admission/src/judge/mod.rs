@@ -22,7 +22,7 @@ use crate::{
     record::{Record, RecordSchema},
     review::{Operation, Request, Review},
     settings::{Mode, OnError, Settings},
-    vouch::Vouch,
+    vouch::{Signed, Vouch},
 };
 
 /// What judges, with everything compiled.
@@ -35,6 +35,8 @@ pub struct Judge {
     inventory: Inventory,
     mutations: Vec<Mutation>,
     vouch: Box<dyn Vouch>,
+    /// What has to be signed.
+    signed: Vec<Signed>,
     settings: Settings,
 }
 
@@ -68,6 +70,36 @@ pub enum JudgeError {
     /// A time is none that an API server waits.
     #[error("`limits.{0}` is {1}, and has to be 1 to 30: an API server waits no longer")]
     Seconds(&'static str, u64),
+}
+
+/// Why a request was not decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undecided {
+    /// It got no turn while there was time for a judgement.
+    NoTurn,
+    /// A mistake of ours ended the judgement.
+    Mistake,
+    /// Its repair was not done in time. Whether the object may be taken is asked by itself.
+    Unrepaired,
+    /// Its judgement was not done in time.
+    TooLong,
+}
+
+impl Undecided {
+    /// Why, in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoTurn => "too much is asked at once",
+            Self::Mistake => "this is a mistake in Casemate; please report it",
+            Self::Unrepaired | Self::TooLong => "it took longer than it may",
+        }
+    }
+
+    /// Whether [`OnError`] says what becomes of it. How long a judgement takes is up to who wrote the object: if that were a way
+    /// in, nothing would be kept out.
+    fn is_by_choice(self) -> bool {
+        self != Self::TooLong
+    }
 }
 
 /// What came of a request.
@@ -136,6 +168,7 @@ impl Judge {
             inventory,
             mutations,
             vouch,
+            signed: settings.signed.iter().map(Signed::new).collect(),
             settings,
         })
     }
@@ -255,22 +288,25 @@ impl Judge {
         judged
     }
 
-    /// The answer to a request that could not be decided.
-    pub fn undecided(&self, request: &Request, why: &str, now: Timestamp) -> Judged {
+    /// The answer to a request that was not decided.
+    pub fn undecided(&self, request: &Request, why: Undecided, now: Timestamp) -> Judged {
         let mut response = Response::allow(&request.uid);
-        let is_allowed =
-            self.settings.on_error == OnError::Allow || self.settings.mode == Mode::Audit;
-        let text = format!("{} was not judged: {why}", request.told());
-        match is_allowed {
+        let is_chosen = why.is_by_choice() && self.settings.on_error == OnError::Allow;
+        let text = format!("{} was not judged: {}", request.told(), why.as_str());
+        match is_chosen || self.settings.mode == Mode::Audit {
             true => response.warn(&text),
             false => {
                 response.allowed = false;
-                response.status = Some(Status::undecided(&text));
+                response.status = Some(match why.is_by_choice() {
+                    true => Status::undecided(&text),
+                    false => Status::forbidden(&text),
+                });
             }
         }
-        response.annotations.insert("error", why.to_owned());
+        let why = why.as_str().to_owned();
+        response.annotations.insert("error", why.clone());
         let mut judged = self.judged(request, response, now);
-        judged.record.error = Some(why.to_owned());
+        judged.record.error = Some(why);
         judged.outcome = metrics::Outcome::Failed;
         judged
     }

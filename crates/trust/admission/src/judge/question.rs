@@ -17,7 +17,7 @@ use super::{Judge, unchanged::Before};
 use crate::{
     exempt::Exemption,
     review::{Operation, Request, Review},
-    settings::{Settings, Unchanged},
+    settings::Unchanged,
     vouch::{self, Reference},
 };
 
@@ -193,10 +193,8 @@ impl Judge {
 
     /// What has to be signed, and is not.
     fn unsigned(&self, review: &Review) -> Vec<String> {
-        let Settings {
-            signed, signatures, ..
-        } = &self.settings;
-        let Some(object) = declared_by(review).filter(|_| !signed.is_empty()) else {
+        let signatures = &self.settings.signatures;
+        let Some(object) = declared_by(review).filter(|_| !self.signed.is_empty()) else {
             return Vec::new();
         };
         let old = review.old_object().filter(|old| self.keeps(old));
@@ -204,7 +202,7 @@ impl Judge {
         let references = Reference::of(object)
             .into_iter()
             .filter(|it| !before.contains(it));
-        let against = |it| vouch::against(&it, signed, signatures, &*self.vouch);
+        let against = |it| vouch::against(&it, &self.signed, signatures, &*self.vouch);
         let stored_before = old.map(vouch::stored).unwrap_or_default();
         let stored = vouch::stored(object)
             .into_iter()

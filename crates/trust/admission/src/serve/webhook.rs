@@ -24,7 +24,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use crate::{Judge, Judged, Metrics, Records, Review, ReviewError, metrics::Counted};
+use crate::{Judge, Judged, Metrics, Records, Review, ReviewError, Undecided, metrics::Counted};
 
 /// Who answers an API server.
 pub(super) struct Webhook {
@@ -40,10 +40,11 @@ pub(super) struct Webhook {
 }
 
 /// What is done with a request.
-type Deed = fn(&Judge, &Review, Timestamp, Rest) -> Judged;
-
-/// How long a request that got its turn may still take.
-type Rest = Duration;
+#[derive(Clone, Copy)]
+enum Deed {
+    Validate,
+    Mutate,
+}
 
 impl Webhook {
     /// `/validate` and `/mutate`.
@@ -57,17 +58,21 @@ impl Webhook {
             )
         };
         Router::new()
-            .route("/validate", route(validate))
-            .route("/mutate", route(mutate))
+            .route("/validate", route(Deed::Validate))
+            .route("/mutate", route(Deed::Mutate))
             .with_state(webhook)
     }
 
     async fn answer(&self, deed: Deed, request: Request) -> Response {
         let begun = Instant::now();
         let _in_flight = Counted::new(&self.metrics, |metrics| &metrics.in_flight);
-        let deadline = begun + self.patience(request.uri());
+        let patience = self.patience(request.uri());
+        let time = Time {
+            turn: begun + patience / 2,
+            end: begun + patience,
+        };
         let (parts, body) = request.into_parts();
-        let (review, _large) = match self.read(&parts.headers, body, deadline).await {
+        let (review, _large) = match self.read(&parts.headers, body, time.end).await {
             Ok((review, large)) => (Arc::new(review), large),
             Err(refusal) => {
                 self.metrics.refused.add(1);
@@ -75,7 +80,7 @@ impl Webhook {
             }
         };
         let now = self.clock.now();
-        let judged = match self.judged(deed, Arc::clone(&review), now, deadline).await {
+        let judged = match self.judged(deed, Arc::clone(&review), now, time).await {
             Ok(judged) => judged,
             Err(why) => self.judge.undecided(&review.request, why, now),
         };
@@ -167,22 +172,26 @@ impl Webhook {
         deed: Deed,
         review: Arc<Review>,
         now: Timestamp,
-        deadline: Instant,
-    ) -> Result<Judged, &'static str> {
-        let turn = timeout_at(deadline, Arc::clone(&self.turns).acquire_owned()).await;
+        time: Time,
+    ) -> Result<Judged, Undecided> {
+        let turn = timeout_at(time.turn, Arc::clone(&self.turns).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
-            return Err("too much is asked at once");
+            return Err(Undecided::NoTurn);
         };
+        // A turn that is free is had at any time, and the body may have been long in coming.
+        if Instant::now() > time.turn {
+            return Err(Undecided::NoTurn);
+        }
         let judge = Arc::clone(&self.judge);
         let judging = spawn_blocking(move || {
             let _turn = turn;
-            let rest = deadline.saturating_duration_since(Instant::now());
-            deed(&judge, &review, now, rest)
+            deed.of(&judge, &review, now, time.end.into_std())
         });
-        match timeout_at(deadline, judging).await {
-            Ok(Ok(judged)) => Ok(judged),
-            Ok(Err(_)) => Err("this is a mistake in Casemate; please report it"),
-            Err(_) => Err("it took longer than it may"),
+        match timeout_at(time.end, judging).await {
+            // What rules make of the end of their time is no judgement.
+            Ok(Ok(judged)) if Instant::now() < time.end => Ok(judged),
+            Ok(Ok(_)) | Err(_) => Err(deed.late()),
+            Ok(Err(_)) => Err(Undecided::Mistake),
         }
     }
 
@@ -196,17 +205,33 @@ impl Webhook {
     }
 }
 
-/// Rules, all together, have less time than the request: one that takes too long denies, and `on-error` lets nothing in that another
-/// denies.
-fn validate(judge: &Judge, review: &Review, now: Timestamp, rest: Rest) -> Judged {
-    let end = std::time::Instant::now() + rest * 3 / 4;
-    until(end, || judge.judge(review, now))
+/// When a request has to be where.
+#[derive(Clone, Copy)]
+struct Time {
+    /// It has its turn: what comes later leaves a judgement too little, and says nothing about its object.
+    turn: Instant,
+    /// It is answered.
+    end: Instant,
 }
 
-/// Nothing is denied here, and rules end with the request, whose turn is for others then.
-fn mutate(judge: &Judge, review: &Review, now: Timestamp, rest: Rest) -> Judged {
-    let end = std::time::Instant::now() + rest;
-    until(end, || judge.mutate(review, now))
+impl Deed {
+    fn of(self, judge: &Judge, review: &Review, now: Timestamp, end: std::time::Instant) -> Judged {
+        match self {
+            // Rules end before the request does, so that the answer says which of them took too long.
+            Self::Validate => {
+                let rest = end.saturating_duration_since(std::time::Instant::now());
+                until(end - rest / 4, || judge.judge(review, now))
+            }
+            Self::Mutate => until(end, || judge.mutate(review, now)),
+        }
+    }
+
+    fn late(self) -> Undecided {
+        match self {
+            Self::Validate => Undecided::TooLong,
+            Self::Mutate => Undecided::Unrepaired,
+        }
+    }
 }
 
 /// Health and metrics.

@@ -1,6 +1,9 @@
 //! What the tests are made of.
 
-use std::{thread, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use casemate_admission::{Judge, JudgeError, Judged, Parts, Review, Settings, Vouch};
 use casemate_core::{Digest, PathText, Timestamp};
@@ -23,6 +26,8 @@ pub(crate) struct Kit<'a> {
     pub(crate) persona: Persona,
     /// How long a rule may take.
     pub(crate) patience: Option<Duration>,
+    /// While it is locked, what is signed of the digest of nines is not said.
+    pub(crate) held: Arc<Mutex<()>>,
 }
 
 impl Kit<'_> {
@@ -53,7 +58,7 @@ impl Kit<'_> {
             bundle,
             constraints: Some(constraints).filter(|it| !it.is_empty()),
             inventory: Inventory::default(),
-            vouch: Box::new(Known),
+            vouch: Box::new(Known(Arc::clone(&self.held))),
             settings,
         };
         Judge::new(parts)
@@ -130,8 +135,13 @@ pub(crate) fn now() -> Timestamp {
     "2026-09-01T12:00:00Z".parse().expect("a time")
 }
 
-/// Somebody signed what has the digest of ones, and said of that of twos that it failed. Of that of nines he takes his time.
-struct Known;
+/// An image that is looked up for as long as somebody holds that up.
+pub(crate) fn looked_up() -> Value {
+    json!({"image": format!("registry.example.org/a@sha256:{}", "9".repeat(64))})
+}
+
+/// Somebody signed what has the digest of ones, and said of that of twos that it failed. That of nines may be held up.
+struct Known(Arc<Mutex<()>>);
 
 impl Vouch for Known {
     fn said_of(&self, digest: &Digest) -> Vec<Value> {
@@ -139,7 +149,7 @@ impl Vouch for Known {
             Some(b'1') => "https://slsa.dev/provenance/v1",
             Some(b'2') => "https://in-toto.io/attestation/test-result/v0.1",
             Some(b'9') => {
-                thread::sleep(Duration::from_millis(1_500));
+                drop(self.0.lock());
                 return Vec::new();
             }
             _ => return Vec::new(),

@@ -8,8 +8,11 @@ use super::{Answer, Builtin, Fault, Moment, can_be_gone_through, delegate};
 
 pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("array.flatten", 1, array_flatten),
+    Builtin::new("count", 1, count),
     Builtin::new("graph.reachable_paths", 2, reachable_paths),
     Builtin::new("internal.collected", 1, collected),
+    Builtin::new("internal.member_2", 2, member_2),
+    Builtin::new("internal.member_3", 3, member_3),
     Builtin::new("json.is_valid", 1, json_is_valid),
     Builtin::new("numbers.range", 2, numbers_range),
     Builtin::new("numbers.range_step", 3, numbers_range),
@@ -34,6 +37,41 @@ fn array_flatten(arguments: &[Value], _: Moment) -> Answer {
         }
     }
     Ok(Value::from(flat))
+}
+
+/// Of a text the characters; the library counts in UTF-16.
+fn count(arguments: &[Value], _: Moment) -> Answer {
+    match arguments {
+        [Value::String(text)] => Ok(Value::from(text.chars().count() as u64)),
+        arguments => delegate("count", arguments),
+    }
+}
+
+/// `value in collection`, where that is a value itself: [`crate::rewrite`] puts it in.
+fn member_2(arguments: &[Value], _: Moment) -> Answer {
+    let [value, collection] = arguments else {
+        return Err("expects a value and a collection".into());
+    };
+    let is_member = match collection {
+        Value::Array(items) => items.iter().any(|item| item == value),
+        Value::Set(items) => items.contains(value),
+        Value::Object(fields) => fields.iter().any(|(_, item)| item == value),
+        _ => false,
+    };
+    Ok(Value::from(is_member))
+}
+
+/// `key, value in collection`.
+fn member_3(arguments: &[Value], _: Moment) -> Answer {
+    let [key, value, collection] = arguments else {
+        return Err("expects a key, a value and a collection".into());
+    };
+    let is_member = match collection {
+        Value::Array(_) | Value::Object(_) => collection[key] == *value,
+        Value::Set(items) => key == value && items.contains(value),
+        _ => false,
+    };
+    Ok(Value::from(is_member))
 }
 
 /// What a comprehension collects, as it is: [`crate::rewrite`] puts it in, for memory to be looked at.

@@ -1,13 +1,14 @@
 //! Regular expressions of RE2, which Rego's are (github.com/google/re2/wiki/Syntax, and Go's `regexp/syntax`), as the `regex` crate spells
 //! them: to it `\w` is a letter of any alphabet, `[a[b]]` a set in a set, and `{` without a number an error.
 
-use std::{iter::Peekable, str::Chars};
+use std::{iter::Peekable, mem, str::Chars};
 
 /// The same expression for `regex`, or nothing where RE2 has none that is written so.
 pub(super) fn spelled(pattern: &str) -> Option<String> {
     let mut speller = Speller {
         rest: pattern.chars().peekable(),
         out: String::with_capacity(pattern.len()),
+        flags: String::new(),
         has_no_names: false,
     };
     speller.all()?;
@@ -17,6 +18,8 @@ pub(super) fn spelled(pattern: &str) -> Option<String> {
 struct Speller<'p> {
     rest: Peekable<Chars<'p>>,
     out: String,
+    /// Flags for what comes next. A repetition behind them is one of what stands before them.
+    flags: String,
     /// Nothing ends a name of a set any more, which is looked for once.
     has_no_names: bool,
 }
@@ -26,8 +29,10 @@ struct Speller<'p> {
 enum Before {
     /// Something that can be repeated.
     Item,
-    /// A repetition, or flags: what cannot be.
-    Unrepeatable,
+    /// A repetition, which cannot be.
+    Repetition,
+    /// A repetition with flags behind it, which can.
+    Repeated,
     /// Whatever the library says.
     Other,
 }
@@ -36,18 +41,34 @@ impl Speller<'_> {
     fn all(&mut self) -> Option<()> {
         let mut before = Before::Other;
         while let Some(next) = self.rest.next() {
+            let counted = (next == '{').then(|| self.counted()).flatten();
+            let repetition = match next {
+                '*' | '+' | '?' => Some(next.to_string()),
+                _ => match counted {
+                    Some(counted) => Some(counted?),
+                    None => None,
+                },
+            };
+            if let Some(repetition) = repetition {
+                before = self.repeated(before, &repetition)?;
+                continue;
+            }
+            if next == '(' && self.flagged()? {
+                if before == Before::Repetition {
+                    before = Before::Repeated;
+                }
+                continue;
+            }
+            let flags = mem::take(&mut self.flags);
+            self.out.push_str(&flags);
             before = match next {
                 '\\' => self.escape()?,
                 '[' => self.class().map(|()| Before::Item)?,
                 '(' => self.open()?,
-                '*' | '+' | '?' => self.repeated(before, &next.to_string())?,
-                '{' => match self.counted() {
-                    Some(counted) => self.repeated(before, &counted?)?,
-                    None => {
-                        self.out.push_str(r"\{");
-                        Before::Item
-                    }
-                },
+                '{' => {
+                    self.out.push_str(r"\{");
+                    Before::Item
+                }
                 '|' | '^' => {
                     self.out.push(next);
                     Before::Other
@@ -58,19 +79,38 @@ impl Speller<'_> {
                 }
             };
         }
+        self.out.push_str(&self.flags);
         Some(())
     }
 
     /// A repetition with what makes it lazy.
     fn repeated(&mut self, before: Before, repetition: &str) -> Option<Before> {
-        if before == Before::Unrepeatable {
-            return None;
+        match (before, repetition) {
+            (Before::Repetition, _) => return None,
+            // Right behind a repetition it would make that lazy.
+            (Before::Repeated, "?") => self.out.push_str("{0,1}"),
+            _ => self.out.push_str(repetition),
         }
-        self.out.push_str(repetition);
         if self.rest.next_if_eq(&'?').is_some() {
             self.out.push('?');
         }
-        Some(Before::Unrepeatable)
+        Some(Before::Repetition)
+    }
+
+    /// Reads `?i)`, if what an opening bracket begins is nothing but flags.
+    fn flagged(&mut self) -> Option<bool> {
+        let mut ahead = self.rest.clone();
+        let is_of_flags = ahead.next() == Some('?')
+            && ahead.find(|it| !matches!(it, 'i' | 'm' | 's' | 'U' | '-')) == Some(')');
+        if is_of_flags {
+            self.rest.next();
+            let (flags, _) = self.flags()?;
+            // Without a flag it says nothing.
+            if !flags.is_empty() {
+                self.flags.push_str(&format!("(?{flags})"));
+            }
+        }
+        Some(is_of_flags)
     }
 
     /// The rest of `{2}`, `{2,}` or `{2,5}`: nothing where it is no repetition, and no answer where RE2 has none so large.
@@ -105,25 +145,21 @@ impl Speller<'_> {
         if self.rest.peek() == Some(&'<') {
             return self.name();
         }
-        if self.rest.peek() == Some(&')') {
-            self.out.push(':');
-        }
+        let (flags, end) = self.flags()?;
+        self.out.push_str(&flags);
+        self.out.push(end);
+        Some(Before::Other)
+    }
+
+    /// Flags, and what ends them: a colon or a bracket.
+    fn flags(&mut self) -> Option<(String, char)> {
         let (mut flags, mut is_off) = (String::new(), false);
         loop {
             let next = self.rest.next()?;
             match next {
-                ':' | ')' => {
-                    // A minus without a flag is none.
-                    if flags.ends_with('-') {
-                        return None;
-                    }
-                    self.out.push_str(&flags);
-                    self.out.push(next);
-                    return Some(match next {
-                        ':' => Before::Other,
-                        _ => Before::Unrepeatable,
-                    });
-                }
+                // A minus without a flag is none.
+                ':' | ')' if flags.ends_with('-') => return None,
+                ':' | ')' => return Some((flags, next)),
                 '-' if !is_off => {
                     is_off = true;
                     flags.push(next);
@@ -424,6 +460,11 @@ mod tests {
             ("(?ii)A", "a", true),
             ("(?i-i)A", "a", false),
             ("(?P<n>a)", "a", true),
+            ("^a(?i)*B$", "aaab", true),
+            ("^ab(?i)*$", "aBB", false),
+            ("^a{2}(?i){2}$", "aaaa", true),
+            ("^a+(?i)?$", "aa", true),
+            ("^(?:a|b(?i))*$", "ab", true),
         ] {
             let regex = Regex::new(&spelled(pattern).expect(pattern)).expect(pattern);
             assert_eq!(regex.is_match(text), is_match, "{pattern} {text}");
@@ -438,8 +479,8 @@ mod tests {
             r"\u0041",
             r"\C",
             "(?x)a",
-            "(?i)*",
             "a**",
+            "a(?i)**",
             "a*+",
             "a{1001}",
             "a{3,2}",
@@ -452,6 +493,14 @@ mod tests {
             "\\",
         ] {
             assert_eq!(spelled(pattern), None, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn flags_with_nothing_before_them_cannot_be_repeated() {
+        for pattern in ["(?i)*", "a|(?i)*", "((?i)*)", "(?i)(?s)+"] {
+            let spelled = spelled(pattern).expect(pattern);
+            assert!(Regex::new(&spelled).is_err(), "{pattern}: {spelled}");
         }
     }
 

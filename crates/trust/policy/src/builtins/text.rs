@@ -11,11 +11,56 @@ pub(super) const BUILTINS: &[Builtin] = &[
     Builtin::new("indexof", 2, |arguments, _| index("indexof", arguments)),
     Builtin::new("indexof_n", 2, |arguments, _| index("indexof_n", arguments)),
     Builtin::new("internal.template_string", 1, template_string),
+    Builtin::new("lower", 1, lower),
     Builtin::new("sprintf", 2, sprintf),
     Builtin::new("strings.count", 2, strings_count),
     Builtin::new("strings.render_template", 2, render_template),
     Builtin::new("strings.replace_n", 2, replace_n),
+    Builtin::new("upper", 1, upper),
 ];
+
+/// Letter by letter, as Go has it: wherever it stands, and as one letter.
+fn lower(arguments: &[Value], _: Moment) -> Answer {
+    let [text] = arguments else {
+        return Err("expects a string".into());
+    };
+    let lower = |c| match c {
+        'İ' => 'i',
+        c => alone(c, c.to_lowercase()),
+    };
+    Ok(Value::from(
+        string(text)?.chars().map(lower).collect::<String>(),
+    ))
+}
+
+/// As [`lower`]: what becomes several letters stays as it is, unless one letter stands for them.
+fn upper(arguments: &[Value], _: Moment) -> Answer {
+    let [text] = arguments else {
+        return Err("expects a string".into());
+    };
+    let upper = |c| match c {
+        // The Greek letters with an iota below, which has a place beside a capital.
+        '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => {
+            shifted(c, 8)
+        }
+        '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => shifted(c, 9),
+        c => alone(c, c.to_uppercase()),
+    };
+    Ok(Value::from(
+        string(text)?.chars().map(upper).collect::<String>(),
+    ))
+}
+
+fn alone(of: char, mut letters: impl ExactSizeIterator<Item = char>) -> char {
+    match letters.len() {
+        1 => letters.next().unwrap_or(of),
+        _ => of,
+    }
+}
+
+fn shifted(c: char, by: u32) -> char {
+    char::from_u32(u32::from(c) + by).unwrap_or(c)
+}
 
 /// The parts of `$"a {x}"`: strings as they are, and expressions as the sets of their values.
 fn template_string(arguments: &[Value], _: Moment) -> Answer {

@@ -9,8 +9,9 @@
 //!
 //! - It evaluates statements in the order in which they stand, unless one needs a variable of a later one. Here each needs only what the
 //!   ones before it gave, so that all of them come before all that was not read.
-//! - What they are made of are paths into the input, constants, comparisons and builtins that are the same ones; whatever would be an
-//!   error, in a builtin or in `some x in 5`, leaves the definition open, and the library says what it is.
+//! - What they are made of are paths into the input, constants, documents, comparisons, builtins that are the same ones, and rules of
+//!   the package that are arrays of what such statements find; whatever would be an error, in a builtin or in `some x in 5`, leaves
+//!   the definition open, and the library says what it is.
 //! - A set is the union of what its definitions give. A rule that is anything else, or that something else is defined in or around, is
 //!   left to the library as a whole.
 //!
@@ -110,6 +111,19 @@ impl Leads {
             globals
         });
         let globals: Vec<_> = globals.collect();
+        let values = paths.iter().filter_map(|(path, all)| match all.as_slice() {
+            [(at, false)] if is_alone(path) => Some((path.as_slice(), *at)),
+            _ => None,
+        });
+        let policy = read::Policy {
+            modules,
+            packages: &packages,
+            imported: &imported,
+            globals: &globals,
+            values: &values.collect(),
+            is_defined: &is_defined,
+            data,
+        };
         let sets = paths
             .iter()
             .filter(|(path, all)| all.iter().all(|(_, is_set)| *is_set) && is_alone(path));
@@ -118,7 +132,7 @@ impl Leads {
                 let module = &modules[at.module];
                 let package = packages[at.module].as_slice();
                 let rule = &module.policy[at.rule];
-                let lead = read::lead(rule, &globals[at.module]);
+                let lead = read::lead(&policy, *at);
                 let leans = leans(rule, package, &imported[at.module], is_defined);
                 Defined {
                     at: *at,

@@ -1,33 +1,53 @@
 //! Reads the first statements of a definition, as far as they are plain.
 
-use std::collections::BTreeSet;
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use regorus::{
     Value,
-    unstable::{ArithOp, AssignOp, BoolOp, Expr, Literal, LiteralStmt, Ref, Rule},
+    unstable::{
+        ArithOp, AssignOp, BoolOp, Expr, Literal, LiteralStmt, Module, Query, Ref, Rule, RuleHead,
+    },
 };
 
-use super::run::{Compare, Each, Lead, Step, Term};
-use crate::{builtins::Plain, syntax::static_path};
+use super::{
+    Place,
+    run::{Collect, Compare, Each, Lead, Step, Term},
+};
+use crate::{
+    builtins::Plain,
+    syntax::{Imports, static_path},
+};
 
-/// What a definition asks first. Nothing, where that can never refute it. `globals` are the names that its module has for rules and
-/// imports.
-pub(super) fn lead(rule: &Rule, globals: &BTreeSet<String>) -> Option<Lead> {
-    let Rule::Spec { bodies, .. } = rule else {
+/// The policy around a definition.
+pub(super) struct Policy<'a> {
+    pub(super) modules: &'a [Ref<Module>],
+    pub(super) packages: &'a [Vec<String>],
+    pub(super) imported: &'a [Imports],
+    /// The names that each module has for rules and imports.
+    pub(super) globals: &'a [BTreeSet<String>],
+    /// The rules that one definition alone gives a value, by their paths.
+    pub(super) values: &'a BTreeMap<&'a [String], Place>,
+    /// Whether a rule is at a path, around it or in it.
+    pub(super) is_defined: &'a dyn Fn(&[String]) -> bool,
+    pub(super) data: &'a Value,
+}
+
+/// What a definition asks first. Nothing, where that can never refute it.
+pub(super) fn lead(policy: &Policy<'_>, at: Place) -> Option<Lead> {
+    let Rule::Spec { bodies, .. } = policy.modules[at.module].policy.get(at.rule)?.as_ref() else {
         return None;
     };
     let [body] = bodies.as_slice() else {
         return None;
     };
-    if body.assign.is_some() || globals.contains("input") {
+    if body.assign.is_some() {
         return None;
     }
-    let mut reader = Reader {
-        globals,
-        slots: Vec::new(),
-        declared: BTreeSet::new(),
-        steps: Vec::new(),
-    };
+    let left = Cell::new(MAX_RULES);
+    let mut reader = Reader::of(policy, at.module, &body.query, &left, 0)?;
     for statement in &body.query.stmts {
         let before = reader.steps.len();
         if reader.statement(statement).is_none() {
@@ -49,16 +69,130 @@ pub(super) fn lead(rule: &Rule, globals: &BTreeSet<String>) -> Option<Lead> {
 }
 
 struct Reader<'a> {
+    policy: &'a Policy<'a>,
+    module: usize,
     globals: &'a BTreeSet<String>,
+    /// What statements of the body give a value, some later.
+    bound: BTreeSet<&'a str>,
     /// The variables that have a value so far; one without a name is of `[_]`.
     slots: Vec<Option<String>>,
     /// By `some x`, without a value.
     declared: BTreeSet<String>,
     steps: Vec<Step>,
+    /// How many rules may still be read into this one.
+    left: &'a Cell<usize>,
+    /// How many rules are around it.
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn of(
+        policy: &'a Policy<'a>,
+        module: usize,
+        query: &'a Query,
+        left: &'a Cell<usize>,
+        depth: usize,
+    ) -> Option<Self> {
+        let globals = policy.globals.get(module)?;
+        if globals.contains("input") || globals.contains("data") {
+            return None;
+        }
+        Some(Self {
+            policy,
+            module,
+            globals,
+            bound: query.stmts.iter().flat_map(bound).collect(),
+            slots: Vec::new(),
+            declared: BTreeSet::new(),
+            steps: Vec::new(),
+            left,
+            depth,
+        })
+    }
+
+    /// The array that a rule of the package is, if that is all that it is.
+    fn rule(&self, name: &str) -> Option<Term> {
+        let is_local = self.bound.contains(name) || self.declared.contains(name);
+        if is_local || self.policy.imported[self.module].contains_key(name) {
+            return None;
+        }
+        let package = self.policy.packages[self.module].as_slice();
+        let path = [package, &[name.to_owned()]].concat();
+        let at = *self.policy.values.get(path.as_slice())?;
+        let Rule::Spec { head, bodies, .. } =
+            self.policy.modules[at.module].policy[at.rule].as_ref()
+        else {
+            return None;
+        };
+        let RuleHead::Compr {
+            assign: Some(assign),
+            ..
+        } = head
+        else {
+            return None;
+        };
+        let Expr::ArrayCompr { term, query, .. } = assign.value.as_ref() else {
+            return None;
+        };
+        let is_plain =
+            |it: &regorus::unstable::RuleBody| it.assign.is_none() && it.query.stmts.is_empty();
+        if !bodies.iter().all(is_plain) || self.depth >= MAX_RULES_DEEP {
+            return None;
+        }
+        self.left.set(self.left.get().checked_sub(1)?);
+        let mut inner = Reader::of(self.policy, at.module, query, self.left, self.depth + 1)?;
+        for statement in &query.stmts {
+            inner.statement(statement)?;
+        }
+        let item = inner.term(term, false, 0)?;
+        let lead = Lead {
+            steps: inner.steps,
+            slots: inner.slots.len(),
+        };
+        (lead.steps.len() <= MAX_STEPS).then(|| Term::Collect(Box::new(Collect { lead, item })))
+    }
+
+    /// What is written down at a path of `data`, where no rule is.
+    fn data(&self, expr: &Ref<Expr>) -> Option<Term> {
+        let path = static_path(expr).names;
+        let names = path.get(1..)?;
+        if (self.policy.is_defined)(names) {
+            return None;
+        }
+        let value = names
+            .iter()
+            .fold(self.policy.data, |value, name| &value[name.as_str()]);
+        Some(Term::Known(value.clone()))
+    }
+}
+
+/// The variables that a statement gives a value.
+fn bound(statement: &LiteralStmt) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut todo: Vec<&Ref<Expr>> = Vec::new();
+    match &statement.literal {
+        Literal::SomeVars { vars, .. } => names.extend(vars.iter().map(|span| span.text())),
+        Literal::SomeIn { key, value, .. } => todo.extend(key.iter().chain([value])),
+        Literal::Expr { expr, .. } => {
+            if let Expr::AssignExpr { lhs, rhs, .. } = expr.as_ref() {
+                todo.extend([lhs, rhs]);
+            }
+        }
+        Literal::NotExpr { .. } | Literal::Every { .. } => {}
+    }
+    while let Some(pattern) = todo.pop() {
+        match pattern.as_ref() {
+            Expr::Var { span, .. } => names.push(span.text()),
+            Expr::Array { items, .. } => todo.extend(items),
+            Expr::Object { fields, .. } => todo.extend(fields.iter().map(|(_, _, value)| value)),
+            _ => {}
+        }
+    }
+    names
 }
 
 impl Reader<'_> {
-    /// Nothing, where it is of another kind.
+    /// Reads a statement: nothing, where it is of another kind.
     fn statement(&mut self, statement: &LiteralStmt) -> Option<()> {
         if !statement.with_mods.is_empty() {
             return None;
@@ -177,7 +311,11 @@ impl Reader<'_> {
                 Some(Term::Known(Value::from(items)))
             }
             Expr::Var { span, .. } if span.text() == "input" => Some(Term::Input),
-            Expr::Var { span, .. } => self.slot(span.text()).map(Term::Local),
+            Expr::Var { span, .. } => match self.slot(span.text()) {
+                Some(slot) => Some(Term::Local(slot)),
+                None => self.rule(span.text()),
+            },
+            Expr::RefDot { .. } | Expr::RefBrack { .. } if is_document(expr) => self.data(expr),
             Expr::RefDot { refr, field, .. } => {
                 let name = Value::from(field.0.text());
                 Some(Term::Field(Box::new(of(refr)?), name))
@@ -232,6 +370,13 @@ impl Reader<'_> {
             } => Some(Term::In(Box::new((of(value)?, of(collection)?)))),
             Expr::Call { fcn, params, .. } => {
                 let name = static_path(fcn).names;
+                // What is written for the item of a comprehension.
+                if let ([_, last], [item]) = (name.as_slice(), params.as_slice())
+                    && name[0] == "internal"
+                    && last == "collected"
+                {
+                    return of(item);
+                }
                 let (builtin, arity) = Plain::of(&name.join("."))?;
                 if arity != params.len() || name.first().is_none_or(|it| globals.contains(it)) {
                     return None;
@@ -247,6 +392,12 @@ impl Reader<'_> {
             _ => None,
         }
     }
+}
+
+/// Whether it is a path of `data` that is written down.
+fn is_document(expr: &Ref<Expr>) -> bool {
+    let path = static_path(expr);
+    path.is_whole() && path.names.first().is_some_and(|root| root == "data")
 }
 
 fn compare(op: &BoolOp) -> Compare {
@@ -279,6 +430,10 @@ fn is_reserved(name: &str) -> bool {
 
 /// One takes a level of the stack where it is asked.
 const MAX_STEPS: usize = 32;
+
+/// Rules that are read into one, and those in each other.
+const MAX_RULES: usize = 32;
+const MAX_RULES_DEEP: usize = 4;
 
 /// Of expressions in each other. So does each of these.
 const MAX_DEPTH: usize = 32;

@@ -48,6 +48,14 @@ pub(super) enum Term {
     Compare(Compare, Box<(Self, Self)>),
     In(Box<(Self, Self)>),
     Call(Plain, Vec<Self>),
+    Collect(Box<Collect>),
+}
+
+/// `[item | …]`, which sees nothing of what is around it.
+#[derive(Clone)]
+pub(super) struct Collect {
+    pub(super) lead: Lead,
+    pub(super) item: Term,
 }
 
 pub(super) type Compare = fn(&Value, &Value) -> bool;
@@ -75,13 +83,12 @@ struct Open;
 
 /// Whether nothing in `input` satisfies what a definition asks first.
 pub(super) fn is_refuted(lead: &Lead, input: &Value, work: &Work) -> bool {
-    let mut run = Run {
-        input,
-        slots: vec![Value::Undefined; lead.slots],
-        work,
-    };
-    matches!(run.is_satisfied(&lead.steps), Ok(false))
+    let mut run = Run::of(lead, input, work);
+    matches!(run.is_satisfied(&lead.steps, &mut |_| Ok(true)), Ok(false))
 }
+
+/// What is made of variables that satisfy all steps, and whether that is enough.
+type End<'e> = &'e mut dyn FnMut(&Run<'_>) -> Result<bool, Open>;
 
 struct Run<'a> {
     input: &'a Value,
@@ -89,23 +96,31 @@ struct Run<'a> {
     work: &'a Work,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn of(lead: &Lead, input: &'a Value, work: &'a Work) -> Self {
+        Self {
+            input,
+            slots: vec![Value::Undefined; lead.slots],
+            work,
+        }
+    }
+
     /// Recurses for each step, of which there are few.
-    fn is_satisfied(&mut self, steps: &[Step]) -> Result<bool, Open> {
+    fn is_satisfied(&mut self, steps: &[Step], end: End<'_>) -> Result<bool, Open> {
         let Some((step, rest)) = steps.split_first() else {
-            return Ok(true);
+            return end(self);
         };
         self.spend(1)?;
         match step {
-            Step::Test(term) => Ok(is_met(&*self.value(term)?) && self.is_satisfied(rest)?),
-            Step::Not(term) => Ok(!is_met(&*self.value(term)?) && self.is_satisfied(rest)?),
+            Step::Test(term) => Ok(is_met(&*self.value(term)?) && self.is_satisfied(rest, end)?),
+            Step::Not(term) => Ok(!is_met(&*self.value(term)?) && self.is_satisfied(rest, end)?),
             Step::Let(slot, term) => {
                 let value = self.value(term)?.into_owned();
                 if value == Value::Undefined {
                     return Ok(false);
                 }
                 self.slots[*slot] = value;
-                self.is_satisfied(rest)
+                self.is_satisfied(rest, end)
             }
             Step::Each(each) => match self.value(&each.collection)?.into_owned() {
                 Value::Array(items) => {
@@ -114,14 +129,18 @@ impl Run<'_> {
                         each,
                         items.iter().enumerate().map(|(n, it)| (at(n), it)),
                         rest,
+                        end,
                     )
                 }
-                Value::Set(items) => {
-                    self.is_one_satisfied(each, items.iter().map(|it| (Some(it.clone()), it)), rest)
-                }
+                Value::Set(items) => self.is_one_satisfied(
+                    each,
+                    items.iter().map(|it| (Some(it.clone()), it)),
+                    rest,
+                    end,
+                ),
                 Value::Object(fields) => {
                     let fields = fields.iter().map(|(name, it)| (Some(name.clone()), it));
-                    self.is_one_satisfied(each, fields, rest)
+                    self.is_one_satisfied(each, fields, rest, end)
                 }
                 Value::Undefined => Ok(false),
                 _ if each.is_strict => Err(Open),
@@ -135,6 +154,7 @@ impl Run<'_> {
         each: &Each,
         items: impl Iterator<Item = (Option<Value>, &'v Value)>,
         rest: &[Step],
+        end: End<'_>,
     ) -> Result<bool, Open> {
         for (key, item) in items {
             self.spend(1)?;
@@ -144,7 +164,7 @@ impl Run<'_> {
             if let Some(slot) = each.value {
                 self.slots[slot] = item.clone();
             }
-            if self.is_satisfied(rest)? {
+            if self.is_satisfied(rest, end)? {
                 return Ok(true);
             }
         }
@@ -193,7 +213,25 @@ impl Run<'_> {
                 })?;
                 Cow::Owned(builtin.answer(&arguments).ok_or(Open)?)
             }
+            Term::Collect(collect) => Cow::Owned(self.collected(collect)?),
         })
+    }
+
+    fn collected(&self, collect: &Collect) -> Result<Value, Open> {
+        let mut items = Vec::new();
+        let mut run = Run::of(&collect.lead, self.input, self.work);
+        run.is_satisfied(&collect.lead.steps, &mut |run| {
+            run.spend(1)?;
+            match run.value(&collect.item)?.into_owned() {
+                // What the library makes of it, the library says.
+                Value::Undefined => Err(Open),
+                item => {
+                    items.push(item);
+                    Ok(false)
+                }
+            }
+        })?;
+        Ok(Value::from(items))
     }
 
     fn is_in(&self, value: &Value, collection: &Value) -> Result<bool, Open> {

@@ -11,7 +11,9 @@ type Answer = Result<Vec<Option<Value>>, EngineError>;
 
 /// What a policy answers with what definitions ask first, without that, and how many definitions are left of how many that were read.
 fn both(policy: &str, input: &Value) -> (Answer, Answer, usize, usize) {
-    let mut rego = Rego::load(&[("p.rego", policy)], &[], Limits::default()).expect(policy);
+    let data = json!({"set": {"kinds": ["Service"], "none": []}});
+    let data = [("d.json", data)];
+    let mut rego = Rego::load(&[("p.rego", policy)], &data, Limits::default()).expect(policy);
     let question = Question { input, now: now() };
     let with = rego.eval(&["data.p.deny"], &question);
     let (left, read) = rego.left("data.p.deny", &question);
@@ -80,6 +82,75 @@ fn what_is_there_is_left_to_the_library() {
         "count(input.containers) == 2\nmsg := \"m\"",
     ] {
         assert!(!is_refuted(body, &pod()), "{body}");
+    }
+}
+
+/// Arrays of what is in the input, and what is none.
+const RULES: &str = "
+all := [c | some c in input.containers]
+open := [c | some c in all; c.ports[_].n == 80]
+held := [c.name | some c in open; c.privileged]
+odd := [c.none | some c in all]
+broken := [c | some c in input.kind]
+twice := [1 | input.host]
+twice := [1 | input.none]
+called := [1 | some c in all; f(c)]
+f(c) if c.none
+";
+
+#[test]
+fn rules_that_are_arrays_and_documents_are_asked_here() {
+    for (body, expected) in [
+        ("count(held) > 0", true),
+        ("some name in held; name == \"one\"", true),
+        ("count(all) > count(open) + 5", false),
+        ("count(open) > 1", true),
+        ("count(all) == count(open)", true),
+        ("count(open) == 1", false),
+        ("some c in open; c.name == \"two\"", true),
+        ("data.set.kinds[_] == input.kind", true),
+        ("input.kind in data.set.kinds", true),
+        ("data.set.missing", true),
+        ("some name in data.set.none; name", true),
+        ("data.set.kinds", false),
+        // Another thing of that name.
+        ("held := input.containers; count(held) > 5", true),
+        ("some held; held = input.containers; count(held) > 5", true),
+        // What nobody can tell here.
+        ("count(odd) > 5", false),
+        ("count(twice) > 5", false),
+        ("count(called) > 0", false),
+        ("data.p.held[_] == \"one\"", false),
+    ] {
+        let policy =
+            format!("package p\nimport rego.v1\n{RULES}\ndeny contains 1 if {{\n{body}\n}}\n");
+        let (with, without, left, read) = both(&policy, &pod());
+        assert_eq!(with, without, "{body}");
+        assert_eq!((left, read) == (0, 1), expected, "{body}");
+    }
+    let broken =
+        format!("package p\nimport rego.v1\n{RULES}\ndeny contains 1 if count(broken) > 5\n");
+    let (with, without, _, _) = both(&broken, &pod());
+    assert!(with.is_err());
+    assert_eq!(with, without);
+}
+
+#[test]
+fn a_rule_that_is_many_rules_is_left_to_the_library() {
+    let mut rules = "r0 := [x | some c in input.containers; x := c.name]\n".to_owned();
+    for at in 1..40 {
+        let _ = writeln!(rules, "r{at} := [x | some x in r{0}; x in r{0}]", at - 1);
+    }
+    for (rule, expected) in [("r2", true), ("r3", true), ("r39", false)] {
+        let policy =
+            format!("package p\nimport rego.v1\n{rules}\ndeny contains 1 if count({rule}) > 5\n");
+        let rego = Rego::load(&[("p.rego", &policy)], &[], Limits::default()).expect("loads");
+        let question = Question {
+            input: &pod(),
+            now: now(),
+        };
+        let is_refuted = rego.left("data.p.deny", &question) == (0, 1);
+        assert_eq!(is_refuted, expected, "{rule}");
     }
 }
 
@@ -248,6 +319,13 @@ fn statement() -> impl Strategy<Value = String> {
         "b",
         "b.n",
         "input",
+        "all",
+        "open",
+        "held",
+        "odd",
+        "all[_].name",
+        "data.set.kinds",
+        "data.set.missing",
     ]);
     let constant = prop::sample::select(vec![
         "\"Pod\"",
@@ -302,6 +380,7 @@ fn statement() -> impl Strategy<Value = String> {
         1 => (operand.clone(), operand).prop_map(|(a, b)| format!("b := regex.match({a}, {b})")),
         1 => path.clone().prop_map(|it| format!("b := regex.match(`^[a-z]\\w*$`, {it})")),
         1 => expression.prop_map(|it| format!("b := {it}")),
+        1 => path.clone().prop_map(|it| format!("held := {it}")),
         1 => path.prop_map(|it| format!("some a\n  a = {it}")),
         1 => Just("c := 1 / 0".to_owned()),
         // Before all others, by its name.
@@ -320,12 +399,16 @@ proptest! {
     ) {
         let mut policy = "package p\n".to_owned();
         policy.push_str(if is_v0 { "import future.keywords\n" } else { "import rego.v1\n" });
+        for rule in RULES.lines().take(5) {
+            let _ = writeln!(policy, "{rule}");
+        }
         for (at, body) in bodies.iter().enumerate() {
             let head = if is_v0 { format!("deny[\"{at}\"]") } else { format!("deny contains \"{at}\" if") };
             let _ = writeln!(policy, "{head} {{\n  {}\n}}", body.join("\n  "));
         }
         // Many are no policy: a variable twice, or before it has a value.
-        if Rego::load(&[("p.rego", &policy)], &[], Limits::default()).is_ok() {
+        let data = [("d.json", json!({"set": {"kinds": ["Service"]}}))];
+        if Rego::load(&[("p.rego", &policy)], &data, Limits::default()).is_ok() {
             let (with, without, _, _) = both(&policy, &pod());
             prop_assert_eq!(with, without, "{}", policy);
         }

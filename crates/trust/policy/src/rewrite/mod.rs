@@ -9,6 +9,7 @@
 //! | `deny contains m[k] if { some k in y }` | `deny contains v if { some k in y; v := m[k] }` |
 //! | `f` and on the next line `(x + 1) > 2` | `f;`, and the same |
 //! | `a := b` | `a := [b][0]` |
+//! | `x := a in b` | `x := internal.member_2(a, b)` |
 //! | `[path, value] := walk(x)` | `walk(x, [path, value])` |
 //! | `deny[m] { ... } { ... }` | `deny[m] { ... } deny[m] { ... }` |
 //! | `f("a")` alone | `f("a") := true` |
@@ -31,6 +32,7 @@ mod collected;
 mod head;
 mod keyword;
 mod lines;
+mod member;
 mod metadata;
 mod mock;
 mod negation;
@@ -72,7 +74,8 @@ pub(crate) struct Module {
 impl Module {
     /// The same after more passes, each of which copies what the one before it changed.
     fn completed(mut self, passes: &[&Pass<'_>]) -> Self {
-        let last: [&Pass<'_>; 4] = [
+        let last: [&Pass<'_>; 5] = [
+            &member::edits,
             &negation::edits,
             &head::edits,
             &bodies::edits,

@@ -185,14 +185,17 @@ fn operands(source: &Source<'_>, expression: Range<usize>) -> Vec<Range<usize>> 
 }
 
 /// The inside of an expression that stands in parentheses.
-fn parenthesised(source: &Source<'_>, expression: &Range<usize>) -> Option<Range<usize>> {
+pub(super) fn parenthesised(
+    source: &Source<'_>,
+    expression: &Range<usize>,
+) -> Option<Range<usize>> {
     let bracket = source.brackets.get(&expression.start)?;
     let is_whole = source.is(expression.start, "(") && bracket.close + 1 == expression.end;
     is_whole.then(|| expression.start + 1..bracket.close)
 }
 
 /// The operator that is applied last, and whether it is one of equality.
-fn operator(source: &Source<'_>, expression: &Range<usize>) -> Option<(usize, bool)> {
+pub(super) fn operator(source: &Source<'_>, expression: &Range<usize>) -> Option<(usize, bool)> {
     let depth = source.tokens.get(expression.start)?.depth;
     for level in OPERATORS {
         let found = (expression.start + 1..expression.end).rev().find(|&at| {
@@ -221,7 +224,7 @@ fn call(source: &Source<'_>, expression: &Range<usize>) -> Option<(usize, usize)
 }
 
 /// The parts between commas.
-fn split(source: &Source<'_>, range: &Range<usize>) -> Vec<Range<usize>> {
+pub(super) fn split(source: &Source<'_>, range: &Range<usize>) -> Vec<Range<usize>> {
     let Some(depth) = source.tokens.get(range.start).map(|token| token.depth) else {
         return Vec::new();
     };

@@ -215,6 +215,13 @@ pub(crate) struct StaticPath {
     length: usize,
 }
 
+impl StaticPath {
+    /// Whether there is nothing else in it.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.names.len() == self.length
+    }
+}
+
 pub(crate) fn static_path(expr: &Ref<Expr>) -> StaticPath {
     let mut parts: Vec<Result<String, Ref<Expr>>> = Vec::new();
     let mut at = expr;

@@ -4,10 +4,11 @@ mod exempt;
 mod repaired;
 mod signed;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use casemate_admission::Judged;
+use casemate_admission::{Judged, Undecided};
 use casemate_core::Verdict;
+use casemate_policy::until;
 use serde_json::{Value, json};
 
 use crate::kit::{Kit, now, object, pod, privileged, review, spec};
@@ -389,24 +390,79 @@ expires = \"2026-09-01\"
 ";
 
 #[test]
-fn what_cannot_be_decided_is_decided_by_choice() {
+fn what_was_not_judged_is_decided_by_choice() {
     let asked = review(json!({}));
-    let judged = Kit::default()
-        .judge()
-        .undecided(&asked.request, "no time", now());
-    let status = judged.response.status.expect("a status");
-    assert_eq!((judged.response.allowed, status.code), (false, 500));
     let open = Kit {
         settings: "on-error = \"allow\"",
         ..Kit::default()
     };
-    let judged = open.judge().undecided(&asked.request, "no time", now());
-    assert!(judged.response.allowed);
-    assert_eq!(
-        judged.response.warnings,
-        ["Pod ml/web was not judged: no time"]
-    );
-    assert_eq!(judged.record.error.as_deref(), Some("no time"));
+    for why in [Undecided::NoTurn, Undecided::Mistake, Undecided::Unrepaired] {
+        let judged = Kit::default().judge().undecided(&asked.request, why, now());
+        let status = judged.response.status.expect("a status");
+        assert_eq!((judged.response.allowed, status.code), (false, 500));
+        let judged = open.judge().undecided(&asked.request, why, now());
+        assert!(judged.response.allowed);
+        let told = why.as_str();
+        assert_eq!(
+            judged.response.warnings,
+            [format!("Pod ml/web was not judged: {told}")]
+        );
+        assert_eq!(judged.record.error.as_deref(), Some(told));
+    }
+}
+
+#[test]
+fn a_judgement_that_takes_too_long_denies_whatever_was_chosen_but_in_audit() {
+    let asked = review(json!({}));
+    for settings in ["", "on-error = \"allow\""] {
+        let kit = Kit {
+            settings,
+            ..Kit::default()
+        };
+        let judged = kit
+            .judge()
+            .undecided(&asked.request, Undecided::TooLong, now());
+        let status = judged.response.status.expect("a status");
+        assert_eq!((judged.response.allowed, status.code), (false, 403));
+        assert_eq!(
+            status.message,
+            "Pod ml/web was not judged: it took longer than it may"
+        );
+    }
+    let audit = Kit {
+        settings: "mode = \"audit\"",
+        ..Kit::default()
+    };
+    let judged = audit
+        .judge()
+        .undecided(&asked.request, Undecided::TooLong, now());
+    assert!(judged.response.allowed && judged.response.warnings.len() == 1);
+}
+
+#[test]
+fn rules_whose_time_is_over_deny_whatever_was_chosen() {
+    let rego = "package own\nimport rego.v1\ndeny contains 1 if count(input.request) > 100\n";
+    for kit in [
+        Kit {
+            rego,
+            settings: "on-error = \"allow\"",
+            ..Kit::default()
+        },
+        Kit {
+            constraints: CONSTRAINTS,
+            settings: "on-error = \"allow\"",
+            ..Kit::default()
+        },
+    ] {
+        let judge = kit.judge();
+        let judged = until(Instant::now(), || judge.judge(&review(json!({})), now()));
+        let status = judged.response.status.expect("a status");
+        assert_eq!(status.code, 403, "{status:?}");
+        assert!(
+            status.message.contains("longer than its time limit"),
+            "{status:?}"
+        );
+    }
 }
 
 #[test]
