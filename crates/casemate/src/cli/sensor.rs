@@ -12,6 +12,8 @@ pub(crate) enum Sensor {
     Check,
     /// Watch, and protect what a policy says.
     Run(Run),
+    /// List the models on this machine as signed, unsigned or changed.
+    Models(Models),
     /// Make events of what was recorded, as they were made then.
     Replay(Replay),
     /// Let go of what is still denied after a sensor has ended (break-glass); leaves a record.
@@ -56,6 +58,19 @@ pub(crate) struct To {
     /// listens on.
     #[arg(long, value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
     pub(crate) events: String,
+}
+
+/// List models.
+#[derive(Args, Debug)]
+#[command(after_help = "Exit status: 1 when one of them is not signed, or changed.")]
+pub(crate) struct Models {
+    /// Folders to look through, without following links.
+    #[arg(required = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Trust whom this store names.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) trust_store: PathBuf,
 }
 
 /// Make events of what was recorded.

@@ -51,6 +51,49 @@ static __always_inline void remember_reader(u32 pid, u64 blocks) {
         count(FORGOTTEN);
 }
 
+static __always_inline struct changed changed_of(struct inode *inode) {
+    struct inode___hidden *hidden = (void *)inode;
+    struct inode___apart *apart = (void *)inode;
+    struct changed it = {};
+    if (bpf_core_field_exists(apart->i_ctime_sec)) {
+        it.seconds = BPF_CORE_READ(apart, i_ctime_sec);
+        // The highest bit says that somebody has asked.
+        it.nanoseconds = BPF_CORE_READ(apart, i_ctime_nsec) & ~(1U << 31);
+    } else if (bpf_core_field_exists(hidden->__i_ctime)) {
+        it.seconds = BPF_CORE_READ(hidden, __i_ctime.tv_sec);
+        it.nanoseconds = BPF_CORE_READ(hidden, __i_ctime.tv_nsec);
+    } else {
+        it.seconds = BPF_CORE_READ(inode, i_ctime.tv_sec);
+        it.nanoseconds = BPF_CORE_READ(inode, i_ctime.tv_nsec);
+    }
+    return it;
+}
+
+// Whether what is in a file is signed: a flag.
+static __noinline u32 signature_of(struct inode *inode) {
+    struct identity it = identity_of(inode);
+    struct changed *then = bpf_map_lookup_elem(&verified, &it);
+    if (!then)
+        return FLAG_UNSIGNED;
+    struct changed now = changed_of(inode);
+    return now.seconds == then->seconds && now.nanoseconds == then->nanoseconds ? FLAG_SIGNED : FLAG_CHANGED;
+}
+
+// The blocks that are against it that a process opens a file: who is not allowed, and what is not signed where that is asked.
+static __always_inline u64 against_opening(u64 blocks, struct inode *inode, u32 *flags) {
+    u64 allowing = allowed_by((void *)bpf_get_current_task());
+    u64 against = blocks & ~allowing, asking = blocks & allowing & policy_now().asks_signature;
+    if (asking && (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFREG) {
+        u32 signature = signature_of(inode);
+        *flags |= signature;
+        if (signature != FLAG_SIGNED)
+            against |= asking;
+    }
+    if (!against)
+        *flags |= FLAG_ALLOWED;
+    return against;
+}
+
 // Tells of a protected file that was opened, or was not.
 static __noinline int tell_open(struct file *file, struct inode *inode, u64 blocks, u32 flags) {
     struct slot *slot = begin(KIND_OPEN);
@@ -92,10 +135,13 @@ static __always_inline void opened(long descriptor) {
     u64 blocks = protecting(inode, dentry);
     if (blocks)
         remember_reader(pid, blocks);
-    if (blocks && !policy_now().is_guarded)
-        tell_open(file, inode, blocks, blocks & ~allowed_by((void *)bpf_get_current_task()) ? 0 : FLAG_ALLOWED);
-    else if (!blocks && is_of_interest(dentry))
+    if (blocks && !policy_now().is_guarded) {
+        u32 flags = 0;
+        u64 against = against_opening(blocks, inode, &flags);
+        tell_open(file, inode, against ? against : blocks, flags);
+    } else if (!blocks && is_of_interest(dentry)) {
         tell_open(file, inode, 0, 0);
+    }
 }
 
 // Counts what a process has read of protected files; tells when that is twice what was told before, from a megabyte on.

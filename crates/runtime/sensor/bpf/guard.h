@@ -17,12 +17,13 @@ static __noinline int was_opened(struct file *file) {
     u64 blocks = protecting(inode, BPF_CORE_READ(file, f_path.dentry));
     if (!blocks || is_own())
         return 0;
-    u64 against = blocks & ~allowed_by((void *)bpf_get_current_task());
+    u32 flags = 0;
+    u64 against = against_opening(blocks, inode, &flags);
     // Marked, it stays protected under names that lie elsewhere.
     struct identity it = identity_of(inode);
     bpf_map_update_elem(&protected, &it, &blocks, BPF_NOEXIST);
     int refusal = refusal_of(against);
-    tell_open(file, inode, against ? against : blocks, (against ? 0 : FLAG_ALLOWED) | (refusal ? FLAG_DENIED : 0));
+    tell_open(file, inode, against ? against : blocks, flags | (refusal ? FLAG_DENIED : 0));
     return refusal;
 }
 

@@ -27,12 +27,28 @@ struct super_block {
     unsigned long s_magic;
 };
 
+struct timespec64 {
+    s64 tv_sec;
+    long tv_nsec;
+};
+
 struct inode {
     u16 i_mode;
     unsigned int i_nlink;
     u32 i_rdev;
     unsigned long i_ino;
     struct super_block *i_sb;
+    struct timespec64 i_ctime;
+};
+
+// The same, as later kernels have the time of the last change: from 6.6, and from 6.11.
+struct inode___hidden {
+    struct timespec64 __i_ctime;
+};
+
+struct inode___apart {
+    s64 i_ctime_sec;
+    u32 i_ctime_nsec;
 };
 
 struct qstr {

@@ -24,6 +24,9 @@ enum flag {
     FLAG_CUT = 1 << 5,       // a text is longer than there is room for
     FLAG_SETUID = 1 << 6,    // the effective user is another than the one who runs it
     FLAG_DATAGRAM = 1 << 7,
+    FLAG_SIGNED = 1 << 8,   // what is in the file is signed, as its block asks
+    FLAG_UNSIGNED = 1 << 9, // it is not
+    FLAG_CHANGED = 1 << 10, // it was, before the file was changed
 };
 
 struct header {

@@ -25,11 +25,18 @@ struct peer {
     u8 address[16]; // IPv4 as ::ffff:a.b.c.d
 };
 
+// When a file was last changed: its contents, or what is said of it.
+struct changed {
+    s64 seconds;
+    u64 nanoseconds;
+};
+
 // What holds of blocks, a bit each; and of the sensor.
 struct policy {
     u64 enforces;
     u64 has_egress;
     u64 has_libraries;
+    u64 asks_signature;
     u64 is_guarded; // the programs of `guard.h` are asked, so that others need not look at opens
     u64 own;        // the process of the sensor, which may open everything; 0: none
 };
@@ -56,6 +63,7 @@ struct slot {
 // Blocks are a bit each.
 HASH(protected, struct identity, u64, 1 << 18); // files and folders → the blocks that protect them
 HASH(filesystems, u32, u32, 256);               // devices on which something is protected or listed
+HASH(verified, struct identity, struct changed, 1 << 18); // files whose contents are signed, as they were then
 HASH(programs, struct identity, u64, 4096);     // → the blocks that allow it
 HASH(libraries, struct identity, u64, 1 << 14); // files and folders → the blocks whose programs may map them
 HASH(processes, u32, struct process, 1 << 16);  // by process, where there is something to remember

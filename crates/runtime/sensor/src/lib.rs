@@ -28,7 +28,7 @@ pub use self::{
     observe::Observer,
     policy::{Mode, Peer, Policy, PolicyError, Protect},
     process::{Known, Processes},
-    record::{Blocks, Change, Identity, Kind, Record, RecordError},
+    record::{Blocks, Change, Identity, Kind, Record, RecordError, Signature},
     recording::{Cgroups, Entry, Place, Process, Reader, RecordingError, Writer},
 };
 

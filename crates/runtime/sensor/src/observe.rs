@@ -6,7 +6,7 @@ use casemate_core::{AssetId, Event, Field, LogSource, PathText, Timestamp};
 use jiff::SignedDuration;
 
 use crate::{
-    Blocks, Change, Entry, Kind, Known, Processes, Record, RecordError,
+    Blocks, Change, Entry, Kind, Known, Processes, Record, RecordError, Signature,
     process::{Program, text},
     recording::{Place, Process},
 };
@@ -168,6 +168,14 @@ impl Observer {
                 fields.put("Write", *is_write);
                 fields.put("Execute", *is_execute);
                 fields.put("IsAllowed", record.is_allowed);
+                if let Some(signature) = record.signature {
+                    let told = match signature {
+                        Signature::Signed => "signed",
+                        Signature::Unsigned => "unsigned",
+                        Signature::Changed => "changed",
+                    };
+                    fields.put("IsSigned", told);
+                }
                 fields.text("TargetFilename", Some(target()));
                 "file_access"
             }

@@ -7,6 +7,7 @@
 //! allow     = ["/opt/serve/bin/server"]  # programs that may open them
 //! libraries = ["/usr/lib"]               # what those may map to execute it
 //! egress    = ["10.0.0.0/8:443"]         # whom they may call
+//! signed    = "/etc/casemate/trust.toml" # whose models those may open
 //! mode      = "enforce"
 //! ```
 
@@ -50,6 +51,10 @@ pub struct Protect {
     /// it is not said, but for the services of clouds that give out credentials (169.254.169.254 and its like).
     #[serde(default)]
     pub egress: Option<Vec<Peer>>,
+    /// A trust store. Allowed programs open a file only if it is part of a model that is signed (OpenSSF Model Signing, `model.sig`
+    /// in its folder) by whom the store trusts, and was not changed since that was verified.
+    #[serde(default)]
+    pub signed: Option<PathBuf>,
     /// Whether others are denied, or told of.
     #[serde(default)]
     pub mode: Mode,
@@ -285,7 +290,13 @@ impl Protect {
         }
         let libraries = self.libraries.iter().flatten();
         let programs = self.allow.iter().map(Program::path);
-        for path in self.paths.iter().chain(programs).chain(libraries) {
+        for path in self
+            .paths
+            .iter()
+            .chain(programs)
+            .chain(libraries)
+            .chain(&self.signed)
+        {
             if !path.is_absolute() {
                 return Err(format!("{} is no absolute path", path.display()));
             }

@@ -71,6 +71,19 @@ pub struct Record {
     pub is_allowed: bool,
     /// Whether it was denied.
     pub is_denied: bool,
+    /// Whether what is in the file is signed, where that is asked.
+    pub signature: Option<Signature>,
+}
+
+/// Whether what is in a file is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// It is, by somebody who is trusted.
+    Signed,
+    /// It is not.
+    Unsigned,
+    /// It was when it was last verified, and the file was changed since.
+    Changed,
 }
 
 /// What a process did.
@@ -276,6 +289,10 @@ impl Record {
             is_cut: has(CUT),
             is_allowed: has(ALLOWED),
             is_denied: has(DENIED),
+            signature: SIGNATURES
+                .iter()
+                .find(|(it, _)| has(*it))
+                .map(|(_, it)| *it),
         })
     }
 }
@@ -289,6 +306,10 @@ impl Record {
         let flag = |is: bool, flag: u32| if is { flag } else { 0 };
         let mut flags =
             flag(self.is_allowed, ALLOWED) | flag(self.is_denied, DENIED) | flag(self.is_cut, CUT);
+        let signature = SIGNATURES
+            .iter()
+            .find(|(_, it)| Some(*it) == self.signature);
+        flags |= signature.map_or(0, |(flag, _)| *flag);
         let (mut value, mut number, mut call, mut family, mut port) = (0, 0, 0, 0, 0);
         let mut address = Ipv6Addr::UNSPECIFIED;
         let of_result = |it: i64| u64::from_ne_bytes(it.to_ne_bytes());
@@ -492,6 +513,11 @@ const EXECUTED: u32 = 1 << 4;
 const CUT: u32 = 1 << 5;
 const SETUID: u32 = 1 << 6;
 const DATAGRAM: u32 = 1 << 7;
+const SIGNATURES: [(u32, Signature); 3] = [
+    (1 << 8, Signature::Signed),
+    (1 << 9, Signature::Unsigned),
+    (1 << 10, Signature::Changed),
+];
 
 #[cfg(test)]
 mod tests {
@@ -619,6 +645,7 @@ mod tests {
                 is_cut: false,
                 is_allowed: true,
                 is_denied: false,
+                signature: Some(Signature::Changed),
             };
             assert_eq!(Record::parse(&record.to_bytes()), Ok(record));
         }

@@ -1,9 +1,11 @@
 //! `casemate sensor`.
 
 mod check;
+pub(crate) mod models;
 mod replay;
 mod run;
 mod sink;
+mod vouch;
 
 use std::process::ExitCode;
 
@@ -20,6 +22,7 @@ pub(crate) fn run(global: &Global, command: &Sensor) -> Result<ExitCode> {
     match command {
         Sensor::Check => check::run(global),
         Sensor::Run(arguments) => run::run(global, arguments),
+        Sensor::Models(arguments) => models::run(global, arguments),
         Sensor::Replay(arguments) => replay::run(global, arguments),
         Sensor::Release(arguments) => run::release(global, arguments),
     }

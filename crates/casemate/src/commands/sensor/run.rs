@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::BufWriter,
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,7 @@ use casemate_sensor::{
     live::{self, Counters, Options, Sensor, Signal, Signals},
 };
 
-use super::{check::meaning, sink::Sink};
+use super::{check::meaning, sink::Sink, vouch::Models};
 use crate::{
     cli::{
         Global,
@@ -48,6 +49,7 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
     let options = Options {
         is_enforced: arguments.enforce,
         pin: arguments.pin.clone(),
+        verifier: Some(Arc::new(Models(clock::of(global)?))),
     };
     let mut sensor = Sensor::start(&policy, options, Timestamp::now())?;
     output::hint(global, meaning(sensor.tier()));

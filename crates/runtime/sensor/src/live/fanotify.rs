@@ -26,13 +26,14 @@ use nix::{
         EventFFlags, Fanotify, FanotifyEvent, FanotifyResponse, InitFlags, MarkFlags, MaskFlags,
         Response,
     },
+    sys::stat::{SFlag, fstat},
 };
 
 use super::{
     machine,
-    resolve::{Resolved, identity},
+    resolve::{Changed, Resolved, identity},
 };
-use crate::{Blocks, Kind, Record};
+use crate::{Blocks, Identity, Kind, Record, Signature};
 
 /// Answers for protected files.
 pub(super) struct Answers {
@@ -49,6 +50,7 @@ struct Rules {
     /// The blocks whose files are marked.
     marked: u64,
     enforces: u64,
+    asks_signature: u64,
 }
 
 impl Rules {
@@ -73,7 +75,7 @@ impl Answers {
     /// about, and only denials are told: whoever opens a marked file waits for the answer.
     pub(super) fn start(
         resolved: &Arc<Resolved>,
-        enforces: u64,
+        [enforces, asks_signature]: [u64; 2],
         is_only_eye: bool,
     ) -> io::Result<Self> {
         let group = Arc::new(group()?);
@@ -81,6 +83,7 @@ impl Answers {
             resolved: Arc::clone(resolved),
             marked: if is_only_eye { u64::MAX } else { enforces },
             enforces,
+            asks_signature,
         };
         let paths: Vec<PathBuf> = own.paths().cloned().collect();
         let rules = Arc::new(Mutex::new(own));
@@ -231,7 +234,13 @@ fn judge(event: &FanotifyEvent, file: BorrowedFd<'_>, rules: &Rules) -> Option<R
         true => programs.get(&object),
         false => programs.get(&executable),
     };
-    let against = blocks.0 & !allowing.copied().unwrap_or_default().0;
+    let allowing = allowing.copied().unwrap_or_default().0;
+    let asking = blocks.0 & allowing & rules.asks_signature;
+    let signature = (asking != 0)
+        .then(|| rules.signature(object, file))
+        .flatten();
+    let is_unsigned = signature.is_some_and(|it| it != Signature::Signed);
+    let against = blocks.0 & !allowing | if is_unsigned { asking } else { 0 };
     Some(Record {
         time: machine::since_start(),
         cgroup: 0,
@@ -259,12 +268,30 @@ fn judge(event: &FanotifyEvent, file: BorrowedFd<'_>, rules: &Rules) -> Option<R
         is_cut: false,
         is_allowed: against == 0,
         is_denied: against & rules.enforces != 0,
+        signature,
     })
 }
 
 impl Rules {
+    /// Whether what is in a file is signed; nothing of what is no file.
+    fn signature(&self, object: Identity, file: BorrowedFd<'_>) -> Option<Signature> {
+        let stat = fstat(file).ok()?;
+        if stat.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFREG.bits() {
+            return None;
+        }
+        let now = Changed {
+            seconds: stat.st_ctime,
+            nanoseconds: stat.st_ctime_nsec,
+        };
+        Some(match self.resolved.verified.get(&object) {
+            None => Signature::Unsigned,
+            Some(then) if *then == now => Signature::Signed,
+            Some(_) => Signature::Changed,
+        })
+    }
+
     /// Of a file, or of the folder that it is new in.
-    fn blocks(&self, object: &crate::Identity, path: &Path) -> Option<Blocks> {
+    fn blocks(&self, object: &Identity, path: &Path) -> Option<Blocks> {
         let own = self.resolved.protected.get(object);
         let of_folder = || path.ancestors().find_map(|it| self.resolved.paths.get(it));
         own.or_else(of_folder).copied()

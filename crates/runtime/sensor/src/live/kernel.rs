@@ -12,7 +12,7 @@ use aya::{
 };
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use super::resolve::Resolved;
+use super::resolve::{Changed, Resolved};
 use crate::{Blocks, Identity, OBJECT, policy::Peer};
 
 /// Where a program is attached.
@@ -253,11 +253,12 @@ impl Kernel {
     /// Writes the rules that hold of blocks.
     pub(super) fn set(&mut self, rules: &Rules) -> Result<(), KernelError> {
         let map = self.ebpf.map_mut("policy").ok_or_else(|| none("policy"))?;
-        let mut array: Array<_, [u64; 5]> = map.try_into().map_err(of("policy"))?;
+        let mut array: Array<_, [u64; 6]> = map.try_into().map_err(of("policy"))?;
         let words = [
             rules.enforces,
             rules.has_egress,
             rules.has_libraries,
+            rules.asks_signature,
             rules.is_guarded.into(),
             rules.own.into(),
         ];
@@ -292,6 +293,13 @@ impl Kernel {
                 egress.remove(&it).map_err(of("egress"))?;
             }
         }
+        // Before what is protected: a file that nobody has vouched for yet is not opened.
+        self.put(
+            "verified",
+            now.verified
+                .iter()
+                .map(|(it, changed)| (key(*it), changed_key(*changed))),
+        )?;
         self.put(
             "protected",
             now.protected
@@ -390,6 +398,7 @@ pub(super) struct Rules {
     pub(super) enforces: u64,
     pub(super) has_egress: u64,
     pub(super) has_libraries: u64,
+    pub(super) asks_signature: u64,
     pub(super) is_guarded: bool,
     pub(super) own: u32,
 }
@@ -401,6 +410,7 @@ impl Default for Rules {
             enforces: 0,
             has_egress: 0,
             has_libraries: 0,
+            asks_signature: 0,
             is_guarded: false,
             own: std::process::id(),
         }
@@ -410,6 +420,10 @@ impl Default for Rules {
 fn hook_of(name: &str) -> Hook {
     let found = PROGRAMS.iter().find(|(program, _)| *program == name);
     found.map_or(Hook::Cgroup, |(_, hook)| *hook)
+}
+
+fn changed_key(it: Changed) -> [u64; 2] {
+    [it.seconds, it.nanoseconds].map(|it| u64::from_ne_bytes(it.to_ne_bytes()))
 }
 
 fn key(it: Identity) -> [u64; 2] {

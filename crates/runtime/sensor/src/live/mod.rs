@@ -6,11 +6,13 @@ mod machine;
 mod resolve;
 mod sensor;
 mod signals;
+mod vouch;
 
 pub use self::{
     kernel::{Counters, Hook, KernelError, Probed},
     machine::name as node,
-    resolve::{ResolveError, Resolved},
+    resolve::{Changed, ResolveError, Resolved},
     sensor::{Capability, Options, Sensor, SensorError, Tier, probe, release},
     signals::{Signal, Signals},
+    vouch::{Verifier, Vouched},
 };

@@ -30,8 +30,30 @@ pub struct Resolved {
     pub devices: BTreeSet<u32>,
     /// The paths of folders and files that are protected.
     pub paths: BTreeMap<PathBuf, Blocks>,
+    /// When each of those was last changed.
+    pub changed: BTreeMap<PathBuf, (Identity, Changed)>,
+    /// Files whose contents are signed, as they were then.
+    pub verified: BTreeMap<Identity, Changed>,
     /// What is not as the policy says, to be told.
     pub gaps: Vec<String>,
+}
+
+/// When a file was last changed: its contents, or what is said of it. Nobody sets this time but the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Seconds since 1970.
+    pub seconds: i64,
+    /// And so many nanoseconds.
+    pub nanoseconds: i64,
+}
+
+impl Changed {
+    pub(super) fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            seconds: metadata.ctime(),
+            nanoseconds: metadata.ctime_nsec(),
+        }
+    }
 }
 
 /// Why a policy cannot be enforced here.
@@ -155,6 +177,10 @@ impl Resolved {
                     open.push(entry.map_err(wrong)?.path());
                 }
             }
+            if metadata.is_file() {
+                let changed = (identity, Changed::of(&metadata));
+                self.changed.insert(path.clone(), changed);
+            }
             let blocks = self.paths.entry(path).or_default();
             blocks.0 |= bit.0;
         }
@@ -174,9 +200,9 @@ impl Resolved {
     }
 }
 
-/// The blocks that enforce, those that say whom their programs call, and those that say what these map.
-pub(super) fn masks(policy: &Policy, is_enforced: bool) -> [u64; 3] {
-    let mut masks = [0; 3];
+/// The blocks that enforce, those that say whom their programs call, those that say what these map, and those that ask for signatures.
+pub(super) fn masks(policy: &Policy, is_enforced: bool) -> [u64; 4] {
+    let mut masks = [0; 4];
     for (at, block) in policy.protect.iter().enumerate() {
         let bit = 1 << at;
         if is_enforced && block.mode == Mode::Enforce {
@@ -186,6 +212,9 @@ pub(super) fn masks(policy: &Policy, is_enforced: bool) -> [u64; 3] {
             masks[1] |= bit;
         }
         masks[2] |= bit;
+        if block.signed.is_some() {
+            masks[3] |= bit;
+        }
     }
     masks
 }

@@ -22,6 +22,7 @@ use super::{
     kernel::{Counters, Kernel, KernelError, Probed, Rules},
     machine,
     resolve::{ResolveError, Resolved, masks},
+    vouch::{Verifier, Vouchers},
 };
 use crate::{Entry, Place, Policy};
 
@@ -49,12 +50,14 @@ pub struct Capability {
 }
 
 /// How the sensor is started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// Whether blocks that say so deny; otherwise all of them tell.
     pub is_enforced: bool,
     /// A folder of the BPF file system, in which what denies is kept when the sensor ends without being told to.
     pub pin: Option<PathBuf>,
+    /// Who knows what is signed, for blocks that ask.
+    pub verifier: Option<Arc<dyn Verifier>>,
 }
 
 /// Why the sensor cannot be started.
@@ -138,6 +141,7 @@ pub struct Sensor {
     policy: Policy,
     options: Options,
     resolved: Arc<Resolved>,
+    vouchers: Vouchers,
     begun: Vec<Entry>,
 }
 
@@ -145,7 +149,17 @@ impl Sensor {
     /// Loads everything that this machine takes, and protects what the policy says. Blocks that would not be enforced as they say
     /// are an error.
     pub fn start(policy: &Policy, options: Options, now: Timestamp) -> Result<Self, SensorError> {
-        let resolved = Arc::new(Resolved::of(policy)?);
+        let asks = policy.protect.iter().find(|it| it.signed.is_some());
+        if let (Some(block), None) = (asks, &options.verifier) {
+            return Err(SensorError::Missing(format!(
+                "say what is signed, which block {:?} asks for",
+                block.name
+            )));
+        }
+        let mut resolved = Resolved::of(policy)?;
+        let mut vouchers = Vouchers::new(options.verifier.clone());
+        vouchers.look(policy, &mut resolved, true);
+        let resolved = Arc::new(resolved);
         let has_answers = Answers::probe();
         let mut kernel = Kernel::load();
         let tier = match &kernel {
@@ -153,7 +167,8 @@ impl Sensor {
             Err(_) if has_answers.is_ok() => Tier::Fanotify,
             Err(_) => Tier::None,
         };
-        let [enforces, has_egress, has_libraries] = masks(policy, options.is_enforced);
+        let [enforces, has_egress, has_libraries, asks_signature] =
+            masks(policy, options.is_enforced);
         if tier == Tier::None {
             let why = kernel.err().map_or_else(String::new, |it| it.to_string());
             return Err(SensorError::Missing(format!(
@@ -192,6 +207,7 @@ impl Sensor {
                 enforces,
                 has_egress,
                 has_libraries,
+                asks_signature,
                 is_guarded: tier == Tier::Guard,
                 ..Rules::default()
             })?;
@@ -209,7 +225,7 @@ impl Sensor {
             // What is only told needs no answers where programs see it.
             Tier::Trace if enforces == 0 => None,
             _ => Some(
-                Answers::start(&resolved, enforces, tier != Tier::Trace)
+                Answers::start(&resolved, [enforces, asks_signature], tier != Tier::Trace)
                     .map_err(|error| SensorError::Machine(format!("fanotify: {error}")))?,
             ),
         };
@@ -233,6 +249,7 @@ impl Sensor {
             policy: policy.clone(),
             options,
             resolved,
+            vouchers,
             begun,
         })
     }
@@ -291,7 +308,8 @@ impl Sensor {
 
     /// Follows the paths of the policy again: files come and go, and programs are replaced.
     pub fn follow(&mut self) -> Result<bool, SensorError> {
-        let now = Resolved::of(&self.policy)?;
+        let mut now = Resolved::of(&self.policy)?;
+        self.vouchers.look(&self.policy, &mut now, false);
         if now == *self.resolved {
             return Ok(false);
         }

@@ -22,7 +22,7 @@ pub(crate) fn told(text: &str) -> impl Iterator<Item = (&str, bool)> {
 }
 
 /// So many things are tried.
-pub(crate) const COUNT: usize = 20;
+pub(crate) const COUNT: usize = 22;
 
 /// The last that is said in the machine.
 pub(crate) const DONE: &str = "everything was tried";
@@ -96,6 +96,24 @@ pub(crate) fn all() {
         "to preload a library",
         preloaded.contains("cannot be preloaded"),
     );
+    let signed = |role| as_role(role, "/opt/server", &[]);
+    assert!(
+        signed("read signed").contains("read 4"),
+        "what is signed is read"
+    );
+    let refused = "read Operation not permitted";
+    tell(
+        "to load what is not signed",
+        signed("read unsigned").contains(refused),
+    );
+    assert!(
+        signed("change signed").contains("changed 4"),
+        "who is allowed may write"
+    );
+    tell(
+        "to load what was changed",
+        signed("read signed").contains(refused),
+    );
     tell(
         "to hand it over open",
         as_role("hand", "/opt/server", &[])
@@ -113,7 +131,7 @@ pub(crate) fn all() {
         lines
             .filter(|it| it.contains("\"Action\":\"denied\""))
             .count()
-            >= 18
+            > 19
     });
     tell("without an event", has_told);
 
@@ -134,6 +152,8 @@ pub(crate) fn all() {
 
 fn prepare() {
     fs::write("/srv/models/weights", vec![7; 1 << 20]).expect("written");
+    fs::write("/srv/signed/weights", "abcd").expect("written");
+    fs::write("/srv/signed/others", "abcd").expect("written");
     fs::copy("/bin/busybox", "/srv/models/tool").expect("copied");
     fs::copy("/test", "/opt/server").expect("copied");
     fs::copy("/test", "/tmp/copy").expect("copied");

@@ -19,6 +19,7 @@ pub(crate) fn run(role: &str) -> String {
         "dev",
         "tmp",
         "srv/models",
+        "srv/signed",
         "opt",
         "mnt",
     ] {

@@ -4,8 +4,9 @@ use std::{
     fs::File,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -13,7 +14,7 @@ use std::{
 use casemate_core::Timestamp;
 use casemate_sensor::{
     Observer, Place, Policy,
-    live::{Options, Sensor, Tier},
+    live::{Options, Sensor, Tier, Verifier, Vouched},
 };
 
 /// Says what it does on standard output, a line each.
@@ -21,10 +22,10 @@ pub(crate) fn play(role: &str) {
     match role {
         "attacker" => crate::attempts::all(),
         "sensor" => sensor(),
-        "read" => println!(
-            "read {}",
-            read().map_or_else(|it| it.to_string(), |it| it.to_string())
-        ),
+        "read" => println!("read {}", told(read(WEIGHTS))),
+        "read signed" => println!("read {}", told(read(SIGNED))),
+        "read unsigned" => println!("read {}", told(read(UNSIGNED))),
+        "change signed" => println!("changed {}", told(change(SIGNED))),
         "call" => {
             let cloud: SocketAddr = ([169, 254, 169, 254], 80).into();
             let called = TcpStream::connect_timeout(&cloud, Duration::from_secs(1));
@@ -52,9 +53,29 @@ pub(crate) fn play(role: &str) {
     }
 }
 
-fn read() -> std::io::Result<usize> {
+fn told(result: std::io::Result<usize>) -> String {
+    result.map_or_else(|it| it.to_string(), |it| it.to_string())
+}
+
+fn read(path: &str) -> std::io::Result<usize> {
     let mut bytes = Vec::new();
-    File::open(WEIGHTS)?.read_to_end(&mut bytes)
+    File::open(path)?.read_to_end(&mut bytes)
+}
+
+fn change(path: &str) -> std::io::Result<usize> {
+    File::options().append(true).open(path)?.write(b"more")
+}
+
+/// Vouches for one file.
+struct One;
+
+impl Verifier for One {
+    fn signed(&self, _: &Path, _: &Path) -> Vouched {
+        Vouched {
+            files: vec![PathBuf::from(SIGNED)],
+            notes: Vec::new(),
+        }
+    }
 }
 
 fn sensor() {
@@ -62,6 +83,7 @@ fn sensor() {
     let options = Options {
         is_enforced: true,
         pin: Some(PathBuf::from("/sys/fs/bpf/casemate")),
+        verifier: Some(Arc::new(One)),
     };
     let mut sensor = Sensor::start(&policy, options, Timestamp::now()).expect("it starts");
     assert_eq!(sensor.tier(), Tier::Guard);
@@ -86,6 +108,8 @@ fn sensor() {
 }
 
 const WEIGHTS: &str = "/srv/models/weights";
+const SIGNED: &str = "/srv/signed/weights";
+const UNSIGNED: &str = "/srv/signed/others";
 
 const POLICY: &str = "
 [[protect]]
@@ -93,5 +117,13 @@ name = 'weights'
 paths = ['/srv/models']
 allow = ['/opt/server']
 libraries = ['/lib', '/lib64']
+mode = 'enforce'
+
+[[protect]]
+name = 'signed weights'
+paths = ['/srv/signed']
+allow = ['/opt/server']
+libraries = ['/lib', '/lib64']
+signed = '/trust.toml'
 mode = 'enforce'
 ";

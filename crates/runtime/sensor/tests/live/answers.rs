@@ -40,3 +40,27 @@ fn what_only_tells_denies_nothing() {
     assert_eq!(text(&told, "Action"), "audited");
     rig.stop();
 }
+
+#[test]
+fn an_allowed_program_opens_only_what_is_signed_where_that_is_asked() {
+    let mut rig = Rig::new("mode = 'enforce'\nsigned = '/trust.toml'", true);
+    let at = |name: &str| rig.path(name).to_str().expect("UTF-8").to_owned();
+    let signed = rig.run(at("server"), &[&at("models/weights.gguf")]);
+    assert_eq!(signed.stdout.len(), 4 << 20);
+    assert!(is_denied(
+        &rig.run(at("server"), &[&at("models/other.gguf")])
+    ));
+    let name = at("models/other.gguf");
+    let denied =
+        rig.seen(|it| text(it, "Action") == "denied" && text(it, "TargetFilename") == name);
+    assert_eq!(text(&denied, "IsSigned"), "unsigned");
+    // Whoever has it open may change it, and then it is not what was verified.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(rig.path("models/weights.gguf"), mode).expect("changed");
+    assert!(is_denied(&rig.run(
+        rig.path("server"),
+        &[rig.path("models/weights.gguf").to_str().expect("UTF-8")]
+    )));
+    rig.seen(|it| text(it, "IsSigned") == "changed");
+    rig.stop();
+}

@@ -5,15 +5,28 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use casemate_core::{Event, Field, Timestamp};
 use casemate_sensor::{
     Observer, Place, Policy,
-    live::{Options, Sensor, Tier},
+    live::{Options, Sensor, Tier, Verifier, Vouched},
 };
 use tempfile::TempDir;
+
+/// Vouches for one file.
+struct One(PathBuf);
+
+impl Verifier for One {
+    fn signed(&self, _: &Path, _: &Path) -> Vouched {
+        Vouched {
+            files: vec![self.0.clone()],
+            notes: Vec::new(),
+        }
+    }
+}
 
 /// A folder `models` with a file of weights in it, and a program `server` that may open them.
 pub(crate) struct Rig {
@@ -34,6 +47,7 @@ impl Rig {
         let at = |name: &str| folder.path().join(name);
         fs::create_dir(at("models")).expect("made");
         fs::write(at("models/weights.gguf"), vec![7; 4 << 20]).expect("written");
+        fs::write(at("models/other.gguf"), "other").expect("written");
         fs::copy("/bin/cat", at("server")).expect("copied");
         fs::set_permissions(at("server"), Permissions::from_mode(0o755)).expect("set");
         let text = format!(
@@ -43,7 +57,8 @@ impl Rig {
         let policy: Policy = text.parse().expect("a policy");
         let options = Options {
             is_enforced,
-            pin: None,
+            verifier: Some(Arc::new(One(folder.path().join("models/weights.gguf")))),
+            ..Options::default()
         };
         let now = Timestamp::now();
         let mut sensor =
