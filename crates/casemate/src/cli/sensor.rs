@@ -14,6 +14,8 @@ pub(crate) enum Sensor {
     Run(Run),
     /// List the models on this machine as signed, unsigned or changed.
     Models(Models),
+    /// Show who touches models and devices, how much of them, and whom they call; live on a terminal.
+    Top(Top),
     /// Make events of what was recorded, as they were made then.
     Replay(Replay),
     /// Let go of what is still denied after a sensor has ended (break-glass); leaves a record.
@@ -49,6 +51,21 @@ pub(crate) struct Run {
     /// A folder of the BPF file system, in which what denies is kept: it denies on when the sensor is killed.
     #[arg(long, value_name = "DIR", requires = "enforce", value_hint = ValueHint::DirPath)]
     pub(crate) pin: Option<PathBuf>,
+}
+
+/// Show who touches models.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Nothing is denied. SIGINT ends it. Without a terminal, the table is printed once, at the end."
+)]
+pub(crate) struct Top {
+    /// What is protected, and from whom, as for `run`.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// End after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) duration: Option<u64>,
 }
 
 /// Where events go.

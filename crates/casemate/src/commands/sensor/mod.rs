@@ -5,6 +5,7 @@ pub(crate) mod models;
 mod replay;
 mod run;
 mod sink;
+mod top;
 mod vouch;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ pub(crate) fn run(global: &Global, command: &Sensor) -> Result<ExitCode> {
         Sensor::Check => check::run(global),
         Sensor::Run(arguments) => run::run(global, arguments),
         Sensor::Models(arguments) => models::run(global, arguments),
+        Sensor::Top(arguments) => top::run(global, arguments),
         Sensor::Replay(arguments) => replay::run(global, arguments),
         Sensor::Release(arguments) => run::release(global, arguments),
     }

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::BufWriter,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
@@ -27,14 +28,7 @@ use crate::{
 };
 
 pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
-    let policy = match &arguments.policy {
-        None => Policy::default(),
-        Some(path) => {
-            let text = read_bounded(path)?;
-            let name = || format!("{} is no policy of the sensor", path.display());
-            text.parse().with_context(name)?
-        }
-    };
+    let policy = policy(arguments.policy.as_deref())?;
     // Before anything is started: threads take the signals that are held back from who starts them.
     let signals = Signals::hold()?;
     let mut sink = Sink::open(&arguments.to)?;
@@ -46,11 +40,7 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
             Some(Writer::new(BufWriter::new(file))?)
         }
     };
-    let options = Options {
-        is_enforced: arguments.enforce,
-        pin: arguments.pin.clone(),
-        verifier: Some(Arc::new(Models(clock::of(global)?))),
-    };
+    let options = options(global, arguments.enforce, arguments.pin.clone())?;
     let mut sensor = Sensor::start(&policy, options, Timestamp::now())?;
     output::hint(global, meaning(sensor.tier()));
     for gap in sensor.gaps() {
@@ -121,6 +111,23 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
         output::hint(global, &text);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The policy in a file; without one, nothing is protected.
+pub(super) fn policy(file: Option<&Path>) -> Result<Policy> {
+    let Some(path) = file else {
+        return Ok(Policy::default());
+    };
+    let named = || format!("{} is no policy of the sensor", path.display());
+    read_bounded(path)?.parse().with_context(named)
+}
+
+pub(super) fn options(global: &Global, is_enforced: bool, pin: Option<PathBuf>) -> Result<Options> {
+    Ok(Options {
+        is_enforced,
+        pin,
+        verifier: Some(Arc::new(Models(clock::of(global)?))),
+    })
 }
 
 /// What is made of what is seen.

@@ -1,0 +1,122 @@
+//! `casemate detect run`.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+use casemate_core::Event;
+use casemate_detect::{Engine, FalcoRules, Limits, Match, Notice};
+
+use super::{detections, files, named};
+use crate::{
+    NEGATIVE,
+    cli::{Format, Global, detect::Run},
+    output,
+};
+
+pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
+    let (detections, errors) = detections(&arguments.rules, !arguments.no_builtin)?;
+    for error in &errors {
+        output::hint(global, &format!("not asked: {error}"));
+    }
+    let of_falco = files(&arguments.falco)?;
+    let falco = FalcoRules::read(named(&of_falco)).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}", lines.join("\n"))
+    })?;
+    if detections.rules().is_empty() && falco.rules().is_empty() {
+        bail!("there is no rule to ask: name some with --rules or --falco");
+    }
+    let mut engine = Engine::new(&detections, Limits::default());
+    let mut told = Told { format: global.format, matches: 0 };
+    let from: Box<dyn BufRead> = match arguments.events.to_str() {
+        Some("-") => Box::new(io::stdin().lock()),
+        _ => {
+            let file = File::open(&arguments.events);
+            Box::new(BufReader::new(file.with_context(|| format!("cannot read {}", arguments.events.display()))?))
+        }
+    };
+    let mut unread = 0_u64;
+    for (at, line) in Lines(from).enumerate() {
+        let line = line.context("cannot read events")?;
+        let event: Event = match serde_json::from_slice(&line) {
+            Ok(event) => event,
+            Err(error) => {
+                unread += 1;
+                output::hint(global, &format!("line {} is no event: {error}", at + 1));
+                continue;
+            }
+        };
+        told.all(&engine.observe(&event))?;
+        told.all(&falco.observe(&event))?;
+        // Who waits for others waits by the clock of whoever received this.
+        told.all(&engine.advance(event.ingest_time))?;
+        notices(global, engine.notices());
+    }
+    told.all(&engine.finish())?;
+    notices(global, engine.notices());
+    if unread > 0 {
+        bail!("{unread} lines are no events: what they would have matched is not known");
+    }
+    Ok(if told.matches == 0 { ExitCode::SUCCESS } else { ExitCode::from(NEGATIVE) })
+}
+
+/// What was forgotten is not silent.
+fn notices(global: &Global, notices: Vec<Notice>) {
+    for it in notices {
+        output::hint(global, &format!("{}: {} {}", it.rule, it.count, it.kind.as_str()));
+    }
+}
+
+/// Says what is found, as it is found.
+struct Told {
+    format: Format,
+    matches: u64,
+}
+
+impl Told {
+    fn all(&mut self, matches: &[Match]) -> Result<()> {
+        for it in matches {
+            self.matches += 1;
+            match self.format {
+                Format::Json => output::print(&(serde_json::to_string(it)? + "\n"))?,
+                _ => output::print_lines(&text(it))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn text(it: &Match) -> String {
+    let fields: Vec<String> = it
+        .fields
+        .iter()
+        .map(|(name, value)| format!("{name}={}", serde_json::to_string(value).unwrap_or_default()))
+        .collect();
+    let level = format!("{:?}", it.level).to_lowercase();
+    format!("{} {level:<8} {} {} [{}] {}\n", it.event_time, it.rule, it.title, it.source, fields.join(" "))
+}
+
+/// Lines that are no longer than an event may be; a longer one is an error.
+struct Lines(Box<dyn BufRead>);
+
+impl Iterator for Lines {
+    type Item = io::Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut line = Vec::new();
+        match io::Read::take(&mut self.0, MAX_LINE).read_until(b'\n', &mut line) {
+            Ok(0) => None,
+            Ok(_) if line.len() as u64 == MAX_LINE => {
+                Some(Err(io::Error::other(format!("a line is longer than {MAX_LINE} bytes"))))
+            }
+            Ok(_) => Some(Ok(line)),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+const MAX_LINE: u64 = 16 << 20;
