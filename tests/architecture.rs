@@ -26,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What a cluster may take is posture's and policy's to say; the server around it is nobody else's.
     ("admission", &["document", "posture", "policy"]),
     ("token", &["attest"]),
+    ("detect", &["document"]),
     ("ledger", &["attest"]),
     ("report", &[]),
 ];

@@ -1,0 +1,20 @@
+//! Detections over events: Sigma's rules and correlations, and Falco's rules.
+#![forbid(unsafe_code)]
+
+mod correlate;
+mod detections;
+mod engine;
+mod error;
+mod matches;
+mod sigma;
+mod text;
+mod view;
+
+pub use detections::Detections;
+pub use engine::{Engine, Limits};
+pub use error::Error;
+pub use matches::{Match, Notice, NoticeKind};
+pub use sigma::{
+    correlation::{Correlation, CorrelationKind},
+    rule::{Asks, Detection, Question},
+};

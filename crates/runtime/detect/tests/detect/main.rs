@@ -1,0 +1,4 @@
+//! Rules over events, as a user of the room has them.
+
+mod conformance;
+mod events;
