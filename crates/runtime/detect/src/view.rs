@@ -38,8 +38,14 @@ impl<'e> View<'e> {
         let mut fields = Vec::with_capacity(event.fields.len());
         for (name, field) in &event.fields {
             fields.push((field, OnceCell::new()));
+            let place = u32::try_from(fields.len()).unwrap_or(0);
             if let Some(id) = names.0.get(name.as_str()) {
-                places[id.0] = u32::try_from(fields.len()).unwrap_or(0);
+                places[id.0] = place;
+            }
+            // Rules write the names of log sources without their spaces (Sigma 2.1.0, "Field Usage").
+            let short = name.contains(' ').then(|| name.replace(' ', ""));
+            if let Some(id) = short.and_then(|short| names.0.get(short.as_str())) {
+                places[id.0] = place;
             }
         }
         Self { fields, places }

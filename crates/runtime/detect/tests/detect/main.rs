@@ -1,4 +1,5 @@
 //! Rules over events, as a user of the room has them.
 
 mod conformance;
+mod correlations;
 mod events;
