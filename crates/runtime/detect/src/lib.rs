@@ -1,6 +1,7 @@
 //! Detections over events: Sigma's rules and correlations, and Falco's rules.
 #![forbid(unsafe_code)]
 
+mod builtin;
 mod correlate;
 mod detections;
 mod engine;
@@ -10,6 +11,7 @@ mod sigma;
 mod text;
 mod view;
 
+pub use builtin::BUILTIN;
 pub use detections::Detections;
 pub use engine::{Engine, Limits};
 pub use error::Error;

@@ -79,6 +79,10 @@ impl<'e> Scalar<'e> {
         scalars
     }
 
+    pub(crate) fn of_text(text: &'e str) -> Self {
+        Self::new(Cow::Borrowed(text))
+    }
+
     fn new(text: Cow<'e, str>) -> Self {
         let folded = OnceCell::new();
         Self {

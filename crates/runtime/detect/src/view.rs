@@ -27,9 +27,16 @@ impl FieldNames {
 
 /// An event under the names of rules. What they ask of a value is made once, when the first one asks.
 pub(crate) struct View<'e> {
-    fields: Vec<(&'e Field, OnceCell<Vec<Scalar<'e>>>)>,
+    fields: Vec<(Origin<'e>, OnceCell<Vec<Scalar<'e>>>)>,
+    /// How many of them are the event's own.
+    own: usize,
     /// Where each name stands among the fields, counted from one.
     places: Vec<u32>,
+}
+
+enum Origin<'e> {
+    Field(&'e Field),
+    Source(&'e str),
 }
 
 impl<'e> View<'e> {
@@ -37,7 +44,7 @@ impl<'e> View<'e> {
         let mut places = vec![0; names.0.len()];
         let mut fields = Vec::with_capacity(event.fields.len());
         for (name, field) in &event.fields {
-            fields.push((field, OnceCell::new()));
+            fields.push((Origin::Field(field), OnceCell::new()));
             let place = u32::try_from(fields.len()).unwrap_or(0);
             if let Some(id) = names.0.get(name.as_str()) {
                 places[id.0] = place;
@@ -48,7 +55,17 @@ impl<'e> View<'e> {
                 places[id.0] = place;
             }
         }
-        Self { fields, places }
+        let own = fields.len();
+        // Who observed an event is the machine that it happened on, unless it says otherwise.
+        if let Some(id) = names.0.get(COMPUTER).filter(|id| places[id.0] == 0) {
+            fields.push((Origin::Source(&event.source), OnceCell::new()));
+            places[id.0] = u32::try_from(fields.len()).unwrap_or(0);
+        }
+        Self {
+            fields,
+            own,
+            places,
+        }
     }
 
     /// The values of a field; none where the event does not have it.
@@ -65,7 +82,7 @@ impl<'e> View<'e> {
 
     /// The values of every field.
     pub(crate) fn every(&self) -> impl Iterator<Item = &Scalar<'e>> {
-        (0..self.fields.len()).flat_map(|place| self.scalars(place))
+        (0..self.own).flat_map(|place| self.scalars(place))
     }
 
     fn place(&self, id: FieldId) -> Option<usize> {
@@ -73,7 +90,13 @@ impl<'e> View<'e> {
     }
 
     fn scalars(&self, place: usize) -> &[Scalar<'e>] {
-        let (field, scalars) = &self.fields[place];
-        scalars.get_or_init(|| Scalar::all(field))
+        let (origin, scalars) = &self.fields[place];
+        scalars.get_or_init(|| match origin {
+            Origin::Field(field) => Scalar::all(field),
+            Origin::Source(source) => vec![Scalar::of_text(source)],
+        })
     }
 }
+
+/// The machine that an event happened on, in Sigma's taxonomy.
+pub(crate) const COMPUTER: &str = "Computer";

@@ -21,8 +21,9 @@ use crate::{
     engine::Limits,
     matches::{Match, Notice, NoticeKind},
     sigma::rule::{Asks, Detection},
+    view::COMPUTER,
 };
-use running::Running;
+use running::{Running, bounded};
 
 /// That a rule matched: what correlations know of it.
 #[derive(Clone, Debug)]
@@ -93,8 +94,20 @@ impl Correlator {
         correlator
     }
 
+    /// What correlations may ask of an event. Long texts are kept as their digests.
     pub(crate) fn capture(&self, event: &Event) -> Arc<Captured> {
-        let field = |name: &String| Some((name.clone(), event.fields.get(name)?.clone()));
+        let field = |name: &String| {
+            let field = match event.fields.get(name) {
+                Some(field) => field.clone(),
+                None if name == COMPUTER => Field::Text(event.source.clone()),
+                None => return None,
+            };
+            let field = match field {
+                Field::Text(text) => Field::Text(bounded(text)),
+                field => field,
+            };
+            Some((name.clone(), field))
+        };
         Arc::new(Captured {
             fields: self.asked.iter().filter_map(field).collect(),
             source: event.source.clone(),
