@@ -6,6 +6,7 @@ mod correlate;
 mod detections;
 mod engine;
 mod error;
+mod falco;
 mod matches;
 mod sigma;
 mod text;
@@ -15,6 +16,7 @@ pub use builtin::BUILTIN;
 pub use detections::Detections;
 pub use engine::{Engine, Limits};
 pub use error::Error;
+pub use falco::{Coverage, Extent, FalcoRule, FalcoRules, RuleCoverage};
 pub use matches::{Match, Notice, NoticeKind};
 pub use sigma::{
     correlation::{Correlation, CorrelationKind},

@@ -238,7 +238,7 @@ impl Network {
     }
 
     /// Whether the address is of the network; an IPv4 address that is written as IPv6 is both.
-    fn has(&self, address: IpAddr) -> bool {
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
         let is_in = |address: IpAddr| {
             address.is_ipv4() == self.address.is_ipv4()
                 && bits(address) & self.mask() == bits(self.address)

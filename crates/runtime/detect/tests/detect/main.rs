@@ -4,3 +4,4 @@ mod conformance;
 mod content;
 mod correlations;
 mod events;
+mod falco;
