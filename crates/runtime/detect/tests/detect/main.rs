@@ -5,3 +5,4 @@ mod content;
 mod correlations;
 mod events;
 mod falco;
+mod hostile;
