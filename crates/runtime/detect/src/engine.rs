@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use crate::{
     correlate::{Correlator, Hit},
     detections::Detections,
+    index::Index,
     matches::{Match, Notice},
     sigma::rule::{Asks, Detection},
     view::{FieldNames, View},
@@ -51,19 +52,27 @@ pub struct Engine {
     names: FieldNames,
     is_alone: Vec<bool>,
     is_correlated: Vec<bool>,
-    routes: HashMap<LogSource, Vec<usize>>,
+    /// The log sources that rules name, by number, and that of each rule.
+    routes: HashMap<LogSource, usize>,
+    route_of: Vec<usize>,
+    index: Index,
+    candidates: Vec<usize>,
     correlator: Correlator,
 }
 
 impl Engine {
     /// An engine that has seen nothing.
     pub fn new(detections: &Detections, limits: Limits) -> Self {
-        let mut routes: HashMap<LogSource, Vec<usize>> = HashMap::new();
-        for (at, rule) in detections.rules.iter().enumerate() {
-            if let Asks::Events(question) = &rule.asks {
-                let route = routes.entry(question.log_source.clone()).or_default();
-                route.push(at);
-            }
+        let mut routes = HashMap::new();
+        let mut route_of = vec![usize::MAX; detections.rules.len()];
+        let questions = detections.rules.iter().enumerate();
+        let questions = questions.filter_map(|(at, rule)| match &rule.asks {
+            Asks::Events(question) => Some((at, question)),
+            Asks::Matches(_) => None,
+        });
+        for (at, question) in questions.clone() {
+            let next = routes.len();
+            route_of[at] = *routes.entry(question.log_source.clone()).or_insert(next);
         }
         let about = detections.correlations.iter().flat_map(|(_, about)| about);
         let about: BTreeSet<usize> = about.copied().collect();
@@ -75,6 +84,9 @@ impl Engine {
                 .map(|at| about.contains(&at))
                 .collect(),
             routes,
+            route_of,
+            index: Index::new(questions.map(|(at, question)| (at, &*question.search))),
+            candidates: Vec::new(),
             correlator: Correlator::new(detections, limits),
         }
     }
@@ -85,7 +97,12 @@ impl Engine {
         let mut matches = Vec::new();
         let mut captured = None;
         let view = View::new(event, &self.names);
-        for at in candidates(&self.routes, &event.log_source) {
+        let sources = sources(&self.routes, &event.log_source);
+        self.index.candidates(&view, &mut self.candidates);
+        for &at in &self.candidates {
+            if !sources.contains(&self.route_of[at]) {
+                continue;
+            }
             let rule = &self.rules[at];
             let Asks::Events(question) = &rule.asks else {
                 continue;
@@ -125,34 +142,24 @@ impl Engine {
     }
 }
 
-/// The rules for a log source: those that name all of it, and those that name less.
-fn candidates<'r>(
-    routes: &'r HashMap<LogSource, Vec<usize>>,
-    source: &LogSource,
-) -> impl Iterator<Item = usize> + use<'r> {
+/// The log sources of rules that a log source is of: those that name all of it, and those that name less.
+fn sources(routes: &HashMap<LogSource, usize>, source: &LogSource) -> Vec<usize> {
     let part = |part: &Option<String>| part.as_ref().map(|it| it.to_lowercase());
     let whole = LogSource {
         category: part(&source.category),
         product: part(&source.product),
         service: part(&source.service),
     };
-    let mut keys = Vec::with_capacity(8);
-    for bits in 1..8u8 {
-        let kept = |bit: u8, part: &Option<String>| match bits & bit {
-            0 => None,
-            _ => part.clone(),
-        };
+    let named = |bits: u8| {
+        let kept = |bit: u8, part: &Option<String>| part.clone().filter(|_| bits & bit != 0);
         let key = LogSource {
             category: kept(1, &whole.category),
             product: kept(2, &whole.product),
             service: kept(4, &whole.service),
         };
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
-    let routes = keys.into_iter().filter_map(|key| routes.get(&key));
-    routes.flatten().copied()
+        routes.get(&key).copied()
+    };
+    (1..8).filter_map(named).collect()
 }
 
 fn alone(rule: &Detection, event: &Event) -> Match {

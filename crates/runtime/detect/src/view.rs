@@ -7,7 +7,7 @@ use casemate_core::{Event, Field};
 use crate::text::Scalar;
 
 /// A name of a field that some rule asks about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FieldId(usize);
 
 /// The names of fields that rules ask about.

@@ -93,7 +93,7 @@ impl Test {
         Ok(match check.operator {
             Operator::Exists => Self::Exists,
             Operator::Equal | Operator::In | Operator::Intersects if is_network => {
-                let network = |value: &String| Network::parse(value);
+                let network = |value: &String| Network::around(value);
                 let networks = check.values.iter().map(network).collect::<Result<_, _>>();
                 Self::Networks(networks.map_err(|why| {
                     let what = format!("a network of {} {why}", quote(&check.field));

@@ -45,7 +45,7 @@ pub struct RuleCoverage {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Extent {
-    /// Every field is known, and every system call is observed.
+    /// Every field is known, if only nearly, and every system call is observed.
     Full,
     /// Every field is known; of some system calls nothing or not everything is observed.
     Partial,
@@ -171,7 +171,10 @@ fn fields_of(expr: &Expr, coverage: &mut RuleCoverage) {
             Some(Known::Nearly(how)) => {
                 coverage.limits.insert(format!("{} ({how})", check.field));
             }
-            Some(Known::Sign) if is_about_sign(check) => {}
+            Some(Known::Sign) if is_about_sign(check) => {
+                let what = format!("{} (whether the call was denied)", check.field);
+                coverage.limits.insert(what);
+            }
             Some(Known::Sign) => {
                 let what = format!("{} as a number", check.field);
                 coverage.blocked_by.insert(what);

@@ -51,7 +51,11 @@ pub(crate) fn known(field: &str) -> Option<Known> {
         | "fd.rport"
         | "fd.l4proto"
         | "fd.snet"
-        | "fd.rnet" => Known::Exactly,
+        | "fd.rnet"
+        | "fd.ip"
+        | "fd.net"
+        | "fd.port"
+        | "fd.sockfamily" => Known::Exactly,
         "proc.name" | "proc.pname" | "proc.aname" => {
             Known::Nearly("the name of the executable, and not what the process calls itself")
         }
@@ -62,6 +66,9 @@ pub(crate) fn known(field: &str) -> Option<Known> {
         "evt.num" => Known::Nearly("never zero"),
         "evt.is_open_read" => Known::Nearly("an open that is not to write"),
         "fd.name" => Known::Nearly("of connections: the peer alone"),
+        "evt.rawres" | "evt.res" => {
+            Known::Nearly("whether the call was denied, and not whether it failed")
+        }
         "fd.num" => Known::Sign,
         _ => return None,
     })
@@ -122,8 +129,16 @@ pub(crate) fn values<'e>(event: &'e Event, field: &str, argument: Option<&str>) 
         }
         "fd.type" => one(descriptor(event).map(|(name, _)| name.into())),
         "fd.typechar" => one(descriptor(event).map(|(_, letter)| letter.into())),
-        "fd.sip" | "fd.rip" | "fd.snet" | "fd.rnet" => one(text("DestinationIp")),
-        "fd.sport" | "fd.rport" => one(text("DestinationPort")),
+        "evt.rawres" | "evt.res" => vec![result(event, field)],
+        "fd.sockfamily" => one(descriptor(event).and_then(|(name, _)| match name {
+            "ipv4" | "ipv6" => Some("ip".into()),
+            "unix" => Some("unix".into()),
+            _ => None,
+        })),
+        "fd.ip" | "fd.net" | "fd.sip" | "fd.rip" | "fd.snet" | "fd.rnet" => {
+            one(text("DestinationIp"))
+        }
+        "fd.port" | "fd.sport" | "fd.rport" => one(text("DestinationPort")),
         "fd.l4proto" => one(text("Protocol")),
         _ => Vec::new(),
     }
@@ -283,6 +298,17 @@ fn image<'e>(image: &str) -> (Cow<'e, str>, Option<Cow<'e, str>>) {
             Some(Cow::Owned(tag.to_owned())),
         ),
         None => (Cow::Owned(name.to_owned()), None),
+    }
+}
+
+/// The result of a call: its number where that is told, and otherwise whether it was denied.
+fn result<'e>(event: &'e Event, field: &str) -> Cow<'e, str> {
+    let is_denied = text(event, "Action").as_deref() == Some("denied");
+    let number = text(event, "Result").unwrap_or(if is_denied { "-1" } else { "0" }.into());
+    match (field, number.starts_with('-')) {
+        ("evt.rawres", _) => number,
+        (_, true) => "EPERM".into(),
+        (_, false) => "SUCCESS".into(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::test::Literal;
 use crate::text::fold;
 
 /// A value of a rule: text, with wildcards in it.
@@ -141,6 +142,20 @@ impl Pattern {
             [Token::Many, Token::Text(it), Token::Many] => Shape::Contains(text(it)),
             tokens => Shape::Other(expression(tokens, text)),
         }
+    }
+
+    /// A text without which nothing matches the pattern: whole where it has no wildcard, the longest otherwise. It
+    /// has no case.
+    pub(crate) fn literal_of(&self) -> Option<Literal> {
+        if let Some(text) = self.as_literal() {
+            return Some(Literal::Whole(fold(text).into_owned()));
+        }
+        let texts = self.0.iter().filter_map(|token| match token {
+            Token::Text(text) => Some(text),
+            _ => None,
+        });
+        let longest = texts.max_by_key(|text| text.len())?;
+        Some(Literal::Part(fold(longest).into_owned()))
     }
 
     fn push(&mut self, token: Token) {

@@ -23,6 +23,32 @@ pub(crate) enum Search {
     Item(Option<FieldId>, Arc<Test>),
 }
 
+/// A text that has to be in a field for a search to match.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Witness {
+    pub(crate) field: FieldId,
+    pub(crate) literal: Literal,
+}
+
+/// A text without case: all of a value, or a part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Literal {
+    Whole(String),
+    Part(String),
+}
+
+impl Literal {
+    /// How much it says about what it is in.
+    pub(crate) fn weight(&self) -> f64 {
+        let (text, factor) = match self {
+            Self::Whole(text) => (text, 4.0),
+            Self::Part(text) => (text, 1.0),
+        };
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        factor * f64::from(length).powi(2) + 0.1
+    }
+}
+
 /// A number of a rule, and how it is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Numeral {
@@ -94,6 +120,47 @@ impl Search {
             Self::Item(field, test) => test.matches(event, *field),
         }
     }
+
+    /// Texts of which one is in every event that matches, with what it costs to rest on them; none where there
+    /// are no such texts.
+    pub(crate) fn witnesses(&self, cost: &impl Fn(&Witness) -> f64) -> Option<(Vec<Witness>, f64)> {
+        match self {
+            Self::All(searches) => {
+                let each = searches.iter().filter_map(|it| it.witnesses(cost));
+                each.min_by(|(_, one), (_, other)| one.total_cmp(other))
+            }
+            Self::Any(searches) => union(searches.iter().map(|it| it.witnesses(cost))),
+            Self::Not(_) | Self::Item(None, _) => None,
+            Self::Shared(search) => search.witnesses(cost),
+            Self::Item(Some(field), test) => test.witnesses(*field, cost),
+        }
+    }
+
+    /// Every text that could be a witness.
+    pub(crate) fn every_witness(&self, give: &mut impl FnMut(Witness)) {
+        match self {
+            Self::All(searches) | Self::Any(searches) => {
+                searches.iter().for_each(|it| it.every_witness(give));
+            }
+            Self::Not(_) | Self::Item(None, _) => {}
+            Self::Shared(search) => search.every_witness(give),
+            Self::Item(Some(field), test) => test.every_witness(*field, give),
+        }
+    }
+}
+
+/// The witnesses of each of several, of which any may match.
+fn union(each: impl Iterator<Item = Option<(Vec<Witness>, f64)>>) -> Option<(Vec<Witness>, f64)> {
+    let mut all = (Vec::new(), 0.0);
+    for witnesses in each {
+        let (witnesses, cost) = witnesses?;
+        all.0.extend(witnesses);
+        all.1 += cost;
+        if all.0.len() > MOST_WITNESSES {
+            return None;
+        }
+    }
+    Some(all)
 }
 
 impl Test {
@@ -117,6 +184,54 @@ impl Test {
             Self::Reference(other) => (event.values(id).iter())
                 .any(|a| (event.values(other.field).iter()).any(|b| other.compares(a, b))),
             _ => event.values(id).iter().any(|it| self.passes(it)),
+        }
+    }
+
+    fn witnesses(
+        &self,
+        field: FieldId,
+        cost: &impl Fn(&Witness) -> f64,
+    ) -> Option<(Vec<Witness>, f64)> {
+        match self {
+            Self::All(tests) => {
+                let each = tests.iter().filter_map(|it| it.witnesses(field, cost));
+                each.min_by(|(_, one), (_, other)| one.total_cmp(other))
+            }
+            Self::Any(tests) => union(tests.iter().map(|it| it.witnesses(field, cost))),
+            _ => {
+                let of = |literal| Witness { field, literal };
+                let literals = self.literals().filter(|it| it.len() <= MOST_WITNESSES)?;
+                let witnesses: Vec<Witness> = literals.into_iter().map(of).collect();
+                let cost = witnesses.iter().map(cost).sum();
+                Some((witnesses, cost))
+            }
+        }
+    }
+
+    fn every_witness(&self, field: FieldId, give: &mut impl FnMut(Witness)) {
+        match self {
+            Self::All(tests) | Self::Any(tests) => {
+                tests.iter().for_each(|it| it.every_witness(field, give));
+            }
+            _ => {
+                let literals = self.literals().into_iter().flatten();
+                literals.for_each(|literal| give(Witness { field, literal }));
+            }
+        }
+    }
+
+    /// Texts of which one is in every value that passes.
+    fn literals(&self) -> Option<Vec<Literal>> {
+        match self {
+            Self::Texts(texts) => texts.literals().map(<[Literal]>::to_vec),
+            // A float is written in more ways than one.
+            Self::Numbers(numbers) => (numbers.iter())
+                .map(|it| match it.number {
+                    Number::Integer(_) => Some(Literal::Whole(it.text.to_string())),
+                    Number::Float(_) => None,
+                })
+                .collect(),
+            _ => None,
         }
     }
 
@@ -217,6 +332,19 @@ impl Network {
     ///
     /// Where it is none, in words.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        let network = Self::around(text)?;
+        if bits(network.address) & !network.mask() != 0 {
+            return Err("has bits set behind its prefix");
+        }
+        Ok(network)
+    }
+
+    /// The same, of an address within it as well.
+    ///
+    /// # Errors
+    ///
+    /// Where it is none, in words.
+    pub(crate) fn around(text: &str) -> Result<Self, &'static str> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
@@ -230,18 +358,14 @@ impl Network {
         if prefix > most {
             return Err("has a prefix longer than its address");
         }
-        let network = Self { address, prefix };
-        if bits(address) & !network.mask() != 0 {
-            return Err("has bits set behind its prefix");
-        }
-        Ok(network)
+        Ok(Self { address, prefix })
     }
 
     /// Whether the address is of the network; an IPv4 address that is written as IPv6 is both.
     pub(crate) fn has(&self, address: IpAddr) -> bool {
         let is_in = |address: IpAddr| {
             address.is_ipv4() == self.address.is_ipv4()
-                && bits(address) & self.mask() == bits(self.address)
+                && bits(address) & self.mask() == bits(self.address) & self.mask()
         };
         is_in(address) || is_in(address.to_canonical())
     }
@@ -252,6 +376,9 @@ impl Network {
         u128::MAX.checked_shl(shift).unwrap_or(0)
     }
 }
+
+/// Beyond so many texts a rule is asked of every event.
+const MOST_WITNESSES: usize = 2_000;
 
 fn bits(address: IpAddr) -> u128 {
     match address {

@@ -6,7 +6,10 @@ use aho_corasick::AhoCorasick;
 use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
 
-use super::pattern::{Pattern, Shape};
+use super::{
+    pattern::{Pattern, Shape},
+    test::Literal,
+};
 use crate::text::Scalar;
 
 /// Patterns of which one has to match.
@@ -19,6 +22,8 @@ pub(crate) struct Texts {
     ends: Vec<Box<str>>,
     contains: Needles,
     other: Option<Regex>,
+    /// One of these is in every text that matches; none is known where anything does.
+    literals: Option<Vec<Literal>>,
 }
 
 #[derive(Default)]
@@ -36,6 +41,7 @@ impl Texts {
     pub(crate) fn new(patterns: &[Pattern], cased: bool) -> Result<Self, TooLarge> {
         let mut texts = Self {
             cased,
+            literals: patterns.iter().map(Pattern::literal_of).collect(),
             ..Self::default()
         };
         let mut contains = Vec::new();
@@ -58,6 +64,10 @@ impl Texts {
             texts.other = Some(expression.map_err(|_| TooLarge)?);
         }
         Ok(texts)
+    }
+
+    pub(crate) fn literals(&self) -> Option<&[Literal]> {
+        self.literals.as_deref()
     }
 
     pub(crate) fn matches(&self, value: &Scalar<'_>) -> bool {

@@ -143,11 +143,21 @@ fn connections_and_opens_are_what_falco_calls_them() {
             true,
         ),
         (
-            "fd.snet in (10.0.0.0/8, 169.254.0.0/16)",
+            "fd.snet in (10.0.0.0/8, 169.254.9.9/16)",
             connection(),
             true,
         ),
         ("fd.snet in (10.0.0.0/8)", connection(), false),
+        (
+            "evt.rawres >= 0 and evt.res = SUCCESS and fd.sockfamily = ip and fd.port = 80",
+            connection(),
+            true,
+        ),
+        (
+            "evt.rawres < 0 or evt.res startswith E",
+            connection(),
+            false,
+        ),
         ("container.id = host", connection(), true),
         (
             "evt.type in (open, openat) and evt.is_open_read = true and fd.typechar = 'f' and fd.num >= 0",
@@ -364,8 +374,8 @@ fn what_is_not_understood_is_refused_with_its_place() {
         ),
         (rule("proc.pid > x"), "is compared with no number"),
         (
-            rule("fd.snet = 10.0.0.1/8"),
-            "has bits set behind its prefix",
+            rule("fd.snet = 10.0.0.1/33"),
+            "has a prefix longer than its address",
         ),
         (
             rule("proc.name = a").replace("WARNING", "LOUD"),
