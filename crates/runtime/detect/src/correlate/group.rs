@@ -187,7 +187,7 @@ impl Group {
     }
 
     /// Judges a window at its end.
-    pub(super) fn end(self, correlation: &Correlation, _: Timestamp) -> Option<Step> {
+    pub(super) fn end(self, correlation: &Correlation) -> Option<Step> {
         let State::Window(window) = self.state else {
             return None;
         };

@@ -107,7 +107,7 @@ impl Running {
         while self.closing() == Some(time) {
             if let Some((_, key)) = self.ends.first().cloned() {
                 let group = self.forget(&key);
-                let step = group.and_then(|group| group.end(&self.correlation, time));
+                let step = group.and_then(|group| group.end(&self.correlation));
                 made.extend(step.map(|step| self.found(&key, time, step)));
             }
         }

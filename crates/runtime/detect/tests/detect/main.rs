@@ -6,3 +6,4 @@ mod correlations;
 mod events;
 mod falco;
 mod hostile;
+mod rules;
