@@ -9,7 +9,10 @@ use casemate_document::{
 
 use crate::{
     error::{Error, Text, quote},
-    sigma::rule::{self, Asks, Detection},
+    sigma::{
+        Shared,
+        rule::{self, Asks, Detection},
+    },
     view::FieldNames,
 };
 
@@ -64,7 +67,7 @@ impl Detections {
 
 #[derive(Default)]
 struct Reading {
-    names: FieldNames,
+    shared: Shared,
     rules: Vec<Detection>,
     /// Where each rule refers to others, as an error that only has to be said.
     references: Vec<Vec<Error>>,
@@ -106,7 +109,7 @@ impl Reading {
     }
 
     fn document(&mut self, text: &Text<'_>, root: &Node) {
-        let (detection, span) = match rule::read(text, &mut self.names, root) {
+        let (detection, span) = match rule::read(text, &mut self.shared, root) {
             Ok(read) => read,
             Err(errors) => return self.errors.extend(errors),
         };
@@ -157,7 +160,7 @@ impl Reading {
         let is_alone = are_alone(&rules, &correlations);
         let detections = Detections {
             rules,
-            names: self.names,
+            names: self.shared.names,
             correlations,
             is_alone,
         };

@@ -186,7 +186,8 @@ fn regex(expression: &str, is_any_case: bool) -> Result<Regex, Wrong> {
     RegexBuilder::new(expression)
         .case_insensitive(is_any_case)
         .dot_matches_new_line(true)
-        .size_limit(1 << 20)
+        .size_limit(256 << 10)
+        .dfa_size_limit(256 << 10)
         .build()
         .map_err(|error| {
             let why = error.to_string();

@@ -73,6 +73,10 @@ impl Operator {
         })
     }
 
+    fn compiles(self) -> bool {
+        matches!(self, Self::Glob | Self::GlobAnyCase | Self::Regex)
+    }
+
     fn takes_list(self) -> bool {
         matches!(self, Self::In | Self::Intersects | Self::PathMatch)
     }
@@ -286,7 +290,11 @@ impl<'t> Parser<'t, '_> {
         };
         let values = match operator {
             Operator::Exists => Vec::new(),
-            _ if operator.takes_list() => self.list()?,
+            _ if operator.takes_list() => {
+                let values = self.list()?;
+                self.grow(values.len())?;
+                values
+            }
             _ => match self.advance() {
                 Some(Token::Word(value) | Token::Quoted(value)) => vec![value.clone()],
                 _ => {
@@ -295,6 +303,9 @@ impl<'t> Parser<'t, '_> {
                 }
             },
         };
+        if operator.compiles() {
+            self.grow(COMPILED)?;
+        }
         Ok(Expr::Check(Arc::new(Check {
             field: field.to_owned(),
             argument: argument.map(ToOwned::to_owned),
@@ -336,7 +347,9 @@ impl<'t> Parser<'t, '_> {
         self.size = self.size.saturating_add(by);
         match self.size > MOST_SIZE {
             true => Err((
-                format!("the condition with its macros has more than {MOST_SIZE} checks"),
+                format!(
+                    "the condition with its macros has more than {MOST_SIZE} checks and values"
+                ),
                 "name each macro once",
             )),
             false => Ok(()),
@@ -386,4 +399,7 @@ fn is_field(word: &str) -> bool {
 
 const MOST_BYTES: usize = 64 << 10;
 const MOST_DEPTH: usize = 50;
-pub(crate) const MOST_SIZE: usize = 20_000;
+/// Checks and values of a condition.
+const MOST_SIZE: usize = 100_000;
+/// What an expression counts as, for what it takes to keep.
+const COMPILED: usize = 1_000;

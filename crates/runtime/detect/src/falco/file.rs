@@ -15,7 +15,8 @@ use crate::{
 /// What files declare, before names are looked up.
 #[derive(Default)]
 pub(crate) struct Declared {
-    pub(crate) lists: BTreeMap<String, Vec<String>>,
+    /// The items of each list, and an error that only has to be said.
+    pub(crate) lists: BTreeMap<String, (Vec<String>, Error)>,
     pub(crate) macros: BTreeMap<String, Written>,
     pub(crate) rules: Vec<Declaration>,
     pub(crate) errors: Vec<Error>,
@@ -135,10 +136,13 @@ impl Declared {
         let items = change.texts("items")?;
         match change.how("items")? {
             How::Append => match self.lists.get_mut(name) {
-                Some(list) => list.extend(items),
+                Some((list, _)) => list.extend(items),
                 None => return Err(change.unknown("list", name)),
             },
-            _ => drop(self.lists.insert(name.to_owned(), items)),
+            _ => {
+                let at = change.text.error(change.node.span, "", "");
+                self.lists.insert(name.to_owned(), (items, at));
+            }
         }
         Ok(())
     }

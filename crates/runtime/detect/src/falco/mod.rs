@@ -26,7 +26,7 @@ use crate::{
     matches::Match,
 };
 use check::Asked;
-use condition::{Check, Expr, MOST_SIZE, Operator, Scope, Wrong};
+use condition::{Check, Expr, Operator, Scope, Wrong};
 pub use coverage::{Coverage, Extent, RuleCoverage};
 use file::{Declaration, Declared, Exception, Values};
 
@@ -35,6 +35,7 @@ use file::{Declaration, Declared, Exception, Values};
 pub struct FalcoRules {
     rules: Vec<FalcoRule>,
     coverage: Coverage,
+    size: usize,
 }
 
 /// A rule of Falco that can be asked.
@@ -102,8 +103,9 @@ impl FalcoRules {
     }
 
     fn add(&mut self, declaration: &Declaration, scope: &Scope) -> Result<(), Wrong> {
-        let (mut expr, _) = condition::parse(&declaration.condition.text, scope)?;
-        let exceptions = exceptions(&declaration.exceptions, scope)?;
+        let (mut expr, size) = condition::parse(&declaration.condition.text, scope)?;
+        grow(&mut self.size, size)?;
+        let exceptions = exceptions(&declaration.exceptions, scope, &mut self.size)?;
         if !exceptions.is_empty() {
             expr = Expr::All(vec![expr, Expr::Not(Box::new(Expr::Any(exceptions)))]);
         }
@@ -161,10 +163,20 @@ impl FalcoRule {
 /// Looks up what lists and macros are made of.
 fn scope(declared: &mut Declared, errors: &mut Vec<Error>) -> Scope {
     let mut scope = Scope::default();
-    for name in declared.lists.keys() {
+    let mut size = 0;
+    for (name, (_, at)) in &declared.lists {
         let mut items = Vec::new();
-        let mut open = Vec::new();
-        expand(name, &declared.lists, &mut open, &mut items);
+        let expanded = expand(
+            name,
+            &declared.lists,
+            &mut Vec::new(),
+            &mut items,
+            &mut size,
+        );
+        if let Err((message, advice)) = expanded {
+            errors.push(said(at, message, advice));
+            return scope;
+        }
         scope.lists.insert(name.clone(), items);
     }
     let mut left = std::mem::take(&mut declared.macros);
@@ -174,9 +186,13 @@ fn scope(declared: &mut Declared, errors: &mut Vec<Error>) -> Scope {
         let mut waiting = BTreeMap::new();
         for (name, written) in left {
             match condition::parse(&written.text, &scope) {
-                Ok((expr, size)) => {
+                Ok((expr, checks)) => {
                     is_stuck = false;
-                    scope.macros.insert(name, (Arc::new(expr), size));
+                    if let Err((message, advice)) = grow(&mut size, checks) {
+                        errors.push(said(&written.at, message, advice));
+                        return scope;
+                    }
+                    scope.macros.insert(name, (Arc::new(expr), checks));
                 }
                 Err(_) => drop(waiting.insert(name, written)),
             }
@@ -197,25 +213,34 @@ fn scope(declared: &mut Declared, errors: &mut Vec<Error>) -> Scope {
 /// The items of a list, those of lists that it names included.
 fn expand<'l>(
     name: &'l str,
-    lists: &'l BTreeMap<String, Vec<String>>,
+    lists: &'l BTreeMap<String, (Vec<String>, Error)>,
     open: &mut Vec<&'l str>,
     items: &mut Vec<String>,
-) {
+    size: &mut usize,
+) -> Result<(), Wrong> {
     open.push(name);
-    for item in lists.get(name).into_iter().flatten() {
-        if items.len() > MOST_SIZE {
-            break;
+    for item in lists.get(name).into_iter().flat_map(|(items, _)| items) {
+        grow(size, 1)?;
+        let is_list = lists.contains_key(item) && !open.contains(&&**item);
+        if is_list && open.len() >= MOST_LISTS {
+            let what = format!("more than {MOST_LISTS} lists stand in each other");
+            return Err((what, "write the items of some of them in their place"));
         }
-        match lists.contains_key(item) && !open.contains(&&**item) && open.len() < MOST_LISTS {
-            true => expand(item, lists, open, items),
+        match is_list {
+            true => expand(item, lists, open, items, size)?,
             false => items.push(item.clone()),
         }
     }
     open.pop();
+    Ok(())
 }
 
 /// The exceptions of a rule as conditions.
-fn exceptions(exceptions: &[Exception], scope: &Scope) -> Result<Vec<Expr>, Wrong> {
+fn exceptions(
+    exceptions: &[Exception],
+    scope: &Scope,
+    size: &mut usize,
+) -> Result<Vec<Expr>, Wrong> {
     let mut any = Vec::new();
     for exception in exceptions {
         for row in &exception.rows {
@@ -230,7 +255,7 @@ fn exceptions(exceptions: &[Exception], scope: &Scope) -> Result<Vec<Expr>, Wron
             }
             let pairs = exception.fields.iter().zip(&exception.operators).zip(row);
             let all: Result<Vec<Expr>, Wrong> = pairs
-                .map(|((field, operator), values)| except(field, operator, values, scope))
+                .map(|((field, operator), values)| except(field, operator, values, scope, size))
                 .collect();
             any.push(Expr::All(all?));
         }
@@ -238,7 +263,13 @@ fn exceptions(exceptions: &[Exception], scope: &Scope) -> Result<Vec<Expr>, Wron
     Ok(any)
 }
 
-fn except(field: &str, operator: &str, values: &Values, scope: &Scope) -> Result<Expr, Wrong> {
+fn except(
+    field: &str,
+    operator: &str,
+    values: &Values,
+    scope: &Scope,
+    size: &mut usize,
+) -> Result<Expr, Wrong> {
     // The language reads the field and the operator; values come as they are.
     let (expr, _) = condition::parse(&format!("{field} {operator} (x)"), scope)
         .or_else(|_| condition::parse(&format!("{field} {operator} x"), scope))?;
@@ -246,17 +277,17 @@ fn except(field: &str, operator: &str, values: &Values, scope: &Scope) -> Result
         let what = format!("{} is no field of an exception", quote(field));
         return Err((what, "name a field"));
     };
-    let values = match values {
-        Values::One(value) => vec![value.clone()],
-        Values::Several(values) => values.clone(),
+    let written = match values {
+        Values::One(value) => std::slice::from_ref(value),
+        Values::Several(values) => values,
     };
-    let expanded = values
-        .into_iter()
-        .flat_map(|value| match scope.lists.get(&value) {
-            Some(list) => list.clone(),
-            None => vec![value],
-        });
-    let values: Vec<String> = expanded.collect();
+    let mut values = Vec::new();
+    for value in written {
+        let named = scope.lists.get(value);
+        let items = named.map_or(std::slice::from_ref(value), Vec::as_slice);
+        grow(size, items.len())?;
+        values.extend_from_slice(items);
+    }
     let takes_several = matches!(
         check.operator,
         Operator::In | Operator::Intersects | Operator::PathMatch
@@ -272,6 +303,18 @@ fn except(field: &str, operator: &str, values: &Values, scope: &Scope) -> Result
         values,
         ..Check::clone(&check)
     })))
+}
+
+/// Counts checks and values, of which there may be only so many.
+fn grow(size: &mut usize, by: usize) -> Result<(), Wrong> {
+    *size = size.saturating_add(by);
+    match *size > MOST_SIZE_OF_ALL {
+        true => Err((
+            format!("the files have more than {MOST_SIZE_OF_ALL} checks and values"),
+            "give fewer files at once",
+        )),
+        false => Ok(()),
+    }
 }
 
 fn level(priority: &str) -> Result<Severity, Wrong> {
@@ -317,4 +360,6 @@ fn said(at: &Error, message: String, advice: &str) -> Error {
     }
 }
 
+/// Checks and values of all files, with what lists and macros stand for.
+const MOST_SIZE_OF_ALL: usize = 2_000_000;
 const MOST_LISTS: usize = 32;

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use casemate_document::{Node, Value};
 
 use super::{
+    Shared,
     condition::{self, Named},
     item,
     test::Search,
 };
-use crate::{
-    error::{Error, Text, quote},
-    view::FieldNames,
-};
+use crate::error::{Error, Text, quote};
 
 /// Reads the searches of `detection`, and joins them as its condition says.
 ///
@@ -21,7 +19,7 @@ use crate::{
 /// Everything that is not understood.
 pub(crate) fn read(
     text: &Text<'_>,
-    names: &mut FieldNames,
+    shared: &mut Shared,
     node: &Node,
 ) -> Result<Search, Vec<Error>> {
     let mut errors = Vec::new();
@@ -38,7 +36,7 @@ pub(crate) fn read(
             errors.push(text.error(entry.key_span, what, advice));
             continue;
         }
-        match selection(text, names, &entry.value) {
+        match selection(text, shared, &entry.value) {
             Ok(search) => {
                 let search = Arc::new(search);
                 searches.push(Named {
@@ -105,10 +103,10 @@ fn conditions(text: &Text<'_>, node: &Node, searches: &mut [Named]) -> Result<Se
 }
 
 /// A search: a map whose entries all have to hold, or a list of which one has to.
-fn selection(text: &Text<'_>, names: &mut FieldNames, node: &Node) -> Result<Search, Error> {
+fn selection(text: &Text<'_>, shared: &mut Shared, node: &Node) -> Result<Search, Error> {
     match &node.value {
-        Value::Map(_) => map(text, names, node),
-        Value::List(items) => list(text, names, node, items),
+        Value::Map(_) => map(text, shared, node),
+        Value::List(items) => list(text, shared, node, items),
         _ => {
             let what = format!("{} stands where a search should", node.kind());
             Err(text.error(node.span, what, "write a map of fields, or a list"))
@@ -116,11 +114,11 @@ fn selection(text: &Text<'_>, names: &mut FieldNames, node: &Node) -> Result<Sea
     }
 }
 
-fn map(text: &Text<'_>, names: &mut FieldNames, node: &Node) -> Result<Search, Error> {
+fn map(text: &Text<'_>, shared: &mut Shared, node: &Node) -> Result<Search, Error> {
     let mut all = Vec::new();
     for entry in node.entries() {
         let key = (&*entry.key, entry.key_span);
-        all.push(item::read(text, names, key, &entry.value)?);
+        all.push(item::read(text, shared, key, &entry.value)?);
     }
     match all.is_empty() {
         false => Ok(Search::All(all)),
@@ -133,7 +131,7 @@ fn map(text: &Text<'_>, names: &mut FieldNames, node: &Node) -> Result<Search, E
 
 fn list(
     text: &Text<'_>,
-    names: &mut FieldNames,
+    shared: &mut Shared,
     node: &Node,
     items: &[Node],
 ) -> Result<Search, Error> {
@@ -141,13 +139,13 @@ fn list(
     let mut keywords = Vec::new();
     for node in items {
         match &node.value {
-            Value::Map(_) => any.push(map(text, names, node)?),
+            Value::Map(_) => any.push(map(text, shared, node)?),
             _ => keywords.push(node.clone()),
         }
     }
     if !keywords.is_empty() {
         let keywords = Node::new(Value::List(keywords.into()), node.span);
-        any.push(item::read(text, names, ("", node.span), &keywords)?);
+        any.push(item::read(text, shared, ("", node.span), &keywords)?);
     }
     match any.is_empty() {
         false => Ok(Search::Any(any)),

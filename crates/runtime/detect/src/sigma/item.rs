@@ -6,6 +6,7 @@ use casemate_document::{Node, Span, Value};
 use regex::RegexBuilder;
 
 use super::{
+    Shared,
     encode::{Utf16, base64, base64_offsets},
     modifiers::{Change, Kind, Modifiers},
     pattern::Pattern,
@@ -15,7 +16,6 @@ use super::{
 use crate::{
     error::{Error, Text, quote},
     text::Number,
-    view::FieldNames,
 };
 
 /// Reads `key: values` of a selection, whose key is a field's name with modifiers; keywords, where the name is
@@ -26,7 +26,7 @@ use crate::{
 /// What is not understood of it.
 pub(crate) fn read(
     text: &Text<'_>,
-    names: &mut FieldNames,
+    shared: &mut Shared,
     key: (&str, Span),
     values: &Node,
 ) -> Result<Search, Error> {
@@ -37,19 +37,19 @@ pub(crate) fn read(
         Modifiers::parse(&words).map_err(|(message, advice)| text.error(key.1, message, advice))?;
     let mut item = Item {
         text,
-        names,
+        shared,
         modifiers,
         is_keyword: name.is_empty(),
         key: key.1,
     };
     let test = Arc::new(item.read(values)?);
-    let field = (!name.is_empty()).then(|| names.id(name));
+    let field = (!name.is_empty()).then(|| shared.id(name));
     Ok(Search::Item(field, test))
 }
 
 struct Item<'r, 't> {
     text: &'r Text<'t>,
-    names: &'r mut FieldNames,
+    shared: &'r mut Shared,
     modifiers: Modifiers,
     is_keyword: bool,
     key: Span,
@@ -108,6 +108,7 @@ impl Item<'_, '_> {
                 lines,
                 dot_all,
             } => {
+                self.compiles(nodes.len())?;
                 let regex = |node: &Node| {
                     let (_, expression) = self.written(node)?;
                     RegexBuilder::new(&expression)
@@ -115,6 +116,7 @@ impl Item<'_, '_> {
                         .multi_line(lines)
                         .dot_matches_new_line(dot_all)
                         .size_limit(MOST_REGEX)
+                        .dfa_size_limit(MOST_REGEX)
                         .build()
                         .map_err(|error| self.no_regex(node, &error))
                 };
@@ -168,7 +170,7 @@ impl Item<'_, '_> {
         Ok(Test::Null)
     }
 
-    fn plain(&self, nodes: &[Node]) -> Result<Test, Error> {
+    fn plain(&mut self, nodes: &[Node]) -> Result<Test, Error> {
         if self.modifiers.part.is_some() {
             let numerals = nodes.iter().map(|node| self.numeral(node));
             return Ok(self.of_part(Test::Numbers(numerals.collect::<Result<_, _>>()?)));
@@ -192,6 +194,7 @@ impl Item<'_, '_> {
                 let what = "the values are more than one search can hold";
                 self.wrong(self.key, what, "spread them over several selections")
             })?;
+            self.compiles(usize::from(texts.has_expression()))?;
             tests.push(Test::Texts(texts));
         }
         Ok(one_of(tests))
@@ -235,7 +238,7 @@ impl Item<'_, '_> {
             _ => (false, false),
         };
         Ok(Test::Reference(Reference {
-            field: self.names.id(name),
+            field: self.shared.id(name),
             cased: self.modifiers.cased,
             open_before,
             open_behind,
@@ -286,6 +289,16 @@ impl Item<'_, '_> {
             }
         };
         Ok((is_text, written))
+    }
+
+    fn compiles(&mut self, expressions: usize) -> Result<(), Error> {
+        match self.shared.compiles(expressions) {
+            true => Ok(()),
+            false => {
+                let what = "the rules have more expressions than may be compiled together";
+                Err(self.wrong(self.key, what, "give fewer files at once"))
+            }
+        }
     }
 
     fn no_regex(&self, node: &Node, error: &regex::Error) -> Error {

@@ -94,7 +94,7 @@ impl Pattern {
     }
 
     /// The pattern in every way in which the dashes before its words can be written; none where those are more
-    /// than [`MOST_WAYS`].
+    /// than [`MOST_WAYS`], or longer than may be.
     pub(crate) fn dashes(&self) -> Option<Vec<Self>> {
         let mut ways = vec![Self::default()];
         for token in &self.0 {
@@ -107,7 +107,7 @@ impl Pattern {
             while let Some(c) = rest.next() {
                 let is_before_word = rest.peek().is_some_and(|next| is_word(*next));
                 if DASHES.contains(&c) && is_before_word && !before.is_some_and(is_word) {
-                    if ways.len() * DASHES.len() > MOST_WAYS {
+                    if ways.len() * DASHES.len() > MOST_WAYS || text.len() > MOST_DASHED {
                         return None;
                     }
                     let with = |way: &Self| {
@@ -194,6 +194,8 @@ fn is_word(c: char) -> bool {
 const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
 /// Four dashes in each of their five forms.
 const MOST_WAYS: usize = 625;
+/// Bytes of a text that is written in all these ways.
+const MOST_DASHED: usize = 4_096;
 
 #[cfg(test)]
 mod tests {

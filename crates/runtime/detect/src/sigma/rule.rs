@@ -6,14 +6,12 @@ use casemate_core::{Confidence, LogSource, Reference, Rule, RuleId, Severity};
 use casemate_document::{Entry, Node, Span, Value};
 
 use super::{
+    Shared,
     correlation::{self, Correlation},
     detection,
     test::Search,
 };
-use crate::{
-    error::{Error, Text, quote},
-    view::FieldNames,
-};
+use crate::error::{Error, Text, quote};
 
 /// A rule, as its file has it.
 #[derive(Clone, Debug)]
@@ -97,7 +95,7 @@ impl Detection {
 /// Everything that is not understood.
 pub(crate) fn read(
     text: &Text<'_>,
-    names: &mut FieldNames,
+    shared: &mut Shared,
     root: &Node,
 ) -> Result<(Detection, Span), Vec<Error>> {
     let mut fields = Fields {
@@ -124,7 +122,7 @@ pub(crate) fn read(
     fields.is_one_of(root, "status", &STATUS);
     fields.is_one_of(root, "taxonomy", &["sigma"]);
     let level = fields.level(root);
-    let asks = fields.asks(root, names);
+    let asks = fields.asks(root, shared);
     let own = fields.own(root);
     let uuid = fields.text_of(root, "id");
     let name = fields.text_of(root, "name");
@@ -172,7 +170,7 @@ struct Fields<'r, 't> {
 }
 
 impl Fields<'_, '_> {
-    fn asks(&mut self, root: &Node, names: &mut FieldNames) -> Option<Asks> {
+    fn asks(&mut self, root: &Node, shared: &mut Shared) -> Option<Asks> {
         if let Some(filter) = root.get("filter") {
             let what = "filters are not read";
             self.error(
@@ -183,7 +181,7 @@ impl Fields<'_, '_> {
             return None;
         }
         let Some(node) = root.get("correlation") else {
-            return self.question(root, names).map(Asks::Events);
+            return self.question(root, shared).map(Asks::Events);
         };
         if let Some(detection) = root.get("detection") {
             let what = "a rule is a detection or a correlation, and not both";
@@ -198,7 +196,7 @@ impl Fields<'_, '_> {
         }
     }
 
-    fn question(&mut self, root: &Node, names: &mut FieldNames) -> Option<Question> {
+    fn question(&mut self, root: &Node, shared: &mut Shared) -> Option<Question> {
         let log_source = self.log_source(root);
         let Some(node) = root.get("detection").filter(|it| it.as_map().is_some()) else {
             let what = "the rule has no detection";
@@ -209,7 +207,7 @@ impl Fields<'_, '_> {
             );
             return None;
         };
-        match detection::read(self.text, names, node) {
+        match detection::read(self.text, shared, node) {
             Ok(search) => Some(Question {
                 log_source: log_source?,
                 search: Arc::new(search),

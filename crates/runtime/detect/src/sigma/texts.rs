@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
 
@@ -60,10 +60,15 @@ impl Texts {
         if !other.is_empty() {
             let expression = RegexBuilder::new(&other.join("|"))
                 .size_limit(MOST_REGEX)
+                .dfa_size_limit(MOST_REGEX)
                 .build();
             texts.other = Some(expression.map_err(|_| TooLarge)?);
         }
         Ok(texts)
+    }
+
+    pub(crate) fn has_expression(&self) -> bool {
+        self.other.is_some()
     }
 
     pub(crate) fn literals(&self) -> Option<&[Literal]> {
@@ -92,7 +97,13 @@ impl Needles {
                 let finder = |text: &String| Finder::new(text).into_owned();
                 Self::Few(texts.iter().map(finder).collect())
             }
-            _ => Self::Many(AhoCorasick::new(texts).map_err(|_| TooLarge)?),
+            // The other kinds are faster, and may take a thousand bytes for one of a text.
+            _ => Self::Many(
+                AhoCorasick::builder()
+                    .kind(Some(AhoCorasickKind::ContiguousNFA))
+                    .build(texts)
+                    .map_err(|_| TooLarge)?,
+            ),
         })
     }
 
@@ -120,6 +131,6 @@ impl fmt::Debug for Needles {
 pub(crate) struct TooLarge;
 
 /// Bytes of a compiled regular expression.
-pub(crate) const MOST_REGEX: usize = 4 << 20;
+pub(crate) const MOST_REGEX: usize = 256 << 10;
 /// As many as are faster alone, each with its own search, than together.
 const MOST_FINDERS: usize = 3;

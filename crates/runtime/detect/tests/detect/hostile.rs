@@ -104,6 +104,39 @@ fn what_grows_without_end_is_refused() {
     assert!(FalcoRules::read([("rules", falco.as_bytes())]).is_err());
     let falco = format!("- rule: a\n  priority: NOTICE\n  condition: \"{parentheses}\"\n");
     assert!(FalcoRules::read([("rules", falco.as_bytes())]).is_err());
+    // A list that many macros, lists, rules and exceptions name, empty lists in each other, and expressions.
+    let items = "a, ".repeat(30_000);
+    let many = |entry: &str| -> String {
+        let entries = (0..200).map(|number| entry.replace('#', &number.to_string()));
+        entries.collect()
+    };
+    for entries in [
+        many("- macro: m#\n  condition: proc.name in (l, l, l)\n"),
+        many("- list: l#\n  items: [l, l, l]\n"),
+        many("- rule: r#\n  priority: NOTICE\n  condition: proc.name in (l, l, l)\n"),
+        many(
+            "- rule: r#\n  priority: NOTICE\n  condition: proc.pid = 1\n  exceptions: [{name: a, fields: [proc.name], comps: [in], values: [[[l, l]]]}]\n",
+        ),
+    ] {
+        let falco = format!("- list: l\n  items: [{items}]\n{entries}");
+        let errors = FalcoRules::read([("rules", falco.as_bytes())]).expect_err("too much");
+        assert!(errors[0].message.contains("more than"), "{}", errors[0]);
+    }
+    let empty: String = (0..31)
+        .map(|number| format!("- list: l{}\n  items: [l{number}, l{number}]\n", number + 1))
+        .collect();
+    let falco = format!("- list: l0\n  items: []\n{empty}");
+    assert!(FalcoRules::read([("rules", falco.as_bytes())]).is_err());
+    let regexes = r"\w{200}', '".repeat(5_000);
+    let rule = format!(
+        "title: a\nlogsource: {{product: x}}\ndetection: {{a: {{A|re: ['{regexes}']}}, condition: a}}\n"
+    );
+    let errors = Detections::read([("rules", rule.as_bytes())]).expect_err("too much");
+    assert!(
+        errors[0].message.contains("more expressions"),
+        "{}",
+        errors[0]
+    );
     let sigma = |condition: &str| {
         let rule = format!(
             "title: a\nlogsource: {{product: x}}\ndetection:\n  a: {{A: 1}}\n  condition: \"{condition}\"\n"
