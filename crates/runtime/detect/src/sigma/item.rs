@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use casemate_document::{Node, Span, Value};
-use regex::RegexBuilder;
+use regex::{Regex, RegexBuilder};
 
 use super::{
     Shared,
@@ -108,20 +108,14 @@ impl Item<'_, '_> {
                 lines,
                 dot_all,
             } => {
-                self.compiles(nodes.len())?;
-                let regex = |node: &Node| {
-                    let (_, expression) = self.written(node)?;
-                    RegexBuilder::new(&expression)
+                let flags = |builder: &mut RegexBuilder| {
+                    builder
                         .case_insensitive(insensitive)
                         .multi_line(lines)
-                        .dot_matches_new_line(dot_all)
-                        .size_limit(MOST_REGEX)
-                        .dfa_size_limit(MOST_REGEX)
-                        .build()
-                        .map_err(|error| self.no_regex(node, &error))
+                        .dot_matches_new_line(dot_all);
                 };
-                let regexes = nodes.iter().map(regex).collect::<Result<_, _>>()?;
-                Ok(Test::Regexes(regexes))
+                let regexes = nodes.iter().map(|node| self.regex(node, flags));
+                Ok(Test::Regexes(regexes.collect::<Result<_, _>>()?))
             }
             Kind::Network => {
                 let network = |node: &Node| {
@@ -156,6 +150,26 @@ impl Item<'_, '_> {
                 Ok(one_of(tests.collect::<Result<_, _>>()?))
             }
         }
+    }
+
+    /// An expression. A large one counts for several.
+    fn regex(&mut self, node: &Node, flags: impl Fn(&mut RegexBuilder)) -> Result<Regex, Error> {
+        let (_, expression) = self.written(node)?;
+        let mut builder = RegexBuilder::new(&expression);
+        flags(&mut builder);
+        let mut build = |times: usize| {
+            let most = MOST_REGEX * times;
+            builder.size_limit(most).dfa_size_limit(most).build()
+        };
+        self.compiles(1)?;
+        let built = match build(1) {
+            Err(regex::Error::CompiledTooBig(_)) => {
+                self.compiles(LARGE)?;
+                build(LARGE)
+            }
+            built => built,
+        };
+        built.map_err(|error| self.no_regex(node, &error))
     }
 
     fn null(&self, null: &Node, is_list: bool) -> Result<Test, Error> {
@@ -306,8 +320,12 @@ impl Item<'_, '_> {
         let why = why.lines().next_back().unwrap_or_default().trim();
         let why = why.strip_prefix("error: ").unwrap_or(why);
         let what = format!("the regular expression cannot be used: {why}");
-        let advice =
-            "write it without look-around and back-references, which the specification has not";
+        let advice = match error {
+            regex::Error::CompiledTooBig(_) => "write it with fewer or shorter repetitions",
+            _ => {
+                "write it without look-around and back-references, which the specification has not"
+            }
+        };
         self.wrong(node.span, &what, advice)
     }
 
@@ -315,6 +333,9 @@ impl Item<'_, '_> {
         self.text.error(span, message, advice)
     }
 }
+
+/// How many times as large as others a large expression may be.
+const LARGE: usize = 16;
 
 /// A value on its way through the modifiers.
 enum Form {

@@ -127,7 +127,7 @@ fn what_grows_without_end_is_refused() {
         .collect();
     let falco = format!("- list: l0\n  items: []\n{empty}");
     assert!(FalcoRules::read([("rules", falco.as_bytes())]).is_err());
-    let regexes = r"\w{200}', '".repeat(5_000);
+    let regexes = r"a', '".repeat(5_000);
     let rule = format!(
         "title: a\nlogsource: {{product: x}}\ndetection: {{a: {{A|re: ['{regexes}']}}, condition: a}}\n"
     );
@@ -137,6 +137,11 @@ fn what_grows_without_end_is_refused() {
         "{}",
         errors[0]
     );
+    let large = r"title: a
+logsource: {product: x}
+detection: {a: {A|re: '\w{400}'}, condition: a}";
+    let errors = Detections::read([("rules", large.as_bytes())]).expect_err("too large");
+    assert!(errors[0].advice.contains("repetitions"), "{}", errors[0]);
     let sigma = |condition: &str| {
         let rule = format!(
             "title: a\nlogsource: {{product: x}}\ndetection:\n  a: {{A: 1}}\n  condition: \"{condition}\"\n"
