@@ -27,6 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("admission", &["document", "posture", "policy"]),
     ("token", &["attest"]),
     ("sensor", &[]),
+    ("detect", &["document"]),
     ("ledger", &["attest"]),
     ("report", &[]),
 ];

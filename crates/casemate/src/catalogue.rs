@@ -15,6 +15,12 @@ pub(crate) fn rules() -> Vec<Rule> {
         .chain(casemate_policy::RULES)
         .chain(casemate_provenance::RULES)
         .cloned()
+        .chain(
+            casemate_detect::Detections::builtin()
+                .rules()
+                .iter()
+                .filter_map(|it| it.rule()),
+        )
         .collect();
     rules.sort_by(|a, b| a.id.cmp(&b.id));
     rules

@@ -3,6 +3,7 @@
 pub(crate) mod admit;
 pub(crate) mod attest;
 pub(crate) mod cluster;
+pub(crate) mod detect;
 mod log;
 pub(crate) mod policy;
 pub(crate) mod segment;
@@ -157,6 +158,9 @@ pub(crate) enum Command {
     /// See what workloads do with models and devices, and deny what they must not do.
     #[command(subcommand)]
     Sensor(sensor::Sensor),
+    /// Say what events mean: detections for AI workloads, Sigma's rules, Falco's rules.
+    #[command(subcommand)]
+    Detect(detect::Detect),
     /// Keep evidence in a transparency log, and verify one offline.
     #[command(subcommand)]
     Log(Log),

@@ -55,6 +55,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Policy(command) => commands::policy::run(global, command),
         Command::Admit(command) => commands::admit::run(global, configuration, command),
         Command::Sensor(command) => commands::sensor::run(global, command),
+        Command::Detect(command) => commands::detect::run(global, command),
         Command::Log(command) => commands::log::run(global, command),
         Command::Explain { rules } => commands::rules::explain(global, rules),
         Command::Rules => commands::rules::list(global),

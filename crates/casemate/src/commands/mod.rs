@@ -3,6 +3,7 @@
 pub(crate) mod admit;
 pub(crate) mod assess;
 pub(crate) mod attest;
+pub(crate) mod detect;
 pub(crate) mod fix;
 pub(crate) mod gate;
 pub(crate) mod init;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::{
     commands::{
         attest::report as attest,
+        detect,
         log::report as log,
         model::{Conversion, explain, inspect},
         policy, segment, sensor, signing,
@@ -43,6 +44,8 @@ fn names() -> Vec<&'static str> {
         "configuration",
         "conversion",
         "explanation",
+        "detect-coverage",
+        "match",
         "gate-input",
         "inspection",
         "keys",
@@ -95,6 +98,8 @@ fn schema(name: &str) -> Option<Value> {
         "segment-identities" => Some(json::schema_of::<segment::identities::Report>()),
         "segment-list" => Some(json::schema_of::<segment::list::Report>()),
         "segment-reach" => Some(json::schema_of::<segment::reach::Report>()),
+        "detect-coverage" => Some(json::schema_of::<detect::CoverageReport>()),
+        "match" => Some(json::schema_of::<casemate_detect::Match>()),
         "sensor-check" => Some(json::schema_of::<sensor::Report>()),
         "sensor-models" => Some(json::schema_of::<sensor::models::Report>()),
         "sensor-policy" => Some(json::schema_of::<casemate_sensor::Policy>()),

@@ -32,7 +32,10 @@ pub(super) fn run(global: &Global, paths: &[PathBuf]) -> Result<ExitCode> {
     };
     let coverage = rules.coverage().clone();
     match global.format {
-        Format::Json => output::print_json(&Report { schema: "casemate.detect-coverage/1", coverage })?,
+        Format::Json => output::print_json(&Report {
+            schema: "casemate.detect-coverage/1",
+            coverage,
+        })?,
         _ => output::print_lines(&told(&coverage))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -46,18 +49,38 @@ fn told(coverage: &Coverage) -> String {
             Extent::Partial => "partial",
             Extent::Blocked => "blocked",
         };
-        let why: Vec<&str> = rule.blocked_by.iter().chain(&rule.unseen).map(String::as_str).collect();
-        let why = if why.is_empty() { String::new() } else { format!("  ({})", why.join(", ")) };
+        let why: Vec<&str> = rule
+            .blocked_by
+            .iter()
+            .chain(&rule.unseen)
+            .map(String::as_str)
+            .collect();
+        let why = if why.is_empty() {
+            String::new()
+        } else {
+            format!("  ({})", why.join(", "))
+        };
         // A text that is written cannot fail.
         let _ = writeln!(text, "{extent:<8} {}{why}", rule.rule);
     }
     let count = |extent| coverage.count(extent);
-    let (full, partial, blocked) = (count(Extent::Full), count(Extent::Partial), count(Extent::Blocked));
+    let (full, partial, blocked) = (
+        count(Extent::Full),
+        count(Extent::Partial),
+        count(Extent::Blocked),
+    );
     let all = coverage.rules.len();
-    let _ = writeln!(text, "\n{all} rules: {full} full, {partial} partial, {blocked} blocked");
+    let _ = writeln!(
+        text,
+        "\n{all} rules: {full} full, {partial} partial, {blocked} blocked"
+    );
     let fields = coverage.blocking_fields();
     if !fields.is_empty() {
-        let most: Vec<String> = fields.iter().take(MOST).map(|(name, count)| format!("{name} ({count})")).collect();
+        let most: Vec<String> = fields
+            .iter()
+            .take(MOST)
+            .map(|(name, count)| format!("{name} ({count})"))
+            .collect();
         let _ = writeln!(text, "what blocks most: {}", most.join(", "));
     }
     text

@@ -39,20 +39,31 @@ fn check(global: &Global, paths: &[PathBuf]) -> Result<ExitCode> {
         output::print_lines(&format!("{error}\n"))?;
     }
     let count = detections.rules().len();
-    output::hint(global, &format!("{count} rules are understood; {} mistakes", errors.len()));
-    Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NEGATIVE) })
+    output::hint(
+        global,
+        &format!("{count} rules are understood; {} mistakes", errors.len()),
+    );
+    Ok(if errors.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NEGATIVE)
+    })
 }
 
 /// Our own detections, unless they are not wanted, and those of others.
 fn detections(paths: &[PathBuf], has_builtin: bool) -> Result<(Detections, Vec<Error>)> {
     let files = files(paths)?;
-    let own = BUILTIN.iter().map(|(name, text, _)| (*name, text.as_bytes()));
+    let own = BUILTIN
+        .iter()
+        .map(|(name, text, _)| (*name, text.as_bytes()));
     let own = own.filter(|_| has_builtin);
     Ok(Detections::read_understood(own.chain(named(&files))))
 }
 
 fn named(files: &[(String, String)]) -> impl Iterator<Item = (&str, &[u8])> {
-    files.iter().map(|(name, text)| (name.as_str(), text.as_bytes()))
+    files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_bytes()))
 }
 
 /// Files of YAML, by their names: those that are named, and those in directories.
@@ -61,9 +72,11 @@ fn files(paths: &[PathBuf]) -> Result<Vec<(String, String)>> {
     for path in paths {
         let mut open = vec![path.clone()];
         while let Some(path) = open.pop() {
-            let metadata = fs::symlink_metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let metadata = fs::symlink_metadata(&path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
             if metadata.is_dir() {
-                let entries: std::io::Result<Vec<_>> = fs::read_dir(&path)?.map(|it| Ok(it?.path())).collect();
+                let entries: std::io::Result<Vec<_>> =
+                    fs::read_dir(&path)?.map(|it| Ok(it?.path())).collect();
                 let mut entries = entries?;
                 entries.sort_by(|a, b| b.cmp(a));
                 open.extend(entries.into_iter().filter(|it| it.is_dir() || is_yaml(it)));
@@ -76,5 +89,6 @@ fn files(paths: &[PathBuf]) -> Result<Vec<(String, String)>> {
 }
 
 fn is_yaml(path: &Path) -> bool {
-    path.extension().is_some_and(|it| it == "yml" || it == "yaml")
+    path.extension()
+        .is_some_and(|it| it == "yml" || it == "yaml")
 }

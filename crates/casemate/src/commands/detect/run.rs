@@ -31,12 +31,17 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
         bail!("there is no rule to ask: name some with --rules or --falco");
     }
     let mut engine = Engine::new(&detections, Limits::default());
-    let mut told = Told { format: global.format, matches: 0 };
+    let mut told = Told {
+        format: global.format,
+        matches: 0,
+    };
     let from: Box<dyn BufRead> = match arguments.events.to_str() {
         Some("-") => Box::new(io::stdin().lock()),
         _ => {
             let file = File::open(&arguments.events);
-            Box::new(BufReader::new(file.with_context(|| format!("cannot read {}", arguments.events.display()))?))
+            Box::new(BufReader::new(file.with_context(|| {
+                format!("cannot read {}", arguments.events.display())
+            })?))
         }
     };
     let mut unread = 0_u64;
@@ -61,13 +66,20 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
     if unread > 0 {
         bail!("{unread} lines are no events: what they would have matched is not known");
     }
-    Ok(if told.matches == 0 { ExitCode::SUCCESS } else { ExitCode::from(NEGATIVE) })
+    Ok(if told.matches == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NEGATIVE)
+    })
 }
 
 /// What was forgotten is not silent.
 fn notices(global: &Global, notices: Vec<Notice>) {
     for it in notices {
-        output::hint(global, &format!("{}: {} {}", it.rule, it.count, it.kind.as_str()));
+        output::hint(
+            global,
+            &format!("{}: {} {}", it.rule, it.count, it.kind.as_str()),
+        );
     }
 }
 
@@ -94,10 +106,22 @@ fn text(it: &Match) -> String {
     let fields: Vec<String> = it
         .fields
         .iter()
-        .map(|(name, value)| format!("{name}={}", serde_json::to_string(value).unwrap_or_default()))
+        .map(|(name, value)| {
+            format!(
+                "{name}={}",
+                serde_json::to_string(value).unwrap_or_default()
+            )
+        })
         .collect();
     let level = format!("{:?}", it.level).to_lowercase();
-    format!("{} {level:<8} {} {} [{}] {}\n", it.event_time, it.rule, it.title, it.source, fields.join(" "))
+    format!(
+        "{} {level:<8} {} {} [{}] {}\n",
+        it.event_time,
+        it.rule,
+        it.title,
+        it.source,
+        fields.join(" ")
+    )
 }
 
 /// Lines that are no longer than an event may be; a longer one is an error.
@@ -110,9 +134,9 @@ impl Iterator for Lines {
         let mut line = Vec::new();
         match io::Read::take(&mut self.0, MAX_LINE).read_until(b'\n', &mut line) {
             Ok(0) => None,
-            Ok(_) if line.len() as u64 == MAX_LINE => {
-                Some(Err(io::Error::other(format!("a line is longer than {MAX_LINE} bytes"))))
-            }
+            Ok(_) if line.len() as u64 == MAX_LINE => Some(Err(io::Error::other(format!(
+                "a line is longer than {MAX_LINE} bytes"
+            )))),
             Ok(_) => Some(Ok(line)),
             Err(error) => Some(Err(error)),
         }

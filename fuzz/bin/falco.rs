@@ -1,0 +1,4 @@
+//! Fuzzes `falco`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| casemate_fuzz::falco::run(data));
