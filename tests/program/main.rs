@@ -8,6 +8,7 @@ mod cluster;
 mod commands;
 mod constraints;
 mod convert;
+mod detect;
 mod docs;
 mod examples;
 mod fix;
