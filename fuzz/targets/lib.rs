@@ -51,6 +51,7 @@ targets! {
     safetensors: "safetensors headers.",
     secrets: "Secret detectors.",
     segment: "Reachability, from manifests to answers.",
+    sensor: "Recordings of the sensor, with records of a kernel, and policies.",
     sevenz: "7z archives.",
     sigma: "Rules and correlations of Sigma.",
     signature: "Bundles of model signatures.",

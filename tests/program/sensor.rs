@@ -136,9 +136,10 @@ fn what_cannot_be_protected_says_why() {
         of("[[protect]]\nname = 'a'\npath = ['/a']\nallow = []").contains("unknown field `path`")
     );
     assert!(of("nothing").contains("is no policy of the sensor"));
+    let models = folder.path().display();
     let digest = "0".repeat(64);
     let pinned = format!(
-        "[[protect]]\nname = 'a'\npaths = ['/etc']\nallow = [{{ path = '/bin/cat', sha256 = '{digest}' }}]"
+        "[[protect]]\nname = 'a'\npaths = ['{models}']\nallow = [{{ path = '/bin/cat', sha256 = '{digest}' }}]"
     );
     assert!(of(&pinned).contains("has the digest"));
 }

@@ -81,7 +81,7 @@ static __noinline u32 signature_of(struct inode *inode) {
 
 // The blocks that are against it that a process opens a file: who is not allowed, and what is not signed where that is asked.
 static __always_inline u64 against_opening(u64 blocks, struct inode *inode, u32 *flags) {
-    u64 allowing = allowed_by((void *)bpf_get_current_task());
+    u64 allowing = allowing_this();
     u64 against = blocks & ~allowing, asking = blocks & allowing & policy_now().asks_signature;
     if (asking && (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFREG) {
         u32 signature = signature_of(inode);
@@ -182,9 +182,9 @@ static __noinline int tell_map(struct file *file, struct inode *inode, u64 block
 }
 
 // The blocks whose programs may not map a file to execute it.
-static __always_inline u64 unlisted(struct task_struct *task, u64 allowing, struct file *file, struct inode *inode) {
+static __always_inline u64 unlisted(u64 allowing, struct file *file, struct inode *inode) {
     // The program itself is what is allowed.
-    if (executable_of(task) == inode)
+    if (executable_of((void *)bpf_get_current_task()) == inode)
         return 0;
     u64 asking = allowing & policy_now().has_libraries;
     return asking ? asking & ~sought(&libraries, inode, BPF_CORE_READ(file, f_path.dentry)) : 0;
@@ -196,12 +196,11 @@ static __always_inline void mapped(long address, u64 length, u64 protection, int
     was_read(descriptor, length);
     if (!(protection & PROT_EXEC) || policy_now().is_guarded)
         return;
-    struct task_struct *task = (void *)bpf_get_current_task();
-    u64 allowing = allowed_by(task);
+    u64 allowing = allowing_this();
     struct file *file = allowing ? file_of(descriptor) : 0;
     struct inode *inode = file ? BPF_CORE_READ(file, f_inode) : 0;
     if (!inode)
         return;
-    u64 blocks = unlisted(task, allowing, file, inode);
+    u64 blocks = unlisted(allowing, file, inode);
     tell_map(file, inode, blocks ? blocks : allowing, blocks ? 0 : FLAG_ALLOWED);
 }

@@ -80,7 +80,6 @@ struct path {
 struct file {
     struct path f_path;
     struct inode *f_inode;
-    unsigned int f_flags;
     unsigned int f_mode;
 };
 
@@ -127,22 +126,23 @@ struct signal_struct {
 };
 
 struct task_struct {
-    unsigned int flags, ptrace;
-    int pid, tgid;
+    unsigned int ptrace;
+    int tgid;
     int exit_code;
     struct task_struct *real_parent;
-    struct task_struct *group_leader;
     struct mm_struct *mm;
     struct files_struct *files;
     struct nsproxy *nsproxy;
     const struct cred *cred;
     struct signal_struct *signal;
-    char comm[16];
 };
 
 struct linux_binprm {
     struct file *file;
-    struct file *executable;
+};
+
+struct vm_area_struct {
+    struct file *vm_file;
 };
 
 struct sockaddr {
@@ -179,13 +179,13 @@ struct address_v6 {
     __be32 address[4];
 };
 
-enum { SOCK_DGRAM = 2 };
-enum { AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10 };
-enum { S_IFMT = 0170000, S_IFCHR = 0020000, S_IFREG = 0100000, S_IFDIR = 0040000 };
+enum { SOCK_DGRAM = 2, SOCK_RAW = 3, IPPROTO_SCTP = 132 };
+enum { AF_UNSPEC = 0, AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10, AF_PACKET = 17 };
+enum { S_IFMT = 0170000, S_IFCHR = 0020000, S_IFREG = 0100000 };
 enum { PROT_EXEC = 4, FMODE_WRITE = 2, FMODE_EXEC = 32 };
 enum { PTRACE_MODE_ATTACH = 2 };
 enum { PROC_SUPER_MAGIC = 0x9fa0 };
-enum { EPERM = 1 };
+enum { EPERM = 1, EBADF = 9, EINVAL = 22 };
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>

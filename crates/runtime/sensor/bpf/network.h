@@ -3,12 +3,16 @@
 
 #include "tables.h"
 
-// 169.254.169.254, fd00:ec2::254 and the others at which clouds answer: what is never a peer by chance.
+// Where clouds give out credentials: 169.254.169.254, 169.254.170.2 and 169.254.170.23 (tasks and pods of AWS), 100.100.100.200
+// (Alibaba), fd00:ec2::254, fd00:ec2::23 (AWS) and fd20:ce::254 (Google). What is never a peer by chance.
 static __always_inline int is_metadata(const u8 *address) {
     const u32 *words = (const u32 *)address;
     if (words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff))
-        return words[3] == bpf_htonl(0xa9fea9fe) || words[3] == bpf_htonl(0xa9feaa02) || words[3] == bpf_htonl(0x646464c8);
-    return words[0] == bpf_htonl(0xfd000ec2) && words[1] == 0 && words[2] == 0 && words[3] == bpf_htonl(0x254);
+        return words[3] == bpf_htonl(0xa9fea9fe) || words[3] == bpf_htonl(0xa9feaa02) || words[3] == bpf_htonl(0xa9feaa17) || words[3] == bpf_htonl(0x646464c8);
+    if (words[1] != 0 || words[2] != 0)
+        return 0;
+    return (words[0] == bpf_htonl(0xfd000ec2) && (words[3] == bpf_htonl(0x254) || words[3] == bpf_htonl(0x23))) ||
+           (words[0] == bpf_htonl(0xfd2000ce) && words[3] == bpf_htonl(0x254));
 }
 
 static __always_inline int is_loopback(const u8 *address) {

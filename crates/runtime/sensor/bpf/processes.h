@@ -11,12 +11,14 @@ static __always_inline int is_in_memory(struct inode *inode) {
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(executed, struct task_struct *task, int old_pid, struct linux_binprm *bprm) {
     u32 pid = bpf_get_current_pid_tgid() >> 32;
-    u64 mask = allowed_by(task);
+    struct inode *inode = executable_of(task);
+    u64 mask = inode ? allowing_program(inode) : 0;
     struct process *known = bpf_map_lookup_elem(&processes, &pid);
-    if (known)
+    if (known) {
         __sync_fetch_and_or(&known->workload, mask);
-    else if (mask) {
-        struct process process = {.workload = mask};
+        known->runs = mask;
+    } else if (mask) {
+        struct process process = {.workload = mask, .runs = mask};
         if (bpf_map_update_elem(&processes, &pid, &process, BPF_ANY))
             count(FORGOTTEN);
     }
@@ -25,7 +27,6 @@ int BPF_PROG(executed, struct task_struct *task, int old_pid, struct linux_binpr
         return 0;
     struct header *header = &slot->record.header;
     struct file *file = BPF_CORE_READ(task, mm, exe_file);
-    struct inode *inode = BPF_CORE_READ(file, f_inode);
     write_file(slot, file, inode);
     if (is_in_memory(inode))
         header->flags |= FLAG_MEMORY;
@@ -47,7 +48,7 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child) {
     if (from == pid)
         return 0;
     if (known && known->workload) {
-        struct process process = {.workload = known->workload};
+        struct process process = {.workload = known->workload, .runs = known->runs};
         if (bpf_map_update_elem(&processes, &pid, &process, BPF_ANY))
             count(FORGOTTEN);
     }
@@ -64,7 +65,11 @@ int BPF_PROG(exited, struct task_struct *task) {
     // A process ends with the last of its threads, which need not be the first.
     if (BPF_CORE_READ(task, signal, live.counter) != 0)
         return 0;
-    u32 pid = BPF_CORE_READ(task, tgid);
+    u32 pid = BPF_CORE_READ(task, tgid), key = 0;
+    // Its number is given to others, who may not open everything.
+    struct policy *rules = bpf_map_lookup_elem(&policy, &key);
+    if (rules && rules->own == pid)
+        rules->own = 0;
     struct process *known = bpf_map_lookup_elem(&processes, &pid);
     struct slot *slot = begin(KIND_EXIT);
     if (slot) {

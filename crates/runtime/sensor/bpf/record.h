@@ -21,12 +21,13 @@ enum flag {
     FLAG_DENIED = 1 << 2,
     FLAG_MEMORY = 1 << 3,    // the executable has no name in a directory
     FLAG_EXECUTED = 1 << 4,  // opened to be executed
-    FLAG_CUT = 1 << 5,       // a text is longer than there is room for
+    FLAG_CUT = 1 << 5,       // the path is longer than there is room for
     FLAG_SETUID = 1 << 6,    // the effective user is another than the one who runs it
     FLAG_DATAGRAM = 1 << 7,
     FLAG_SIGNED = 1 << 8,   // what is in the file is signed, as its block asks
     FLAG_UNSIGNED = 1 << 9, // it is not
     FLAG_CHANGED = 1 << 10, // it was, before the file was changed
+    FLAG_CUT_TEXT = 1 << 11, // arguments or an environment are longer than there is room for
 };
 
 struct header {
@@ -49,7 +50,7 @@ struct header {
 };
 
 // A path is its names from the last to the first, each with a zero behind it.
-enum { MAX_PATH = 2048, MAX_NAME = 256, MAX_DEPTH = 40, MAX_TEXT = 2048, MAX_RECORD = 8192 };
+enum { MAX_PATH = 2048, MAX_NAME = 256, MAX_DEPTH = 40, MAX_WALK = 128, MAX_TEXT = 2048, MAX_RECORD = 8192 };
 
 struct record {
     struct header header;

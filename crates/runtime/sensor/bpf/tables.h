@@ -12,6 +12,7 @@ struct identity {
 
 struct process {
     u64 workload; // see `header`
+    u64 runs;     // the blocks that allow what it executed, or what it was forked from did
     u64 bytes;    // read of protected files, by now
     u64 told;     // of which an event has told
     u64 reads;    // the blocks whose files it has opened
@@ -148,11 +149,17 @@ static __always_inline struct inode *executable_of(struct task_struct *task) {
     return BPF_CORE_READ(task, mm, exe_file, f_inode);
 }
 
-// The blocks that allow what a process runs, a bit each.
-static __always_inline u64 allowed_by(struct task_struct *task) {
-    struct inode *inode = executable_of(task);
-    if (!inode)
-        return 0;
+// The blocks that allow what a process executed. Not what it says that it runs: that can be changed (PR_SET_MM_EXE_FILE).
+static __always_inline u64 allowing_process(u32 pid) {
+    struct process *process = bpf_map_lookup_elem(&processes, &pid);
+    return process ? process->runs : 0;
+}
+
+static __always_inline u64 allowing_this(void) {
+    return allowing_process(bpf_get_current_pid_tgid() >> 32);
+}
+
+static __always_inline u64 allowing_program(struct inode *inode) {
     struct identity it = identity_of(inode);
     u64 *mask = bpf_map_lookup_elem(&programs, &it);
     return mask ? *mask : 0;
@@ -166,7 +173,7 @@ static __noinline u64 sought(void *table, struct inode *inode, struct dentry *de
         return *found;
     if (!bpf_map_lookup_elem(&filesystems, &it.device))
         return 0;
-    for (int depth = 0; depth < MAX_DEPTH; depth++) {
+    for (int depth = 0; depth < MAX_WALK; depth++) {
         struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
         if (!parent || parent == dentry)
             break;
@@ -274,7 +281,7 @@ static __noinline u32 write_memory(struct slot *slot, u64 begin, u64 end) {
         return 0;
     if (length > MAX_TEXT - 1) {
         length = MAX_TEXT - 1;
-        slot->record.header.flags |= FLAG_CUT;
+        slot->record.header.flags |= FLAG_CUT_TEXT;
     }
     u32 at = slot->length;
     if (at > MAX_PATH + MAX_NAME + MAX_TEXT)

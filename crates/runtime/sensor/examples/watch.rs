@@ -50,13 +50,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             events += u64::from(observer.take(&entry, now).is_ok_and(|it| it.is_some()));
         })?;
     }
-    // Who stopped counting is asked: what is sent after that is not read.
-    let counters = sensor.counters()?.unwrap_or_default();
+    let counters = sensor.stop(&mut |entry| {
+        events += u64::from(
+            observer
+                .take(&entry, Timestamp::now())
+                .is_ok_and(|it| it.is_some()),
+        );
+    })?;
+    let counters = counters.unwrap_or_default();
     println!(
         "{{\"events\":{events},\"seen\":{},\"sent\":{},\"dropped\":{}}}",
         counters.seen, counters.sent, counters.dropped
     );
-    sensor.stop()?;
     Ok(())
 }
 

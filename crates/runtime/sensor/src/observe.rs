@@ -54,6 +54,14 @@ impl Observer {
         self.made("sensor", now, now, Vec::new(), fields)
     }
 
+    /// An event that says what of the policy is not as it says.
+    pub fn gap(&self, gap: &str, now: Timestamp) -> Event {
+        let mut fields = Fields::default();
+        fields.put("Operation", "gap");
+        fields.put("Message", gap);
+        self.made("sensor", now, now, Vec::new(), fields)
+    }
+
     /// Tells of a process that was there already. Those that others come from are told of before them.
     fn process(&mut self, it: &Process) {
         let from = self.processes.of(it.parent);
@@ -79,7 +87,11 @@ impl Observer {
 
     /// Whether somebody should look which control groups the process of a record is in.
     pub fn asks_for_cgroups(&self, record: &Record) -> bool {
-        matches!(record.kind, Kind::Exec { .. }) && !self.processes.knows(record.mount_namespace)
+        let namespace = record.mount_namespace;
+        // A number of a namespace is given to another container once the first is gone; that of the machine itself is not.
+        let is_known =
+            self.processes.knows(namespace) && self.processes.container(namespace).is_none();
+        matches!(record.kind, Kind::Exec { .. }) && !is_known
     }
 
     /// The processes that run.
@@ -190,6 +202,7 @@ impl Observer {
                     Change::Link => "link",
                     Change::Rename => "rename",
                     Change::Remove => "unlink",
+                    Change::Content => "truncate",
                 };
                 fields.put("Operation", operation);
                 fields.put("IsAllowed", record.is_allowed);
@@ -250,7 +263,7 @@ impl Observer {
     }
 
     fn target_process(&self, process: u32, call: &str, fields: &mut Fields) {
-        fields.put("Call", call);
+        fields.text("Call", Some(call.to_owned()));
         fields.put("TargetProcessId", process);
         let known = self.processes.of(process);
         let program = known.and_then(|it| it.program.as_ref());
@@ -296,7 +309,7 @@ impl Observer {
             };
             fields.put("Action", action);
         }
-        if record.is_cut {
+        if record.is_cut || record.is_text_cut {
             fields.put("IsCut", true);
         }
     }

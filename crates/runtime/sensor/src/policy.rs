@@ -15,7 +15,7 @@ use std::{
     collections::BTreeSet,
     fmt,
     net::{IpAddr, Ipv6Addr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
 };
 
@@ -301,15 +301,22 @@ impl Protect {
                 return Err(format!("{} is no absolute path", path.display()));
             }
         }
-        if let Some(path) = self.paths.iter().find(|it| it.parent().is_none()) {
+        let is_system = |it: &&PathBuf| SYSTEM.iter().any(|path| it.as_path() == Path::new(path));
+        if let Some(path) = self.paths.iter().find(is_system) {
             return Err(format!(
-                "{} is everything: nothing could be started any more",
+                "{} is what the machine runs from: nothing could be started any more; name a folder of models",
                 path.display()
             ));
         }
         Ok(())
     }
 }
+
+/// What nobody may protect: whoever starts a program opens what is in there.
+const SYSTEM: &[&str] = &[
+    "/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys",
+    "/usr", "/var",
+];
 
 #[cfg(test)]
 mod tests {
@@ -348,8 +355,10 @@ mod tests {
         assert!(of("libraries = ['lib']").contains("no absolute path"));
         assert!(of("mode = 'deny'").contains("audit"));
         assert!(of("[[protect]]\nname = 'a'\npaths = ['/b']\nallow = []").contains("two blocks"));
-        let everything = "[[protect]]\nname = 'a'\npaths = ['/']\nallow = []";
-        assert!(everything.parse::<Policy>().is_err());
+        let system = |path: &str| {
+            format!("[[protect]]\nname = 'a'\npaths = ['{path}']\nallow = []").parse::<Policy>()
+        };
+        assert!(system("/").is_err() && system("/usr").is_err() && system("/srv/models").is_ok());
         let many = |count: usize| {
             let block = |at| format!("[[protect]]\nname = '{at}'\npaths = ['/a']\nallow = []\n");
             (0..count).map(block).collect::<String>().parse::<Policy>()

@@ -65,8 +65,10 @@ pub struct Record {
     pub arguments: Vec<Vec<u8>>,
     /// Each variable that an allowed program was executed with.
     pub environment: Vec<Vec<u8>>,
-    /// Whether a path or a list of arguments was too long to be written whole.
+    /// Whether the path was too long to be written whole: its beginning is missing.
     pub is_cut: bool,
+    /// Whether arguments or an environment were: their end is missing.
+    pub is_text_cut: bool,
     /// Whether the executable is allowed, or what is asked for is listed.
     pub is_allowed: bool,
     /// Whether it was denied.
@@ -171,6 +173,8 @@ pub enum Change {
     Rename,
     /// It is no more.
     Remove,
+    /// It is the same, and what is in the file was cut off.
+    Content,
 }
 
 /// Why bytes are no record.
@@ -244,6 +248,7 @@ impl Record {
                 2 => Change::Link,
                 3 => Change::Rename,
                 4 => Change::Remove,
+                5 => Change::Content,
                 other => return Err(RecordError::Change(other)),
             }),
             7 => Kind::Map,
@@ -287,6 +292,7 @@ impl Record {
             arguments: texts_of(arguments),
             environment: texts_of(environment),
             is_cut: has(CUT),
+            is_text_cut: has(CUT_TEXT),
             is_allowed: has(ALLOWED),
             is_denied: has(DENIED),
             signature: SIGNATURES
@@ -304,8 +310,10 @@ impl Record {
     /// Where texts are longer than 65,535 bytes: the kernel writes none.
     pub fn to_bytes(&self) -> Vec<u8> {
         let flag = |is: bool, flag: u32| if is { flag } else { 0 };
-        let mut flags =
-            flag(self.is_allowed, ALLOWED) | flag(self.is_denied, DENIED) | flag(self.is_cut, CUT);
+        let mut flags = flag(self.is_allowed, ALLOWED)
+            | flag(self.is_denied, DENIED)
+            | flag(self.is_cut, CUT)
+            | flag(self.is_text_cut, CUT_TEXT);
         let signature = SIGNATURES
             .iter()
             .find(|(_, it)| Some(*it) == self.signature);
@@ -346,6 +354,7 @@ impl Record {
                     Change::Link => 2,
                     Change::Rename => 3,
                     Change::Remove => 4,
+                    Change::Content => 5,
                 };
                 6
             }
@@ -512,6 +521,7 @@ const MEMORY: u32 = 1 << 3;
 const EXECUTED: u32 = 1 << 4;
 const CUT: u32 = 1 << 5;
 const SETUID: u32 = 1 << 6;
+const CUT_TEXT: u32 = 1 << 11;
 const DATAGRAM: u32 = 1 << 7;
 const SIGNATURES: [(u32, Signature); 3] = [
     (1 << 8, Signature::Signed),
@@ -643,6 +653,7 @@ mod tests {
                 arguments: vec![b"a".to_vec(), Vec::new()],
                 environment: vec![b"A=b".to_vec()],
                 is_cut: false,
+                is_text_cut: true,
                 is_allowed: true,
                 is_denied: false,
                 signature: Some(Signature::Changed),

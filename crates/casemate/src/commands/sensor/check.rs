@@ -56,14 +56,12 @@ fn told(global: &Global, tier: Tier, capabilities: &[Capability]) -> String {
 /// What a tier does, for people.
 pub(super) fn meaning(tier: Tier) -> &'static str {
     match tier {
-        Tier::Guard => {
-            "guard: everything is seen, and what is not allowed is denied in the kernel (BPF LSM)"
-        }
+        Tier::Guard => "guard: everything is seen, and the kernel can deny it (BPF LSM)",
         Tier::Trace => {
-            "trace: everything is seen; opens of protected files are denied through fanotify, calls of addresses through control groups"
+            "trace: everything is seen; opens of protected files can be denied through fanotify, calls of addresses through control groups"
         }
         Tier::Fanotify => {
-            "fanotify: opens of protected files are seen and denied; nothing else is seen"
+            "fanotify: opens of protected files are seen and can be denied; nothing else is seen"
         }
         Tier::None => "none: nothing can be seen here; run it as root",
     }

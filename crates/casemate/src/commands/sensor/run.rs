@@ -1,18 +1,19 @@
 //! `casemate sensor run`, `casemate sensor release`.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
-    io::BufWriter,
+    io::{BufWriter, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
-use casemate_core::Timestamp;
+use anyhow::{Context, Result, bail};
+use casemate_core::{Event, Timestamp};
 use casemate_sensor::{
-    Entry, Observer, Place, Policy, Record, Writer,
+    Entry, Mode, Observer, Place, Policy, Protect, Record, Writer,
     live::{self, Counters, Options, Sensor, Signal, Signals},
 };
 
@@ -40,9 +41,27 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
             Some(Writer::new(BufWriter::new(file))?)
         }
     };
+    let is_enforcing = |it: &Protect| it.mode == Mode::Enforce;
+    if arguments.enforce && !policy.protect.iter().any(is_enforcing) {
+        bail!(
+            "--enforce, but no block of the policy has mode = \"enforce\": nothing would be denied"
+        );
+    }
     let options = options(global, arguments.enforce, arguments.pin.clone())?;
     let mut sensor = Sensor::start(&policy, options, Timestamp::now())?;
     output::hint(global, meaning(sensor.tier()));
+    for block in &policy.protect {
+        let is_denied = arguments.enforce && is_enforcing(block);
+        let does = if is_denied {
+            "denied"
+        } else {
+            "told of, and not denied"
+        };
+        output::hint(
+            global,
+            &format!("  {}: what is not allowed is {does}", block.name),
+        );
+    }
     for gap in sensor.gaps() {
         output::hint(global, &format!("not as it says: {gap}"));
     }
@@ -50,11 +69,14 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
         observer: Observer::new(Place::default()),
         events: 0,
         dropped: 0,
+        is_enforcing: arguments.enforce,
+        told: BTreeSet::new(),
     };
     for entry in sensor.begun() {
         watch.take(&entry, &mut sink, &mut recording)?;
     }
-    sink.write(&watch.observer.notice("start", &[], Timestamp::now()))?;
+    let event = watch.observer.notice("start", &[], Timestamp::now());
+    watch.tell(&mut sink, &event)?;
     let (begun, mut followed) = (Instant::now(), Instant::now());
     let end = arguments.duration.map(Duration::from_secs);
     loop {
@@ -66,7 +88,7 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
         })?;
         failed?;
         watch.count(sensor.counters()?, &mut sink)?;
-        sink.flush()?;
+        sink.flush().or_else(|error| watch.forgive(error))?;
         let signal = signals.next()?;
         if signal == Some(Signal::End) || end.is_some_and(|it| begun.elapsed() >= it) {
             break;
@@ -74,13 +96,26 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
         if signal == Some(Signal::Again) || followed.elapsed() >= FOLLOW {
             followed = Instant::now();
             // What is protected stays so while the policy cannot be followed.
-            if let Err(error) = sensor.follow() {
-                output::hint(global, &format!("the policy is not followed anew: {error}"));
+            let told = sensor
+                .follow()
+                .unwrap_or_else(|error| vec![format!("the policy is not followed anew: {error}")]);
+            for gap in &told {
+                if !watch.told.insert(gap.clone()) {
+                    continue;
+                }
+                output::hint(global, &format!("not as it says: {gap}"));
+                let event = watch.observer.gap(gap, Timestamp::now());
+                watch.tell(&mut sink, &event)?;
             }
         }
     }
-    let counters = sensor.counters()?;
-    sensor.stop()?;
+    let mut failed = Ok(());
+    let counters = sensor.stop(&mut |entry| {
+        if failed.is_ok() {
+            failed = watch.take(&entry, &mut sink, &mut recording);
+        }
+    })?;
+    failed?;
     let numbers = counters.map(|it| {
         [
             ("Seen", it.seen),
@@ -94,8 +129,11 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
         numbers.as_ref().map_or(&[], |it| it),
         Timestamp::now(),
     );
-    sink.write(&told)?;
-    sink.flush()?;
+    watch.tell(&mut sink, &told)?;
+    sink.flush().or_else(|error| watch.forgive(error))?;
+    if let Some(recording) = recording {
+        recording.into_inner().flush().context("cannot record")?;
+    }
     if let Some(counters) = counters {
         let Counters {
             seen,
@@ -135,9 +173,30 @@ struct Watch {
     observer: Observer,
     events: u64,
     dropped: u64,
+    is_enforcing: bool,
+    /// What was told already of the policy, and of events that cannot be written.
+    told: BTreeSet<String>,
 }
 
 impl Watch {
+    fn tell(&mut self, sink: &mut Sink, event: &Event) -> Result<()> {
+        sink.write(event).or_else(|error| self.forgive(error))
+    }
+
+    /// Events that cannot be written are no reason to deny nothing any more.
+    fn forgive(&mut self, error: anyhow::Error) -> Result<()> {
+        let text = format!("events are lost: {error:#}");
+        match self.is_enforcing {
+            true if self.told.insert(text.clone()) => {
+                // Nothing can be done for a standard error that cannot be written.
+                let _ = writeln!(std::io::stderr(), "{text}");
+                Ok(())
+            }
+            true => Ok(()),
+            false => Err(error),
+        }
+    }
+
     fn take(
         &mut self,
         entry: &Entry,
@@ -166,7 +225,7 @@ impl Watch {
         }
         if let Some(event) = self.observer.take(entry, Timestamp::now())? {
             self.events += 1;
-            sink.write(&event)?;
+            self.tell(sink, &event)?;
         }
         Ok(())
     }
@@ -181,7 +240,8 @@ impl Watch {
             ("Seen", counters.seen),
         ];
         self.dropped = counters.dropped;
-        sink.write(&self.observer.notice("dropped", &numbers, Timestamp::now()))
+        let event = self.observer.notice("dropped", &numbers, Timestamp::now());
+        self.tell(sink, &event)
     }
 }
 
@@ -195,7 +255,8 @@ pub(super) fn release(global: &Global, arguments: &Release) -> Result<ExitCode> 
     // Told first: what is let go of is not without a record.
     sink.write(&observer.notice("break-glass", &[], now))?;
     sink.flush()?;
-    live::release(&arguments.pin)?;
+    let count = live::release(&arguments.pin)?;
+    output::hint(global, &format!("let go of what {count} sensors have kept"));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -60,7 +60,7 @@ pub(super) fn run(global: &Global, arguments: &Top) -> Result<ExitCode> {
     if !is_terminal {
         output::print_lines(&view.text(usize::MAX, usize::MAX))?;
     }
-    sensor.stop()?;
+    sensor.stop(&mut |_| ())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -33,7 +33,7 @@ use super::{
     machine,
     resolve::{Changed, Resolved, identity},
 };
-use crate::{Blocks, Identity, Kind, Record, Signature};
+use crate::{Blocks, Cgroups, Entry, Identity, Kind, Process, Record, Signature};
 
 /// Answers for protected files.
 pub(super) struct Answers {
@@ -41,8 +41,27 @@ pub(super) struct Answers {
     rules: Arc<Mutex<Rules>>,
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    told: Receiver<Record>,
+    told: Receiver<Told>,
     denied: Cell<u64>,
+}
+
+/// A question that was answered, and who asked.
+struct Told {
+    process: Option<Process>,
+    cgroups: Option<Cgroups>,
+    record: Record,
+}
+
+impl Told {
+    fn of(mut record: Record) -> Self {
+        let running = machine::running(record.process).map(|it| it.process);
+        record.parent = running.as_ref().map_or(0, |it| it.parent);
+        Self {
+            process: running,
+            cgroups: machine::cgroups(record.process, record.mount_namespace),
+            record,
+        }
+    }
 }
 
 struct Rules {
@@ -128,9 +147,14 @@ impl Answers {
     }
 
     /// What was asked and answered since.
-    pub(super) fn told(&self) -> impl Iterator<Item = Record> {
-        self.told.try_iter().inspect(|it| {
-            self.denied.set(self.denied.get() + u64::from(it.is_denied));
+    pub(super) fn told(&self) -> impl Iterator<Item = Entry> {
+        self.told.try_iter().flat_map(|it| {
+            self.denied
+                .set(self.denied.get() + u64::from(it.record.is_denied));
+            let process = it.process.map(Entry::Process);
+            let cgroups = it.cgroups.map(Entry::Cgroups);
+            let record = Entry::Record(it.record.to_bytes());
+            process.into_iter().chain(cgroups).chain([record])
         })
     }
 
@@ -185,7 +209,7 @@ fn answer_all(
     group: &Fanotify,
     rules: &Mutex<Rules>,
     is_over: &AtomicBool,
-    tell: &Sender<Record>,
+    tell: &Sender<Told>,
     is_only_eye: bool,
 ) {
     while !is_over.load(Ordering::Relaxed) {
@@ -201,7 +225,11 @@ fn answer_all(
             let rules = rules.lock().unwrap_or_else(PoisonError::into_inner);
             let record = judge(&event, file, &rules);
             drop(rules);
-            let is_denied = record.as_ref().is_some_and(|it| it.is_denied);
+            // Who it is can be asked while it waits, and not later.
+            let told = record
+                .filter(|it| is_only_eye || it.is_denied)
+                .map(Told::of);
+            let is_denied = told.as_ref().is_some_and(|it| it.record.is_denied);
             let response = if is_denied {
                 Response::FAN_DENY
             } else {
@@ -209,8 +237,9 @@ fn answer_all(
             };
             // An answer that cannot be given is one to somebody who is gone.
             let _ = group.write_response(FanotifyResponse::new(file, response));
-            if let Some(record) = record.filter(|it| is_only_eye || it.is_denied) {
-                let _ = tell.send(record);
+            if let Some(told) = told {
+                // Who is gone is told nothing.
+                let _ = tell.send(told);
             }
         }
     }
@@ -266,6 +295,7 @@ fn judge(event: &FanotifyEvent, file: BorrowedFd<'_>, rules: &Rules) -> Option<R
         arguments: Vec::new(),
         environment: Vec::new(),
         is_cut: false,
+        is_text_cut: false,
         is_allowed: against == 0,
         is_denied: against & rules.enforces != 0,
         signature,

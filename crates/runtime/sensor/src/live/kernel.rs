@@ -5,15 +5,21 @@ use std::{fs::File, io::ErrorKind, os::fd::AsFd, path::Path};
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader,
     maps::{
-        Array, HashMap, MapData, MapError, PerCpuArray, RingBuf,
+        Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf,
         lpm_trie::{Key, LpmTrie},
     },
     programs::{CgroupAttachMode, Program, ProgramError, links::FdLink, lsm::LsmLinkId},
 };
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use super::resolve::{Changed, Resolved};
+use super::{
+    machine::Workload,
+    resolve::{Changed, Resolved},
+};
 use crate::{Blocks, Identity, OBJECT, policy::Peer};
+
+/// What is there already stays (`BPF_NOEXIST`).
+const NO_EXIST: u64 = 1;
 
 /// Where a program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +45,9 @@ pub(super) const PROGRAMS: &[(&str, Hook)] = &[
     ("guard_receive", Hook::Guard("file_receive")),
     ("guard_read", Hook::Guard("file_permission")),
     ("guard_map", Hook::Guard("mmap_file")),
+    ("guard_protect", Hook::Guard("file_mprotect")),
+    ("guard_truncate", Hook::Guard("path_truncate")),
+    ("guard_socket", Hook::Guard("socket_create")),
     ("guard_execute", Hook::Guard("bprm_check_security")),
     ("guard_create", Hook::Guard("inode_create")),
     ("guard_mknod", Hook::Guard("inode_mknod")),
@@ -265,20 +274,25 @@ impl Kernel {
         array.set(0, words, 0).map_err(of("policy"))
     }
 
-    /// Writes what is protected, and from whom: what is new first, and then what is old is taken away, so that nothing is open meanwhile.
-    pub(super) fn protect(&mut self, now: &Resolved) -> Result<(), KernelError> {
-        self.put("filesystems", now.filesystems.iter().map(|it| (*it, 1_u32)))?;
+    /// Writes what is protected, and from whom: what is new first, and then what is old is taken away, so that nothing is open
+    /// meanwhile; or not, where what is protected stays so under whatever name it has now.
+    pub(super) fn protect(&mut self, now: &Resolved, is_growing: bool) -> Result<(), KernelError> {
+        let filesystems = now.filesystems.iter().map(|it| (*it, 1_u32));
+        self.put("filesystems", filesystems, is_growing)?;
         self.put(
             "programs",
             now.programs.iter().map(|(it, blocks)| (key(*it), blocks.0)),
+            false,
         )?;
         self.put(
             "libraries",
             now.libraries
                 .iter()
                 .map(|(it, blocks)| (key(*it), blocks.0)),
+            false,
         )?;
-        self.put("devices", now.devices.iter().map(|it| (*it, 1_u32)))?;
+        let devices = now.devices.iter().map(|it| (*it, 1_u32));
+        self.put("devices", devices, false)?;
         let map = self.ebpf.map_mut("egress").ok_or_else(|| none("egress"))?;
         let mut egress: LpmTrie<_, [u8; 20], u64> = map.try_into().map_err(of("egress"))?;
         let before: Vec<Key<[u8; 20]>> = egress.keys().filter_map(Result::ok).collect();
@@ -299,22 +313,27 @@ impl Kernel {
             now.verified
                 .iter()
                 .map(|(it, changed)| (key(*it), changed_key(*changed))),
+            false,
         )?;
         self.put(
             "protected",
             now.protected
                 .iter()
                 .map(|(it, blocks)| (key(*it), blocks.0)),
+            is_growing,
         )
     }
 
-    /// Tells of processes that were there already and come from a program that is allowed.
-    pub(super) fn workloads(&mut self, all: &[(u32, Blocks)]) -> Result<(), KernelError> {
-        let mut table = self.table::<u32, [u64; 4]>("processes")?;
-        for (process, blocks) in all {
-            table
-                .insert(process, [blocks.0, 0, 0, 0], 0)
-                .map_err(of("processes"))?;
+    /// Tells of processes that were there already and run a program that is allowed, or come from one. Who was seen since is known.
+    pub(super) fn workloads(&mut self, all: &[Workload]) -> Result<(), KernelError> {
+        let mut table = self.table::<u32, [u64; 5]>("processes")?;
+        for it in all {
+            let value = [it.workload.0, it.runs.0, 0, 0, 0];
+            match table.insert(it.process, value, NO_EXIST) {
+                Err(MapError::SyscallError(error))
+                    if error.io_error.kind() == ErrorKind::AlreadyExists => {}
+                other => other.map_err(of("processes"))?,
+            }
         }
         Ok(())
     }
@@ -323,6 +342,7 @@ impl Kernel {
         &mut self,
         name: &'static str,
         entries: impl Iterator<Item = (K, V)>,
+        is_growing: bool,
     ) -> Result<(), KernelError> {
         let mut table = self.table::<K, V>(name)?;
         let before: Vec<K> = table.keys().filter_map(Result::ok).collect();
@@ -331,7 +351,8 @@ impl Kernel {
             table.insert(key, value, 0).map_err(of(name))?;
             kept.insert(key);
         }
-        for key in before.iter().filter(|it| !kept.contains(it)) {
+        let gone = before.iter().filter(|it| !is_growing && !kept.contains(it));
+        for key in gone {
             table.remove(key).map_err(of(name))?;
         }
         Ok(())
@@ -378,6 +399,19 @@ impl Kernel {
         map.try_into().map_err(of("events"))
     }
 
+    /// Detaches everything, so that what is counted from now on is what was seen.
+    pub(super) fn detach_all(&mut self) {
+        for (name, _) in PROGRAMS {
+            // Who is not loaded need not be unloaded.
+            let _ = match self.ebpf.program_mut(name) {
+                Some(Program::Lsm(it)) => it.unload(),
+                Some(Program::CgroupSockAddr(it)) => it.unload(),
+                Some(Program::BtfTracePoint(it)) => it.unload(),
+                _ => Ok(()),
+            };
+        }
+    }
+
     /// Keeps what denies attached when nobody holds it any more: in a folder of the BPF file system.
     pub(super) fn pin(&mut self, folder: &Path) -> Result<(), String> {
         for (name, id) in self.guards.drain(..) {
@@ -388,8 +422,32 @@ impl Kernel {
             let pinned = FdLink::from(link).pin(folder.join(name));
             pinned.map_err(|error| in_a_line(&error))?;
         }
+        for name in ["policy", "heartbeat"] {
+            let map = self
+                .ebpf
+                .map(name)
+                .ok_or_else(|| format!("{name} is not in the object"))?;
+            map.pin(folder.join(name))
+                .map_err(|error| in_a_line(&error))?;
+        }
         Ok(())
     }
+}
+
+/// Lets this process pass where a sensor that is gone denies on, until it is let go of: what this one needs to protect is denied to it.
+pub(super) fn take_over(folder: &Path) -> Result<(), String> {
+    let open = |name: &str| MapData::from_pin(folder.join(name)).map(Map::Array);
+    let mut beat: Array<_, u64> = open("heartbeat")
+        .and_then(TryInto::try_into)
+        .map_err(|error| in_a_line(&error))?;
+    let mut policy: Array<_, [u64; 6]> = open("policy")
+        .and_then(TryInto::try_into)
+        .map_err(|error| in_a_line(&error))?;
+    let now = super::machine::since_start();
+    beat.set(0, now, 0).map_err(|error| in_a_line(&error))?;
+    let mut words = policy.get(&0, 0).map_err(|error| in_a_line(&error))?;
+    words[5] = std::process::id().into();
+    policy.set(0, words, 0).map_err(|error| in_a_line(&error))
 }
 
 /// What holds of blocks, a bit each; and of the sensor.
@@ -472,7 +530,11 @@ fn in_a_line(error: &dyn std::error::Error) -> String {
 /// The root of the control groups of version 2, on a machine that has those of version 1 as well too.
 fn control_groups() -> Option<File> {
     let roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
-    let is_root = |it: &&&str| Path::new(it).join("cgroup.controllers").exists();
+    // A group below the root has a type; who is confined to one sees that as the root.
+    let is_root = |it: &&&str| {
+        let path = Path::new(it);
+        path.join("cgroup.controllers").exists() && !path.join("cgroup.type").exists()
+    };
     roots
         .iter()
         .find(is_root)

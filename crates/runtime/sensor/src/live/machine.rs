@@ -47,29 +47,47 @@ pub(super) fn processes() -> Vec<Running> {
     ordered
 }
 
-/// Of those, who runs a program that is allowed, or comes from one that does.
+/// A process that runs a program that is allowed, or comes from one that does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Workload {
+    pub(super) process: u32,
+    /// The blocks of whose programs it is one, or comes from one.
+    pub(super) workload: Blocks,
+    /// The blocks that allow what it runs itself.
+    pub(super) runs: Blocks,
+}
+
+/// Of processes, those that run a program that is allowed, and those that come from one that does.
 pub(super) fn workloads(
     running: &[Running],
     programs: &BTreeMap<Identity, Blocks>,
-) -> Vec<(u32, Blocks)> {
-    let mut blocks: BTreeMap<u32, u64> = BTreeMap::new();
+) -> Vec<Workload> {
+    let mut all: BTreeMap<u32, Workload> = BTreeMap::new();
     for it in running {
-        let own = it
+        let runs = it
             .executable
             .and_then(|it| programs.get(&it))
-            .map_or(0, |it| it.0);
-        let from = blocks.get(&it.process.parent).copied().unwrap_or(0);
-        if own | from != 0 {
-            blocks.insert(it.process.process, own | from);
+            .copied()
+            .unwrap_or_default();
+        let from = all.get(&it.process.parent).map_or(0, |it| it.workload.0);
+        let workload = Blocks(runs.0 | from);
+        if !workload.is_empty() {
+            let process = it.process.process;
+            all.insert(
+                process,
+                Workload {
+                    process,
+                    workload,
+                    runs,
+                },
+            );
         }
     }
-    blocks
-        .into_iter()
-        .map(|(process, it)| (process, Blocks(it)))
-        .collect()
+    all.into_values().collect()
 }
 
-fn running(number: u32) -> Option<Running> {
+/// A process, while it is there.
+pub(super) fn running(number: u32) -> Option<Running> {
     let folder = format!("/proc/{number}");
     let status = read(&format!("{folder}/status"))?;
     let status = String::from_utf8_lossy(&status).into_owned();

@@ -1,9 +1,9 @@
 //! The sensor: what this machine can do, and what is seen on it.
 
 use std::{
-    fs,
-    os::fd::{AsFd, AsRawFd, BorrowedFd},
-    path::PathBuf,
+    fs, io,
+    os::fd::{AsFd, BorrowedFd},
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -13,13 +13,14 @@ use casemate_core::Timestamp;
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::statfs::{FsType, statfs},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     fanotify::Answers,
-    kernel::{Counters, Kernel, KernelError, Probed, Rules},
+    kernel::{Counters, Kernel, KernelError, PROGRAMS, Probed, Rules, take_over},
     machine,
     resolve::{ResolveError, Resolved, masks},
     vouch::{Verifier, Vouchers},
@@ -156,10 +157,15 @@ impl Sensor {
                 block.name
             )));
         }
+        let stale = match &options.pin {
+            Some(folder) => pinned(folder)?,
+            None => Vec::new(),
+        };
+        for folder in &stale {
+            take_over(folder).map_err(|error| at(folder, error))?;
+        }
+        // Nothing is signed until it is looked at, which may take long: until then it is not opened.
         let mut resolved = Resolved::of(policy)?;
-        let mut vouchers = Vouchers::new(options.verifier.clone());
-        vouchers.look(policy, &mut resolved, true);
-        let resolved = Arc::new(resolved);
         let has_answers = Answers::probe();
         let mut kernel = Kernel::load();
         let tier = match &kernel {
@@ -201,8 +207,13 @@ impl Sensor {
         let mut events = None;
         let mut kernel = kernel.ok();
         if let Some(kernel) = &mut kernel {
-            kernel.protect(&resolved)?;
+            kernel.protect(&resolved, false)?;
             kernel.workloads(&machine::workloads(&running, &resolved.programs))?;
+            // Who was made meanwhile comes from one that is known by now, or is seen now.
+            kernel.workloads(&machine::workloads(
+                &machine::processes(),
+                &resolved.programs,
+            ))?;
             kernel.set(&Rules {
                 enforces,
                 has_egress,
@@ -212,13 +223,27 @@ impl Sensor {
                 ..Rules::default()
             })?;
             if let Some(folder) = &options.pin {
-                let wrong =
-                    |error: String| SensorError::Machine(format!("{}: {error}", folder.display()));
-                fs::create_dir_all(folder).map_err(|error| wrong(error.to_string()))?;
-                kernel.pin(folder).map_err(wrong)?;
+                let own = folder.join(std::process::id().to_string());
+                fs::create_dir_all(&own).map_err(|error| at(&own, error.to_string()))?;
+                kernel.pin(&own).map_err(|error| at(&own, error))?;
+                for folder in &stale {
+                    unpin(folder)?;
+                }
             }
             events = Some(kernel.events()?);
         }
+        let mut vouchers = Vouchers::new(options.verifier.clone());
+        if asks.is_some() {
+            if let Some(kernel) = &mut kernel {
+                // The first look is waited for, however long it takes.
+                kernel.beat(u64::MAX / 2)?;
+            }
+            vouchers.look(policy, &mut resolved, true);
+            if let Some(kernel) = &mut kernel {
+                kernel.protect(&resolved, false)?;
+            }
+        }
+        let resolved = Arc::new(resolved);
         let answers = match tier {
             Tier::Guard => None,
             _ if has_answers.is_err() => None,
@@ -285,45 +310,57 @@ impl Sensor {
             .into_iter()
             .map(|it| PollFd::new(it, PollFlags::POLLIN))
             .collect();
-        let number = self.events.as_ref().map(AsRawFd::as_raw_fd);
-        if let (Some(events), Some(_)) = (&self.events, number) {
+        if let Some(events) = &self.events {
             ready.push(PollFd::new(events.as_fd(), PollFlags::POLLIN));
         }
         match poll(&mut ready, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(SensorError::Machine(format!("poll: {error}"))),
         }
-        if let Some(events) = &mut self.events {
-            while let Some(bytes) = events.next() {
-                tell(Entry::Record(bytes.to_vec()));
-            }
-        }
+        // Answers first: whoever was denied something may have ended since, and that is told after it.
         if let Some(answers) = &self.answers {
-            for record in answers.told() {
-                tell(Entry::Record(record.to_bytes()));
-            }
+            answers.told().for_each(&mut *tell);
         }
+        // Others go on meanwhile, and may be faster.
+        self.drain(MOST_AT_ONCE, tell);
         Ok(())
     }
 
-    /// Follows the paths of the policy again: files come and go, and programs are replaced.
-    pub fn follow(&mut self) -> Result<bool, SensorError> {
+    fn drain(&mut self, at_most: usize, tell: &mut dyn FnMut(Entry)) {
+        let Some(events) = &mut self.events else {
+            return;
+        };
+        for _ in 0..at_most {
+            let Some(bytes) = events.next() else { break };
+            tell(Entry::Record(bytes.to_vec()));
+        }
+    }
+
+    /// Follows the paths of the policy again, for files come and go, and gives what is not as it says that was so before. Programs are the
+    /// ones that were there at the start: what takes the place of one is another. Where the kernel denies, what is protected stays so,
+    /// wherever its path leads now.
+    pub fn follow(&mut self) -> Result<Vec<String>, SensorError> {
         let mut now = Resolved::of(&self.policy)?;
+        if now.programs != self.resolved.programs {
+            now.gaps.push("what lies where an allowed program was is another file, which is not allowed: start the sensor again".to_owned());
+            now.programs.clone_from(&self.resolved.programs);
+        }
         self.vouchers.look(&self.policy, &mut now, false);
         if now == *self.resolved {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         let now = Arc::new(now);
         if let Some(kernel) = &mut self.kernel {
-            kernel.protect(&now)?;
+            kernel.protect(&now, self.tier == Tier::Guard)?;
         }
         if let Some(answers) = &self.answers {
             answers
                 .protect(&now)
                 .map_err(|error| SensorError::Machine(format!("fanotify: {error}")))?;
         }
-        self.resolved = now;
-        Ok(true)
+        let before = std::mem::replace(&mut self.resolved, now);
+        let is_new = |it: &&String| !before.gaps.contains(it);
+        Ok(self.resolved.gaps.iter().filter(is_new).cloned().collect())
     }
 
     /// What control groups a process is in, while it is there.
@@ -341,27 +378,90 @@ impl Sensor {
         }))
     }
 
-    /// Detaches everything, what was kept included.
-    pub fn stop(self) -> Result<(), SensorError> {
-        match &self.options.pin {
-            Some(folder) => release(folder),
-            None => Ok(()),
+    /// Detaches everything, what was kept included, and hands over what was seen until then.
+    pub fn stop(mut self, tell: &mut dyn FnMut(Entry)) -> Result<Option<Counters>, SensorError> {
+        if let Some(kernel) = &mut self.kernel {
+            kernel.detach_all();
         }
+        if let Some(answers) = &self.answers {
+            answers.told().for_each(&mut *tell);
+        }
+        self.drain(usize::MAX, tell);
+        if let Some(folder) = &self.options.pin {
+            unpin(&folder.join(std::process::id().to_string()))?;
+            // Another sensor may have something in there.
+            let _ = fs::remove_dir(folder);
+        }
+        self.counters()
     }
 }
 
-/// Lets go of what a sensor that is gone has kept in a folder.
-pub fn release(folder: &std::path::Path) -> Result<(), SensorError> {
-    let wrong =
-        |error: std::io::Error| SensorError::Machine(format!("{}: {error}", folder.display()));
-    match fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(wrong(error)),
-        Ok(entries) => {
-            for entry in entries {
-                fs::remove_file(entry.map_err(wrong)?.path()).map_err(wrong)?;
-            }
+/// Lets go of what sensors that are gone have kept in a folder, and says how many there were.
+pub fn release(folder: &Path) -> Result<usize, SensorError> {
+    let pinned = pinned(folder)?;
+    if pinned.is_empty() {
+        let error = "no sensor has kept anything here; everything that is denied is still denied";
+        return Err(at(folder, error.to_owned()));
+    }
+    for it in &pinned {
+        unpin(it)?;
+    }
+    let _ = fs::remove_dir(folder);
+    Ok(pinned.len())
+}
+
+/// The folders of sensors in a folder of the BPF file system.
+fn pinned(folder: &Path) -> Result<Vec<PathBuf>, SensorError> {
+    let wrong = |error: io::Error| at(folder, error.to_string());
+    if !folder.exists() {
+        let parent = folder.parent().unwrap_or(folder);
+        return if is_bpf(parent) {
+            Ok(Vec::new())
+        } else {
+            Err(no_bpf(parent))
+        };
+    }
+    if !is_bpf(folder) {
+        return Err(no_bpf(folder));
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(wrong)? {
+        let path = entry.map_err(wrong)?.path();
+        if path.join("policy").exists() {
+            found.push(path);
         }
     }
-    fs::remove_dir(folder).map_err(wrong)
+    Ok(found)
 }
+
+/// Removes what a sensor has kept, and nothing else.
+fn unpin(folder: &Path) -> Result<(), SensorError> {
+    let names = PROGRAMS.iter().map(|(name, _)| *name);
+    for name in names.chain(["policy", "heartbeat"]) {
+        match fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(at(folder, error.to_string()));
+            }
+            _ => {}
+        }
+    }
+    fs::remove_dir(folder).map_err(|error| at(folder, error.to_string()))
+}
+
+fn is_bpf(folder: &Path) -> bool {
+    statfs(folder).is_ok_and(|it| it.filesystem_type() == FsType(BPF_FS_MAGIC))
+}
+
+fn no_bpf(folder: &Path) -> SensorError {
+    let error = "it is in no BPF file system: name a folder below /sys/fs/bpf (mount -t bpf bpf /sys/fs/bpf)";
+    at(folder, error.to_owned())
+}
+
+fn at(folder: &Path, error: impl std::fmt::Display) -> SensorError {
+    SensorError::Machine(format!("{}: {error}", folder.display()))
+}
+
+const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
+
+/// Entries that are handed over before anything else is looked at.
+const MOST_AT_ONCE: usize = 1 << 15;

@@ -22,7 +22,7 @@ pub(crate) fn told(text: &str) -> impl Iterator<Item = (&str, bool)> {
 }
 
 /// So many things are tried.
-pub(crate) const COUNT: usize = 22;
+pub(crate) const COUNT: usize = 29;
 
 /// The last that is said in the machine.
 pub(crate) const DONE: &str = "everything was tried";
@@ -61,6 +61,24 @@ pub(crate) fn all() {
         "to execute what lies there",
         is_refused(&shell("/srv/models/tool true")),
     );
+    tell(
+        "to write the program",
+        is_error(File::options().write(true).open("/opt/server")),
+    );
+    tell("to cut the program off", is_error(truncate("/opt/server")));
+    tell("to cut weights off", is_error(truncate(weights)));
+    fs::write("/tmp/other", "other").expect("written");
+    fs::copy("/tmp/other", "/srv/other").expect("copied");
+    tell(
+        "to take the place of one file",
+        is_error(fs::rename("/srv/other", "/srv/one/file")),
+    );
+    // It is believed (y), and denied nevertheless (d).
+    let said = shell(&format!("/opt/attack /opt/server {weights}")).stdout;
+    tell(
+        "to say that it is the program",
+        if said == b"yd\n" { Ok(()) } else { Err(said) },
+    );
     let mut server = start("wait", "/opt/server", &[]);
     assert_eq!(line(&mut server), "waits");
     let of_server = Pid::from_raw(i32::try_from(server.id()).expect("small"));
@@ -73,6 +91,16 @@ pub(crate) fn all() {
     assert!(
         File::open(format!("/proc/{of_server}/environ")).is_ok(),
         "who lists processes may"
+    );
+    let of_sensor = Pid::from_raw(i32::try_from(sensor.id()).expect("small"));
+    tell(
+        "to trace the sensor",
+        ptrace::attach(of_sensor) == Err(Errno::EPERM),
+    );
+    let sent = as_role("send", "/opt/server", &[]);
+    tell(
+        "to send to the cloud",
+        sent.contains("sent Err(PermissionDenied)"),
     );
     tell(
         "to call the cloud",
@@ -138,6 +166,15 @@ pub(crate) fn all() {
     sensor.kill().expect("killed");
     sensor.wait().expect("gone");
     tell("to kill the sensor", is_refused(&cat(weights)));
+    // Another sensor takes over what the first has kept, which denies to it as well what it needs.
+    let mut sensor = start("sensor", "/test", &[]);
+    assert_eq!(line(&mut sensor), "ready");
+    assert!(
+        as_role("read", "/opt/server", &[]).contains("read 1048576"),
+        "who is allowed reads"
+    );
+    sensor.kill().expect("killed");
+    sensor.wait().expect("gone");
     server.kill().expect("killed");
     server.wait().expect("gone");
     casemate_sensor::live::release(Path::new("/sys/fs/bpf/casemate")).expect("let go");
@@ -150,7 +187,12 @@ pub(crate) fn all() {
     println!("{DONE}");
 }
 
+fn truncate(path: &str) -> std::io::Result<()> {
+    nix::unistd::truncate(path, 1).map_err(Into::into)
+}
+
 fn prepare() {
+    fs::write("/srv/one/file", "one").expect("written");
     fs::write("/srv/models/weights", vec![7; 1 << 20]).expect("written");
     fs::write("/srv/signed/weights", "abcd").expect("written");
     fs::write("/srv/signed/others", "abcd").expect("written");

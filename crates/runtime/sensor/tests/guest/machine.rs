@@ -20,6 +20,7 @@ pub(crate) fn run(role: &str) -> String {
         "tmp",
         "srv/models",
         "srv/signed",
+        "srv/one",
         "opt",
         "mnt",
     ] {
@@ -35,6 +36,7 @@ pub(crate) fn run(role: &str) -> String {
         fs::copy(library, to).expect("copied");
     }
     compile("uring.c", &root.join("opt/uring"));
+    compile("attack.c", &root.join("opt/attack"));
     let init = format!(
         "#!/bin/busybox sh\n{INIT}CASEMATE_ROLE={role} /test 2>&1\n/bin/busybox poweroff -f\n"
     );
@@ -133,7 +135,7 @@ fn compile(source: &str, to: &Path) {
         .join("tests/guest")
         .join(source);
     let status = Command::new("cc")
-        .args(["-static", "-O1", "-o"])
+        .args(["-static", "-no-pie", "-O1", "-o"])
         .arg(to)
         .arg(source)
         .status();

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpStream, UdpSocket},
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -30,6 +30,11 @@ pub(crate) fn play(role: &str) {
             let cloud: SocketAddr = ([169, 254, 169, 254], 80).into();
             let called = TcpStream::connect_timeout(&cloud, Duration::from_secs(1));
             println!("called {:?}", called.map_err(|it| it.kind()));
+        }
+        "send" => {
+            let socket = UdpSocket::bind("0.0.0.0:0").expect("a port");
+            let sent = socket.send_to(b"x", "169.254.169.254:80");
+            println!("sent {:?}", sent.map_err(|it| it.kind()));
         }
         // What it has open is handed to a program that may not open it.
         "hand" => {
@@ -125,5 +130,11 @@ paths = ['/srv/signed']
 allow = ['/opt/server']
 libraries = ['/lib', '/lib64']
 signed = '/trust.toml'
+mode = 'enforce'
+
+[[protect]]
+name = 'one file'
+paths = ['/srv/one/file']
+allow = []
 mode = 'enforce'
 ";

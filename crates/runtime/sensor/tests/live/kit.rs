@@ -126,7 +126,7 @@ impl Rig {
         self.sensor
             .take()
             .expect("it runs")
-            .stop()
+            .stop(&mut |_| ())
             .expect("it stops");
     }
 }
