@@ -105,8 +105,18 @@ impl Index {
                 let text = value.folded();
                 found.extend(field.equals.get(text).into_iter().flatten());
                 if let Some(parts) = &field.parts {
+                    // A long text may hold one part as often as it likes.
+                    let mut is_seen = vec![false; field.of_part.len()];
+                    let mut left = is_seen.len();
                     for part in parts.find_overlapping_iter(text) {
-                        found.extend(&field.of_part[part.pattern().as_usize()]);
+                        let part = part.pattern().as_usize();
+                        if !std::mem::replace(&mut is_seen[part], true) {
+                            found.extend(&field.of_part[part]);
+                            left -= 1;
+                        }
+                        if left == 0 {
+                            break;
+                        }
                     }
                 }
             }

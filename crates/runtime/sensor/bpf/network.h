@@ -37,11 +37,13 @@ static __always_inline u64 declaring(const u8 *address, __be16 port) {
 static __always_inline int called_peer(const u8 *address, __be16 port, u16 family, u32 flags) {
     u32 pid = bpf_get_current_pid_tgid() >> 32;
     struct process *process = bpf_map_lookup_elem(&processes, &pid);
-    u64 workload = process ? process->workload : 0, undeclared = 0;
+    u64 workload = process ? process->workload : 0, asked = 0, undeclared = 0;
     int of_cloud = is_metadata(address);
     struct policy policy = policy_now();
     if (workload && !is_loopback(address))
-        undeclared = workload & (of_cloud ? ~0ULL : policy.has_egress) & ~declaring(address, port);
+        asked = workload & (of_cloud ? ~0ULL : policy.has_egress);
+    if (asked)
+        undeclared = asked & ~declaring(address, port);
     u64 refusing = undeclared & policy.enforces;
     if (refusing)
         count(DENIED);
@@ -52,7 +54,7 @@ static __always_inline int called_peer(const u8 *address, __be16 port, u16 famil
     if (slot) {
         struct header *header = &slot->record.header;
         header->blocks = undeclared;
-        header->flags |= flags | (undeclared ? 0 : FLAG_ALLOWED) | (refusing ? FLAG_DENIED : 0);
+        header->flags |= flags | (asked && !undeclared ? FLAG_ALLOWED : 0) | (refusing ? FLAG_DENIED : 0);
         header->port = bpf_ntohs(port);
         header->family = family;
         __builtin_memcpy(header->address, address, sizeof(header->address));

@@ -81,6 +81,7 @@ impl Observer {
                 .into(),
             ),
             container: from.and_then(|it| it.container.clone()),
+            workload: Blocks::default(),
         };
         self.processes.add(it.process, known);
     }
@@ -162,6 +163,10 @@ impl Observer {
             Kind::Open { is_write, .. } if record.blocks.is_empty() => {
                 let path = target();
                 if let Some(of) = memory_of(&path) {
+                    // Whoever looks at itself looks at nobody.
+                    if of == record.process {
+                        return None;
+                    }
                     self.target_process(of, "open", fields);
                     "process_access"
                 } else {
@@ -223,7 +228,8 @@ impl Observer {
                 fields.put("DestinationPort", u32::from(*port));
                 fields.put("Protocol", if *is_datagram { "udp" } else { "tcp" });
                 fields.put("Initiated", true);
-                if !record.workload.is_empty() {
+                // Where no block says whom its programs call, nothing is declared, and nothing is not.
+                if record.is_allowed || !record.blocks.is_empty() {
                     fields.put("IsDeclared", record.is_allowed);
                 }
                 "network_connection"
@@ -248,6 +254,10 @@ impl Observer {
                 result,
             } => {
                 self.target_process(*target, call_name(*call), fields);
+                // Who guards has looked at the target, and says whose it is.
+                if *call == 0 {
+                    fields.text("TargetWorkload", self.named(record.blocks));
+                }
                 if *call != 0 {
                     fields.put("Result", *result);
                 }
@@ -268,6 +278,8 @@ impl Observer {
         let known = self.processes.of(process);
         let program = known.and_then(|it| it.program.as_ref());
         fields.text("TargetImage", program.map(|it| it.image.clone()));
+        let workload = known.and_then(|it| self.named(it.workload));
+        fields.text("TargetWorkload", workload);
     }
 
     /// What every event says: who it was.
@@ -439,3 +451,94 @@ const CALLS: &[(u32, &str)] = &[
     (429, "move_mount"),
     (438, "pidfd_getfd"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Identity;
+
+    fn record(process: u32, workload: u64, blocks: u64, kind: Kind) -> Record {
+        Record {
+            time: 0,
+            cgroup: 1,
+            object: Identity::default(),
+            executable: Identity::default(),
+            blocks: Blocks(blocks),
+            workload: Blocks(workload),
+            kind,
+            process,
+            thread: process,
+            parent: 1,
+            user: 0,
+            mount_namespace: 1,
+            name: "t".to_owned(),
+            path: b"/opt/server".to_vec(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            is_cut: false,
+            is_text_cut: false,
+            is_allowed: false,
+            is_denied: false,
+            signature: None,
+        }
+    }
+
+    fn observer() -> Observer {
+        Observer::new(Place {
+            blocks: vec!["weights".to_owned()],
+            ..Place::default()
+        })
+    }
+
+    fn fields(observer: &mut Observer, record: &Record) -> Option<BTreeMap<String, Field>> {
+        let event = observer.observe(record, Timestamp::UNIX_EPOCH);
+        event.map(|it| it.fields)
+    }
+
+    #[test]
+    fn who_is_looked_into_is_said_with_its_workload() {
+        let mut observer = observer();
+        let exec = Kind::Exec {
+            is_in_memory: false,
+            is_setuid: false,
+        };
+        fields(&mut observer, &record(10, 1, 0, exec));
+        let traced = Kind::Access {
+            target: 10,
+            call: 101,
+            result: 0,
+        };
+        let seen = fields(&mut observer, &record(11, 0, 0, traced)).expect("an event");
+        assert_eq!(seen["TargetWorkload"], Field::from("weights"));
+        assert_eq!(seen["TargetImage"], Field::from("/opt/server"));
+        // Whoever guards says whose it is, and not by which call.
+        let guarded = Kind::Access {
+            target: 99,
+            call: 0,
+            result: 0,
+        };
+        let seen = fields(&mut observer, &record(11, 0, 1, guarded)).expect("an event");
+        assert_eq!(seen["TargetWorkload"], Field::from("weights"));
+        assert!(!seen.contains_key("Call"), "{seen:?}");
+    }
+
+    #[test]
+    fn a_peer_is_declared_only_where_a_block_says_whom_its_programs_call() {
+        let called = |blocks, is_allowed| {
+            let kind = Kind::Connect {
+                address: [192, 0, 2, 1].into(),
+                port: 443,
+                is_datagram: false,
+            };
+            let record = Record {
+                is_allowed,
+                ..record(10, 1, blocks, kind)
+            };
+            let seen = fields(&mut observer(), &record).expect("an event");
+            seen.get("IsDeclared").cloned()
+        };
+        assert_eq!(called(0, false), None);
+        assert_eq!(called(0, true), Some(Field::Bool(true)));
+        assert_eq!(called(1, false), Some(Field::Bool(false)));
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{Container, Kind, Record};
+use crate::{Blocks, Container, Kind, Record};
 
 /// A program that a process runs.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Known {
     pub ancestors: Arc<[Arc<Program>]>,
     /// Where it runs.
     pub container: Option<Arc<Container>>,
+    /// The blocks of whose allowed programs it is one, or comes from one.
+    pub workload: Blocks,
 }
 
 /// The processes that run.
@@ -78,6 +80,9 @@ impl Processes {
             }
             _ => {}
         }
+        if let Some(known) = self.known.get_mut(&record.process) {
+            known.workload = record.workload;
+        }
     }
 
     /// Forgets who ended, once it was told of.
@@ -117,6 +122,7 @@ impl Processes {
             program: parent.program.clone(),
             ancestors: ancestors.take(MAX_ANCESTORS).cloned().collect(),
             container: parent.container.clone(),
+            workload: parent.workload,
         }
     }
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use casemate_core::Event;
-use casemate_detect::{Engine, FalcoRules, Limits, Match, Notice};
+use casemate_core::{Event, Timestamp};
+use casemate_detect::{Engine, FalcoRules, Limits, Match, Notice, NoticeKind};
 
 use super::{detections, files, named};
 use crate::{
@@ -31,6 +31,7 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
         bail!("there is no rule to ask: name some with --rules or --falco");
     }
     let mut engine = Engine::new(&detections, Limits::default());
+    let mut lost = 0;
     let mut told = Told {
         format: global.format,
         matches: 0,
@@ -44,9 +45,20 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
             })?))
         }
     };
-    let mut unread = 0_u64;
+    let is_pipe = arguments.events.to_str() == Some("-");
+    let (mut unread, mut broken) = (0_u64, None);
     for (at, line) in Lines(from).enumerate() {
-        let line = line.context("cannot read events")?;
+        let line = match line {
+            Ok(line) => line,
+            // What was found by now is told.
+            Err(error) => {
+                broken = Some(error);
+                break;
+            }
+        };
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
         let event: Event = match serde_json::from_slice(&line) {
             Ok(event) => event,
             Err(error) => {
@@ -57,14 +69,24 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
         };
         told.all(&engine.observe(&event))?;
         told.all(&falco.observe(&event))?;
-        // Who waits for others waits by the clock of whoever received this.
-        told.all(&engine.advance(event.ingest_time))?;
-        notices(global, engine.notices());
+        // Of what happens now, what is late is late by our clock. A file may be of any time, and in any order of machines.
+        if is_pipe {
+            told.all(&engine.advance(Timestamp::now()))?;
+        }
+        lost += notices(global, engine.notices());
     }
     told.all(&engine.finish())?;
-    notices(global, engine.notices());
+    lost += notices(global, engine.notices());
+    if let Some(error) = broken {
+        return Err(error).context("cannot read events");
+    }
     if unread > 0 {
         bail!("{unread} lines are no events: what they would have matched is not known");
+    }
+    if lost > 0 {
+        bail!(
+            "of {lost} matches of rules it is not known whether correlations would have counted them"
+        );
     }
     Ok(if told.matches == 0 {
         ExitCode::SUCCESS
@@ -73,14 +95,18 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
     })
 }
 
-/// What was forgotten is not silent.
-fn notices(global: &Global, notices: Vec<Notice>) {
+/// Tells what was forgotten, and how much of that might have mattered.
+fn notices(global: &Global, notices: Vec<Notice>) -> u64 {
+    let mut lost = 0;
     for it in notices {
-        output::hint(
-            global,
-            &format!("{}: {} {}", it.rule, it.count, it.kind.as_str()),
-        );
+        // Without a field to group by, an event is none that a correlation is about.
+        if it.kind != NoticeKind::Ungrouped {
+            lost += it.count;
+        }
+        let text = format!("{}: {} {}", it.rule, it.count, it.kind.as_str());
+        output::hint(global, &text);
     }
+    lost
 }
 
 /// Says what is found, as it is found.

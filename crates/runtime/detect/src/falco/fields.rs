@@ -22,47 +22,19 @@ type Values<'e> = Vec<Cow<'e, str>>;
 /// What is known of a field. None where no event has it.
 pub(crate) fn known(field: &str) -> Option<Known> {
     Some(match field {
-        "proc.exepath"
-        | "proc.pexepath"
-        | "proc.aexepath"
-        | "proc.pid"
-        | "proc.ppid"
-        | "user.uid"
-        | "container.id"
-        | "container.image"
-        | "container.image.repository"
-        | "container.image.tag"
-        | "k8s.pod.name"
-        | "k8s.ns.name"
-        | "k8s.sa.name"
-        | "evt.type"
-        | "syscall.type"
-        | "evt.dir"
-        | "evt.source"
-        | "evt.hostname"
-        | "evt.is_open_write"
-        | "fd.directory"
-        | "fd.filename"
-        | "fd.type"
-        | "fd.typechar"
-        | "fd.sip"
-        | "fd.rip"
-        | "fd.sport"
-        | "fd.rport"
-        | "fd.l4proto"
-        | "fd.snet"
-        | "fd.rnet"
-        | "fd.ip"
-        | "fd.net"
-        | "fd.port"
-        | "fd.sockfamily" => Known::Exactly,
+        "proc.exepath" | "proc.pexepath" | "proc.aexepath" | "proc.pid" | "proc.ppid"
+        | "user.uid" | "container.id" | "evt.type" | "syscall.type" | "evt.dir" | "evt.source"
+        | "evt.hostname" | "evt.is_open_write" | "fd.directory" | "fd.filename" | "fd.type"
+        | "fd.typechar" | "fd.sip" | "fd.rip" | "fd.sport" | "fd.rport" | "fd.l4proto"
+        | "fd.snet" | "fd.rnet" | "fd.ip" | "fd.net" | "fd.port" | "fd.sockfamily" => {
+            Known::Exactly
+        }
         "proc.name" | "proc.pname" | "proc.aname" => {
             Known::Nearly("the name of the executable, and not what the process calls itself")
         }
         "proc.cmdline" | "proc.pcmdline" | "proc.args" | "proc.pargs" | "proc.exe"
         | "proc.pexe" => Known::Nearly("arguments are joined with spaces"),
         "proc.is_exe_from_memfd" => Known::Nearly("deleted executables are among them"),
-        "proc.cwd" => Known::Nearly("known of few processes"),
         "evt.num" => Known::Nearly("never zero"),
         "evt.is_open_read" => Known::Nearly("an open that is not to write"),
         "fd.name" => Known::Nearly("of connections: the peer alone"),
@@ -97,16 +69,9 @@ pub(crate) fn values<'e>(event: &'e Event, field: &str, argument: Option<&str>) 
         "proc.pexe" => one(text("ParentCommandLine").map(|it| part(&it, 0))),
         "proc.pid" => one(text("ProcessId")),
         "proc.ppid" => one(text("ParentProcessId")),
-        "proc.cwd" => one(text("CurrentDirectory")),
         "proc.is_exe_from_memfd" => one(text("ImageInMemory").or(Some("false".into()))),
         "user.uid" => one(text("User")),
         "container.id" => one(text("ContainerId").or(Some("host".into()))),
-        "container.image" => one(text("ContainerImage")),
-        "container.image.repository" => one(text("ContainerImage").map(|it| image(&it).0)),
-        "container.image.tag" => one(text("ContainerImage").and_then(|it| image(&it).1)),
-        "k8s.pod.name" => one(text("PodName")),
-        "k8s.ns.name" => one(text("PodNamespace")),
-        "k8s.sa.name" => one(text("ServiceAccount")),
         "evt.type" | "syscall.type" => types(event).into_iter().map(Into::into).collect(),
         "evt.dir" => plain("<"),
         "evt.num" => plain("1"),
@@ -287,18 +252,6 @@ fn split<'e>(path: &str) -> (Cow<'e, str>, Cow<'e, str>) {
         folder
     };
     (Cow::Owned(folder.to_owned()), Cow::Owned(name.to_owned()))
-}
-
-/// The repository and the tag of an image.
-fn image<'e>(image: &str) -> (Cow<'e, str>, Option<Cow<'e, str>>) {
-    let name = image.split('@').next().unwrap_or_default();
-    match name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
-        Some((repository, tag)) => (
-            Cow::Owned(repository.to_owned()),
-            Some(Cow::Owned(tag.to_owned())),
-        ),
-        None => (Cow::Owned(name.to_owned()), None),
-    }
 }
 
 /// The result of a call: its number where that is told, and otherwise whether it was denied.

@@ -33,10 +33,6 @@ fn shell() -> Event {
             Field::List(ancestors.map(Field::from).to_vec()),
         ),
         ("ContainerId", text("3f9a")),
-        (
-            "ContainerImage",
-            text("registry:5000/vllm/server:1.2@sha256:00"),
-        ),
     ];
     event("process_creation", 0, named(&fields))
 }
@@ -114,13 +110,7 @@ fn the_language_says_what_falco_says() {
         ),
         ("user.uid = 1000 and user.uid != 0", true),
         ("container.id != host", true),
-        (
-            "container.image.repository = registry:5000/vllm/server",
-            true,
-        ),
-        ("container.image.tag = 1.2", true),
         ("proc.is_exe_from_memfd = true", false),
-        ("proc.cwd != /", false),
         ("evt.num = 0", false),
         ("proc.args = '-c id'", true),
     ] {
