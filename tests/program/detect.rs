@@ -124,6 +124,7 @@ fn nothing_is_found_where_nothing_is_and_what_is_no_event_is_no_silence() {
         )
     };
     assert_eq!(of(""), (Some(0), String::new(), String::new()));
+    assert_eq!(of("\n\n"), (Some(0), String::new(), String::new()));
     let (status, out, err) = of("{}\n");
     assert_eq!((status, out.as_str()), (Some(2), ""));
     assert!(err.contains("line 1 is no event"), "{err}");
@@ -174,4 +175,21 @@ fn rules_of_others_are_understood_or_told() {
             .out
             .contains("CM-RUN-001")
     );
+}
+
+#[test]
+fn who_reads_no_more_is_not_waited_for() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_casemate"))
+        .args(["detect", "run"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    drop(child.stdout.take());
+    let denied = r#"{"id":"sha256:0000000000000000000000000000000000000000000000000000000000000000","event_time":"2026-01-01T00:00:00Z","ingest_time":"2026-01-01T00:00:00Z","source":"n","log_source":{"category":"file_access","product":"linux","service":"casemate-sensor"},"assets":[],"fields":{"Protect":"w","IsAllowed":false}}"#;
+    // The pipe stays open: it ends by itself, or never.
+    let mut pipe = child.stdin.take().expect("a pipe");
+    writeln!(pipe, "{denied}").expect("written");
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
 }

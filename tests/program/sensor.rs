@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::ffi::OsStrExt,
     process::{Command, Stdio},
 };
 
@@ -142,4 +143,66 @@ fn what_cannot_be_protected_says_why() {
         "[[protect]]\nname = 'a'\npaths = ['{models}']\nallow = [{{ path = '/bin/cat', sha256 = '{digest}' }}]"
     );
     assert!(of(&pinned).contains("has the digest"));
+}
+
+#[test]
+fn models_are_signed_unsigned_or_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| {
+        let path = folder.path().join(name);
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    casemate(["keygen", "--out", &at("key"), "--no-passphrase"]).ended_with(0);
+    let key = read_text(at("key.pub"));
+    let store = format!("[[key]]\nname = \"release\"\npem = \"\"\"\n{key}\"\"\"\n");
+    fs::write(at("trust.toml"), store).expect("written");
+    for name in ["good", "bad", "none"] {
+        let model = at(&format!("models/{name}"));
+        fs::create_dir_all(&model).expect("made");
+        fs::write(format!("{model}/a.gguf"), name).expect("written");
+        if name != "none" {
+            let bundle = format!("{model}/model.sig");
+            casemate(["sign", &model, "--key", &at("key"), "--bundle", &bundle]).ended_with(0);
+        }
+    }
+    // A name that is no text is one all the same.
+    let name = std::ffi::OsStr::from_bytes(b"\xff.safetensors");
+    fs::create_dir(folder.path().join("models/other")).expect("made");
+    fs::write(folder.path().join("models/other").join(name), "x").expect("written");
+    fs::write(at("models/bad/a.gguf"), "changed").expect("written");
+    let (models, trust) = (at("models"), at("trust.toml"));
+    let words = ["sensor", "models", &models, "--trust-store", &trust];
+    let report = casemate(words.iter().chain(&["--format", "json"]))
+        .ended_with(1)
+        .json();
+    assert_valid(
+        &report,
+        casemate(["schema", "sensor-models"]).ended_with(0).json(),
+    );
+    let state = |it: &Value| {
+        let path = it["path"].as_str().expect("a path").rsplit('/').next();
+        (
+            path.expect("a name").to_owned(),
+            it["state"].as_str().expect("a state").to_owned(),
+        )
+    };
+    let states: Vec<_> = report["models"]
+        .as_array()
+        .expect("models")
+        .iter()
+        .map(state)
+        .collect();
+    let expected = [
+        ("bad", "changed"),
+        ("good", "signed"),
+        ("none", "unsigned"),
+        ("other", "unsigned"),
+    ];
+    assert_eq!(
+        states,
+        expected.map(|(name, state)| (name.to_owned(), state.to_owned()))
+    );
+    let good = at("models/good");
+    casemate(["sensor", "models", &good, "--trust-store", &trust]).ended_with(0);
+    casemate(["sensor", "models", &at("nowhere"), "--trust-store", &trust]).ended_with(2);
 }

@@ -8,12 +8,16 @@ use crate::cli::{Color, Format, Global};
 
 /// Prints a result on standard output. A reader that went away (`| head`) is not an error.
 pub(crate) fn print(text: &str) -> Result<()> {
+    print_on(text).map(|_| ())
+}
+
+/// The same, and whether anybody still reads: who has more to print need not find it.
+pub(crate) fn print_on(text: &str) -> Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write to standard output")
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error).context("cannot write to standard output"),
     }
 }
 

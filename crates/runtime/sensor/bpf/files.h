@@ -186,8 +186,7 @@ static __always_inline u64 unlisted(u64 allowing, struct file *file, struct inod
     // The program itself is what is allowed.
     if (executable_of((void *)bpf_get_current_task()) == inode)
         return 0;
-    u64 asking = allowing & policy_now().has_libraries;
-    return asking ? asking & ~sought(&libraries, inode, BPF_CORE_READ(file, f_path.dentry)) : 0;
+    return allowing & ~sought(&libraries, inode, BPF_CORE_READ(file, f_path.dentry));
 }
 
 static __always_inline void mapped(long address, u64 length, u64 protection, int descriptor) {

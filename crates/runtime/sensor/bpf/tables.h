@@ -36,7 +36,6 @@ struct changed {
 struct policy {
     u64 enforces;
     u64 has_egress;
-    u64 has_libraries;
     u64 asks_signature;
     u64 is_guarded; // the programs of `guard.h` are asked, so that others need not look at opens
     u64 own;        // the process of the sensor, which may open everything; 0: none

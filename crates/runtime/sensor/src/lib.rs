@@ -27,7 +27,6 @@ pub use self::{
     container::Container,
     observe::Observer,
     policy::{Mode, Peer, Policy, PolicyError, Protect},
-    process::{Known, Processes},
     record::{Blocks, Change, Identity, Kind, Record, RecordError, Signature},
     recording::{Cgroups, Entry, Place, Process, Reader, RecordingError, Writer},
 };

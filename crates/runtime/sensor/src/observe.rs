@@ -6,8 +6,8 @@ use casemate_core::{AssetId, Event, Field, LogSource, PathText, Timestamp};
 use jiff::SignedDuration;
 
 use crate::{
-    Blocks, Change, Entry, Kind, Known, Processes, Record, RecordError, Signature,
-    process::{Program, text},
+    Blocks, Change, Entry, Kind, Record, RecordError, Signature,
+    process::{Known, Processes, Program, text},
     recording::{Place, Process},
 };
 
@@ -93,16 +93,6 @@ impl Observer {
         let is_known =
             self.processes.knows(namespace) && self.processes.container(namespace).is_none();
         matches!(record.kind, Kind::Exec { .. }) && !is_known
-    }
-
-    /// The processes that run.
-    pub fn processes(&self) -> &Processes {
-        &self.processes
-    }
-
-    /// What the machine is called, and its blocks.
-    pub fn place(&self) -> &Place {
-        &self.place
     }
 
     /// The event that a record is; none where it only says which processes there are, or nobody asks for it.
@@ -254,12 +244,10 @@ impl Observer {
                 result,
             } => {
                 self.target_process(*target, call_name(*call), fields);
-                // Who guards has looked at the target, and says whose it is.
-                if *call == 0 {
-                    fields.text("TargetWorkload", self.named(record.blocks));
-                }
-                if *call != 0 {
-                    fields.put("Result", *result);
+                match call {
+                    // Whoever guards has looked at the target, and says whose it is.
+                    0 => fields.text("TargetWorkload", self.named(record.blocks)),
+                    _ => fields.put("Result", *result),
                 }
                 "process_access"
             }

@@ -6,49 +6,47 @@ use crate::{Blocks, Container, Kind, Record};
 
 /// A program that a process runs.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Program {
+pub(crate) struct Program {
     /// The path of the executable, as the kernel knows it.
-    pub image: String,
+    pub(crate) image: String,
     /// What it was executed with, joined by spaces.
-    pub command_line: String,
+    pub(crate) command_line: String,
     /// Whether it has no name in any folder.
-    pub is_in_memory: bool,
+    pub(crate) is_in_memory: bool,
 }
 
 /// What is known of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
+pub(crate) struct Known {
     /// What it runs; not known where it was there before anybody looked.
-    pub program: Option<Arc<Program>>,
+    pub(crate) program: Option<Arc<Program>>,
     /// What the process that it comes from ran then, and what that one came from, the nearest first.
-    pub ancestors: Arc<[Arc<Program>]>,
+    pub(crate) ancestors: Arc<[Arc<Program>]>,
     /// Where it runs.
-    pub container: Option<Arc<Container>>,
+    pub(crate) container: Option<Arc<Container>>,
     /// The blocks of whose allowed programs it is one, or comes from one.
-    pub workload: Blocks,
+    pub(crate) workload: Blocks,
 }
 
 /// The processes that run.
 #[derive(Debug, Default)]
-pub struct Processes {
+pub(crate) struct Processes {
     known: HashMap<u32, Known>,
     /// The container of a mount namespace, if any: who ended before anybody could ask is where its neighbours are.
     containers: HashMap<u32, Option<Arc<Container>>>,
-    forgotten: u64,
 }
 
 impl Processes {
     /// Tells of a process that is there already.
-    pub fn add(&mut self, process: u32, known: Known) {
+    pub(crate) fn add(&mut self, process: u32, known: Known) {
+        // Who finds no room is told of without what it runs.
         if self.known.len() < MAX_KNOWN || self.known.contains_key(&process) {
             self.known.insert(process, known);
-        } else {
-            self.forgotten += 1;
         }
     }
 
     /// Tells what the control groups of a process say.
-    pub fn contain(&mut self, process: u32, mount_namespace: u32, cgroups: &str) {
+    pub(crate) fn contain(&mut self, process: u32, mount_namespace: u32, cgroups: &str) {
         let container = Container::of_cgroups(cgroups).map(Arc::new);
         if let Some(known) = self.known.get_mut(&process) {
             known.container.clone_from(&container);
@@ -59,7 +57,7 @@ impl Processes {
     }
 
     /// Takes what a record says of processes.
-    pub fn observe(&mut self, record: &Record) {
+    pub(crate) fn observe(&mut self, record: &Record) {
         match record.kind {
             Kind::Fork { child } => {
                 let known = self.descendant(record.process);
@@ -86,30 +84,25 @@ impl Processes {
     }
 
     /// Forgets who ended, once it was told of.
-    pub fn end(&mut self, record: &Record) {
+    pub(crate) fn end(&mut self, record: &Record) {
         if let Kind::Exit { .. } = record.kind {
             self.known.remove(&record.process);
         }
     }
 
     /// What is known of a process.
-    pub fn of(&self, process: u32) -> Option<&Known> {
+    pub(crate) fn of(&self, process: u32) -> Option<&Known> {
         self.known.get(&process)
     }
 
     /// The container whose processes have this mount namespace.
-    pub fn container(&self, mount_namespace: u32) -> Option<&Arc<Container>> {
+    pub(crate) fn container(&self, mount_namespace: u32) -> Option<&Arc<Container>> {
         self.containers.get(&mount_namespace)?.as_ref()
     }
 
     /// Whether it was told which container the processes of a mount namespace are in, if any.
-    pub fn knows(&self, mount_namespace: u32) -> bool {
+    pub(crate) fn knows(&self, mount_namespace: u32) -> bool {
         self.containers.contains_key(&mount_namespace)
-    }
-
-    /// So many processes there was no room for.
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten
     }
 
     /// What a process has from the one that makes it.
@@ -132,6 +125,6 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// More processes than Linux has numbers for by default are not remembered.
+/// So many processes are remembered.
 const MAX_KNOWN: usize = 1 << 17;
 const MAX_ANCESTORS: usize = 16;

@@ -3,11 +3,7 @@
 mod coverage;
 mod run;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use casemate_detect::{BUILTIN, Detections, Error};
@@ -17,7 +13,7 @@ use crate::{
     NEGATIVE,
     cli::{Format, Global, detect::Detect},
     config::read_bounded,
-    output,
+    output, policies,
 };
 
 /// Runs one of the commands about what events mean.
@@ -70,25 +66,24 @@ fn named(files: &[(String, String)]) -> impl Iterator<Item = (&str, &[u8])> {
 fn files(paths: &[PathBuf]) -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     for path in paths {
-        let mut open = vec![path.clone()];
-        while let Some(path) = open.pop() {
-            let metadata = fs::symlink_metadata(&path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            if metadata.is_dir() {
-                let entries: std::io::Result<Vec<_>> =
-                    fs::read_dir(&path)?.map(|it| Ok(it?.path())).collect();
-                let mut entries = entries?;
-                entries.sort_by(|a, b| b.cmp(a));
-                open.extend(entries.into_iter().filter(|it| it.is_dir() || is_yaml(it)));
-            } else {
-                files.push((path.display().to_string(), read_bounded(&path)?));
+        if !path.is_dir() {
+            files.push((path.display().to_string(), read_bounded(path)?));
+            continue;
+        }
+        let before = files.len();
+        for (name, bytes) in policies::read(path)? {
+            if matches!(name.extension(), Some("yml" | "yaml")) {
+                let named = format!("{}/{name}", path.display());
+                let text = String::from_utf8(bytes);
+                files.push((
+                    named.clone(),
+                    text.with_context(|| format!("{named} is no text"))?,
+                ));
             }
+        }
+        if files.len() == before {
+            bail!("there is no .yml or .yaml file in {}", path.display());
         }
     }
     Ok(files)
-}
-
-fn is_yaml(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|it| it == "yml" || it == "yaml")
 }

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use casemate_core::{Event, Timestamp};
 use casemate_detect::{Engine, FalcoRules, Limits, Match, Notice, NoticeKind};
+use casemate_report::sanitise;
 
 use super::{detections, files, named};
 use crate::{
@@ -35,6 +36,7 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
     let mut told = Told {
         format: global.format,
         matches: 0,
+        is_read: true,
     };
     let from: Box<dyn BufRead> = match arguments.events.to_str() {
         Some("-") => Box::new(io::stdin().lock()),
@@ -74,6 +76,9 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
             told.all(&engine.advance(Timestamp::now()))?;
         }
         lost += notices(global, engine.notices());
+        if !told.is_read {
+            break;
+        }
     }
     told.all(&engine.finish())?;
     lost += notices(global, engine.notices());
@@ -113,16 +118,18 @@ fn notices(global: &Global, notices: Vec<Notice>) -> u64 {
 struct Told {
     format: Format,
     matches: u64,
+    is_read: bool,
 }
 
 impl Told {
     fn all(&mut self, matches: &[Match]) -> Result<()> {
         for it in matches {
             self.matches += 1;
-            match self.format {
-                Format::Json => output::print(&(serde_json::to_string(it)? + "\n"))?,
-                _ => output::print_lines(&text(it))?,
-            }
+            let line = match self.format {
+                Format::Json => serde_json::to_string(it)?,
+                _ => sanitise(&text(it)).into_owned(),
+            };
+            self.is_read &= output::print_on(&(line + "\n"))?;
         }
         Ok(())
     }
@@ -139,9 +146,9 @@ fn text(it: &Match) -> String {
             )
         })
         .collect();
-    let level = format!("{:?}", it.level).to_lowercase();
+    let level = it.level.as_str();
     format!(
-        "{} {level:<8} {} {} [{}] {}\n",
+        "{} {level:<8} {} {} [{}] {}",
         it.event_time,
         it.rule,
         it.title,

@@ -1,13 +1,14 @@
 //! `casemate sensor models`.
 
-use std::{fmt::Write as _, fs, path::Path, process::ExitCode};
+use std::{fmt::Write as _, fs, os::unix::ffi::OsStrExt, path::Path, process::ExitCode};
 
 use anyhow::Result;
+use casemate_core::PathText;
 use casemate_provenance::Class;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::vouch::{Models, SIGNATURE, each_folder};
+use super::vouch::{Models, SIGNATURE, each_folder, entries};
 use crate::{
     NEGATIVE,
     cli::{Format, Global, sensor::Models as Arguments},
@@ -26,7 +27,7 @@ pub(crate) struct Report {
 /// A model: a folder.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Model {
-    path: String,
+    path: PathText,
     state: State,
     /// What is wrong, in a line.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,36 +53,28 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<ExitCode> {
     let verifier = Models(clock::of(global)?);
     let mut models = Vec::new();
     for path in &arguments.paths {
-        fs::read_dir(path)
-            .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", path.display()))?;
         each_folder(path, &mut |folder| {
             let is_signed = folder.join(SIGNATURE).is_file();
-            if is_signed {
-                let (state, problem, signers) = match verifier.verify(folder, &trust) {
+            let (state, problem, signers) = match is_signed {
+                true => match verifier.verify(folder, &trust) {
                     Ok(verdict) => {
                         let problem = verdict.problems.first().map(|it| it.message.clone());
                         let signers = verdict.signers.iter().map(|it| it.name.clone()).collect();
                         (state_of(verdict.class), problem, signers)
                     }
                     Err(error) => (State::Unsigned, Some(format!("{error:#}")), Vec::new()),
-                };
-                models.push(Model {
-                    path: folder.display().to_string(),
-                    state,
-                    problem,
-                    signers,
-                });
-            } else if holds_weights(folder) {
-                let path = folder.display().to_string();
-                models.push(Model {
-                    path,
-                    state: State::Unsigned,
-                    problem: None,
-                    signers: Vec::new(),
-                });
-            }
-            is_signed
-        });
+                },
+                false if holds_weights(folder)? => (State::Unsigned, None, Vec::new()),
+                false => return Ok(false),
+            };
+            models.push(Model {
+                path: PathText::from_bytes(folder.as_os_str().as_bytes()),
+                state,
+                problem,
+                signers,
+            });
+            Ok(is_signed)
+        })?;
     }
     let is_signed = models.iter().all(|it| it.state == State::Signed);
     match global.format {
@@ -129,14 +122,12 @@ fn state_of(class: Class) -> State {
 }
 
 /// Whether there is a file in it that is called as weights are.
-fn holds_weights(folder: &Path) -> bool {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .filter_map(|it| it.file_name().into_string().ok())
-        .any(|name| {
-            let name = name.to_ascii_lowercase();
-            WEIGHTS.iter().any(|end| name.ends_with(end))
-        })
+fn holds_weights(folder: &Path) -> Result<bool> {
+    let is_it = |entry: &fs::DirEntry| {
+        let name = entry.file_name().as_bytes().to_ascii_lowercase();
+        WEIGHTS.iter().any(|end| name.ends_with(end.as_bytes()))
+    };
+    Ok(entries(folder)?.iter().any(is_it))
 }
 
 const WEIGHTS: &[&str] = &[

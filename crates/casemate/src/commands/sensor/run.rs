@@ -68,7 +68,7 @@ pub(super) fn run(global: &Global, arguments: &Run) -> Result<ExitCode> {
     let mut watch = Watch {
         observer: Observer::new(Place::default()),
         events: 0,
-        dropped: 0,
+        lost: [0; 2],
         is_enforcing: arguments.enforce,
         told: BTreeSet::new(),
     };
@@ -172,7 +172,8 @@ pub(super) fn options(global: &Global, is_enforced: bool, pin: Option<PathBuf>) 
 struct Watch {
     observer: Observer,
     events: u64,
-    dropped: u64,
+    /// Events that were dropped, and processes for which there was no room, by now.
+    lost: [u64; 2],
     is_enforcing: bool,
     /// What was told already of the policy, and of events that cannot be written.
     told: BTreeSet<String>,
@@ -232,14 +233,17 @@ impl Watch {
 
     /// What was lost is told when it is lost.
     fn count(&mut self, counters: Option<Counters>, sink: &mut Sink) -> Result<()> {
-        let Some(counters) = counters.filter(|it| it.dropped > self.dropped) else {
+        let counters = counters.unwrap_or_default();
+        let lost = [counters.dropped, counters.forgotten];
+        if lost == self.lost {
             return Ok(());
-        };
+        }
         let numbers = [
-            ("Dropped", counters.dropped - self.dropped),
+            ("Dropped", lost[0] - self.lost[0]),
+            ("Forgotten", lost[1] - self.lost[1]),
             ("Seen", counters.seen),
         ];
-        self.dropped = counters.dropped;
+        self.lost = lost;
         let event = self.observer.notice("dropped", &numbers, Timestamp::now());
         self.tell(sink, &event)
     }

@@ -93,6 +93,10 @@ impl View {
             return;
         }
         let seen = self.0.entry(*process).or_default();
+        // Its number was given to another process.
+        if seen.is_over {
+            *seen = Seen::default();
+        }
         let of = |name: &str| text(event, name);
         if let Some(image) = of("Image") {
             seen.image = image;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use casemate_attest::TrustStore;
 use casemate_core::Clock;
 use casemate_provenance::{Meter, Verdict, VerifyOptions, verify};
@@ -26,7 +26,13 @@ impl Verifier for Models {
                 return vouched;
             }
         };
-        let found = signed_models(folder);
+        let found = match signed_models(folder) {
+            Ok(found) => found,
+            Err(error) => {
+                vouched.notes.push(format!("{error:#}"));
+                return vouched;
+            }
+        };
         if found.is_empty() {
             let note = format!(
                 "nothing in {} is signed: there is no {SIGNATURE}",
@@ -80,33 +86,46 @@ impl Models {
 }
 
 /// Folders with a signature in them. What is in one is part of it, and not looked at.
-pub(super) fn signed_models(folder: &Path) -> Vec<PathBuf> {
+fn signed_models(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     each_folder(folder, &mut |folder| {
         let is_signed = folder.join(SIGNATURE).is_file();
         if is_signed {
             found.push(folder.to_owned());
         }
-        is_signed
-    });
-    found
+        Ok(is_signed)
+    })?;
+    Ok(found)
 }
 
 /// Goes through a folder and those in it, in the order of their names and without following links, until somebody says to leave out
-/// what is in one.
-pub(super) fn each_folder(folder: &Path, is_enough: &mut dyn FnMut(&Path) -> bool) {
+/// what is in one. A folder that cannot be read is an error: what is in it is not known.
+pub(super) fn each_folder(
+    folder: &Path,
+    is_enough: &mut dyn FnMut(&Path) -> Result<bool>,
+) -> Result<()> {
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {
-        if is_enough(&folder) {
+        if is_enough(&folder)? {
             continue;
         }
-        // What cannot be read has nothing that is signed.
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        let is_folder = |it: &fs::DirEntry| it.file_type().is_ok_and(|it| it.is_dir());
-        let mut inner: Vec<PathBuf> = entries.filter(is_folder).map(|it| it.path()).collect();
+        let mut inner = Vec::new();
+        for entry in entries(&folder)? {
+            if entry.file_type()?.is_dir() {
+                inner.push(entry.path());
+            }
+        }
         inner.sort_by(|a, b| b.cmp(a));
         open.extend(inner);
     }
+    Ok(())
+}
+
+/// What is in a folder.
+pub(super) fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>> {
+    let cannot = || format!("cannot read {}", folder.display());
+    let entries = fs::read_dir(folder).with_context(cannot)?;
+    entries.collect::<std::io::Result<_>>().with_context(cannot)
 }
 
 /// What model-signing calls the signature of the folder that it is in.

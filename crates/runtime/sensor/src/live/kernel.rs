@@ -145,10 +145,11 @@ impl Kernel {
                 refusal,
             });
         }
-        if kernel.is_guarded()? {
-            kernel.detach_cgroups();
-        } else {
-            kernel.detach_guards();
+        match kernel.is_guarded()? {
+            // The guards see what is called as well.
+            true => kernel.detach(|hook| hook == Hook::Cgroup),
+            // Half of them would hold less than is promised.
+            false => kernel.detach(|hook| matches!(hook, Hook::Guard(_))),
         }
         Ok(kernel)
     }
@@ -226,26 +227,18 @@ impl Kernel {
         Ok(opened.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied))
     }
 
-    /// Detaches what the guards see as well.
-    fn detach_cgroups(&mut self) {
-        self.detach(|hook| hook == Hook::Cgroup);
-    }
-
-    /// Detaches all guards: half of them would say less than is promised.
-    fn detach_guards(&mut self) {
-        self.detach(|hook| matches!(hook, Hook::Guard(_)));
-    }
-
-    fn detach(&mut self, is_it: impl Fn(Hook) -> bool) {
+    /// Detaches programs by where they are attached.
+    pub(super) fn detach(&mut self, is_it: impl Fn(Hook) -> bool) {
         for (name, _) in PROGRAMS.iter().filter(|(_, hook)| is_it(*hook)) {
             // Who is not loaded need not be unloaded.
             let _ = match self.ebpf.program_mut(name) {
                 Some(Program::Lsm(it)) => it.unload(),
                 Some(Program::CgroupSockAddr(it)) => it.unload(),
+                Some(Program::BtfTracePoint(it)) => it.unload(),
                 _ => Ok(()),
             };
+            self.guards.retain(|(guard, _)| guard != name);
         }
-        self.guards.retain(|(name, _)| !is_it(hook_of(name)));
     }
 
     /// Whether everything that denies is attached and asked.
@@ -262,11 +255,10 @@ impl Kernel {
     /// Writes the rules that hold of blocks.
     pub(super) fn set(&mut self, rules: &Rules) -> Result<(), KernelError> {
         let map = self.ebpf.map_mut("policy").ok_or_else(|| none("policy"))?;
-        let mut array: Array<_, [u64; 6]> = map.try_into().map_err(of("policy"))?;
-        let words = [
+        let mut array: Array<_, Words> = map.try_into().map_err(of("policy"))?;
+        let words: Words = [
             rules.enforces,
             rules.has_egress,
-            rules.has_libraries,
             rules.asks_signature,
             rules.is_guarded.into(),
             rules.own.into(),
@@ -399,19 +391,6 @@ impl Kernel {
         map.try_into().map_err(of("events"))
     }
 
-    /// Detaches everything, so that what is counted from now on is what was seen.
-    pub(super) fn detach_all(&mut self) {
-        for (name, _) in PROGRAMS {
-            // Who is not loaded need not be unloaded.
-            let _ = match self.ebpf.program_mut(name) {
-                Some(Program::Lsm(it)) => it.unload(),
-                Some(Program::CgroupSockAddr(it)) => it.unload(),
-                Some(Program::BtfTracePoint(it)) => it.unload(),
-                _ => Ok(()),
-            };
-        }
-    }
-
     /// Keeps what denies attached when nobody holds it any more: in a folder of the BPF file system.
     pub(super) fn pin(&mut self, folder: &Path) -> Result<(), String> {
         for (name, id) in self.guards.drain(..) {
@@ -440,22 +419,27 @@ pub(super) fn take_over(folder: &Path) -> Result<(), String> {
     let mut beat: Array<_, u64> = open("heartbeat")
         .and_then(TryInto::try_into)
         .map_err(|error| in_a_line(&error))?;
-    let mut policy: Array<_, [u64; 6]> = open("policy")
+    let mut policy: Array<_, Words> = open("policy")
         .and_then(TryInto::try_into)
         .map_err(|error| in_a_line(&error))?;
     let now = super::machine::since_start();
     beat.set(0, now, 0).map_err(|error| in_a_line(&error))?;
     let mut words = policy.get(&0, 0).map_err(|error| in_a_line(&error))?;
-    words[5] = std::process::id().into();
+    words[OWN] = std::process::id().into();
     policy.set(0, words, 0).map_err(|error| in_a_line(&error))
 }
+
+/// `Rules`, as the kernel has them: `struct policy`.
+type Words = [u64; 5];
+
+/// Which of them is the sensor.
+const OWN: usize = 4;
 
 /// What holds of blocks, a bit each; and of the sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
     pub(super) enforces: u64,
     pub(super) has_egress: u64,
-    pub(super) has_libraries: u64,
     pub(super) asks_signature: u64,
     pub(super) is_guarded: bool,
     pub(super) own: u32,
@@ -467,17 +451,11 @@ impl Default for Rules {
         Self {
             enforces: 0,
             has_egress: 0,
-            has_libraries: 0,
             asks_signature: 0,
             is_guarded: false,
             own: std::process::id(),
         }
     }
-}
-
-fn hook_of(name: &str) -> Hook {
-    let found = PROGRAMS.iter().find(|(program, _)| *program == name);
-    found.map_or(Hook::Cgroup, |(_, hook)| *hook)
 }
 
 fn changed_key(it: Changed) -> [u64; 2] {
@@ -522,9 +500,8 @@ fn in_a_line(error: &dyn std::error::Error) -> String {
         source = it.source();
     }
     let line = text.lines().next().unwrap_or_default();
-    line.trim_end_matches(". Verifier output:")
-        .trim()
-        .to_owned()
+    let line = line.split(". Verifier output").next().unwrap_or_default();
+    line.trim().to_owned()
 }
 
 /// The root of the control groups of version 2, on a machine that has those of version 1 as well too.

@@ -11,7 +11,10 @@ use std::{
 use casemate_core::{Digest, Hasher};
 use nix::sys::stat::{fstat, major, minor};
 
-use crate::{Blocks, Identity, Mode, Policy, policy::Peer};
+use crate::{
+    Blocks, Identity, Mode, Policy, Protect,
+    policy::{Peer, Program},
+};
 
 /// A policy, by what its paths lead to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,40 +95,23 @@ pub enum ResolveError {
 }
 
 impl Resolved {
-    /// Follows the paths of a policy.
-    pub fn of(policy: &Policy) -> Result<Self, ResolveError> {
+    /// Follows the paths of a policy. Programs are those of `before`, where there is one: what takes the place of one is another.
+    pub fn of(policy: &Policy, before: Option<&Self>) -> Result<Self, ResolveError> {
         let mut resolved = Self {
             devices: devices(),
+            programs: before.map(|it| it.programs.clone()).unwrap_or_default(),
             ..Self::default()
         };
         for (at, block) in policy.protect.iter().enumerate() {
             let bit = Blocks(1 << at);
-            let wrong = |path: &Path, error| ResolveError::Path {
-                block: block.name.clone(),
-                path: path.to_owned(),
-                error,
-            };
+            let wrong = wrong(block);
             for path in &block.paths {
                 let path = fs::canonicalize(path).map_err(|error| wrong(path, error))?;
                 resolved.tree(&path, bit, &block.name)?;
             }
-            for program in &block.allow {
-                let path = program.path();
-                let mut file = fs::File::open(path).map_err(|error| wrong(path, error))?;
-                let of_file = identity(&file).map_err(|error| wrong(path, error))?;
-                if let Some(says) = program.digest() {
-                    let has = digest(&mut file).map_err(|error| wrong(path, error))?;
-                    if has != says {
-                        let (block, path) = (block.name.clone(), path.clone());
-                        return Err(ResolveError::Digest {
-                            block,
-                            path,
-                            has,
-                            says,
-                        });
-                    }
-                }
-                add(&mut resolved.programs, of_file, bit);
+            match before {
+                None => resolved.allow(block, bit)?,
+                Some(before) => resolved.gaps.extend(before.replaced(block)),
             }
             let own = block.libraries.clone();
             let is_own = own.is_some();
@@ -144,6 +130,46 @@ impl Resolved {
         }
         resolved.egress = egress(policy);
         Ok(resolved)
+    }
+
+    /// Allows the programs of a block, by what lies at their paths now.
+    fn allow(&mut self, block: &Protect, bit: Blocks) -> Result<(), ResolveError> {
+        let wrong = wrong(block);
+        for program in &block.allow {
+            let path = program.path();
+            let mut file = fs::File::open(path).map_err(|error| wrong(path, error))?;
+            let identity = identity(&file).map_err(|error| wrong(path, error))?;
+            if let Some(says) = program.digest() {
+                let has = digest(&mut file).map_err(|error| wrong(path, error))?;
+                if has != says {
+                    let (block, path) = (block.name.clone(), path.clone());
+                    return Err(ResolveError::Digest {
+                        block,
+                        path,
+                        has,
+                        says,
+                    });
+                }
+            }
+            add(&mut self.programs, identity, bit);
+        }
+        Ok(())
+    }
+
+    /// The programs of a block at whose paths something else lies, or nothing.
+    fn replaced(&self, block: &Protect) -> impl Iterator<Item = String> {
+        let is_same = |path: &Path| {
+            let found = fs::metadata(path).map(|it| identity_of(&it));
+            found.is_ok_and(|it| self.programs.contains_key(&it))
+        };
+        let paths = block.allow.iter().map(Program::path);
+        paths.filter(move |path| !is_same(path)).map(|path| {
+            format!(
+                "block {:?}: what lies at {} now is not the program that was allowed, and is not allowed: start the sensor again",
+                block.name,
+                path.display()
+            )
+        })
     }
 
     /// A file, or a folder with everything in it. Links are not followed: what they lead to is protected where it lies.
@@ -200,9 +226,9 @@ impl Resolved {
     }
 }
 
-/// The blocks that enforce, those that say whom their programs call, those that say what these map, and those that ask for signatures.
-pub(super) fn masks(policy: &Policy, is_enforced: bool) -> [u64; 4] {
-    let mut masks = [0; 4];
+/// The blocks that enforce, those that say whom their programs call, and those that ask for signatures.
+pub(super) fn masks(policy: &Policy, is_enforced: bool) -> [u64; 3] {
+    let mut masks = [0; 3];
     for (at, block) in policy.protect.iter().enumerate() {
         let bit = 1 << at;
         if is_enforced && block.mode == Mode::Enforce {
@@ -211,9 +237,8 @@ pub(super) fn masks(policy: &Policy, is_enforced: bool) -> [u64; 4] {
         if block.egress.is_some() {
             masks[1] |= bit;
         }
-        masks[2] |= bit;
         if block.signed.is_some() {
-            masks[3] |= bit;
+            masks[2] |= bit;
         }
     }
     masks
@@ -235,6 +260,14 @@ fn egress(policy: &Policy) -> BTreeMap<Peer, Blocks> {
         all.insert(*peer, Blocks(blocks));
     }
     all
+}
+
+fn wrong(block: &Protect) -> impl Fn(&Path, io::Error) -> ResolveError {
+    |path, error| ResolveError::Path {
+        block: block.name.clone(),
+        path: path.to_owned(),
+        error,
+    }
 }
 
 fn add(map: &mut BTreeMap<Identity, Blocks>, identity: Identity, bit: Blocks) {

@@ -165,7 +165,7 @@ impl Sensor {
             take_over(folder).map_err(|error| at(folder, error))?;
         }
         // Nothing is signed until it is looked at, which may take long: until then it is not opened.
-        let mut resolved = Resolved::of(policy)?;
+        let mut resolved = Resolved::of(policy, None)?;
         let has_answers = Answers::probe();
         let mut kernel = Kernel::load();
         let tier = match &kernel {
@@ -173,8 +173,7 @@ impl Sensor {
             Err(_) if has_answers.is_ok() => Tier::Fanotify,
             Err(_) => Tier::None,
         };
-        let [enforces, has_egress, has_libraries, asks_signature] =
-            masks(policy, options.is_enforced);
+        let [enforces, has_egress, asks_signature] = masks(policy, options.is_enforced);
         if tier == Tier::None {
             let why = kernel.err().map_or_else(String::new, |it| it.to_string());
             return Err(SensorError::Missing(format!(
@@ -217,7 +216,6 @@ impl Sensor {
             kernel.set(&Rules {
                 enforces,
                 has_egress,
-                has_libraries,
                 asks_signature,
                 is_guarded: tier == Tier::Guard,
                 ..Rules::default()
@@ -340,11 +338,7 @@ impl Sensor {
     /// ones that were there at the start: what takes the place of one is another. Where the kernel denies, what is protected stays so,
     /// wherever its path leads now.
     pub fn follow(&mut self) -> Result<Vec<String>, SensorError> {
-        let mut now = Resolved::of(&self.policy)?;
-        if now.programs != self.resolved.programs {
-            now.gaps.push("what lies where an allowed program was is another file, which is not allowed: start the sensor again".to_owned());
-            now.programs.clone_from(&self.resolved.programs);
-        }
+        let mut now = Resolved::of(&self.policy, Some(&self.resolved))?;
         self.vouchers.look(&self.policy, &mut now, false);
         if now == *self.resolved {
             return Ok(Vec::new());
@@ -381,7 +375,8 @@ impl Sensor {
     /// Detaches everything, what was kept included, and hands over what was seen until then.
     pub fn stop(mut self, tell: &mut dyn FnMut(Entry)) -> Result<Option<Counters>, SensorError> {
         if let Some(kernel) = &mut self.kernel {
-            kernel.detach_all();
+            // What is counted from now on is what was seen.
+            kernel.detach(|_| true);
         }
         if let Some(answers) = &self.answers {
             answers.told().for_each(&mut *tell);
