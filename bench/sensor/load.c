@@ -1,4 +1,4 @@
-// What is measured: opens files, starts programs, or reads a tree, so many times. Prints the processor time that it took itself.
+// What is measured: opens files, or starts programs, so many times. Prints the processor time that it took itself.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,7 +13,7 @@ pub struct Settings {
     pub cluster: String,
     /// Whether what is denied is denied, or let through with a warning: `enforce` or `audit`.
     pub mode: Mode,
-    /// What becomes of a request that was not judged, because too much is asked at once: `deny` or `allow`.
+    /// What becomes of a request that got no turn, was not repaired in time, or met a mistake of ours: `deny` or `allow`.
     pub on_error: OnError,
     /// What becomes of findings that an object had before an update: they count (`deny`), or do not (`allow`).
     pub unchanged: Unchanged,
@@ -79,7 +79,7 @@ impl Mode {
     }
 }
 
-/// What becomes of a request that was not judged: it got no turn while there was time for it, or a mistake of ours ended the judgement.
+/// What becomes of a request that got no turn while there was time for it, was not repaired in time, or met a mistake of ours.
 /// A judgement that is not done in time denies, whatever is said here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

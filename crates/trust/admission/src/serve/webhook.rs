@@ -72,7 +72,7 @@ impl Webhook {
             end: begun + patience,
         };
         let (parts, body) = request.into_parts();
-        let (review, _large) = match self.read(&parts.headers, body, time.end).await {
+        let (review, _large) = match self.read(&parts.headers, body, time.turn).await {
             Ok((review, large)) => (Arc::new(review), large),
             Err(refusal) => {
                 self.metrics.refused.add(1);

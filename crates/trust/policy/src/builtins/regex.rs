@@ -128,6 +128,8 @@ fn template_match(arguments: &[Value], _: Moment) -> Answer {
                 .ok_or("has a delimiter that ends nothing")?;
             if depth == 0 {
                 let within = re2::spelled(&template[from..at]).ok_or(INVALID)?;
+                // Each is one by itself, or brackets of one would be closed by another.
+                built(&format!("^{within}$"))?;
                 pattern += &format!("({within})");
                 from = at + next.len_utf8();
             }

@@ -105,7 +105,11 @@ impl<'a> Reader<'_, 'a> {
             };
             let what = format!("aws-auth says who {arn} is in the cluster");
             let found = self.named(arn);
-            self.comes(&found, text("username"), &groups, &Because::at(what, &at));
+            let user = text("username");
+            if user.is_some_and(is_chosen) {
+                Gap::tell(&at, CHOSEN, self.gaps);
+            }
+            self.comes(&found, user, &groups, &Because::at(what, &at));
         }
     }
 
@@ -201,7 +205,18 @@ impl<'a> Reader<'_, 'a> {
         if of_nodes.is_yes() {
             groups.push("system:nodes");
         }
-        let user = entry.at("user_name").text().ok();
+        if let Truth::Unknown(_) = of_nodes {
+            Gap::tell(
+                &entry.at("type"),
+                "whether the role is of nodes is not known",
+                self.gaps,
+            );
+        }
+        let user = entry.at("user_name").text();
+        if matches!(&user, Fact::Unknown(_)) || user.clone().is(|it| is_chosen(&it)).is_yes() {
+            Gap::tell(&entry.at("user_name"), CHOSEN, self.gaps);
+        }
+        let user = user.ok();
         let what = format!("{} says who the role is in the cluster", entry.address);
         self.comes(&roles, user.as_deref(), &groups, &Because::at(what, &arn));
     }
@@ -265,3 +280,10 @@ const POLICIES: &[(&str, &[Given])] = &[
     ("AmazonEKSViewPolicy", &[]),
     ("AmazonEKSAdminViewPolicy", builtin::READS),
 ];
+
+/// Whether a user's name has what whoever takes the role calls the session.
+fn is_chosen(user: &str) -> bool {
+    user.contains("{{Session")
+}
+
+const CHOSEN: &str = "which user a role is in the cluster is not known";

@@ -21,6 +21,8 @@ pub fn trusts_account(role: &Resource, namespace: &str, name: &str) -> Truth {
 /// one, [`trusts_account`] says.
 pub fn trusted_accounts(role: &Resource) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
+    // Statements of a policy that is written as JSON are all of one place.
+    let mut last = None;
     for statement in policy::statements(&role.at("assume_role_policy")) {
         let condition = statement.cursor().get("Condition");
         let variables = condition.entries().into_iter();
@@ -33,16 +35,29 @@ pub fn trusted_accounts(role: &Resource) -> BTreeSet<String> {
         // Behind a key that is known after an apply, values are written nevertheless.
         let written = condition.origin().text();
         if let Fact::Known(_) | Fact::Unknown(_) = condition.fact {
-            is_said |= written.contains(":sub");
-            subjects.extend(written.split('"').map(str::to_owned));
+            let place = (written.as_ptr(), written.len());
+            is_said |= match last {
+                Some((before, is_said)) if before == place => is_said,
+                _ => {
+                    named.extend(written.split('"').filter_map(account));
+                    let is_said = written.contains(":sub");
+                    last = Some((place, is_said));
+                    is_said
+                }
+            };
         }
-        let accounts = subjects.iter().filter_map(|it| it.strip_prefix(ACCOUNT));
-        named.extend(accounts.filter(|it| !it.contains("${")).map(str::to_owned));
+        named.extend(subjects.iter().filter_map(|it| account(it)));
         if !is_said && is_of_clusters(&statement) {
             named.insert("*".to_owned());
         }
     }
     named
+}
+
+/// The account that a subject is, where it is written out.
+fn account(subject: &str) -> Option<String> {
+    let account = subject.strip_prefix(ACCOUNT)?;
+    (!account.contains("${")).then(|| account.to_owned())
 }
 
 /// Whether a statement lets whoever comes from a cluster of EKS in, where its conditions do not say whom.

@@ -177,8 +177,10 @@ fn is_checked_out(command: &Command<'_>, clone: &Word<'_>) -> bool {
         let revision = own.flag("--revision").and_then(|flag| flag.value);
         revision.is_some_and(is_commit)
     });
+    // Behind another clone, it is that one's files.
+    let is_clone = |words: &&[Word<'_>]| words.iter().any(|word| word.text == "clone");
     is_own
-        || commands.any(|words| {
+        || commands.take_while(|words| !is_clone(words)).any(|words| {
             let mut rest = words.iter().map(|word| &*word.text);
             rest.any(|it| name(it) == "git")
                 && rest.any(|it| TAKES.contains(&it))

@@ -148,3 +148,31 @@ fn a_role_of_nodes_is_noted() {
         "{notes:?}"
     );
 }
+
+#[test]
+fn whose_name_is_what_he_calls_his_session_is_a_gap() {
+    for (user, has_gap) in [
+        ("'lab:{{SessionName}}'", true),
+        ("'{{SessionNameRaw}}'", true),
+        ("'system:node:{{EC2PrivateDNSName}}'", false),
+        ("ci", false),
+    ] {
+        let text = mapped(&format!("{{{ARN}, username: {user}}}"));
+        let analysis = world(&text, &role(IRSA, NOTHING));
+        let mut gaps = analysis.identities().gaps().iter();
+        let is_told = gaps.any(|it| it.message.contains("which user a role is"));
+        assert_eq!(is_told, has_gap, "{user}");
+    }
+}
+
+/// Work that grows with the square takes minutes here, and the runner ends it.
+#[test]
+fn a_policy_of_many_statements_is_looked_through_once() {
+    let statements = vec![r#"{"Condition":{}}"#; 20_000].join(",");
+    let policy = format!(r#"{{"Statement":[{statements}]}}"#);
+    let terraform = format!(
+        "resource \"aws_iam_role\" \"a\" {{\n  assume_role_policy = <<EOT\n{policy}\nEOT\n}}\n"
+    );
+    let analysis = world(&annotated(), &terraform);
+    assert!(way(&analysis, "models/registry").is_empty());
+}
